@@ -1,0 +1,47 @@
+# Every target sets up what it needs: git, make and a Python 3.13 or newer are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup reanalyse test test-all check bench snapshot lock clean
+
+setup: .venv/ready
+
+# The environment is rebuilt from the pins whenever they change.
+.venv/ready: requirements.lock pyproject.toml .python-version
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null || { \
+	  echo "bayes_npp needs Python 3.13 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)."; \
+	  echo "Install one (python.org, pyenv install 3.13, or your system's package) and run: make PYTHON=/path/to/python3.13 $(MAKECMDGOALS)"; \
+	  exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+reanalyse: setup
+	$(BIN)/bayes-npp run models/digital_trade --out out/digital_trade
+
+test: setup
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: setup
+	$(BIN)/python -m pytest -n 2
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy bayes_npp
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+# The committed snapshot of the default study, without the stored draws.
+snapshot: reanalyse
+	$(BIN)/python reports/take_snapshot.py out/digital_trade reports/digital_trade
+
+# New pins for every dependency (needs uv: pip install uv); no host is written into the file.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.13 --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade -q -o requirements.lock
+
+clean:
+	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache

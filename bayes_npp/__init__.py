@@ -1,0 +1,40 @@
+"""bayes_npp: Bayesian hierarchical re-analysis of panel studies, beside their frequentist baseline.
+
+The public names below are imported on first use, so that `import bayes_npp` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Balance": "panel",
+    "BayesNppError": "errors",
+    "Estimates": "estimates",
+    "Fit": "bayesian.fit",
+    "Panel": "panel",
+    "Spec": "spec",
+    "Study": "study",
+    "compare": "comparison",
+    "derive": "variables",
+    "fit": "bayesian.fit",
+    "fixed_effects": "frequentist.static",
+    "load_study": "study",
+    "pooled_ols": "frequentist.static",
+    "read_panel": "panel",
+    "run_study": "study",
+    "simulate": "simulation",
+    "twfe": "frequentist.static",
+}
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'bayes_npp' has no attribute '{name}'")
+    return getattr(import_module(f"bayes_npp.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

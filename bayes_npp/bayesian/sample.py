@@ -1,0 +1,50 @@
+"""The only module that samples: compile a PyMC model once, draw with nutpie."""
+
+import os
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Settings of a run, all explicit and recorded with the fit."""
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    target_accept: float = 0.95
+    seed: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compile_model(model: "pm.Model") -> Any:
+    """Compile a model; data and prior hyper-parameters can be exchanged afterwards with `.with_data`."""
+    import nutpie
+
+    return nutpie.compile_pymc_model(model)
+
+
+def draw(compiled: Any, sampler: Sampler) -> "xr.DataTree":
+    """Draw from a compiled model; groups posterior and sample_stats, warm-up left out."""
+    import nutpie
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        return nutpie.sample(
+            compiled,
+            draws=sampler.draws,
+            tune=sampler.tune,
+            chains=sampler.chains,
+            cores=min(sampler.chains, os.cpu_count() or 1),
+            seed=sampler.seed,
+            target_accept=sampler.target_accept,
+            save_warmup=False,
+            progress_bar=sys.stderr.isatty(),
+        )

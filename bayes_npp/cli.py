@@ -1,0 +1,180 @@
+"""The command line. Heavy libraries are imported inside the commands that need them."""
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from bayes_npp import __version__
+from bayes_npp.errors import BayesNppError
+
+DEFAULT_STUDY = Path("models/digital_trade")
+FAILED_DIAGNOSTICS = 3
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Show commands in the order in which one uses them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bayes-npp")
+def cli() -> None:
+    """Re-analyse a panel study: frequentist baseline and Bayesian hierarchical models side by side.
+
+    STUDY is a folder with a study.toml, or the file itself; without it, models/digital_trade under the current folder.
+
+    Exit codes: 0 done, 2 bad input, 3 done but a fit failed its diagnostics, 4 could not write, 130 interrupted (run
+    again to go on).
+    """
+
+
+def _study_path(study: Path | None) -> Path:
+    if study is not None:
+        return study
+    if not (DEFAULT_STUDY / "study.toml").is_file():
+        raise BayesNppError(
+            "no study given, and there is no models/digital_trade here", fix="Give the folder of a study"
+        )
+    return DEFAULT_STUDY
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path), required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the outputs; default out/<study>.")
+@click.option("--quick", is_flag=True, help="The same outputs from fewer posterior draws.")
+@click.option("--seed", type=click.IntRange(min=0), help="Overrides the study's seed.")
+@click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
+def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool) -> None:
+    """Estimate every model of STUDY and write the report."""
+    from bayes_npp.study import check_study, load_study
+
+    loaded = load_study(_study_path(study))
+    check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
+    _say(f"{loaded.header.title}: {len(loaded.models)} models")
+    from bayes_npp.pipeline import run_study
+
+    folder = out or Path("out") / loaded.name
+    result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=_say)
+    _finish(result.fits)
+    click.echo(str(folder / "report.html"))
+    if not result.passed:
+        sys.exit(FAILED_DIAGNOSTICS)
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path), required=False)
+def check(study: Path | None) -> None:
+    """Validate the panel, specification, priors and published numbers of STUDY; estimate nothing."""
+    from bayes_npp.study import check_study, load_study
+
+    for line in check_study(load_study(_study_path(study))):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("model")
+@click.option("--seed", type=click.IntRange(min=0), help="Overrides the study's seed.")
+@click.option("--quick", is_flag=True, help="Fewer posterior draws.")
+def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
+    """Estimate one MODEL of STUDY and print its estimates as CSV."""
+    from bayes_npp.study import check_study, load_study
+
+    loaded = load_study(study)
+    chosen = loaded.model(model)
+    check_study(loaded)
+    from bayes_npp.pipeline import estimate_model
+
+    table, record = estimate_model(loaded, chosen, None, quick=quick, seed=seed, refit=True)
+    click.echo(table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
+    if record is not None:
+        _finish((record,))
+        if not record.diagnostics.passed:
+            sys.exit(FAILED_DIAGNOSTICS)
+
+
+@cli.command()
+@click.argument("folders", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--estimand", help="Keep only this estimand, such as group_slope.")
+def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
+    """Print the estimates of several output FOLDERS side by side, like with like."""
+    from bayes_npp.comparison import compare as side_by_side
+    from bayes_npp.errors import EstimatesError
+    from bayes_npp.estimates import read_csv
+
+    tables = []
+    for folder in folders:
+        path = folder / "estimates.csv"
+        if not path.is_file():
+            raise EstimatesError("there are no estimates here", place=str(folder), fix="Give the --out folder of a run")
+        table = read_csv(path)
+        if len(folders) > 1:
+            table.frame["study"] = str(folder)
+        tables.append(table)
+    wide = side_by_side(tables, estimand)
+    click.echo(wide.to_csv(float_format="%.6g", lineterminator="\n"), nl=False)
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--units", default=30, show_default=True, type=click.IntRange(min=2), help="Number of units.")
+@click.option("--periods", default=9, show_default=True, type=click.IntRange(min=2), help="Number of periods.")
+@click.option("--slope", "slopes", multiple=True, help="GROUP=VALUE, once a group.", metavar="GROUP=VALUE")
+@click.option("--missing", default=0.0, show_default=True, type=float, help="Share of rows left out at random.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, seed: int) -> None:
+    """Write a simulated panel with known truth to OUT (a .csv; the truth goes beside it as .truth.json)."""
+    from bayes_npp.errors import SpecError
+    from bayes_npp.simulation import simulate as draw
+    from bayes_npp.store import write_json, write_text
+
+    by_group = {}
+    for text in slopes:
+        label, _, value = text.partition("=")
+        try:
+            by_group[label] = float(value)
+        except ValueError:
+            raise SpecError(f"--slope {text} is not GROUP=VALUE", fix="Write for example --slope East=0.5") from None
+    simulation = draw(units, periods, by_group or None, missing=missing, seed=seed)
+    write_text(out, simulation.frame.to_csv(index=False, lineterminator="\n"))
+    write_json(out.with_suffix(".truth.json"), simulation.truth)
+    click.echo(str(out))
+
+
+def _finish(fits: tuple) -> None:
+    for record in fits:
+        _say(f"{record.model}: sampler diagnostics {record.diagnostics.verdict}{' (stored fit)' if record.reused else ''}")
+        for check in record.predictive:
+            if not check.passed:
+                _say(f"{record.model}: posterior predictive check failed: {check.name}")
+
+
+def main() -> NoReturn:
+    """Run the command line: a known error is one line and its exit code, never a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except BayesNppError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: finished fits are kept, run again to go on", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Every exception of the package: one base class, one message form (place, problem, fix)."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BayesNppError(Exception):
+    """Base of every error a user can cause or meet.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, without a final full stop.
+    place : str
+        Where: a file and key, a row and column.
+    fix : str
+        How to mend it, a sentence without a final full stop.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, *, place: str = "", fix: str = "") -> None:
+        self.problem, self.place, self.fix = problem, place, fix
+        super().__init__(f"{place + ': ' if place else ''}{problem}.{' ' + fix + '.' if fix else ''}")
+
+    def at(self, place: str) -> "BayesNppError":
+        """Return the same error with an outer place put before its own."""
+        return type(self)(self.problem, place=", ".join(p for p in (place, self.place) if p), fix=self.fix)
+
+
+class PanelError(BayesNppError):
+    """The panel file or frame cannot be read as unit x period rows."""
+
+
+class VariableError(BayesNppError):
+    """A derived variable cannot be computed as declared."""
+
+
+class SpecError(BayesNppError):
+    """A study file, specification or prior set is not valid."""
+
+
+class DesignError(BayesNppError):
+    """The specification cannot be estimated on this panel."""
+
+
+class EstimatesError(BayesNppError):
+    """A table of estimates breaks its schema, or two estimands were mixed."""
+
+
+class OutputError(BayesNppError):
+    """A result could not be written or read back."""
+
+    exit_code = 4
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint naming the known name closest to `name`, or the known names when none is close."""
+    known = [str(k) for k in known]
+    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    if close:
+        return f"The nearest known name is '{close[0]}'"
+    shown = ", ".join(known[:30]) + (", ..." if len(known) > 30 else "")
+    return f"Known: {shown}"

@@ -1,0 +1,166 @@
+"""The one table every estimator returns: schema, vocabulary of estimands, validation."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.errors import EstimatesError
+
+ESTIMANDS = {
+    "average_slope_twfe_weighted": "average slope, weighted as two-way fixed effects weight it",
+    "average_slope": "average slope over observations",
+    "mean_group_slope": "unweighted mean of the groups' slopes",
+    "population_slope": "mean of the population of groups",
+    "group_slope": "slope in the group, other coefficients and effects shared",
+    "subsample_slope": "slope in a regression on the group alone (controls and period effects are its own)",
+    "slope_difference": "difference of two groups' slopes in one model",
+    "pooled_slope": "slope without effects",
+    "coefficient": "coefficient",
+    "scale": "standard deviation",
+    "short_run": "short-run effect",
+    "long_run": "long-run effect",
+    "path_a": "exposure to mediator",
+    "path_b": "mediator to outcome",
+    "indirect": "indirect effect",
+    "total_indirect": "sum of indirect effects",
+    "direct": "direct effect",
+    "total": "total effect",
+    "proportion_mediated": "share mediated",
+}
+TEXT_COLUMNS = (
+    "study",
+    "model",
+    "paradigm",
+    "estimator",
+    "covariance",
+    "outcome",
+    "term",
+    "group",
+    "estimand",
+    "spread_kind",
+    "interval",
+    "sample",
+    "convention",
+    "note",
+)
+NUMBER_COLUMNS = ("estimate", "spread", "lo", "hi", "level", "p_value", "prob_positive")
+COUNT_COLUMNS = ("n_obs", "n_units", "n_periods")
+COLUMNS = (
+    "study",
+    "model",
+    "paradigm",
+    "estimator",
+    "covariance",
+    "outcome",
+    "term",
+    "group",
+    "estimand",
+    "estimate",
+    "spread",
+    "spread_kind",
+    "lo",
+    "hi",
+    "level",
+    "interval",
+    "p_value",
+    "prob_positive",
+    "n_obs",
+    "n_units",
+    "n_periods",
+    "sample",
+    "convention",
+    "note",
+)
+ALLOWED = {
+    "paradigm": ["frequentist", "bayesian", "published"],
+    "spread_kind": ["se", "sd", ""],
+    "interval": ["ci", "eti", "hdi", ""],
+    "estimand": list(ESTIMANDS),
+}
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Rows of estimates in the data's units.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns `COLUMNS`. `group` is empty for an overall row.
+    diagnostics : dict
+        Numbers that belong to the fit as a whole.
+    """
+
+    frame: pd.DataFrame
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", validate(self.frame))
+
+    def select(self, **values: Any) -> pd.DataFrame:
+        """Rows whose columns equal the given values."""
+        rows = self.frame
+        for column, value in values.items():
+            if column not in COLUMNS:
+                raise EstimatesError(f"unknown column '{column}'", fix=f"Columns: {', '.join(COLUMNS)}")
+            rows = rows[rows[column] == value]
+        return rows
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html(escape=True))
+
+
+def estimates_from_rows(rows: Iterable[dict[str, Any]], **shared: Any) -> Estimates:
+    """Build a table from one mapping a row and values shared by all rows; absent columns are blank."""
+    return Estimates(pd.DataFrame([{**shared, **row} for row in rows]))
+
+
+def concat(tables: Iterable[Estimates]) -> Estimates:
+    """Stack tables in order."""
+    return Estimates(pd.concat([table.frame for table in tables], ignore_index=True))
+
+
+def validate(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with every column of the schema, in order and of its type, or `EstimatesError`."""
+    import pandera.pandas as pa
+
+    unknown = [name for name in frame.columns if name not in COLUMNS]
+    if unknown:
+        raise EstimatesError(f"unknown column '{unknown[0]}'", fix=f"Columns: {', '.join(COLUMNS)}")
+    full = frame.reindex(columns=list(COLUMNS)).reset_index(drop=True)
+    for name in TEXT_COLUMNS:
+        full[name] = full[name].astype(object).where(full[name].notna(), "").astype(str)
+    for name in NUMBER_COLUMNS:
+        full[name] = full[name].astype(float)
+    for name in COUNT_COLUMNS:
+        full[name] = pd.array(full[name], dtype="Int64")
+    schema = pa.DataFrameSchema(
+        {
+            **{name: pa.Column(str, pa.Check.isin(allowed)) for name, allowed in ALLOWED.items()},
+            "level": pa.Column(float, pa.Check.in_range(0, 1, include_min=False), nullable=True),
+            "p_value": pa.Column(float, pa.Check.in_range(0, 1), nullable=True),
+            "prob_positive": pa.Column(float, pa.Check.in_range(0, 1), nullable=True),
+            "spread": pa.Column(float, pa.Check.ge(0), nullable=True),
+        },
+        checks=pa.Check(lambda rows: ~(rows["lo"] > rows["hi"]), error="lo is above hi"),
+    )
+    try:
+        schema.validate(full)
+    except pa.errors.SchemaError as error:
+        reason = str(error).splitlines()[0]
+        raise EstimatesError(f"the table of estimates breaks its schema ({reason})") from None
+    return full
+
+
+def write_csv(table: Estimates, path: Any) -> None:
+    """Write `estimates.csv`: ten significant digits, blanks for missing values."""
+    table.frame.to_csv(path, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def read_csv(path: Any) -> Estimates:
+    """Read `estimates.csv` back."""
+    frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
+    return Estimates(frame.replace({name: {np.nan: ""} for name in TEXT_COLUMNS}))

@@ -1,0 +1,111 @@
+"""What a run says, one finding at a time: sentences rendered from records that already hold the decision."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bayes_npp.comparison import Difference, Heterogeneity
+from bayes_npp.tables import interval, number, probability
+
+if TYPE_CHECKING:
+    from bayes_npp.pipeline import FitRecord, Result
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence or two, and whether it reports a result or warns of one."""
+
+    status: str  # result | warning | failure
+    text: str
+
+
+def findings(result: "Result") -> tuple[Finding, ...]:
+    """Findings in reading order: warnings about a fit directly after what rests on it."""
+    records = {record.model: record for record in result.fits}
+    out = []
+    for comparison in result.comparisons:
+        out += _pattern(comparison)
+        out.append(_differences(comparison))
+        out += _errors(records[comparison.pooled_model])
+        out.append(_average(comparison))
+    out += [_convergence(record) for record in result.fits if not record.diagnostics.passed]
+    return tuple(out)
+
+
+def _pattern(comparison: Heterogeneity) -> list[Finding]:
+    significant, others = comparison.significance_pattern
+    if not significant or not others:
+        return []
+    text = (
+        f"Separate regressions: the slope of {comparison.exposure} has p < 0.05 in {_listed(significant)} and not in "
+        f"{_listed(others)}. This is the pattern from which a stronger association in the first is usually read; it "
+        "tests no difference."
+    )
+    return [Finding("result", text)]
+
+
+def _differences(comparison: Heterogeneity) -> Finding:
+    clear = comparison.clear
+    undecided = [d for d in comparison.differences if d.reading == "undecided"]
+    parts = []
+    if clear:
+        parts.append("the sign is clear for " + "; ".join(_difference(d) for d in clear))
+    if undecided:
+        parts.append("undecided for " + "; ".join(_difference(d) for d in undecided))
+    text = f"Differences as differences, one model with partial pooling and independent errors: {'. It is '.join(parts)}."
+    if not clear:
+        text = text.replace(": undecided", ": the sign is undecided")
+    return Finding("result", text)
+
+
+def _difference(difference: Difference) -> str:
+    row = difference.pooled
+    return (
+        f"{difference.label} ({number(row['estimate'])}, 95 % interval {interval(row)}, "
+        f"P(> 0) {_probability(row['prob_positive'])})"
+    )
+
+
+def _errors(record: "FitRecord") -> list[Finding]:
+    failed = [check for check in record.predictive if not check.passed]
+    if not failed:
+        return []
+    seen = "; ".join(
+        f"{check.meaning} {number(check.observed)}, where the model produces {number(check.lo)} to {number(check.hi)}"
+        for check in failed
+    )
+    text = (
+        f"The error model behind '{record.model}' fails its posterior predictive checks: {seen}. Its intervals and "
+        "probabilities answer for a model the data contradict. They are shown as what that model says, and are no verdict."
+    )
+    return [Finding("warning", text)]
+
+
+def _average(comparison: Heterogeneity) -> Finding:
+    name, twfe, pooled = comparison.averages[0]
+    text = (
+        f"Average slope with TWFE's own weights: {_estimate(twfe)} (standard error {number(twfe['spread'])}, "
+        f"{twfe['covariance']}) for TWFE, {_estimate(pooled)} (posterior SD {number(pooled['spread'])}, "
+        f"{pooled['covariance']}) for the hierarchical model. One estimand; the two spreads answer for different "
+        "assumptions about the errors."
+    )
+    return Finding("result", text)
+
+
+def _convergence(record: "FitRecord") -> Finding:
+    text = f"The fit '{record.model}' did not pass the sampler's diagnostics ({record.diagnostics.verdict}). Do not use it."
+    return Finding("failure", text)
+
+
+def _estimate(row: pd.Series) -> str:
+    return f"{number(row['estimate'])}, 95 % interval {interval(row)}"
+
+
+def _probability(value: float) -> str:
+    text = probability(value)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

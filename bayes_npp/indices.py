@@ -1,0 +1,59 @@
+"""Composite indices of indicators: min-max scaling, entropy weights, first principal component. Plain arrays."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayes_npp.errors import VariableError
+
+
+def min_max(values: np.ndarray, signs: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Scale indicators to [0, 1] over all rows; a negative indicator is turned around.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, k)
+        Without missing values.
+    signs : ndarray, shape (k,)
+        +1 for a positive indicator (more is better), -1 for a negative one.
+    names : sequence of str
+        For the message when an indicator is constant.
+    """
+    if len(values) < 2:
+        raise VariableError("no two rows have every indicator", fix="Check which indicators are blank in the window")
+    low, high = values.min(axis=0), values.max(axis=0)
+    for name, constant in zip(names, high == low, strict=True):
+        if constant:
+            raise VariableError(f"indicator '{name}' is constant in the window", fix="Leave it out of the index")
+    scaled = (values - low) / (high - low)
+    return np.where(signs > 0, scaled, 1 - scaled)
+
+
+def entropy_weights(scaled: np.ndarray, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """Entropy weights of min-max scaled indicators.
+
+    p_ij = (z_ij + shift) / sum_i (z_ij + shift), e_j = -sum_i p_ij ln p_ij / ln n, w_j = (1 - e_j) / sum_k (1 - e_k).
+    The shift keeps ln 0 away; it enters the shares only, not the index.
+
+    Returns
+    -------
+    weights, entropy : ndarray, shape (k,)
+    """
+    shares = scaled + shift
+    shares = shares / shares.sum(axis=0)
+    entropy = -(shares * np.log(shares)).sum(axis=0) / np.log(len(scaled))
+    divergence = 1 - entropy
+    return divergence / divergence.sum(), entropy
+
+
+def first_component(scaled: np.ndarray) -> np.ndarray:
+    """Loadings (unit length) of the first principal component of the correlation matrix, signed to sum positive."""
+    standard = (scaled - scaled.mean(axis=0)) / scaled.std(axis=0, ddof=1)
+    loadings = np.linalg.svd(standard, full_matrices=False)[2][0]
+    return loadings * np.sign(loadings.sum())
+
+
+def component_scores(scaled: np.ndarray, loadings: np.ndarray) -> np.ndarray:
+    """Scores of a component of the correlation matrix, shape (n,), mean zero."""
+    standard = (scaled - scaled.mean(axis=0)) / scaled.std(axis=0, ddof=1)
+    return standard @ loadings

@@ -1,0 +1,284 @@
+"""Run a study: estimate every model, compare, write the outputs whole."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bayes_npp.bayesian.diagnostics import Diagnostics
+from bayes_npp.bayesian.fit import Fit, fit_design, restore
+from bayes_npp.bayesian.predictive import PredictiveCheck
+from bayes_npp.bayesian.priors import PriorSet
+from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.comparison import Heterogeneity, heterogeneity
+from bayes_npp.design import build_design, twfe_weights
+from bayes_npp.errors import BayesNppError, OutputError
+from bayes_npp.estimates import Estimates, concat, write_csv
+from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.records import content_hash
+from bayes_npp.spec import FrequentistModel, HierarchicalModel, ModelSpec
+from bayes_npp.store import file_hash, read_tree, versions, write_json, write_text, write_tree, write_whole
+from bayes_npp.study import Study, check_study, load_study
+
+QUICK_DRAWS = 1000
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """What the report says of one Bayesian fit; everything in it is decided here, not in the report."""
+
+    model: str
+    priors: PriorSet
+    sampler: Sampler
+    diagnostics: Diagnostics
+    predictive: tuple[PredictiveCheck, ...]
+    saturated: tuple[str, ...]
+    reused: bool
+
+    @property
+    def errors_fit(self) -> bool:
+        """Whether every posterior predictive check of the error model passed."""
+        return all(check.passed for check in self.predictive)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A study that has been run.
+
+    Attributes
+    ----------
+    study : Study
+    estimates : Estimates
+    fits : tuple of FitRecord
+    comparisons : tuple of Heterogeneity
+    weights : DataFrame
+        TWFE's weights on the groups: model, group, weight, share of observations.
+    out : Path, optional
+        Where it was written.
+    """
+
+    study: Study
+    estimates: Estimates
+    fits: tuple[FitRecord, ...]
+    comparisons: tuple[Heterogeneity, ...]
+    weights: pd.DataFrame
+    out: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        return all(record.diagnostics.passed for record in self.fits)
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """One row a check: fit, quantity, value, threshold, passed."""
+        rows = []
+        for record in self.fits:
+            rows += [(record.model, c.quantity, c.value, c.threshold, c.passed) for c in record.diagnostics.checks]
+            for check in record.predictive:
+                threshold = f"{check.lo:.3g} to {check.hi:.3g} in replications"
+                rows.append((record.model, f"posterior predictive: {check.name}", check.observed, threshold, check.passed))
+        return pd.DataFrame(rows, columns=["fit", "quantity", "value", "threshold", "passed"])
+
+
+def run_study(
+    study: str | Path | Study,
+    out: str | Path | None = None,
+    quick: bool = False,
+    seed: int | None = None,
+    refit: bool = False,
+    progress: Progress = lambda line: None,
+) -> Result:
+    """Estimate every model of a study and, with `out`, write the report and its tables.
+
+    Parameters
+    ----------
+    study : path or Study
+    out : path, optional
+        Folder of the outputs; each file is replaced whole, and nothing is touched if the input is bad.
+    quick : bool
+        Fewer posterior draws.
+    seed : int, optional
+        Overrides the study's.
+    refit : bool
+        Sample again even where `out` holds the same fit.
+    progress : callable
+        Called with a line before each step.
+
+    Raises
+    ------
+    BayesNppError
+        Bad input (before anything is estimated), or an output that cannot be written.
+    """
+    study = study if isinstance(study, Study) else load_study(study)
+    started = time.time()
+    check_study(study)
+    folder = Path(out) if out is not None else None
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise OutputError("the output folder is a file", place=str(folder), fix="Choose another --out")
+    tables: list[Estimates] = []
+    records: list[FitRecord] = []
+    walls: dict[str, float] = {}
+    for number, model in enumerate(study.models, start=1):
+        begun = time.time()
+        progress(f"[{number}/{len(study.models)}] {model.name} ({model.kind.replace('_', ' ')})")
+        try:
+            table, record = estimate_model(study, model, folder, quick, seed, refit)
+        except BayesNppError as error:
+            raise error.at(f"model '{model.name}'") from None
+        tables.append(table)
+        records += [record] if record else []
+        walls[model.name] = round(time.time() - begun, 2)
+    estimates = concat(tables)
+    result = Result(
+        study=study,
+        estimates=estimates,
+        fits=tuple(records),
+        comparisons=tuple(_comparisons(study, estimates)),
+        weights=_weights(study),
+        out=folder,
+    )
+    if folder is not None:
+        progress(f"writing {folder}")
+        write_outputs(result, folder)
+        walls["total"] = round(time.time() - started, 2)
+        write_json(folder / "manifest.json", manifest(result, walls))
+    return result
+
+
+def estimate_model(
+    study: Study, model: ModelSpec, folder: Path | None, quick: bool, seed: int | None, refit: bool
+) -> tuple[Estimates, FitRecord | None]:
+    """Estimate one model of a study; a Bayesian one comes with the record of its fit."""
+    if isinstance(model, FrequentistModel):
+        table, record = frequentist_model(study, model), None
+    else:
+        fit, reused = fit_model(study, model, folder, quick, seed, refit)
+        table, record = fit.estimates(), _record(model.name, fit, reused)
+    return Estimates(table.frame.assign(study=study.name, model=model.name)), record
+
+
+def frequentist_model(study: Study, model: FrequentistModel) -> Estimates:
+    """Estimate a frequentist model of a study."""
+    panel, spec = study.panel, study.spec(model)
+    options = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
+    match model.kind:
+        case "pooled_ols":
+            return pooled_ols(panel, spec, **options)
+        case "fixed_effects":
+            return fixed_effects(panel, spec, model.effects or "unit", **options)
+        case _:
+            return twfe(panel, spec, **options, subsamples=model.subsamples)
+
+
+def fit_model(
+    study: Study, model: HierarchicalModel, folder: Path | None, quick: bool, seed: int | None, refit: bool
+) -> tuple[Fit, bool]:
+    """Fit a Bayesian model, or take the stored fit made from the same data, specification, settings and versions."""
+    design = build_design(study.panel, study.spec(model), study.scales)
+    priors = study.priors(model)
+    sampler = Sampler(
+        draws=min(model.draws, QUICK_DRAWS) if quick else model.draws,
+        tune=model.tune,
+        chains=model.chains,
+        target_accept=model.target_accept,
+        seed=study.header.seed if seed is None else seed,
+    )
+    key = content_hash(
+        {
+            "data": [design.outcome.tolist(), design.exposure.tolist(), design.controls.tolist()],
+            "rows": [design.unit.tolist(), design.time.tolist(), list(design.units), list(design.groups)],
+            "spec": design.spec.content_hash(),
+            "priors": priors.content_hash(),
+            "sampler": sampler.as_dict(),
+            "scales": design.scales.as_dict(),
+            "versions": versions(),
+        }
+    )
+    path = None if folder is None else folder / "fits" / f"{model.name}.nc"
+    if path is not None and path.is_file() and not refit:
+        tree = read_tree(path)
+        if tree.attrs.get("key") == key:
+            return restore(tree, design, priors, sampler), True
+    fit = fit_design(design, priors, sampler)
+    fit.tree.attrs["key"] = key
+    if path is not None:
+        write_tree(fit.tree, path)
+    return fit, False
+
+
+def write_outputs(result: Result, folder: Path) -> None:
+    """Write tables, figures and report; every file is replaced whole."""
+    from bayes_npp.plots import draw_figures
+    from bayes_npp.report import render_report
+    from bayes_npp.tables import write_tables
+
+    weights = result.study.panel.index_weights
+    write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
+    for name, frame in (("diagnostics", result.diagnostics), ("weights", weights)):
+        write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    figures = draw_figures(result, folder / "figures")
+    tables = write_tables(result, folder / "tables")
+    html, markdown = render_report(result, tables, figures)
+    write_text(folder / "report.md", markdown)
+    write_text(folder / "report.html", html)
+
+
+def manifest(result: Result, walls: dict[str, float]) -> dict[str, object]:
+    """Hashes of data and specification, versions, seeds, scales and wall times."""
+    study = result.study
+    return {
+        "study": study.name,
+        "data_sha256": file_hash(study.panel_path),
+        "study_sha256": study.content_hash(),
+        "seeds": {record.model: record.sampler.seed for record in result.fits},
+        "samplers": {record.model: record.sampler.as_dict() for record in result.fits},
+        "priors_sha256": {record.model: record.priors.content_hash() for record in result.fits},
+        "scales": study.scales.as_dict(),
+        "versions": versions(),
+        "wall_seconds": walls,
+        "fits_reused": {record.model: record.reused for record in result.fits},
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _record(model: str, fit: Fit, reused: bool) -> FitRecord:
+    return FitRecord(
+        model=model,
+        priors=fit.priors,
+        sampler=fit.sampler,
+        diagnostics=fit.diagnostics,
+        predictive=fit.predictive_checks(),
+        saturated=tuple(name for name, effect in fit.data.effects.items() if effect.saturated),
+        reused=reused,
+    )
+
+
+def _weights(study: Study) -> pd.DataFrame:
+    """TWFE's weights on the groups of every hierarchical model with slopes."""
+    names = ["model", "group", "twfe_weight", "share_of_observations"]
+    frames = []
+    for model in study.models:
+        if isinstance(model, HierarchicalModel) and model.slopes:
+            design = build_design(study.panel, study.spec(model))
+            columns = (model.name, list(design.groups), twfe_weights(design), design.group_shares)
+            frames.append(pd.DataFrame(dict(zip(names, columns, strict=True))))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+
+
+def _comparisons(study: Study, estimates: Estimates) -> list[Heterogeneity]:
+    """One comparison for each hierarchical model with slopes that has an interacted counterpart."""
+    out = []
+    frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
+    for model in study.models:
+        if not isinstance(model, HierarchicalModel) or not model.slopes:
+            continue
+        controls = study.spec(model).controls
+        same = [other for other in frequentist if study.spec(other).controls == controls]
+        interacted = next((other.name for other in same if other.slopes == model.slopes), None)
+        subsamples = next((other.name for other in same if other.subsamples == model.slopes), "")
+        if interacted:
+            out.append(heterogeneity(estimates, model.slopes, model.name, interacted, subsamples))
+    return out

@@ -1,0 +1,159 @@
+"""Figures: each is drawn from a table that is written beside it (png, svg, csv)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.comparison import Heterogeneity, slope_frame
+from bayes_npp.store import write_text, write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bayes_npp.pipeline import FitRecord, Result
+
+COLUMN_STYLE = {
+    "subsample": ("Separate regressions (another model)", "#b0b0b0", "s"),
+    "interacted": ("TWFE, exposure x group (no pooling)", "#c8553d", "o"),
+    "pooled": ("Hierarchical (partial pooling)", "#1d4e89", "D"),
+}
+STYLE = {
+    "font.size": 10,
+    "font.family": ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "bayes_npp",
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+}
+
+
+def draw_figures(result: "Result", folder: Path) -> dict[str, str]:
+    """Draw every figure of a run into `folder`; return its SVG text by name."""
+    drawn = {}
+    for comparison in result.comparisons:
+        name = f"slopes_{comparison.grouping}"
+        drawn[name] = _save(forest(comparison), slope_frame(comparison), folder / name)
+        name = f"shrinkage_{comparison.grouping}"
+        drawn[name] = _save(shrinkage(comparison), shrinkage_frame(comparison), folder / name)
+    for record in result.fits:
+        name = f"predictive_{record.model}"
+        drawn[name] = _save(predictive(record), predictive_frame(record), folder / name)
+    return drawn
+
+
+def forest(comparison: Heterogeneity) -> "Figure":
+    """Slopes of the groups in three columns with 95 % intervals."""
+    table = slope_frame(comparison)
+    groups = list(dict.fromkeys(table["group"]))
+    figure, axes = _figure(7.2, 1.1 + 0.85 * len(groups))
+    axes.axvline(0, color="#444444", linewidth=0.8)
+    columns = [c for c in COLUMN_STYLE if c in set(table["column"])]
+    for c, column in enumerate(columns):
+        label, colour, marker = COLUMN_STYLE[column]
+        rows = table[table["column"] == column]
+        height = np.array([groups.index(g) for g in rows["group"]]) + (c - (len(columns) - 1) / 2) * 0.22
+        reach = np.abs(rows[["lo", "hi"]].to_numpy() - rows[["estimate"]].to_numpy()).T
+        axes.errorbar(
+            rows["estimate"], height, xerr=reach, fmt=marker, color=colour, label=label, markersize=5.5, capsize=2
+        )
+    _group_axis(axes, groups)
+    # A group of very few units can have an interval far wider than the others: show it to the axis' edge, not beyond.
+    inside = table[["lo", "hi"]].to_numpy()
+    low, high = np.quantile(inside[:, 0], 0.1), np.quantile(inside[:, 1], 0.9)
+    margin = 0.15 * (high - low)
+    axes.set_xlim(min(low - margin, table["estimate"].min() - margin), max(high + margin, table["estimate"].max() + margin))
+    axes.set_xlabel(f"Slope of {comparison.exposure} (data's units), 95 % interval")
+    _legend_below(figure, axes)
+    return figure
+
+
+def shrinkage(comparison: Heterogeneity) -> "Figure":
+    """Arrows from the interacted (no pooling) slope to the partially pooled one."""
+    table = shrinkage_frame(comparison)
+    groups = list(table["group"])
+    figure, axes = _figure(7.2, 1.1 + 0.5 * len(groups))
+    average = table["average"].iloc[0]
+    axes.axvline(average, color="#1d4e89", linewidth=1, linestyle=":", label="Mean of the groups' slopes, partial pooling")
+    for row, slope in enumerate(table.itertuples()):
+        axes.annotate(
+            "",
+            xy=(slope.pooled, row),
+            xytext=(slope.interacted, row),
+            arrowprops={"arrowstyle": "-|>", "color": "#555555", "shrinkA": 4, "shrinkB": 4},
+        )
+    for column in ("interacted", "pooled"):
+        label, colour, marker = COLUMN_STYLE[column]
+        axes.plot(table[column], range(len(groups)), marker, color=colour, label=label, markersize=7)
+    _group_axis(axes, groups)
+    axes.set_xlabel(f"Slope of {comparison.exposure} (data's units)")
+    _legend_below(figure, axes)
+    return figure
+
+
+def predictive(record: "FitRecord") -> "Figure":
+    """What the residuals are, beside the range the error model can produce."""
+    table = predictive_frame(record)
+    figure, panels = _figure(7.2, 2.0, columns=len(table))
+    for axes, row in zip(np.atleast_1d(panels), table.itertuples(), strict=True):
+        axes.hlines(0, row.lo, row.hi, color="#1d4e89", linewidth=7, alpha=0.45, label="95 % of replications")
+        axes.plot(row.observed, 0, "o", color="#c8553d", markersize=8, label="Observed residuals")
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_title(row.check, fontsize=10, loc="left")
+        axes.set_xlabel(row.meaning, fontsize=8)
+        axes.margins(x=0.12)
+    _legend_below(figure, np.atleast_1d(panels)[0])
+    return figure
+
+
+def shrinkage_frame(comparison: Heterogeneity) -> pd.DataFrame:
+    """Columns group, interacted, pooled, average."""
+    average = next(pooled["estimate"] for name, _, pooled in comparison.averages if name == "mean_group_slope")
+    rows = [(s.group, s.interacted["estimate"], s.pooled["estimate"], average) for s in comparison.slopes]
+    return pd.DataFrame(rows, columns=["group", "interacted", "pooled", "average"])
+
+
+def predictive_frame(record: "FitRecord") -> pd.DataFrame:
+    """Columns check, meaning, observed, lo, hi, p."""
+    rows = [(c.name, c.meaning, c.observed, c.lo, c.hi, c.p) for c in record.predictive]
+    return pd.DataFrame(rows, columns=["check", "meaning", "observed", "lo", "hi", "p"])
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple["Figure", "object"]:
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots(1, columns)
+
+
+def _group_axis(axes: "object", groups: list[str]) -> None:
+    axes.set_yticks(range(len(groups)), groups)
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+
+
+def _legend_below(figure: "Figure", axes: "object") -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2), frameon=False, fontsize=8)
+
+
+def _save(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
+    """Write png, svg and csv; return the SVG as text for one-file reports."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
+            write_whole(
+                stem.with_suffix(suffix),
+                lambda path, m=metadata: figure.savefig(path, metadata=m, dpi=160 if path.suffix == ".png" else None),
+            )
+    write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,195 @@
+"""A study is data: load it, check it, run it."""
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayes_npp.bayesian.priors import PriorSet, load_priors
+from bayes_npp.design import Scales, build_design
+from bayes_npp.errors import BayesNppError, SpecError, nearest
+from bayes_npp.panel import Panel, read_panel
+from bayes_npp.published import read_published
+from bayes_npp.records import content_hash
+from bayes_npp.spec import (
+    MODEL_KINDS,
+    FrequentistModel,
+    HierarchicalModel,
+    ModelSpec,
+    Roles,
+    Spec,
+    StudyHeader,
+    model_spec,
+)
+from bayes_npp.variables import Transform, derive, parse_variable
+
+TABLES = ("study", "roles", "variable", "model")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A parsed study file: what to read, derive and estimate. Nothing is computed until `panel` is asked for."""
+
+    path: Path
+    header: StudyHeader
+    roles: Roles
+    variables: tuple[Transform, ...]
+    models: tuple[ModelSpec, ...]
+    content: dict[str, Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def panel_path(self) -> Path:
+        return self.path.parent / self.header.panel
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The panel with every derived variable."""
+        header = self.header
+        panel = read_panel(self.panel_path, header.unit, header.time, header.group, header.window)
+        panel = replace(panel, source=_short(self.panel_path))
+        try:
+            return derive(panel, self.variables)
+        except BayesNppError as error:
+            raise error.at(_short(self.path)) from None
+
+    @cached_property
+    def published(self) -> pd.DataFrame | None:
+        """The published numbers, as printed, or None."""
+        return read_published(self.path.parent / self.header.published) if self.header.published else None
+
+    @cached_property
+    def scales(self) -> Scales:
+        """Divisors of the baseline sample (the study's roles on its window), shared by every model."""
+        roles = self.roles
+        return build_design(self.panel, Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls)).scales
+
+    def spec(self, model: ModelSpec) -> Spec:
+        """The specification of one of the study's models."""
+        return model_spec(model, self.roles)
+
+    def model(self, name: str) -> ModelSpec:
+        """The model of that name, or `SpecError` with the nearest known one."""
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise SpecError(f"unknown model '{name}'", place=_short(self.path), fix=nearest(name, [m.name for m in self.models]))
+
+    def priors(self, model: HierarchicalModel) -> PriorSet:
+        return load_priors(model.priors, self.path.parent)
+
+    def content_hash(self) -> str:
+        """SHA-256 of the study file's content."""
+        return content_hash(self.content)
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and validate a study file (a folder with a study.toml, or the file).
+
+    Raises
+    ------
+    SpecError
+        No file, invalid TOML, an unknown table or key (with the nearest known name), a wrong type.
+    """
+    path = Path(path)
+    path = path / "study.toml" if path.is_dir() or path.suffix != ".toml" else path
+    if not path.is_file():
+        raise SpecError("there is no study here", place=str(path), fix="Give a folder with a study.toml, or the file")
+    place = _short(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"the file is not valid TOML ({error})", place=place, fix="Correct the line") from None
+    for table in content:
+        if table not in TABLES:
+            raise SpecError(f"unknown table [{table}]", place=place, fix=nearest(table, TABLES))
+    for table in ("study", "roles", "model"):
+        if not content.get(table):
+            raise SpecError(f"table [{table}] is missing", place=place, fix=f"A study has {', '.join(TABLES)}")
+    for table in ("variable", "model"):
+        if not isinstance(content.get(table, []), list):
+            raise SpecError(f"[{table}] must be a list of tables", place=place, fix=f"Write [[{table}]]")
+    header = StudyHeader.parse(content["study"], f"{place}, [study]")
+    roles = Roles.parse(content["roles"], f"{place}, [roles]")
+    variables = tuple(
+        parse_variable(table, f"{place}, [[variable]] {number}")
+        for number, table in enumerate(content.get("variable", []), start=1)
+    )
+    models = tuple(
+        _parse_model(table, f"{place}, [[model]] {number}") for number, table in enumerate(content["model"], start=1)
+    )
+    names = [model.name for model in models]
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise SpecError(f"two models are named '{twice[0]}'", place=place, fix="Give each model its own name")
+    return Study(path, header, roles, variables, models, content)
+
+
+def check_study(study: Study) -> list[str]:
+    """Validate panel, variables, roles, models, priors and published numbers before anything is estimated.
+
+    Returns
+    -------
+    list of str
+        What was found, a line each.
+
+    Raises
+    ------
+    BayesNppError
+        The first thing that is wrong.
+    """
+    panel, place = study.panel, _short(study.path)
+    columns = [(f"[roles] {role}", name) for role, name in _role_columns(study.roles)]
+    for model in study.models:
+        for key in ("slopes", "subsamples"):
+            if getattr(model, key, None):
+                columns.append((f"model '{model.name}', {key}", getattr(model, key)))
+        columns += [(f"model '{model.name}', controls", name) for name in model.controls or ()]
+    for where, name in columns:
+        if name not in panel.frame:
+            raise SpecError(
+                f"unknown column '{name}'", place=f"{place}, {where}", fix=nearest(name, panel.frame.columns)
+            )
+    lines = [f"{study.header.title}", f"panel: {_short(study.panel_path)}, {panel.balance()}"]
+    lines += [f"filled by interpolation: {c.variable}, {c.unit} {c.time} = {c.value:.6g}" for c in panel.filled]
+    for model in study.models:
+        try:
+            design = build_design(panel, study.spec(model))
+        except BayesNppError as error:
+            raise error.at(f"{place}, model '{model.name}'") from None
+        dropped = f", {design.n_dropped} dropped for missing values" if design.n_dropped else ""
+        lines.append(f"model {model.name} ({model.kind}): {design.n_obs} rows{dropped}")
+        if isinstance(model, HierarchicalModel):
+            lines.append(f"  priors: {study.priors(model).name}")
+    if study.published is not None:
+        lines.append(f"published numbers: {len(study.published)} rows")
+    return lines
+
+
+def _parse_model(table: Any, place: str) -> ModelSpec:
+    kind = table.get("kind") if isinstance(table, dict) else None
+    label = f"{place} '{table.get('name', '')}'" if isinstance(table, dict) else place
+    if kind not in MODEL_KINDS:
+        problem = "key 'kind' is missing" if kind is None else f"unknown kind '{kind}'"
+        raise SpecError(problem, place=label, fix=nearest(str(kind), MODEL_KINDS))
+    record = HierarchicalModel if kind == "hierarchical" else FrequentistModel
+    return record.parse(table, label)
+
+
+def _role_columns(roles: Roles) -> list[tuple[str, str]]:
+    single = [("outcome", roles.outcome), ("exposure", roles.exposure)]
+    many = [(role, name) for role in ("controls", "mediators") for name in getattr(roles, role)]
+    return single + many
+
+
+def _short(path: Path) -> str:
+    """The path as a reader would type it from the current folder."""
+    resolved = path.resolve()
+    here = Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)

@@ -1,0 +1,256 @@
+"""Tables of a run as text cells, written as csv and tex and shown in the report (great_tables)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bayes_npp.comparison import Heterogeneity
+from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.store import write_text
+
+if TYPE_CHECKING:
+    from bayes_npp.pipeline import FitRecord, Result
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text cells with its title and the notes that state its conventions."""
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """An HTML table; every cell is escaped."""
+        from great_tables import GT
+
+        table = GT(self.frame, id=f"table-{self.name}").tab_header(self.title)
+        for note in self.notes:
+            table = table.tab_source_note(note)
+        return str(table.as_raw_html())
+
+    def markdown(self) -> str:
+        cells = self.frame.map(lambda cell: str(cell).replace("|", "\\|"))
+        body = cells.to_markdown(index=False, disable_numparse=True)
+        return "\n\n".join([f"**{self.title}**", body, *(f"*{note}*" for note in self.notes)])
+
+    def tex(self) -> str:
+        from great_tables import GT
+
+        table = GT(self.frame).tab_header(self.title)
+        for note in self.notes:
+            table = table.tab_source_note(note)
+        return str(table.as_latex())
+
+
+def write_tables(result: "Result", folder: Path) -> dict[str, Table]:
+    """Build every table of a run and write it as csv and tex."""
+    tables = [baseline_table(result)]
+    for comparison in result.comparisons:
+        tables += [slope_table(comparison), difference_table(comparison), average_table(comparison, result)]
+    if result.study.published is not None:
+        tables.append(published_table(result.study.published))
+    if result.fits:
+        tables.append(diagnostics_table(result))
+        tables.append(predictive_table(result.fits))
+        tables += [prior_table(record) for record in result.fits]
+    if len(result.study.panel.index_weights):
+        tables.append(weight_table(result.study.panel.index_weights))
+    for table in tables:
+        write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / f"{table.name}.tex", table.tex() + "\n")
+    return {table.name: table for table in tables}
+
+
+def baseline_table(result: "Result") -> Table:
+    """The models with one slope of the exposure, a column each."""
+    frame = result.estimates.frame
+    single = [m for m, rows in frame.groupby("model", sort=False) if (rows["group"] == "").all()]
+    rows = frame[frame["model"].isin(single) & (frame["estimand"] != "scale")]
+    cells: dict[str, dict[str, str]] = {}
+    for row in rows.itertuples():
+        cells.setdefault(row.term, {})[row.model] = f"{number(row.estimate)} ({number(row.spread)}){p_text(row)}"
+    table = pd.DataFrame.from_dict(cells, orient="index", columns=single).fillna("")
+    counts = rows.groupby("model", sort=False)[["n_obs", "n_units", "n_periods"]].first()
+    for label, column in (("observations", "n_obs"), ("units", "n_units"), ("periods", "n_periods")):
+        table.loc[label] = [str(counts.loc[model, column]) for model in single]
+    estimands = rows.groupby("model", sort=False).first()
+    table.loc["estimator"] = [estimands.loc[m, "estimator"] for m in single]
+    table.loc["estimand of the first row"] = [estimands.loc[m, "estimand"] for m in single]
+    conventions = rows.groupby(["covariance", "convention"], sort=False).groups
+    notes = [f"Standard errors {covariance}, convention {convention}." for covariance, convention in conventions]
+    return Table(
+        name="baseline",
+        title=f"Baseline: {rows['outcome'].iloc[0]}",
+        frame=table.rename_axis("term").reset_index(),
+        notes=("Estimate (standard error), p-value in brackets.", *notes),
+    )
+
+
+def slope_table(comparison: Heterogeneity) -> Table:
+    """Three columns of group slopes."""
+    columns = {
+        "subsample": "separate regression (another model)",
+        "interacted": "TWFE, exposure x group",
+        "pooled": "hierarchical, partial pooling",
+    }
+    rows = []
+    for slope in comparison.slopes:
+        row = {comparison.grouping: slope.group}
+        for column, label in columns.items():
+            source = getattr(slope, column)
+            if source is not None:
+                tail = f"; P(>0) = {probability(source['prob_positive'])}" if column == "pooled" else p_text(source)
+                row[label] = f"{number(source['estimate'])} {interval(source)}{tail}"
+        row["shrinkage (3rd - 2nd)"] = number(slope.shrinkage)
+        rows.append(row)
+    first, pooled = comparison.slopes[0], comparison.slopes[0].pooled
+    notes = [
+        "Separate regressions free controls and period effects as well as the slope: another model, so no arrow and no "
+        "difference leads from them to the other columns.",
+        f"First two columns: 95 % confidence interval [p-value], errors {first.interacted['covariance']}, convention "
+        f"{first.interacted['convention']} (separate regressions: their own number of clusters).",
+        f"Last column: posterior mean, 95 % equal-tailed interval, {pooled['covariance']}, {pooled['convention']}.",
+    ]
+    if pooled["note"]:
+        notes.append(f"The hierarchical fit FAILED: {pooled['note']}.")
+    return Table(f"slopes_{comparison.grouping}", f"Slope of {comparison.exposure} by {comparison.grouping}", pd.DataFrame(rows), tuple(notes))
+
+
+def difference_table(comparison: Heterogeneity) -> Table:
+    """Differences tested as differences, in both paradigms."""
+    rows = [
+        {
+            "difference": d.label,
+            "TWFE, exposure x group": f"{number(d.interacted['estimate'])} {interval(d.interacted)}{p_text(d.interacted)}",
+            "partial pooling": f"{number(d.pooled['estimate'])} {interval(d.pooled)}",
+            "P(difference > 0)": probability(d.pooled["prob_positive"]),
+            "sign, given the model": d.reading,
+        }
+        for d in comparison.differences
+    ]
+    notes = (
+        "Each line tests the difference itself; two separate significance tests do not (Gelman & Stern 2006).",
+        "Sign rule: clear if P(difference > 0) is at least 0.975 or at most 0.025, else undecided. Pairs are read one at "
+        "a time; nothing here corrects for reading six of them.",
+        f"Posterior: 95 % equal-tailed interval, {comparison.differences[0].pooled['covariance']}, "
+        f"{comparison.differences[0].pooled['convention']}. TWFE: 95 % confidence interval [p-value], "
+        f"{comparison.differences[0].interacted['covariance']}, convention {comparison.differences[0].interacted['convention']}.",
+    )
+    return Table(f"differences_{comparison.grouping}", f"Differences between slopes by {comparison.grouping}", pd.DataFrame(rows), notes)
+
+
+def average_table(comparison: Heterogeneity, result: "Result") -> Table:
+    """Average slopes under each weighting, and TWFE's own weights."""
+    rows = [
+        {
+            "average": ESTIMANDS[name],
+            "TWFE, exposure x group": f"{number(twfe['estimate'])} {interval(twfe)}",
+            "partial pooling": f"{number(pooled['estimate'])} {interval(pooled)}",
+            "P(> 0)": probability(pooled["prob_positive"]),
+        }
+        for name, twfe, pooled in comparison.averages
+    ]
+    weights = result.weights[result.weights["model"] == comparison.pooled_model]
+    listed = ", ".join(f"{w.group} {w.twfe_weight:.3f} (share {w.share_of_observations:.3f})" for w in weights.itertuples())
+    notes = (
+        f"Weights TWFE gives the groups' slopes (share of observations in brackets): {listed}.",
+        "With these weights the interacted slopes average to the plain TWFE coefficient exactly.",
+    )
+    return Table(f"averages_{comparison.grouping}", f"Average slope of {comparison.exposure}, by weighting", pd.DataFrame(rows), notes)
+
+
+def published_table(published: pd.DataFrame) -> Table:
+    """Numbers as the paper prints them."""
+    shown = ["claim", "table", "sample", "estimator", "outcome", "term", "estimate", "significance", "note"]
+    return Table(
+        name="published",
+        title="The paper, with its own variables: as printed",
+        frame=published[shown],
+        notes=(
+            "The paper's data are not public. These numbers are shown, never differenced with ours; a blank means that "
+            "the paper's text does not print it.",
+        ),
+    )
+
+
+def diagnostics_table(result: "Result") -> Table:
+    """Convergence of every fit."""
+    rows = []
+    for record in result.fits:
+        checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
+        rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
+    note = "Worst value over all sampled parameters; the needed value in brackets."
+    return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows), (note,))
+
+
+def predictive_table(fits: tuple["FitRecord", ...]) -> Table:
+    """Posterior predictive checks of the error model."""
+    rows = [
+        {
+            "fit": record.model,
+            "check": f"{check.name}: {check.meaning}",
+            "observed": number(check.observed),
+            "replications, 95 %": f"{number(check.lo)} to {number(check.hi)}",
+            "P(replicated >= observed)": probability(check.p),
+            "verdict": check.verdict,
+        }
+        for record in fits
+        for check in record.predictive
+    ]
+    note = (
+        "Realised discrepancies over posterior draws (Gelman, Meng & Stern 1996); failed if the probability is below "
+        "0.025 or above 0.975."
+    )
+    return Table("predictive", "Are the errors what the model says?", pd.DataFrame(rows), (note,))
+
+
+def prior_table(record: "FitRecord") -> Table:
+    """Priors with their reasons."""
+    rows = [{"parameter": slot, "prior": str(prior), "reason": prior.reason} for slot, prior in record.priors.prior.items()]
+    note = "On the standardised scale: outcome, exposure and controls in SDs of the study's baseline sample."
+    title = f"Priors of '{record.model}': {record.priors.name}"
+    return Table(f"priors_{record.model}", title, pd.DataFrame(rows), (note,))
+
+
+def weight_table(weights: pd.DataFrame) -> Table:
+    """Weights of the indices."""
+    frame = weights.assign(
+        weight=weights["weight"].map(lambda w: f"{w:.4f}"),
+        entropy=weights["entropy"].map(lambda e: "" if pd.isna(e) else f"{e:.4f}"),
+    )
+    notes = (
+        "Entropy: indicators min-max scaled over the window, weights proportional to 1 - entropy. PCA: loadings of the "
+        "first principal component of the scaled indicators' correlation matrix.",
+    )
+    return Table("index_weights", "How the indices are put together", frame, notes)
+
+
+def number(value: float) -> str:
+    """Three decimals, more for small values, a true minus sign never."""
+    if pd.isna(value):
+        return ""
+    return f"{value:.3f}" if abs(value) >= 0.0095 or value == 0 else f"{value:.2g}"
+
+
+def interval(row: pd.Series) -> str:
+    return f"[{number(row['lo'])}, {number(row['hi'])}]"
+
+
+def probability(value: float) -> str:
+    """A posterior probability; never 0 or 1, which draws cannot show."""
+    if value > 0.9995:
+        return "> 0.999"
+    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def p_text(row: "pd.Series | object") -> str:
+    value = row["p_value"] if isinstance(row, pd.Series) else row.p_value
+    if pd.isna(value):
+        return ""
+    return " [p < 0.001]" if value < 0.0005 else f" [p = {value:.3f}]"
+
+

@@ -1,0 +1,323 @@
+"""Derived columns from a closed list of transforms; no expression is ever evaluated.
+
+Statistics of a transform (minimum, quantile, mean, weight) are taken over the estimation window; lags reach before it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from bayes_npp import indices
+from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
+from bayes_npp.panel import FilledCell, Panel
+from bayes_npp.records import Record
+
+Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Transform(Record):
+    """A declared variable: `name` and one transform key. `apply` returns the panel with the column added."""
+
+    name: str
+
+    def apply(self, panel: Panel) -> Panel:
+        return panel.with_column(self.name, self.values(panel))
+
+    def values(self, panel: Panel) -> np.ndarray:
+        """Values of the column, shape (n,)."""
+        raise VariableError(f"{type(self).__name__} is computed by apply")
+
+
+class Ratio(Transform):
+    """numerator / denominator, times `scale`."""
+
+    ratio: tuple[str, str]
+    scale: float = 1.0
+
+    def values(self, panel: Panel) -> np.ndarray:
+        over, under = (panel.numbers(name) for name in self.ratio)
+        zero = (under == 0) & panel.in_window
+        if zero.any():
+            raise VariableError(
+                f"denominator '{self.ratio[1]}' is zero",
+                place=panel.place(int(np.flatnonzero(zero)[0])),
+                fix="Leave the cell blank if the value is unknown, or choose another denominator",
+            )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(under == 0, np.nan, over / under) * self.scale
+
+
+class Sum(Transform):
+    """Sum of columns; missing if any part is missing."""
+
+    sum: Columns
+
+    def values(self, panel: Panel) -> np.ndarray:
+        return np.sum([panel.numbers(name) for name in self.sum], axis=0)
+
+
+class Log(Transform):
+    """Natural logarithm; a value of zero or below is an error."""
+
+    log: str
+
+    def values(self, panel: Panel) -> np.ndarray:
+        return _log(panel, self.log, 0.0)
+
+
+class Log1p(Transform):
+    """ln(1 + x)."""
+
+    log1p: str
+
+    def values(self, panel: Panel) -> np.ndarray:
+        return _log(panel, self.log1p, 1.0)
+
+
+class Scale(Transform):
+    """A column times `by`."""
+
+    scale: str
+    by: float
+
+    def values(self, panel: Panel) -> np.ndarray:
+        return panel.numbers(self.scale) * self.by
+
+
+class Lag(Transform):
+    """Value `periods` periods earlier, by time, not by row."""
+
+    lag: str
+    periods: Annotated[int, Field(ge=1)] = 1
+
+    def values(self, panel: Panel) -> np.ndarray:
+        return panel.shift(panel.numbers(self.lag), self.periods)
+
+
+class Lead(Transform):
+    """Value `periods` periods later, by time, not by row."""
+
+    lead: str
+    periods: Annotated[int, Field(ge=1)] = 1
+
+    def values(self, panel: Panel) -> np.ndarray:
+        return panel.shift(panel.numbers(self.lead), -self.periods)
+
+
+class Index(Transform):
+    """Composite index of indicators over the window: entropy weights or the first principal component."""
+
+    index: Literal["entropy", "pca"]
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    shift: Annotated[float, Field(gt=0)] = 1e-4
+
+    def apply(self, panel: Panel) -> Panel:
+        names = (*self.positive, *self.negative)
+        if len(names) < 2:
+            raise VariableError("an index needs at least two indicators", fix="List them under positive and negative")
+        twice = [name for i, name in enumerate(names) if name in names[:i]]
+        if twice:
+            raise VariableError(f"indicator '{twice[0]}' is listed twice", fix="List each indicator once")
+        values = np.column_stack([panel.numbers(name) for name in names])
+        rows = panel.in_window & ~np.isnan(values).any(axis=1)
+        signs = np.array([1] * len(self.positive) + [-1] * len(self.negative))
+        scaled = indices.min_max(values[rows], signs, names)
+        if self.index == "entropy":
+            weights, entropy = indices.entropy_weights(scaled, self.shift)
+            index = scaled @ weights
+        else:
+            weights = indices.first_component(scaled)
+            entropy = np.full(len(names), np.nan)
+            index = indices.component_scores(scaled, weights)
+        column = np.full(len(panel.frame), np.nan)
+        column[rows] = index
+        table = pd.DataFrame(
+            {
+                "index": self.name,
+                "method": self.index,
+                "indicator": names,
+                "direction": np.where(signs > 0, "positive", "negative"),
+                "weight": weights,
+                "entropy": entropy,
+            }
+        )
+        known = [panel.index_weights] if len(panel.index_weights) else []
+        all_weights = pd.concat([*known, table], ignore_index=True)
+        return replace(panel.with_column(self.name, column), index_weights=all_weights)
+
+
+class StructureLevel(Transform):
+    """Industrial structure level: sum over sectors s = 1, 2, ... of s x share_s, shares adding to `total`.
+
+    With `remainder = true` the columns start at sector 2 and sector 1 is `total` less the others.
+    """
+
+    structure_level: Columns
+    remainder: bool = False
+    total: Annotated[float, Field(gt=0)] = 100.0
+
+    def values(self, panel: Panel) -> np.ndarray:
+        shares = np.column_stack([panel.numbers(name) for name in self.structure_level])
+        if self.remainder:
+            shares = np.column_stack([self.total - shares.sum(axis=1), shares])
+        return shares @ np.arange(1, shares.shape[1] + 1) / self.total
+
+
+class Winsorise(Transform):
+    """Values beyond the p and 1 - p quantiles (type 7) set to them, over the window or within each period."""
+
+    winsorise: str
+    p: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    within: Literal["window", "period"] = "window"
+
+    def values(self, panel: Panel) -> np.ndarray:
+        values = panel.numbers(self.winsorise)
+        inside = pd.Series(np.where(panel.in_window, values, np.nan))
+        if self.within == "window":
+            return np.clip(values, inside.quantile(self.p), inside.quantile(1 - self.p))
+        if panel.time is None:
+            raise VariableError("winsorising within a period needs a time column", fix="Use within = 'window'")
+        periods = inside.groupby(panel.frame[panel.time])
+        low = periods.transform(lambda own: own.quantile(self.p)).to_numpy()
+        high = periods.transform(lambda own: own.quantile(1 - self.p)).to_numpy()
+        return np.where(np.isnan(low), values, np.clip(values, low, high))
+
+
+class Standardise(Transform):
+    """(x - mean) / SD over the window (SD with n - 1)."""
+
+    standardise: str
+
+    def values(self, panel: Panel) -> np.ndarray:
+        values = panel.numbers(self.standardise)
+        inside = values[panel.in_window]
+        spread = np.nanstd(inside, ddof=1)
+        if not spread > 0:
+            raise VariableError(f"column '{self.standardise}' is constant", fix="A constant cannot be standardised")
+        return (values - np.nanmean(inside)) / spread
+
+
+class Interpolate(Transform):
+    """Linear interpolation over time between a unit's own observed values, never beyond them; each cell is listed."""
+
+    interpolate: str
+
+    def apply(self, panel: Panel) -> Panel:
+        if panel.time is None:
+            raise VariableError("interpolation needs a time column", fix="Read the panel with time=")
+        values = panel.numbers(self.interpolate)
+        filled = values.copy()
+        times = panel.frame[panel.time].to_numpy(dtype=float)
+        for rows in panel.frame.groupby(panel.unit, sort=False).indices.values():
+            seen = rows[~np.isnan(values[rows])]
+            blank = rows[np.isnan(values[rows])]
+            if len(seen) >= 2:
+                filled[blank] = np.interp(times[blank], times[seen], values[seen], left=np.nan, right=np.nan)
+        new = np.flatnonzero(np.isnan(values) & ~np.isnan(filled) & panel.in_window)
+        units = panel.frame[panel.unit]
+        cells = tuple(FilledCell(self.name, str(units.iloc[i]), int(times[i]), float(filled[i])) for i in new)
+        return replace(panel.with_column(self.name, filled), filled=panel.filled + cells)
+
+
+class BaselineSplit(Transform):
+    """Two groups of units by the median of a column in one period: above it `labels[1]`, else `labels[0]`."""
+
+    baseline_split: str
+    at: int
+    labels: tuple[str, str] = ("low", "high")
+
+    def apply(self, panel: Panel) -> Panel:
+        if panel.time is None:
+            raise VariableError("a baseline split needs a time column", fix="Read the panel with time=")
+        values = panel.numbers(self.baseline_split)
+        baseline = pd.Series(values)[(panel.frame[panel.time] == self.at).to_numpy()]
+        units = panel.frame[panel.unit]
+        by_unit = pd.Series(baseline.to_numpy(), index=units.iloc[baseline.index].to_numpy())
+        missing = [unit for unit in units[panel.in_window].unique() if pd.isna(by_unit.get(unit))]
+        if missing:
+            raise VariableError(
+                f"'{self.baseline_split}' is missing in {self.at} for {', '.join(map(str, missing[:5]))}",
+                fix="Choose a period in which every unit is observed",
+            )
+        high = units.map(by_unit) > by_unit.median()
+        labels = pd.Series(np.where(high, self.labels[1], self.labels[0]), index=panel.frame.index)
+        return panel.with_column(self.name, labels)
+
+
+TRANSFORMS: dict[str, type[Transform]] = {
+    "ratio": Ratio,
+    "sum": Sum,
+    "log": Log,
+    "log1p": Log1p,
+    "scale": Scale,
+    "lag": Lag,
+    "lead": Lead,
+    "index": Index,
+    "structure_level": StructureLevel,
+    "winsorise": Winsorise,
+    "standardise": Standardise,
+    "interpolate": Interpolate,
+    "baseline_split": BaselineSplit,
+}
+
+
+def parse_variable(data: Mapping[str, Any], place: str) -> Transform:
+    """The transform that a mapping declares; `place` leads the message of any error."""
+    if not isinstance(data, Mapping):
+        raise SpecError("a variable must be a table", place=place, fix="Give name and one transform")
+    keys = [key for key in data if key in TRANSFORMS]
+    if "ratio" in keys and "scale" in keys:
+        keys.remove("scale")  # an option of ratio, not a second transform
+    if len(keys) != 1:
+        problem = "no transform" if not keys else f"two transforms ({keys[0]}, {keys[1]})"
+        unknown = [key for key in data if key not in TRANSFORMS and key != "name"]
+        fix = nearest(unknown[0], TRANSFORMS) if unknown and not keys else f"Use one of {', '.join(TRANSFORMS)}"
+        raise SpecError(f"{problem} declared", place=f"{place} '{data.get('name', '')}'", fix=fix)
+    return TRANSFORMS[keys[0]].parse(dict(data), f"{place} '{data.get('name', '')}'")
+
+
+def derive(panel: Panel, variables: Iterable[Mapping[str, Any] | Transform]) -> Panel:
+    """Add derived columns in the order of declaration; a later variable may use an earlier one.
+
+    Parameters
+    ----------
+    panel : Panel
+    variables : iterable of mapping or Transform
+        As in the [[variable]] tables of a study file: `name` and one key of `TRANSFORMS`.
+
+    Raises
+    ------
+    SpecError, VariableError, PanelError
+        Unknown transform or key; a value that cannot be computed; an unknown or non-numeric column.
+    """
+    for number, declared in enumerate(variables, start=1):
+        variable = declared if isinstance(declared, Transform) else parse_variable(declared, f"variable {number}")
+        if variable.name in panel.frame:
+            raise VariableError(
+                f"column '{variable.name}' exists already",
+                place=f"variable {number}",
+                fix="Choose another name: a source column is never overwritten",
+            )
+        try:
+            panel = variable.apply(panel)
+        except BayesNppError as error:
+            raise error.at(f"variable '{variable.name}'") from None
+    return panel
+
+
+def _log(panel: Panel, name: str, offset: float) -> np.ndarray:
+    values = panel.numbers(name) + offset
+    low = (values <= 0) & panel.in_window
+    if low.any():
+        at = int(np.flatnonzero(low)[0])
+        raise VariableError(
+            f"the logarithm of '{name}' = {values[at] - offset:g} does not exist",
+            place=panel.place(at),
+            fix="Use log1p for counts with zeros, or leave the cell blank if it is unknown",
+        )
+    return np.log(np.where(values > 0, values, np.nan))
