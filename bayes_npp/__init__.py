@@ -23,7 +23,7 @@ _HOME = {
     "load_study": "study",
     "pooled_ols": "frequentist.static",
     "read_panel": "panel",
-    "run_study": "study",
+    "run_study": "pipeline",
     "simulate": "simulation",
     "twfe": "frequentist.static",
 }

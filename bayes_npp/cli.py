@@ -152,7 +152,8 @@ def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missi
 
 def _finish(fits: tuple) -> None:
     for record in fits:
-        _say(f"{record.model}: sampler diagnostics {record.diagnostics.verdict}{' (stored fit)' if record.reused else ''}")
+        origin = " (stored fit)" if record.reused else ""
+        _say(f"{record.model}: sampler diagnostics {record.diagnostics.verdict}{origin}")
         for check in record.predictive:
             if not check.passed:
                 _say(f"{record.model}: posterior predictive check failed: {check.name}")

@@ -46,13 +46,15 @@ def compare(tables: Iterable[Estimates | pd.DataFrame], estimand: str | None = N
     if twice.any():
         row = frame[twice].iloc[0]
         raise EstimatesError(
-            f"two rows of '{row['column']}' have the estimand {row['estimand']} of {row['term']} {row['group']}".strip(),
+            f"two rows of '{row['column']}' have the estimand {row['estimand']} of {row['term']} {row['group']}",
             fix="Give the models different names",
         )
     models = list(dict.fromkeys(frame["column"]))
     order = frame[keys].drop_duplicates()
     wide = frame.set_index([*keys, "column"])[["estimate", "spread", "lo", "hi"]].unstack("column")
-    wide = wide.swaplevel(axis=1).reindex(columns=pd.MultiIndex.from_product([models, ["estimate", "spread", "lo", "hi"]]))
+    wide = wide.swaplevel(axis=1).reindex(
+        columns=pd.MultiIndex.from_product([models, ["estimate", "spread", "lo", "hi"]])
+    )
     return wide.reindex(pd.MultiIndex.from_frame(order))
 
 
@@ -100,7 +102,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Heterogeneity:
-    """The comparison of one grouping: names of the models, slopes of the groups, averages and differences."""
+    """The comparison of one grouping: names of the models, slopes of the groups, averages and differences.
+
+    `averages` holds (estimand, interacted row, pooled row); `plain` is the row of TWFE with one slope, if declared.
+    """
 
     grouping: str
     exposure: str
@@ -110,6 +115,7 @@ class Heterogeneity:
     slopes: tuple[GroupSlope, ...]
     differences: tuple[Difference, ...]
     averages: tuple[tuple[str, pd.Series, pd.Series], ...]
+    plain: pd.Series | None = None
 
     @property
     def clear(self) -> tuple[Difference, ...]:
@@ -130,7 +136,12 @@ def sign_reading(prob_positive: float) -> str:
 
 
 def heterogeneity(
-    table: Estimates, grouping: str, pooled_model: str, interacted_model: str, subsample_model: str = ""
+    table: Estimates,
+    grouping: str,
+    pooled_model: str,
+    interacted_model: str,
+    subsample_model: str = "",
+    plain_model: str = "",
 ) -> Heterogeneity:
     """Assemble the three columns of group slopes from the rows of a study."""
     pooled = table.select(model=pooled_model)
@@ -167,6 +178,7 @@ def heterogeneity(
             for pair in pairs
         ),
         averages=tuple((name, row(interacted, name, ""), row(pooled, name, "")) for name in averages),
+        plain=row(table.select(model=plain_model), averages[0], "") if plain_model else None,
     )
 
 

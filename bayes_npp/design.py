@@ -75,8 +75,9 @@ class Design:
 
     @property
     def group_shares(self) -> np.ndarray:
-        """Share of the observations in each group, shape (G,)."""
-        return np.bincount(self.group, minlength=len(self.groups)) / self.n_obs
+        """Share of the observations in each group, shape (max(G, 1),)."""
+        group = np.zeros(self.n_obs, dtype=int) if self.group is None else self.group
+        return np.bincount(group, minlength=max(len(self.groups), 1)) / self.n_obs
 
 
 def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: np.ndarray | None = None) -> Design:
@@ -125,7 +126,9 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     group, labels = (None, ()) if groups is None else pd.factorize(groups.iloc[rows])
     if groups is not None and len(labels) < 2:
         raise DesignError(
-            f"slopes = '{spec.slopes}' has only one group", place=panel.source, fix="Leave slopes out, or widen the sample"
+            f"slopes = '{spec.slopes}' has only one group",
+            place=panel.source,
+            fix="Leave slopes out, or widen the sample",
         )
     return Design(
         spec=spec,

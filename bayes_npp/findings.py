@@ -1,15 +1,12 @@
 """What a run says, one finding at a time: sentences rendered from records that already hold the decision."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bayes_npp.comparison import Difference, Heterogeneity
-from bayes_npp.tables import interval, number, probability
-
-if TYPE_CHECKING:
-    from bayes_npp.pipeline import FitRecord, Result
+from bayes_npp.results import FitRecord, Result
+from bayes_npp.tables import interval, number, relation
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class Finding:
     text: str
 
 
-def findings(result: "Result") -> tuple[Finding, ...]:
+def findings(result: Result) -> tuple[Finding, ...]:
     """Findings in reading order: warnings about a fit directly after what rests on it."""
     records = {record.model: record for record in result.fits}
     out = []
@@ -46,28 +43,26 @@ def _pattern(comparison: Heterogeneity) -> list[Finding]:
 
 
 def _differences(comparison: Heterogeneity) -> Finding:
-    clear = comparison.clear
     undecided = [d for d in comparison.differences if d.reading == "undecided"]
-    parts = []
-    if clear:
-        parts.append("the sign is clear for " + "; ".join(_difference(d) for d in clear))
-    if undecided:
-        parts.append("undecided for " + "; ".join(_difference(d) for d in undecided))
-    text = f"Differences as differences, one model with partial pooling and independent errors: {'. It is '.join(parts)}."
-    if not clear:
-        text = text.replace(": undecided", ": the sign is undecided")
-    return Finding("result", text)
+    open_pairs = "; ".join(f"{d.label} (P(> 0) {relation(d.pooled['prob_positive'])})" for d in undecided)
+    if not comparison.clear:
+        answer = f"no sign is clear: {open_pairs}"
+    else:
+        answer = "the sign is clear for " + "; ".join(_difference(d) for d in comparison.clear)
+        answer += f". It is undecided for {open_pairs}" if undecided else ""
+    errors = comparison.differences[0].pooled["covariance"]
+    return Finding("result", f"Differences as differences (one model, partial pooling, {errors}): {answer}.")
 
 
 def _difference(difference: Difference) -> str:
     row = difference.pooled
     return (
-        f"{difference.label} ({number(row['estimate'])}, 95 % interval {interval(row)}, "
-        f"P(> 0) {_probability(row['prob_positive'])})"
+        f"{difference.label}, {number(row['estimate'])} (95 % interval {interval(row)}, "
+        f"P(> 0) {relation(row['prob_positive'])})"
     )
 
 
-def _errors(record: "FitRecord") -> list[Finding]:
+def _errors(record: FitRecord) -> list[Finding]:
     failed = [check for check in record.predictive if not check.passed]
     if not failed:
         return []
@@ -77,34 +72,31 @@ def _errors(record: "FitRecord") -> list[Finding]:
     )
     text = (
         f"The error model behind '{record.model}' fails its posterior predictive checks: {seen}. Its intervals and "
-        "probabilities answer for a model the data contradict. They are shown as what that model says, and are no verdict."
+        "probabilities answer for a model the data contradict: shown as what that model says, they are no verdict."
     )
     return [Finding("warning", text)]
 
 
 def _average(comparison: Heterogeneity) -> Finding:
-    name, twfe, pooled = comparison.averages[0]
+    _, interacted, pooled = comparison.averages[0]
+    twfe = interacted if comparison.plain is None else comparison.plain
     text = (
         f"Average slope with TWFE's own weights: {_estimate(twfe)} (standard error {number(twfe['spread'])}, "
-        f"{twfe['covariance']}) for TWFE, {_estimate(pooled)} (posterior SD {number(pooled['spread'])}, "
+        f"{twfe['covariance']}) for {twfe['estimator']}, {_estimate(pooled)} (posterior SD {number(pooled['spread'])}, "
         f"{pooled['covariance']}) for the hierarchical model. One estimand; the two spreads answer for different "
         "assumptions about the errors."
     )
     return Finding("result", text)
 
 
-def _convergence(record: "FitRecord") -> Finding:
-    text = f"The fit '{record.model}' did not pass the sampler's diagnostics ({record.diagnostics.verdict}). Do not use it."
+def _convergence(record: FitRecord) -> Finding:
+    verdict = record.diagnostics.verdict
+    text = f"The fit '{record.model}' did not pass the sampler's diagnostics ({verdict}). Do not use it."
     return Finding("failure", text)
 
 
 def _estimate(row: pd.Series) -> str:
     return f"{number(row['estimate'])}, 95 % interval {interval(row)}"
-
-
-def _probability(value: float) -> str:
-    text = probability(value)
-    return text if text[0] in "<>" else f"= {text}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -50,7 +50,7 @@ def first_component(scaled: np.ndarray) -> np.ndarray:
     """Loadings (unit length) of the first principal component of the correlation matrix, signed to sum positive."""
     standard = (scaled - scaled.mean(axis=0)) / scaled.std(axis=0, ddof=1)
     loadings = np.linalg.svd(standard, full_matrices=False)[2][0]
-    return loadings * np.sign(loadings.sum())
+    return loadings if loadings.sum() >= 0 else -loadings
 
 
 def component_scores(scaled: np.ndarray, loadings: np.ndarray) -> np.ndarray:

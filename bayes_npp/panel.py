@@ -1,9 +1,9 @@
 """The panel: read, validate, report balance, shift by time (never by row)."""
 
+import codecs
 import csv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_npp.errors import PanelError, nearest
 
 WEIGHT_COLUMNS = ["index", "method", "indicator", "direction", "weight", "entropy"]
-READERS = {".csv": "CSV", ".parquet": "Parquet", ".dta": "Stata", ".xlsx": "Excel", ".xls": "Excel"}
+READERS = {".csv": "CSV", ".parquet": "Parquet", ".dta": "Stata", ".xlsx": "Excel"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,10 @@ class Panel:
         values = self.column(name)
         if pd.api.types.is_bool_dtype(values):
             return values.to_numpy(dtype=float)
+        if pd.api.types.is_datetime64_any_dtype(values):
+            values = values.astype(str)  # a date is no number, though pandas would count its nanoseconds
         numbers = pd.to_numeric(values, errors="coerce").astype(float)
-        bad = numbers.isna() & values.notna()
+        bad = (numbers.isna() & values.notna()) | np.isinf(numbers)
         if bad.any():
             at = int(np.flatnonzero(bad)[0])
             raise PanelError(
@@ -116,10 +118,9 @@ class Panel:
         """Values `periods` periods earlier (later if negative) of the same unit, by time; NaN across a gap."""
         if self.time is None:
             raise PanelError("a lag needs a time column", place=self.source, fix="Read the panel with time=")
-        keys = [self.unit, self.time]
-        earlier = self.frame[keys].assign(value=values)
-        earlier[self.time] += periods
-        return self.frame[keys].merge(earlier, on=keys, how="left")["value"].to_numpy()
+        keys = self.frame[[self.unit, self.time]].set_axis(["unit", "time"], axis=1)
+        earlier = keys.assign(time=keys["time"] + periods, value=values)
+        return keys.merge(earlier, on=["unit", "time"], how="left")["value"].to_numpy()
 
     def with_column(self, name: str, values: np.ndarray | pd.Series) -> "Panel":
         """The panel with one more column."""
@@ -181,6 +182,9 @@ def read_panel(
         frame, source, first_row = path.copy(), "the panel", 1
     else:
         frame, source, first_row = _read_file(Path(path), encoding), str(path), 2
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise PanelError(f"two columns are named '{twice[0]}'", place=source, fix="Rename one of the two")
     for key, name in (("unit", unit), ("time", time), ("group", group)):
         if name is not None and name not in frame:
             fix = nearest(name, frame.columns)
@@ -188,6 +192,7 @@ def read_panel(
     if frame.empty:
         raise PanelError("there are no rows", place=source, fix="Check that the file has data below its header")
     frame = frame.reset_index(drop=True)
+    frame = frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, object))
     _check_keys(frame, unit, time, source, first_row)
     if time is not None:
         frame[time] = frame[time].astype(float).astype(int)
@@ -210,49 +215,63 @@ def read_panel(
     )
 
 
+def check_cells(path: Path, encoding: str) -> None:
+    """A name that stands twice, or a row longer than the header: pandas would rename the one and shift the other."""
+    with path.open(encoding=encoding, newline="") as lines:
+        rows = csv.reader(lines)
+        header = next((row for row in rows if "".join(row).strip()), [])
+        twice = [name for i, name in enumerate(header) if name in header[:i]]
+        if twice:
+            raise PanelError(
+                f"column '{twice[0]}' stands twice in the header", place=f"{path}, row 1", fix="Rename one of the two"
+            )
+        for number, row in enumerate(rows, start=2):
+            if len(row) > len(header):
+                raise PanelError(
+                    f"the row has {len(row)} cells, the header {len(header)}",
+                    place=f"{path}, row {number}",
+                    fix="Remove the extra comma, or put a value that contains one in quotes",
+                )
+
+
 def _read_file(path: Path, encoding: str) -> pd.DataFrame:
     if not path.is_file():
         raise PanelError("the file does not exist", place=str(path), fix="Check the path")
     kind = READERS.get(path.suffix.lower())
+    if kind is None:
+        raise PanelError(
+            f"unknown kind of file '{path.suffix}'", place=str(path), fix=f"Use one of {', '.join(READERS)}"
+        )
     try:
         match kind:
             case "CSV":
-                _check_header(path, encoding)
-                return pd.read_csv(path, encoding=encoding.replace("utf-8", "utf-8-sig"), low_memory=False)
+                if codecs.lookup(encoding).name == "utf-8":
+                    encoding = "utf-8-sig"
+                check_cells(path, encoding)
+                return pd.read_csv(path, encoding=encoding, low_memory=False)
             case "Parquet":
                 return pd.read_parquet(path)
             case "Stata":
                 return pd.read_stata(path, convert_categoricals=True)
-            case "Excel":
+            case _:
                 return pd.read_excel(path)
     except PanelError:
         raise
     except UnicodeDecodeError:
         fix = "Save it as UTF-8, or give its encoding (often encoding='gb18030' for Chinese files)"
-        raise PanelError(f"the file is not {encoding} text", place=str(path), fix=fix) from None
-    except (ValueError, OSError, KeyError, BadZipFile) as error:
+        name = encoding.removesuffix("-sig")
+        raise PanelError(f"the file is not {name} text", place=str(path), fix=fix) from None
+    except Exception as error:  # readers of damaged files raise anything: struct.error, zlib.error, KeyError, ...
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         fix = "Check that the file is complete and of the kind that its name says"
         raise PanelError(f"the {kind} file cannot be read ({reason})", place=str(path), fix=fix) from None
-    known = ", ".join(READERS)
-    raise PanelError(f"unknown kind of file '{path.suffix}'", place=str(path), fix=f"Use one of {known}")
-
-
-def _check_header(path: Path, encoding: str) -> None:
-    with path.open(encoding=encoding.replace("utf-8", "utf-8-sig"), newline="") as lines:
-        header = next(csv.reader(lines), [])
-    twice = [name for i, name in enumerate(header) if name in header[:i]]
-    if twice:
-        raise PanelError(
-            f"column '{twice[0]}' stands twice in the header", place=f"{path}, row 1", fix="Rename one of the two"
-        )
 
 
 def _check_keys(frame: pd.DataFrame, unit: str, time: str | None, source: str, first_row: int) -> None:
     for key in (unit, time):
         if key is None:
             continue
-        blank = frame[key].isna().to_numpy()
+        blank = (frame[key].isna() | (frame[key].astype(str).str.strip() == "")).to_numpy()
         if blank.any():
             at = int(np.flatnonzero(blank)[0])
             raise PanelError(
@@ -274,7 +293,7 @@ def _check_keys(frame: pd.DataFrame, unit: str, time: str | None, source: str, f
     numbers = pd.to_numeric(frame[time], errors="coerce")
     if pd.api.types.is_datetime64_any_dtype(frame[time]):
         numbers = pd.Series(np.nan, index=frame.index)
-    wrong = (numbers.isna() | (numbers != numbers.round())).to_numpy()
+    wrong = (~(numbers.abs() < 2**53) | (numbers != numbers.round())).to_numpy()
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         raise PanelError(
@@ -284,9 +303,7 @@ def _check_keys(frame: pd.DataFrame, unit: str, time: str | None, source: str, f
         )
 
 
-def _check_duplicates(
-    frame: pd.DataFrame, unit: str, time: str | None, source: str, file_rows: np.ndarray
-) -> None:
+def _check_duplicates(frame: pd.DataFrame, unit: str, time: str | None, source: str, file_rows: np.ndarray) -> None:
     keys = [unit] if time is None else [unit, time]
     again = frame.duplicated(keys).to_numpy()
     if again.any():

@@ -2,85 +2,29 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.diagnostics import Diagnostics
 from bayes_npp.bayesian.fit import Fit, fit_design, restore
-from bayes_npp.bayesian.predictive import PredictiveCheck
-from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.comparison import Heterogeneity, heterogeneity
 from bayes_npp.design import build_design, twfe_weights
 from bayes_npp.errors import BayesNppError, OutputError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.plots import draw_figures
 from bayes_npp.records import content_hash
+from bayes_npp.report import render_report
+from bayes_npp.results import FitRecord, Result
 from bayes_npp.spec import FrequentistModel, HierarchicalModel, ModelSpec
 from bayes_npp.store import file_hash, read_tree, versions, write_json, write_text, write_tree, write_whole
 from bayes_npp.study import Study, check_study, load_study
+from bayes_npp.tables import write_tables
 
 QUICK_DRAWS = 1000
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class FitRecord:
-    """What the report says of one Bayesian fit; everything in it is decided here, not in the report."""
-
-    model: str
-    priors: PriorSet
-    sampler: Sampler
-    diagnostics: Diagnostics
-    predictive: tuple[PredictiveCheck, ...]
-    saturated: tuple[str, ...]
-    reused: bool
-
-    @property
-    def errors_fit(self) -> bool:
-        """Whether every posterior predictive check of the error model passed."""
-        return all(check.passed for check in self.predictive)
-
-
-@dataclass(frozen=True)
-class Result:
-    """A study that has been run.
-
-    Attributes
-    ----------
-    study : Study
-    estimates : Estimates
-    fits : tuple of FitRecord
-    comparisons : tuple of Heterogeneity
-    weights : DataFrame
-        TWFE's weights on the groups: model, group, weight, share of observations.
-    out : Path, optional
-        Where it was written.
-    """
-
-    study: Study
-    estimates: Estimates
-    fits: tuple[FitRecord, ...]
-    comparisons: tuple[Heterogeneity, ...]
-    weights: pd.DataFrame
-    out: Path | None = None
-
-    @property
-    def passed(self) -> bool:
-        return all(record.diagnostics.passed for record in self.fits)
-
-    @property
-    def diagnostics(self) -> pd.DataFrame:
-        """One row a check: fit, quantity, value, threshold, passed."""
-        rows = []
-        for record in self.fits:
-            rows += [(record.model, c.quantity, c.value, c.threshold, c.passed) for c in record.diagnostics.checks]
-            for check in record.predictive:
-                threshold = f"{check.lo:.3g} to {check.hi:.3g} in replications"
-                rows.append((record.model, f"posterior predictive: {check.name}", check.observed, threshold, check.passed))
-        return pd.DataFrame(rows, columns=["fit", "quantity", "value", "threshold", "passed"])
 
 
 def run_study(
@@ -163,7 +107,7 @@ def estimate_model(
 def frequentist_model(study: Study, model: FrequentistModel) -> Estimates:
     """Estimate a frequentist model of a study."""
     panel, spec = study.panel, study.spec(model)
-    options = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
+    options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
     match model.kind:
         case "pooled_ols":
             return pooled_ols(panel, spec, **options)
@@ -211,10 +155,6 @@ def fit_model(
 
 def write_outputs(result: Result, folder: Path) -> None:
     """Write tables, figures and report; every file is replaced whole."""
-    from bayes_npp.plots import draw_figures
-    from bayes_npp.report import render_report
-    from bayes_npp.tables import write_tables
-
     weights = result.study.panel.index_weights
     write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
     for name, frame in (("diagnostics", result.diagnostics), ("weights", weights)):
@@ -279,6 +219,7 @@ def _comparisons(study: Study, estimates: Estimates) -> list[Heterogeneity]:
         same = [other for other in frequentist if study.spec(other).controls == controls]
         interacted = next((other.name for other in same if other.slopes == model.slopes), None)
         subsamples = next((other.name for other in same if other.subsamples == model.slopes), "")
+        plain = next((other.name for other in same if not other.slopes and not other.subsamples), "")
         if interacted:
-            out.append(heterogeneity(estimates, model.slopes, model.name, interacted, subsamples))
+            out.append(heterogeneity(estimates, model.slopes, model.name, interacted, subsamples, plain))
     return out

@@ -1,27 +1,27 @@
 """Figures: each is drawn from a table that is written beside it (png, svg, csv)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bayes_npp.comparison import Heterogeneity, slope_frame
+from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bayes_npp.pipeline import FitRecord, Result
 
 COLUMN_STYLE = {
     "subsample": ("Separate regressions (another model)", "#b0b0b0", "s"),
     "interacted": ("TWFE, exposure x group (no pooling)", "#c8553d", "o"),
     "pooled": ("Hierarchical (partial pooling)", "#1d4e89", "D"),
 }
+CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
 STYLE = {
     "font.size": 10,
-    "font.family": ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP"],
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "bayes_npp",
@@ -30,7 +30,7 @@ STYLE = {
 }
 
 
-def draw_figures(result: "Result", folder: Path) -> dict[str, str]:
+def draw_figures(result: Result, folder: Path) -> dict[str, str]:
     """Draw every figure of a run into `folder`; return its SVG text by name."""
     drawn = {}
     for comparison in result.comparisons:
@@ -64,7 +64,9 @@ def forest(comparison: Heterogeneity) -> "Figure":
     inside = table[["lo", "hi"]].to_numpy()
     low, high = np.quantile(inside[:, 0], 0.1), np.quantile(inside[:, 1], 0.9)
     margin = 0.15 * (high - low)
-    axes.set_xlim(min(low - margin, table["estimate"].min() - margin), max(high + margin, table["estimate"].max() + margin))
+    axes.set_xlim(
+        min(low - margin, table["estimate"].min() - margin), max(high + margin, table["estimate"].max() + margin)
+    )
     axes.set_xlabel(f"Slope of {comparison.exposure} (data's units), 95 % interval")
     _legend_below(figure, axes)
     return figure
@@ -76,7 +78,9 @@ def shrinkage(comparison: Heterogeneity) -> "Figure":
     groups = list(table["group"])
     figure, axes = _figure(7.2, 1.1 + 0.5 * len(groups))
     average = table["average"].iloc[0]
-    axes.axvline(average, color="#1d4e89", linewidth=1, linestyle=":", label="Mean of the groups' slopes, partial pooling")
+    axes.axvline(
+        average, color="#1d4e89", linewidth=1, linestyle=":", label="Mean of the groups' slopes, partial pooling"
+    )
     for row, slope in enumerate(table.itertuples()):
         axes.annotate(
             "",
@@ -93,7 +97,7 @@ def shrinkage(comparison: Heterogeneity) -> "Figure":
     return figure
 
 
-def predictive(record: "FitRecord") -> "Figure":
+def predictive(record: FitRecord) -> "Figure":
     """What the residuals are, beside the range the error model can produce."""
     table = predictive_frame(record)
     figure, panels = _figure(7.2, 2.0, columns=len(table))
@@ -116,30 +120,39 @@ def shrinkage_frame(comparison: Heterogeneity) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["group", "interacted", "pooled", "average"])
 
 
-def predictive_frame(record: "FitRecord") -> pd.DataFrame:
+def predictive_frame(record: FitRecord) -> pd.DataFrame:
     """Columns check, meaning, observed, lo, hi, p."""
     rows = [(c.name, c.meaning, c.observed, c.lo, c.hi, c.p) for c in record.predictive]
     return pd.DataFrame(rows, columns=["check", "meaning", "observed", "lo", "hi", "p"])
 
 
-def _figure(width: float, height: float, columns: int = 1) -> tuple["Figure", "object"]:
+def _style() -> Any:
+    """The style, with the first font for Chinese names that this machine has behind the default one."""
+    from matplotlib.font_manager import fontManager
+
+    installed = fontManager.get_font_names()
+    chinese = [font for font in CJK_FONTS if font in installed][:1]
+    return {**STYLE, "font.family": ["DejaVu Sans", *chinese]}
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(_style()):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         return figure, figure.subplots(1, columns)
 
 
-def _group_axis(axes: "object", groups: list[str]) -> None:
+def _group_axis(axes: Any, groups: list[str]) -> None:
     axes.set_yticks(range(len(groups)), groups)
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
 
 
-def _legend_below(figure: "Figure", axes: "object") -> None:
+def _legend_below(figure: "Figure", axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2), frameon=False, fontsize=8)
 
@@ -148,12 +161,9 @@ def _save(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
     """Write png, svg and csv; return the SVG as text for one-file reports."""
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
-        for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
-            write_whole(
-                stem.with_suffix(suffix),
-                lambda path, m=metadata: figure.savefig(path, metadata=m, dpi=160 if path.suffix == ".png" else None),
-            )
+    with matplotlib.rc_context(_style()):
+        write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
+        write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
     write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
     return svg[svg.index("<svg") :]

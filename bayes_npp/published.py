@@ -1,10 +1,12 @@
 """Published numbers, as printed: one schema for every study. They rest on the paper's data, never on ours."""
 
+import csv
 from pathlib import Path
 
 import pandas as pd
 
 from bayes_npp.errors import SpecError, nearest
+from bayes_npp.panel import check_cells
 
 COLUMNS = (
     "claim",
@@ -33,12 +35,15 @@ def read_published(path: Path) -> pd.DataFrame:
     ------
     SpecError
         No file, a missing or unknown column, an estimate that is not a number, a row without a term.
+    PanelError
+        A column that stands twice, a row longer than the header.
     """
     if not path.is_file():
         raise SpecError("the file does not exist", place=str(path), fix="Correct 'published' in the study file")
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
+        check_cells(path, "utf-8-sig")
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False).fillna("")
+    except (ValueError, csv.Error) as error:
         reason = str(error).strip().splitlines()[0]
         raise SpecError(f"the file cannot be read ({reason})", place=str(path), fix="Save it as UTF-8 CSV") from None
     for name in frame.columns:

@@ -12,9 +12,9 @@ from bayes_npp.errors import SpecError, nearest
 class Record(BaseModel):
     """A frozen record: unknown keys and wrong types raise `SpecError` with the nearest known name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, /, **data: Any) -> None:
         try:
             super().__init__(**{key: _tuples(value) for key, value in data.items()})
         except ValidationError as error:

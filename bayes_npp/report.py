@@ -1,15 +1,11 @@
 """The report: one HTML file that opens offline, and the same in Markdown. Templates render; nothing is decided here."""
 
-from typing import TYPE_CHECKING
-
 from bayes_npp.findings import findings
-
-if TYPE_CHECKING:
-    from bayes_npp.pipeline import Result
-    from bayes_npp.tables import Table
+from bayes_npp.results import Result
+from bayes_npp.tables import Table
 
 
-def render_report(result: "Result", tables: dict[str, "Table"], figures: dict[str, str]) -> tuple[str, str]:
+def render_report(result: Result, tables: dict[str, Table], figures: dict[str, str]) -> tuple[str, str]:
     """Render report.html and report.md.
 
     Parameters

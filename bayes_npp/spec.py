@@ -91,7 +91,7 @@ class HierarchicalModel(Record):
     draws: Annotated[int, Field(ge=100)] = 2000
     tune: Annotated[int, Field(ge=100)] = 1000
     chains: Annotated[int, Field(ge=2)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.98
 
 
 ModelSpec = FrequentistModel | HierarchicalModel

@@ -25,14 +25,18 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"cannot write here ({error.strerror})", place=str(path), fix="Choose another --out") from None
+        raise OutputError(
+            f"cannot write here ({error.strerror})", place=str(path), fix="Choose another --out"
+        ) from None
     temporary = Path(name)
     try:
         write(temporary)
         temporary.chmod(0o644)
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", place=str(path), fix="Check space and rights") from None
+        raise OutputError(
+            f"cannot be written ({error.strerror})", place=str(path), fix="Check space and rights"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -59,10 +63,13 @@ def read_tree(path: Path) -> "xr.DataTree":
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return tree.load()
     except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"the stored fit cannot be read ({error})", place=str(path), fix="Run again with --refit") from None
+        raise OutputError(
+            f"the stored fit cannot be read ({error})", place=str(path), fix="Run again with --refit"
+        ) from None
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file whole, keys sorted."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 

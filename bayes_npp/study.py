@@ -68,7 +68,9 @@ class Study:
     def scales(self) -> Scales:
         """Divisors of the baseline sample (the study's roles on its window), shared by every model."""
         roles = self.roles
-        return build_design(self.panel, Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls)).scales
+        return build_design(
+            self.panel, Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls)
+        ).scales
 
     def spec(self, model: ModelSpec) -> Spec:
         """The specification of one of the study's models."""
@@ -79,7 +81,9 @@ class Study:
         for model in self.models:
             if model.name == name:
                 return model
-        raise SpecError(f"unknown model '{name}'", place=_short(self.path), fix=nearest(name, [m.name for m in self.models]))
+        raise SpecError(
+            f"unknown model '{name}'", place=_short(self.path), fix=nearest(name, [m.name for m in self.models])
+        )
 
     def priors(self, model: HierarchicalModel) -> PriorSet:
         return load_priors(model.priors, self.path.parent)

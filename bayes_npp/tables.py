@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bayes_npp.comparison import Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text
-
-if TYPE_CHECKING:
-    from bayes_npp.pipeline import FitRecord, Result
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Table:
         return str(table.as_latex())
 
 
-def write_tables(result: "Result", folder: Path) -> dict[str, Table]:
+def write_tables(result: Result, folder: Path) -> dict[str, Table]:
     """Build every table of a run and write it as csv and tex."""
     tables = [baseline_table(result)]
     for comparison in result.comparisons:
@@ -65,23 +62,27 @@ def write_tables(result: "Result", folder: Path) -> dict[str, Table]:
     return {table.name: table for table in tables}
 
 
-def baseline_table(result: "Result") -> Table:
+def baseline_table(result: Result) -> Table:
     """The models with one slope of the exposure, a column each."""
     frame = result.estimates.frame
     single = [m for m, rows in frame.groupby("model", sort=False) if (rows["group"] == "").all()]
     rows = frame[frame["model"].isin(single) & (frame["estimand"] != "scale")]
     cells: dict[str, dict[str, str]] = {}
-    for row in rows.itertuples():
-        cells.setdefault(row.term, {})[row.model] = f"{number(row.estimate)} ({number(row.spread)}){p_text(row)}"
+    for _, row in rows.iterrows():
+        cells.setdefault(row["term"], {})[row["model"]] = (
+            f"{number(row['estimate'])} ({number(row['spread'])}){p_text(row)}"
+        )
     table = pd.DataFrame.from_dict(cells, orient="index", columns=single).fillna("")
     counts = rows.groupby("model", sort=False)[["n_obs", "n_units", "n_periods"]].first()
     for label, column in (("observations", "n_obs"), ("units", "n_units"), ("periods", "n_periods")):
         table.loc[label] = [str(counts.loc[model, column]) for model in single]
     estimands = rows.groupby("model", sort=False).first()
     table.loc["estimator"] = [estimands.loc[m, "estimator"] for m in single]
-    table.loc["estimand of the first row"] = [estimands.loc[m, "estimand"] for m in single]
     conventions = rows.groupby(["covariance", "convention"], sort=False).groups
-    notes = [f"Standard errors {covariance}, convention {convention}." for covariance, convention in conventions]
+    own = rows.drop_duplicates(["model", "estimand"])
+    named = own[own["estimand"] != "coefficient"].groupby("estimand", sort=False)["model"].agg(", ".join)
+    notes = [f"Slope of {result.study.roles.exposure} in {models}: {ESTIMANDS[e]}." for e, models in named.items()]
+    notes += [f"Standard errors {covariance}, convention {convention}." for covariance, convention in conventions]
     return Table(
         name="baseline",
         title=f"Baseline: {rows['outcome'].iloc[0]}",
@@ -103,21 +104,24 @@ def slope_table(comparison: Heterogeneity) -> Table:
         for column, label in columns.items():
             source = getattr(slope, column)
             if source is not None:
-                tail = f"; P(>0) = {probability(source['prob_positive'])}" if column == "pooled" else p_text(source)
-                row[label] = f"{number(source['estimate'])} {interval(source)}{tail}"
+                row[label] = _cell(source)
         row["shrinkage (3rd - 2nd)"] = number(slope.shrinkage)
         rows.append(row)
     first, pooled = comparison.slopes[0], comparison.slopes[0].pooled
     notes = [
         "Separate regressions free controls and period effects as well as the slope: another model, so no arrow and no "
         "difference leads from them to the other columns.",
-        f"First two columns: 95 % confidence interval [p-value], errors {first.interacted['covariance']}, convention "
-        f"{first.interacted['convention']} (separate regressions: their own number of clusters).",
-        f"Last column: posterior mean, 95 % equal-tailed interval, {pooled['covariance']}, {pooled['convention']}.",
+        f"{_frequentist_note(first.interacted)} Separate regressions count their own clusters.",
+        _posterior_note(pooled),
     ]
     if pooled["note"]:
         notes.append(f"The hierarchical fit FAILED: {pooled['note']}.")
-    return Table(f"slopes_{comparison.grouping}", f"Slope of {comparison.exposure} by {comparison.grouping}", pd.DataFrame(rows), tuple(notes))
+    return Table(
+        f"slopes_{comparison.grouping}",
+        f"Slope of {comparison.exposure} by {comparison.grouping}",
+        pd.DataFrame(rows),
+        tuple(notes),
+    )
 
 
 def difference_table(comparison: Heterogeneity) -> Table:
@@ -125,42 +129,55 @@ def difference_table(comparison: Heterogeneity) -> Table:
     rows = [
         {
             "difference": d.label,
-            "TWFE, exposure x group": f"{number(d.interacted['estimate'])} {interval(d.interacted)}{p_text(d.interacted)}",
-            "partial pooling": f"{number(d.pooled['estimate'])} {interval(d.pooled)}",
-            "P(difference > 0)": probability(d.pooled["prob_positive"]),
+            "TWFE, exposure x group": _cell(d.interacted),
+            "partial pooling": _cell(d.pooled),
             "sign, given the model": d.reading,
         }
         for d in comparison.differences
     ]
     notes = (
         "Each line tests the difference itself; two separate significance tests do not (Gelman & Stern 2006).",
-        "Sign rule: clear if P(difference > 0) is at least 0.975 or at most 0.025, else undecided. Pairs are read one at "
-        "a time; nothing here corrects for reading six of them.",
-        f"Posterior: 95 % equal-tailed interval, {comparison.differences[0].pooled['covariance']}, "
-        f"{comparison.differences[0].pooled['convention']}. TWFE: 95 % confidence interval [p-value], "
-        f"{comparison.differences[0].interacted['covariance']}, convention {comparison.differences[0].interacted['convention']}.",
+        "Sign rule: clear if P(difference > 0) is at least 0.975 or at most 0.025, else undecided. Pairs are read one "
+        f"at a time: no correction is made for reading {len(rows)} of them.",
+        _posterior_note(comparison.differences[0].pooled),
+        _frequentist_note(comparison.differences[0].interacted),
     )
-    return Table(f"differences_{comparison.grouping}", f"Differences between slopes by {comparison.grouping}", pd.DataFrame(rows), notes)
+    return Table(
+        f"differences_{comparison.grouping}",
+        f"Differences between slopes by {comparison.grouping}",
+        pd.DataFrame(rows),
+        notes,
+    )
 
 
-def average_table(comparison: Heterogeneity, result: "Result") -> Table:
+def average_table(comparison: Heterogeneity, result: Result) -> Table:
     """Average slopes under each weighting, and TWFE's own weights."""
     rows = [
         {
             "average": ESTIMANDS[name],
-            "TWFE, exposure x group": f"{number(twfe['estimate'])} {interval(twfe)}",
-            "partial pooling": f"{number(pooled['estimate'])} {interval(pooled)}",
-            "P(> 0)": probability(pooled["prob_positive"]),
+            "TWFE, one slope": _cell(comparison.plain) if _same_estimand(comparison.plain, name) else "",
+            "TWFE, exposure x group": _cell(interacted),
+            "partial pooling": _cell(pooled),
         }
-        for name, twfe, pooled in comparison.averages
+        for name, interacted, pooled in comparison.averages
     ]
     weights = result.weights[result.weights["model"] == comparison.pooled_model]
-    listed = ", ".join(f"{w.group} {w.twfe_weight:.3f} (share {w.share_of_observations:.3f})" for w in weights.itertuples())
+    listed = ", ".join(
+        f"{w.group} {w.twfe_weight:.3f} (share {w.share_of_observations:.3f})" for w in weights.itertuples()
+    )
     notes = (
         f"Weights TWFE gives the groups' slopes (share of observations in brackets): {listed}.",
-        "With these weights the interacted slopes average to the plain TWFE coefficient exactly.",
+        "With these weights the interacted slopes average to the coefficient of TWFE with one slope exactly; the "
+        "standard errors differ because the residuals do.",
+        _frequentist_note(comparison.averages[0][1]),
+        _posterior_note(comparison.averages[0][2]),
     )
-    return Table(f"averages_{comparison.grouping}", f"Average slope of {comparison.exposure}, by weighting", pd.DataFrame(rows), notes)
+    return Table(
+        f"averages_{comparison.grouping}",
+        f"Average slope of {comparison.exposure}, by weighting",
+        pd.DataFrame(rows),
+        notes,
+    )
 
 
 def published_table(published: pd.DataFrame) -> Table:
@@ -177,7 +194,7 @@ def published_table(published: pd.DataFrame) -> Table:
     )
 
 
-def diagnostics_table(result: "Result") -> Table:
+def diagnostics_table(result: Result) -> Table:
     """Convergence of every fit."""
     rows = []
     for record in result.fits:
@@ -187,7 +204,7 @@ def diagnostics_table(result: "Result") -> Table:
     return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows), (note,))
 
 
-def predictive_table(fits: tuple["FitRecord", ...]) -> Table:
+def predictive_table(fits: tuple[FitRecord, ...]) -> Table:
     """Posterior predictive checks of the error model."""
     rows = [
         {
@@ -208,9 +225,11 @@ def predictive_table(fits: tuple["FitRecord", ...]) -> Table:
     return Table("predictive", "Are the errors what the model says?", pd.DataFrame(rows), (note,))
 
 
-def prior_table(record: "FitRecord") -> Table:
+def prior_table(record: FitRecord) -> Table:
     """Priors with their reasons."""
-    rows = [{"parameter": slot, "prior": str(prior), "reason": prior.reason} for slot, prior in record.priors.prior.items()]
+    rows = [
+        {"parameter": slot, "prior": str(prior), "reason": prior.reason} for slot, prior in record.priors.prior.items()
+    ]
     note = "On the standardised scale: outcome, exposure and controls in SDs of the study's baseline sample."
     title = f"Priors of '{record.model}': {record.priors.name}"
     return Table(f"priors_{record.model}", title, pd.DataFrame(rows), (note,))
@@ -229,6 +248,35 @@ def weight_table(weights: pd.DataFrame) -> Table:
     return Table("index_weights", "How the indices are put together", frame, notes)
 
 
+def _cell(row: pd.Series) -> str:
+    """Estimate, interval, and p-value or P(> 0)."""
+    tail = f"; P(> 0) {relation(row['prob_positive'])}" if row["paradigm"] == "bayesian" else p_text(row)
+    return f"{number(row['estimate'])} {interval(row)}{tail}"
+
+
+def relation(value: float) -> str:
+    """A posterior probability with its sign of relation: '= 0.93', '> 0.999'."""
+    text = probability(value)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+def _same_estimand(row: pd.Series | None, estimand: str) -> bool:
+    return row is not None and row["estimand"] == estimand
+
+
+def _frequentist_note(row: pd.Series) -> str:
+    level = f"{row['level']:.0%}".replace("%", " %")
+    return (
+        f"TWFE: estimate, {level} confidence interval [p-value], standard errors {row['covariance']}, convention "
+        f"{row['convention']}."
+    )
+
+
+def _posterior_note(row: pd.Series) -> str:
+    level = f"{row['level']:.0%}".replace("%", " %")
+    return f"Posterior: mean, {level} equal-tailed interval, P(> 0); {row['covariance']}, {row['convention']}."
+
+
 def number(value: float) -> str:
     """Three decimals, more for small values, a true minus sign never."""
     if pd.isna(value):
@@ -237,20 +285,20 @@ def number(value: float) -> str:
 
 
 def interval(row: pd.Series) -> str:
+    """The interval of a row of estimates, in brackets."""
     return f"[{number(row['lo'])}, {number(row['hi'])}]"
 
 
 def probability(value: float) -> str:
     """A posterior probability; never 0 or 1, which draws cannot show."""
-    if value > 0.9995:
+    if value >= 0.9995:
         return "> 0.999"
     return "< 0.001" if value < 0.0005 else f"{value:.3f}"
 
 
-def p_text(row: "pd.Series | object") -> str:
-    value = row["p_value"] if isinstance(row, pd.Series) else row.p_value
+def p_text(row: pd.Series) -> str:
+    """The p-value of a row of estimates, in brackets; nothing where there is none."""
+    value = row["p_value"]
     if pd.isna(value):
         return ""
     return " [p < 0.001]" if value < 0.0005 else f" [p = {value:.3f}]"
-
-

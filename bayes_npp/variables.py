@@ -17,6 +17,7 @@ from bayes_npp.panel import FilledCell, Panel
 from bayes_npp.records import Record
 
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+Periods = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class Transform(Record):
@@ -92,7 +93,7 @@ class Lag(Transform):
     """Value `periods` periods earlier, by time, not by row."""
 
     lag: str
-    periods: Annotated[int, Field(ge=1)] = 1
+    periods: Periods = 1
 
     def values(self, panel: Panel) -> np.ndarray:
         return panel.shift(panel.numbers(self.lag), self.periods)
@@ -102,7 +103,7 @@ class Lead(Transform):
     """Value `periods` periods later, by time, not by row."""
 
     lead: str
-    periods: Annotated[int, Field(ge=1)] = 1
+    periods: Periods = 1
 
     def values(self, panel: Panel) -> np.ndarray:
         return panel.shift(panel.numbers(self.lead), -self.periods)
@@ -114,7 +115,7 @@ class Index(Transform):
     index: Literal["entropy", "pca"]
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
-    shift: Annotated[float, Field(gt=0)] = 1e-4
+    shift: Annotated[float, Field(gt=0, le=1)] = 1e-4
 
     def apply(self, panel: Panel) -> Panel:
         names = (*self.positive, *self.negative)
@@ -195,11 +196,12 @@ class Standardise(Transform):
 
     def values(self, panel: Panel) -> np.ndarray:
         values = panel.numbers(self.standardise)
-        inside = values[panel.in_window]
-        spread = np.nanstd(inside, ddof=1)
-        if not spread > 0:
+        inside = values[panel.in_window & ~np.isnan(values)]
+        if not len(inside):
+            raise VariableError(f"column '{self.standardise}' is blank in the window", fix="Widen the window")
+        if np.ptp(inside) == 0:
             raise VariableError(f"column '{self.standardise}' is constant", fix="A constant cannot be standardised")
-        return (values - np.nanmean(inside)) / spread
+        return (values - inside.mean()) / inside.std(ddof=1)
 
 
 class Interpolate(Transform):
@@ -304,10 +306,20 @@ def derive(panel: Panel, variables: Iterable[Mapping[str, Any] | Transform]) -> 
                 fix="Choose another name: a source column is never overwritten",
             )
         try:
-            panel = variable.apply(panel)
+            with np.errstate(over="ignore", invalid="ignore"):
+                panel = variable.apply(panel)
+            _check_finite(panel, variable.name)
         except BayesNppError as error:
             raise error.at(f"variable '{variable.name}'") from None
     return panel
+
+
+def _check_finite(panel: Panel, name: str) -> None:
+    values = panel.frame[name]
+    infinite = np.isinf(values.to_numpy()) if pd.api.types.is_float_dtype(values) else np.zeros(len(values), dtype=bool)
+    if infinite.any():
+        at = int(np.flatnonzero(infinite)[0])
+        raise VariableError("the value is too large", place=panel.place(at), fix="Correct the cells it is made from")
 
 
 def _log(panel: Panel, name: str, offset: float) -> np.ndarray:

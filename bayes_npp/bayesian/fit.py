@@ -149,7 +149,7 @@ def fit(
     chains: int = 4,
     seed: int = 1,
     tune: int = 1000,
-    target_accept: float = 0.95,
+    target_accept: float = 0.98,
 ) -> Fit:
     """Fit the hierarchical model of a specification.
 

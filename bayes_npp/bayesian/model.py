@@ -1,12 +1,12 @@
 """Design + priors -> pm.Model, on the standardised scale.
 
-y = level + X slope + C gamma + unit + period + error. With correlated means, columns with a slope enter as their two-way
-residual and their unit (period) parts as an orthonormal basis whose coefficients ("between") have a prior of their
-own, so slopes target the same estimand as two-way fixed effects whatever the pooling of the effects.
+y = level + X slope + C gamma + unit + period + error. With correlated means, columns with a slope enter as their
+two-way residual and their unit (period) parts as an orthonormal basis whose coefficients ("between") have a prior of
+their own, so slopes target the same estimand as two-way fixed effects whatever the pooling of the effects.
 
 The sampled parametrisation is exact, not an approximation: between coefficients and effects of units (periods) are
-merged into one vector of contrasts, each coordinate normal with variance between^2 J + sd^2 where a part acts and sd^2 elsewhere,
-and the intercept with the effects' means into one level. `separate` draws the parts given their sums.
+merged into one vector of contrasts, each coordinate normal with variance between^2 J + sd^2 where a part acts and
+sd^2 elsewhere, and the intercept with the effects' means into one level. `separate` draws the parts given their sums.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ from bayes_npp.design import Design, effect_basis, two_way_parts
 if TYPE_CHECKING:
     import pymc as pm
 
-CENTRED_ABOVE = 4.0  # F ratio of the effects above which centred coordinates sample better
+# Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
+# effects exceeds its expectation by this much.
+CENTRED_ABOVE = 20.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class ModelData:
     slope_columns : ndarray, shape (n, max(G, 1))
     control_columns : ndarray, shape (n, K)
     unit, time : Effect
+    slopes_centred : bool
+        Parametrisation of the groups' offsets.
     """
 
     design: Design
@@ -81,10 +85,7 @@ class ModelData:
     control_columns: np.ndarray
     unit: Effect
     time: Effect
-
-    @property
-    def n_groups(self) -> int:
-        return len(self.design.groups)
+    slopes_centred: bool
 
     @cached_property
     def effects(self) -> dict[str, Effect]:
@@ -96,26 +97,37 @@ def model_data(design: Design) -> ModelData:
     spec, scales = design.spec, design.scales
     outcome = (design.outcome - scales.outcome_mean) / scales.outcome_sd
     exposure = design.slope_columns / scales.of(spec.exposure)
+    n_slopes = exposure.shape[1]
     columns = np.column_stack([exposure, design.controls / scales.of(*spec.controls)])
     parts = two_way_parts(columns, design.unit, design.time)
+    everything = two_way_parts(np.column_stack([outcome, columns]), design.unit, design.time)
+    coefficients, rss = _least_squares(everything.residual)
+    df = design.n_obs - len(design.units) - len(design.times) + 1 - columns.shape[1]
     effects = {}
-    sides = (("unit", design.unit, parts.unit, spec.unit_effects), ("time", design.time, parts.time, spec.time_effects))
-    for name, index, part, kind in sides:
+    sides = (
+        ("unit", design.unit, parts.unit, everything.unit, spec.unit_effects),
+        ("time", design.time, parts.time, everything.time, spec.time_effects),
+    )
+    for name, index, part, both, kind in sides:
         acts = spec.correlated_means and kind != "fixed"
         basis, rank = effect_basis(part if acts else part[:, :0])
         saturated = rank == len(part) - 1
-        strength = _effect_strength(outcome, columns, design, name)
-        effects[name] = Effect(
-            kind=kind,
-            index=index,
-            basis=basis,
-            rank=0 if saturated else rank,
-            saturated=saturated,
-            centred=strength > CENTRED_ABOVE,
-        )
+        rank = 0 if saturated else rank
+        # Estimated effects in units of their standard error, on the coordinates that no between part shares.
+        free = basis[:, rank:].T @ (both[:, 0] - both[:, 1:] @ coefficients)
+        scaled = (free**2).sum() * design.n_obs / len(part) / (rss / df) if df > 0 and rss > 0 else 0.0
+        strength = scaled - len(free)
+        effects[name] = Effect(kind, index, basis, rank, saturated, centred=strength > CENTRED_ABOVE)
     used = parts.residual if spec.correlated_means else columns - columns.mean(axis=0)
-    n_slopes = exposure.shape[1]
-    return ModelData(design, outcome, used[:, :n_slopes], used[:, n_slopes:], effects["unit"], effects["time"])
+    return ModelData(
+        design=design,
+        outcome=outcome,
+        slope_columns=used[:, :n_slopes],
+        control_columns=used[:, n_slopes:],
+        unit=effects["unit"],
+        time=effects["time"],
+        slopes_centred=_slope_strength(everything.residual, n_slopes, df) > CENTRED_ABOVE,
+    )
 
 
 def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
@@ -136,8 +148,12 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
         mean_slope = _prior("exposure_slope", "exposure", priors["exposure"])
         if design.groups:
             slope_sd = _prior("slope_sd", "slope_sd", priors["slope_sd"])
-            offset = pm.ZeroSumNormal("slope_offset_raw", sigma=1.0, dims="group")
-            slopes = mean_slope + slope_sd * offset
+            if data.slopes_centred:
+                offset = pm.ZeroSumNormal("slope_offset", sigma=slope_sd, dims="group")
+            else:
+                raw = pm.ZeroSumNormal("slope_offset_raw", sigma=1.0, dims="group")
+                offset = pm.Deterministic("slope_offset", slope_sd * raw, dims="group")
+            slopes = mean_slope + offset
         else:
             slopes = mean_slope[None]
         fitted = x @ slopes
@@ -181,14 +197,14 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
         {unit,time}_between, error_sd, as far as the model has them.
     """
     random = np.random.default_rng(seed)
-    kept = ("exposure_slope", "slope_sd", "control_slope", "unit_sd", "time_sd", "error_sd")
+    kept = ("exposure_slope", "slope_sd", "slope_offset", "control_slope", "unit_sd", "time_sd", "error_sd")
     out = {name: draws[name] for name in kept if name in draws}
-    if "slope_offset_raw" in draws:
-        out["slope_offset"] = draws["slope_sd"][..., None] * draws["slope_offset_raw"]
     shape = draws["error_sd"].shape
     intercept_prior = priors["intercept"].parameters
     means = {
-        name: draws[f"{name}_sd"] ** 2 / effect.size for name, effect in data.effects.items() if effect.kind == "partial"
+        name: draws[f"{name}_sd"] ** 2 / effect.size
+        for name, effect in data.effects.items()
+        if effect.kind == "partial"
     }
     remaining = draws["level"] - intercept_prior["mu"]
     total = intercept_prior["sigma"] ** 2 + np.sum(list(means.values()), axis=0)
@@ -205,7 +221,9 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
             own = share * contrasts + np.sqrt(share * between) * noise
             # The effects' mean, given what is left of the level after the means drawn before it.
             variance = means[name]
-            mean = remaining * variance / total + np.sqrt(variance * (1 - variance / total)) * random.standard_normal(shape)
+            mean = remaining * variance / total + np.sqrt(variance * (1 - variance / total)) * random.standard_normal(
+                shape
+            )
             remaining, total = remaining - mean, total - variance
             out[f"{name}_effect"] = own @ effect.basis.T + mean[..., None]
         else:
@@ -271,20 +289,18 @@ def _prior(name: str, slot: str, prior: PriorSpec, dims: str | None = None) -> A
             return pm.Flat(name, dims=dims)
 
 
-def _effect_strength(outcome: np.ndarray, columns: np.ndarray, design: Design, side: str) -> float:
-    """F ratio of the unit (period) effects: their mean square over the residual mean square."""
-    everything = two_way_parts(np.column_stack([outcome, columns]), design.unit, design.time)
-    one = np.zeros_like(design.unit)
-    index = (one, design.time) if side == "unit" else (design.unit, one)
-    without = two_way_parts(np.column_stack([outcome, columns]), *index)
-    size = len(design.units) if side == "unit" else len(design.times)
-    full, reduced = (_rss(parts.residual) for parts in (everything, without))
-    df = design.n_obs - len(design.units) - len(design.times) + 1 - columns.shape[1]
-    if df <= 0 or full <= 0:
+def _slope_strength(residual: np.ndarray, n_slopes: int, df: int) -> float:
+    """Excess chi-square of the differences between groups' slopes, from the two-way residual of outcome and columns."""
+    if n_slopes < 2 or df <= 0:
         return 0.0
-    return float((reduced - full) / (size - 1) / (full / df))
+    outcome, slopes, controls = residual[:, :1], residual[:, 1 : 1 + n_slopes], residual[:, 1 + n_slopes :]
+    full = _least_squares(residual)[1]
+    reduced = _least_squares(np.hstack([outcome, slopes.sum(axis=1, keepdims=True), controls]))[1]
+    return (reduced - full) / (full / df) - (n_slopes - 1) if full > 0 else 0.0
 
 
-def _rss(residual: np.ndarray) -> float:
+def _least_squares(residual: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coefficients and residual sum of squares of the first column on the others."""
     outcome, columns = residual[:, 0], residual[:, 1:]
-    return float(((outcome - columns @ np.linalg.lstsq(columns, outcome, rcond=None)[0]) ** 2).sum())
+    coefficients = np.linalg.lstsq(columns, outcome, rcond=None)[0]
+    return coefficients, float(((outcome - columns @ coefficients) ** 2).sum())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bayes_npp.errors import SpecError, nearest
 
 CONVENTIONS = {
-    "stata": "Stata (xtreg, xtscc): G/(G-1) (n-1)/(n-K), K = slopes, period dummies and constant; absorbed units not counted",
+    "stata": "Stata (xtreg, xtscc): G/(G-1) (n-1)/(n-K), K = slopes, period dummies, constant; absorbed units left out",
     "hc0": "no small-sample factor (plm HC0)",
     "sss": "plm sss: G/(G-1) (n-1)/(n-k), k = slopes only",
     "lsdv": "all dummies counted: G/(G-1) (n-1)/(n-K), K = slopes, unit and period dummies and constant",

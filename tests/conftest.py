@@ -1,0 +1,46 @@
+"""Shared panels and posteriors. Sampling tests share one worker (xdist group) so that each model compiles once."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_npp as bn
+from bayes_npp.simulation import simulate
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def study():
+    return bn.load_study(ROOT / "models" / "digital_trade")
+
+
+@pytest.fixture(scope="session")
+def produc():
+    frame = pd.read_csv(REFERENCE / "produc.csv")
+    for name, source in {"lgsp": "gsp", "lpcap": "pcap", "lpc": "pc", "lemp": "emp"}.items():
+        frame[name] = np.log(frame[source])
+    return bn.read_panel(frame, unit="state", time="year")
+
+
+@pytest.fixture(scope="session")
+def produc_spec():
+    return bn.Spec(outcome="lgsp", exposure="lpcap", controls=("lpc", "lemp", "unemp"))
+
+
+SLOPES = {"north": 0.8, "south": 0.2, "west": -0.3}
+
+
+@pytest.fixture(scope="session", params=[0.0, 0.25], ids=["balanced", "unbalanced"])
+def simulated(request):
+    """A simulated panel with three groups and confounded regressors."""
+    frame = simulate(24, 7, SLOPES, controls=(0.5, -0.4), missing=request.param, seed=4).frame
+    return bn.read_panel(frame, unit="unit", time="time", group="group")
+
+
+@pytest.fixture(scope="session")
+def grouped_spec():
+    return bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1", "control_2"), slopes="group")

@@ -1,0 +1,95 @@
+"""The command line from outside: speed by what is imported, exit codes, outputs of each verb."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from bayes_npp import cli
+from tests.conftest import ROOT
+
+HEAVY = ("pymc", "arviz", "arviz_stats", "linearmodels", "nutpie", "matplotlib", "xarray", "scipy")
+
+
+def bayes_npp(capsys, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["bayes-npp", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    captured = capsys.readouterr()
+    return end.value.code, captured.out, captured.err
+
+
+def imported_by(*arguments):
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('MODULES', *sys.modules, file=sys.stderr))\n"
+        "from bayes_npp.cli import main\n"
+        f"sys.argv = ['bayes-npp', *{list(arguments)!r}]\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout, set(done.stderr.split("MODULES")[1].split())
+
+
+def test_help_imports_nothing_heavy():
+    out, modules = imported_by("--help")
+    assert "Exit codes" in out
+    assert not modules & {*HEAVY, "pandas", "numpy", "pydantic"}
+
+
+def test_check_imports_only_pandas_of_the_heavy_libraries():
+    out, modules = imported_by("check")
+    assert "270 rows, 30 units, 9 periods, balanced" in out
+    assert "software, Qinghai 2021" in out
+    assert "pandas" in modules
+    assert not modules & set(HEAVY)
+
+
+def test_version(capsys, monkeypatch):
+    code, out, _ = bayes_npp(capsys, monkeypatch, "--version")
+    assert (code, "0.1.0" in out) == (0, True)
+
+
+def test_without_a_study_in_the_folder(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = bayes_npp(capsys, monkeypatch, "run")
+    assert code == 2
+    assert err.startswith("error: no study given")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fit_prints_one_model(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, _ = bayes_npp(capsys, monkeypatch, "fit", "models/digital_trade", "twfe")
+    frame = pd.read_csv(io.StringIO(out))
+    assert code == 0
+    assert frame["estimate"].iloc[0] == pytest.approx(0.316, abs=5e-4)
+
+
+def test_fit_of_an_unknown_model_names_the_nearest(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, _, err = bayes_npp(capsys, monkeypatch, "fit", "models/digital_trade", "region")
+    assert code == 2
+    assert "'regions'" in err
+
+
+def test_simulate_writes_panel_and_truth(capsys, monkeypatch, tmp_path):
+    out = tmp_path / "panel.csv"
+    code, _, _ = bayes_npp(capsys, monkeypatch, "simulate", out, "--slope", "a=0.5", "--slope", "b=-0.1", "--seed", 3)
+    assert code == 0
+    assert json.loads((tmp_path / "panel.truth.json").read_text())["slopes"] == {"a": 0.5, "b": -0.1}
+    assert set(pd.read_csv(out)["group"]) == {"a", "b"}
+    code, _, err = bayes_npp(capsys, monkeypatch, "simulate", tmp_path / "x.csv", "--slope", "a:0.5")
+    assert (code, "GROUP=VALUE" in err, (tmp_path / "x.csv").exists()) == (2, True, False)
+
+
+def test_an_output_that_cannot_be_written_is_exit_code_4(capsys, monkeypatch, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    code, _, err = bayes_npp(capsys, monkeypatch, "simulate", blocked / "panel.csv")
+    assert code == 4
+    assert err.startswith("error: ")
+    assert blocked.read_text() == "not a folder"

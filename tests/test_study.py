@@ -1,0 +1,133 @@
+"""The default study end to end: first-look numbers, files of the contract, the same seed gives the same files."""
+
+import json
+import re
+import runpy
+
+import pandas as pd
+import pytest
+
+from bayes_npp.estimates import COLUMNS, read_csv
+from bayes_npp.pipeline import run_study
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.xdist_group("study")
+FIRST_LOOK = {
+    "regions_subsamples": {"East": (0.50, 2.8), "Central": (0.10, 0.3), "West": (0.11, 2.2), "Northeast": (0.25, 1.4)},
+    "regions_interacted": {
+        "East": (0.62, 3.5),
+        "Central": (0.39, 1.4),
+        "West": (0.01, 0.2),
+        "Northeast": (-0.45, -1.5),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("digital_trade")
+    return run_study(ROOT / "models" / "digital_trade", out, quick=True)
+
+
+def test_first_look_numbers(run):
+    frame = run.estimates.frame
+    row = frame[(frame["model"] == "twfe") & (frame["term"] == "openness")].iloc[0]
+    assert row["estimate"] == pytest.approx(0.316, abs=5e-4)
+    assert row["estimate"] / row["spread"] == pytest.approx(2.4, abs=0.05)
+    for model, groups in FIRST_LOOK.items():
+        rows = frame[(frame["model"] == model) & frame["estimand"].isin(["subsample_slope", "group_slope"])]
+        for group, (estimate, t) in groups.items():
+            found = rows[rows["group"] == group].iloc[0]
+            assert found["estimate"] == pytest.approx(estimate, abs=0.0051)
+            assert found["estimate"] / found["spread"] == pytest.approx(t, abs=0.051)
+
+
+def test_posterior_average_is_twfe_and_the_errors_are_not_iid(run):
+    frame = run.estimates.frame
+    row = frame[(frame["model"] == "regions") & (frame["estimand"] == "average_slope_twfe_weighted")].iloc[0]
+    assert row["estimate"] == pytest.approx(0.316, abs=0.01)
+    assert row["spread"] == pytest.approx(0.06, abs=0.005)
+    record = run.fits[0]
+    assert record.diagnostics.passed, record.diagnostics.verdict
+    assert not record.errors_fit
+    serial, spread = record.predictive
+    assert serial.observed > 0.6
+    assert spread.observed > 3
+
+
+def test_files_of_the_contract(run):
+    expected = ["report.html", "report.md", "estimates.csv", "diagnostics.csv", "weights.csv", "manifest.json"]
+    expected += [
+        "fits/regions.nc",
+        "figures/slopes_region.png",
+        "figures/slopes_region.svg",
+        "figures/slopes_region.csv",
+    ]
+    expected += ["tables/slopes_region.csv", "tables/slopes_region.tex", "tables/published.csv"]
+    for name in expected:
+        assert (run.out / name).stat().st_size > 0, name
+    assert not list(run.out.rglob(".*"))
+    assert tuple(pd.read_csv(run.out / "estimates.csv", nrows=0).columns) == COLUMNS
+    assert list(pd.read_csv(run.out / "diagnostics.csv").columns) == ["fit", "quantity", "value", "threshold", "passed"]
+    manifest = json.loads((run.out / "manifest.json").read_text())
+    assert set(manifest) >= {"data_sha256", "study_sha256", "versions", "seeds", "scales", "wall_seconds"}
+    assert read_csv(run.out / "estimates.csv").frame["estimand"].tolist() == run.estimates.frame["estimand"].tolist()
+
+
+def test_report_opens_offline_and_tells_the_truth(run):
+    html = (run.out / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", html)
+    assert "<script" not in html
+    assert "@import" not in html
+    assert "url(http" not in html
+    text = re.sub(r"\s+", " ", html)
+    assert "Not the paper&#39;s data" in text
+    assert "fails its posterior predictive checks" in text
+    assert "The paper, with its own variables" in text
+    assert "Qinghai 2021" in text
+
+
+def test_published_numbers_are_never_differenced(run):
+    from bayes_npp.comparison import difference
+    from bayes_npp.errors import EstimatesError
+
+    ours = run.estimates.frame.iloc[0]
+    with pytest.raises(EstimatesError, match="published"):
+        difference(ours, ours.replace({"frequentist": "published"}))
+    assert not (run.estimates.frame["paradigm"] == "published").any()
+
+
+def test_same_seed_gives_the_same_files(run, tmp_path):
+    again = run_study(ROOT / "models" / "digital_trade", tmp_path, quick=True)
+    assert not again.fits[0].reused
+    for name in ("estimates.csv", "report.md", "diagnostics.csv", "weights.csv", "figures/slopes_region.csv"):
+        assert (tmp_path / name).read_bytes() == (run.out / name).read_bytes(), name
+
+
+def test_a_stored_fit_is_reused_only_for_the_same_settings(run):
+    before = (run.out / "estimates.csv").read_bytes()
+    again = run_study(ROOT / "models" / "digital_trade", run.out, quick=True)
+    assert again.fits[0].reused
+    assert (run.out / "estimates.csv").read_bytes() == before
+
+
+def test_ten_line_script(capsys):
+    script = ROOT / "examples" / "fit_from_script.py"
+    body = [line for line in script.read_text().split('"""')[2].splitlines() if line and "import" not in line]
+    assert len(body) == 10
+    runpy.run_path(str(script))
+    out = capsys.readouterr().out
+    assert "East" in out
+    assert out.rstrip().endswith("passed")
+
+
+def test_variables_of_the_default_study(study):
+    panel = study.panel
+    assert [(c.variable, c.unit, c.time) for c in panel.filled] == [("software", "Qinghai", 2021)]
+    weights = panel.index_weights.query("index == 'npp'")["weight"]
+    assert weights.sum() == pytest.approx(1)
+    inside = panel.frame[panel.in_window]
+    assert inside["npp"].between(0, 1).all()
+    assert inside.groupby("province_en")["vitality"].nunique().eq(1).all()
+    assert inside.drop_duplicates("province_en")["vitality"].value_counts().to_dict() == {"high": 15, "low": 15}
+    assert panel.frame["province_zh"].iloc[0] == "北京"
