@@ -21,7 +21,8 @@ class BayesNppError(Exception):
 
     def __init__(self, problem: str, *, place: str = "", fix: str = "") -> None:
         self.problem, self.place, self.fix = problem, place, fix
-        super().__init__(f"{place + ': ' if place else ''}{problem}.{' ' + fix + '.' if fix else ''}")
+        message = f"{place + ': ' if place else ''}{problem}.{' ' + fix + '.' if fix else ''}"
+        super().__init__(" ".join(message.split()))  # one line, whatever a file's keys and cells hold
 
     def at(self, place: str) -> "BayesNppError":
         """Return the same error with an outer place put before its own."""

@@ -215,25 +215,6 @@ def read_panel(
     )
 
 
-def check_cells(path: Path, encoding: str) -> None:
-    """A name that stands twice, or a row longer than the header: pandas would rename the one and shift the other."""
-    with path.open(encoding=encoding, newline="") as lines:
-        rows = csv.reader(lines)
-        header = next((row for row in rows if "".join(row).strip()), [])
-        twice = [name for i, name in enumerate(header) if name in header[:i]]
-        if twice:
-            raise PanelError(
-                f"column '{twice[0]}' stands twice in the header", place=f"{path}, row 1", fix="Rename one of the two"
-            )
-        for number, row in enumerate(rows, start=2):
-            if len(row) > len(header):
-                raise PanelError(
-                    f"the row has {len(row)} cells, the header {len(header)}",
-                    place=f"{path}, row {number}",
-                    fix="Remove the extra comma, or put a value that contains one in quotes",
-                )
-
-
 def _read_file(path: Path, encoding: str) -> pd.DataFrame:
     if not path.is_file():
         raise PanelError("the file does not exist", place=str(path), fix="Check the path")
@@ -247,7 +228,7 @@ def _read_file(path: Path, encoding: str) -> pd.DataFrame:
             case "CSV":
                 if codecs.lookup(encoding).name == "utf-8":
                     encoding = "utf-8-sig"
-                check_cells(path, encoding)
+                _check_cells(path, encoding)
                 return pd.read_csv(path, encoding=encoding, low_memory=False)
             case "Parquet":
                 return pd.read_parquet(path)
@@ -265,6 +246,25 @@ def _read_file(path: Path, encoding: str) -> pd.DataFrame:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         fix = "Check that the file is complete and of the kind that its name says"
         raise PanelError(f"the {kind} file cannot be read ({reason})", place=str(path), fix=fix) from None
+
+
+def _check_cells(path: Path, encoding: str) -> None:
+    """A name that stands twice, or a row longer than the header: pandas would rename the one and shift the other."""
+    with path.open(encoding=encoding, newline="") as lines:
+        rows = csv.reader(lines)
+        header = next((row for row in rows if "".join(row).strip()), [])
+        twice = [name for i, name in enumerate(header) if name in header[:i]]
+        if twice:
+            raise PanelError(
+                f"column '{twice[0]}' stands twice in the header", place=f"{path}, row 1", fix="Rename one of the two"
+            )
+        for number, row in enumerate(rows, start=2):
+            if len(row) > len(header):
+                raise PanelError(
+                    f"the row has {len(row)} cells, the header {len(header)}",
+                    place=f"{path}, row {number}",
+                    fix="Remove the extra comma, or put a value that contains one in quotes",
+                )
 
 
 def _check_keys(frame: pd.DataFrame, unit: str, time: str | None, source: str, first_row: int) -> None:

@@ -21,7 +21,7 @@ from bayes_npp.results import FitRecord, Result
 from bayes_npp.spec import FrequentistModel, HierarchicalModel, ModelSpec
 from bayes_npp.store import file_hash, read_tree, versions, write_json, write_text, write_tree, write_whole
 from bayes_npp.study import Study, check_study, load_study
-from bayes_npp.tables import write_tables
+from bayes_npp.tables import build_tables, write_tables
 
 QUICK_DRAWS = 1000
 Progress = Callable[[str], None]
@@ -156,11 +156,12 @@ def fit_model(
 def write_outputs(result: Result, folder: Path) -> None:
     """Write tables, figures and report; every file is replaced whole."""
     weights = result.study.panel.index_weights
+    tables = build_tables(result)
     write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
     for name, frame in (("diagnostics", result.diagnostics), ("weights", weights)):
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     figures = draw_figures(result, folder / "figures")
-    tables = write_tables(result, folder / "tables")
+    write_tables(tables, folder / "tables")
     html, markdown = render_report(result, tables, figures)
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.html", html)

@@ -34,9 +34,9 @@ def draw_figures(result: Result, folder: Path) -> dict[str, str]:
     """Draw every figure of a run into `folder`; return its SVG text by name."""
     drawn = {}
     for comparison in result.comparisons:
-        name = f"slopes_{comparison.grouping}"
+        name = f"slopes_{comparison.pooled_model}"
         drawn[name] = _save(forest(comparison), slope_frame(comparison), folder / name)
-        name = f"shrinkage_{comparison.grouping}"
+        name = f"shrinkage_{comparison.pooled_model}"
         drawn[name] = _save(shrinkage(comparison), shrinkage_frame(comparison), folder / name)
     for record in result.fits:
         name = f"predictive_{record.model}"

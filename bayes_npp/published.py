@@ -1,12 +1,10 @@
 """Published numbers, as printed: one schema for every study. They rest on the paper's data, never on ours."""
 
-import csv
 from pathlib import Path
 
 import pandas as pd
 
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.panel import check_cells
 
 COLUMNS = (
     "claim",
@@ -35,17 +33,17 @@ def read_published(path: Path) -> pd.DataFrame:
     ------
     SpecError
         No file, a missing or unknown column, an estimate that is not a number, a row without a term.
-    PanelError
-        A column that stands twice, a row longer than the header.
     """
     if not path.is_file():
         raise SpecError("the file does not exist", place=str(path), fix="Correct 'published' in the study file")
     try:
-        check_cells(path, "utf-8-sig")
         frame = pd.read_csv(path, dtype=str, keep_default_na=False).fillna("")
-    except (ValueError, csv.Error) as error:
+    except (ValueError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SpecError(f"the file cannot be read ({reason})", place=str(path), fix="Save it as UTF-8 CSV") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first column for labels
+        fix = "Remove the extra comma, or put a value that contains one in quotes"
+        raise SpecError("row 2 has more cells than the header", place=str(path), fix=fix)
     for name in frame.columns:
         if name not in COLUMNS:
             raise SpecError(f"unknown column '{name}'", place=str(path), fix=nearest(name, COLUMNS))

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from bayes_npp.errors import SpecError
 from bayes_npp.records import Record
 
+Name = Annotated[str, Field(pattern=r"^[\w-]+$")]  # it also names files
 Effects = Literal["none", "partial", "fixed"]
 Covariance = Literal["classical", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "sss", "lsdv"]
@@ -55,7 +56,7 @@ class Spec(Record):
 class FrequentistModel(Record):
     """A [[model]] table of a frequentist estimator."""
 
-    name: str
+    name: Name
     kind: Literal["pooled_ols", "fixed_effects", "twfe"]
     effects: Literal["unit", "time"] | None = None
     controls: tuple[str, ...] | None = None
@@ -79,7 +80,7 @@ class FrequentistModel(Record):
 class HierarchicalModel(Record):
     """A [[model]] table of a Bayesian hierarchical model."""
 
-    name: str
+    name: Name
     kind: Literal["hierarchical"]
     controls: tuple[str, ...] | None = None
     slopes: str | None = None
@@ -112,6 +113,7 @@ class StudyHeader(Record):
 
     title: str
     panel: str
+    encoding: str = "utf-8"
     unit: str
     time: str
     group: str | None = None

@@ -52,7 +52,7 @@ class Study:
     def panel(self) -> Panel:
         """The panel with every derived variable."""
         header = self.header
-        panel = read_panel(self.panel_path, header.unit, header.time, header.group, header.window)
+        panel = read_panel(self.panel_path, header.unit, header.time, header.group, header.window, header.encoding)
         panel = replace(panel, source=_short(self.panel_path))
         try:
             return derive(panel, self.variables)
@@ -107,7 +107,7 @@ def load_study(path: str | Path) -> Study:
         raise SpecError("there is no study here", place=str(path), fix="Give a folder with a study.toml, or the file")
     place = _short(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"the file is not valid TOML ({error})", place=place, fix="Correct the line") from None
     for table in content:

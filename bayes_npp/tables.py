@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayes_npp.comparison import Heterogeneity
+from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text
@@ -43,9 +43,15 @@ class Table:
         return str(table.as_latex())
 
 
-def write_tables(result: Result, folder: Path) -> dict[str, Table]:
-    """Build every table of a run and write it as csv and tex."""
-    tables = [baseline_table(result)]
+def build_tables(result: Result) -> dict[str, Table]:
+    """Every table of a run, by name."""
+    frame = result.estimates.frame
+    single = [str(m) for m, rows in frame.groupby("model", sort=False) if (rows["group"] == "").all()]
+    compared = {c.subsample_model for c in result.comparisons} | {c.interacted_model for c in result.comparisons}
+    compared |= {c.pooled_model for c in result.comparisons}
+    others = [model for model in dict.fromkeys(frame["model"]) if model not in compared and model not in single]
+    tables = [baseline_table(result, single)] if single else []
+    tables += [group_table(result, model) for model in others]
     for comparison in result.comparisons:
         tables += [slope_table(comparison), difference_table(comparison), average_table(comparison, result)]
     if result.study.published is not None:
@@ -56,16 +62,30 @@ def write_tables(result: Result, folder: Path) -> dict[str, Table]:
         tables += [prior_table(record) for record in result.fits]
     if len(result.study.panel.index_weights):
         tables.append(weight_table(result.study.panel.index_weights))
-    for table in tables:
-        write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
-        write_text(folder / f"{table.name}.tex", table.tex() + "\n")
     return {table.name: table for table in tables}
 
 
-def baseline_table(result: Result) -> Table:
+def write_tables(tables: dict[str, Table], folder: Path) -> None:
+    """Write every table as csv and tex."""
+    for table in tables.values():
+        write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / f"{table.name}.tex", table.tex() + "\n")
+
+
+def group_table(result: Result, model: str) -> Table:
+    """Slopes by group of a model that has no counterpart to be compared with."""
+    exposure = result.study.roles.exposure
+    rows = result.estimates.select(model=model, term=exposure)
+    cells = [(ESTIMANDS[row["estimand"]], row["group"], _cell(row)) for _, row in rows.iterrows()]
+    frame = pd.DataFrame(cells, columns=["estimand", "group", "estimate"])
+    first = rows.iloc[0]
+    note = _posterior_note(first) if first["paradigm"] == "bayesian" else _frequentist_note(first)
+    return Table(f"groups_{model}", f"Slopes of {exposure}: {model}", frame, (note,))
+
+
+def baseline_table(result: Result, single: list[str]) -> Table:
     """The models with one slope of the exposure, a column each."""
     frame = result.estimates.frame
-    single = [m for m, rows in frame.groupby("model", sort=False) if (rows["group"] == "").all()]
     rows = frame[frame["model"].isin(single) & (frame["estimand"] != "scale")]
     cells: dict[str, dict[str, str]] = {}
     for _, row in rows.iterrows():
@@ -85,7 +105,7 @@ def baseline_table(result: Result) -> Table:
     notes += [f"Standard errors {covariance}, convention {convention}." for covariance, convention in conventions]
     return Table(
         name="baseline",
-        title=f"Baseline: {rows['outcome'].iloc[0]}",
+        title=f"Baseline: {result.study.roles.outcome}",
         frame=table.rename_axis("term").reset_index(),
         notes=("Estimate (standard error), p-value in brackets.", *notes),
     )
@@ -105,7 +125,7 @@ def slope_table(comparison: Heterogeneity) -> Table:
             source = getattr(slope, column)
             if source is not None:
                 row[label] = _cell(source)
-        row["shrinkage (3rd - 2nd)"] = number(slope.shrinkage)
+        row["shrinkage (3rd - 2nd)"] = f"{slope.shrinkage:+.3f}"
         rows.append(row)
     first, pooled = comparison.slopes[0], comparison.slopes[0].pooled
     notes = [
@@ -117,7 +137,7 @@ def slope_table(comparison: Heterogeneity) -> Table:
     if pooled["note"]:
         notes.append(f"The hierarchical fit FAILED: {pooled['note']}.")
     return Table(
-        f"slopes_{comparison.grouping}",
+        f"slopes_{comparison.pooled_model}",
         f"Slope of {comparison.exposure} by {comparison.grouping}",
         pd.DataFrame(rows),
         tuple(notes),
@@ -137,13 +157,13 @@ def difference_table(comparison: Heterogeneity) -> Table:
     ]
     notes = (
         "Each line tests the difference itself; two separate significance tests do not (Gelman & Stern 2006).",
-        "Sign rule: clear if P(difference > 0) is at least 0.975 or at most 0.025, else undecided. Pairs are read one "
-        f"at a time: no correction is made for reading {len(rows)} of them.",
+        f"Sign rule: clear if P(> 0) is at least {CLEAR} or at most {1 - CLEAR:.3f}, else undecided. Pairs are read "
+        f"one at a time: no correction is made for reading {len(rows)} of them.",
         _posterior_note(comparison.differences[0].pooled),
         _frequentist_note(comparison.differences[0].interacted),
     )
     return Table(
-        f"differences_{comparison.grouping}",
+        f"differences_{comparison.pooled_model}",
         f"Differences between slopes by {comparison.grouping}",
         pd.DataFrame(rows),
         notes,
@@ -173,7 +193,7 @@ def average_table(comparison: Heterogeneity, result: Result) -> Table:
         _posterior_note(comparison.averages[0][2]),
     )
     return Table(
-        f"averages_{comparison.grouping}",
+        f"averages_{comparison.pooled_model}",
         f"Average slope of {comparison.exposure}, by weighting",
         pd.DataFrame(rows),
         notes,
@@ -267,8 +287,8 @@ def _same_estimand(row: pd.Series | None, estimand: str) -> bool:
 def _frequentist_note(row: pd.Series) -> str:
     level = f"{row['level']:.0%}".replace("%", " %")
     return (
-        f"TWFE: estimate, {level} confidence interval [p-value], standard errors {row['covariance']}, convention "
-        f"{row['convention']}."
+        f"{row['estimator']}: estimate, {level} confidence interval [p-value], standard errors {row['covariance']}, "
+        f"convention {row['convention']}."
     )
 
 
@@ -293,7 +313,11 @@ def probability(value: float) -> str:
     """A posterior probability; never 0 or 1, which draws cannot show."""
     if value >= 0.9995:
         return "> 0.999"
-    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
+    if value < 0.0005:
+        return "< 0.001"
+    text = f"{value:.3f}"
+    # A fourth digit where three would hide on which side of the sign rule a probability lies.
+    return f"{value:.4f}" if text in (f"{CLEAR:.3f}", f"{1 - CLEAR:.3f}") else text
 
 
 def p_text(row: pd.Series) -> str:

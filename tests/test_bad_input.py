@@ -291,6 +291,10 @@ BAD = {
         text(lambda header: header.replace("estimate", "estimat"), "published.csv"),
         ["published.csv", "'estimat'", "'estimate'"],
     ),
+    "published row with an extra cell": (
+        text(lambda header: header + "C1,1,1,m,all,TWFE,y,x,0.4" + "," * 8 + "\n", "published.csv"),
+        ["published.csv", "row 2", "more cells"],
+    ),
     "published text": (
         text(lambda header: header + "C1,1,1,m,all,TWFE,y,x,0.4*" + "," * 7 + "\n", "published.csv"),
         ["published.csv, row 2", "'estimate'", "'0.4*'"],

@@ -103,7 +103,13 @@ def test_schema_refuses(column, value):
 
 def test_numbers_never_pretend():
     assert [number(v) for v in (0.0, 0.31567, 0.00123, -0.45)] == ["0.000", "0.316", "0.0012", "-0.450"]
-    assert [probability(v) for v in (1.0, 0.9995, 0.9994, 0.0)] == ["> 0.999", "> 0.999", "0.999", "< 0.001"]
+    assert [probability(v) for v in (1.0, 0.9995, 0.9994, 0.9748, 0.0)] == [
+        "> 0.999",
+        "> 0.999",
+        "0.999",
+        "0.9748",
+        "< 0.001",
+    ]
 
 
 def test_what_a_file_says_is_escaped():

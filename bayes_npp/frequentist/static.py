@@ -192,6 +192,10 @@ def linear_fit(
         label, convention_label = "clustered by unit", f"{convention}; t({df})"
     else:
         bandwidth = driscoll_kraay_lags(n_times) if lags is None else lags
+        if bandwidth >= n_times:
+            raise SpecError(
+                f"lags = {bandwidth} with {n_times} periods", place=source, fix="Use fewer lags than periods"
+            )
         result = model.fit(cov_type="kernel", kernel="bartlett", bandwidth=bandwidth, **bare)
         factor, df = small_sample_factor(convention, counts, n_times), n_times - 1
         label, convention_label = f"Driscoll-Kraay, Bartlett, {bandwidth} lags", f"{convention}; t({df})"

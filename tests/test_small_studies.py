@@ -1,0 +1,56 @@
+"""Studies of other shapes than the default one: only groups, no published numbers, hostile names. No sampling."""
+
+import pytest
+
+import bayes_npp as bn
+from bayes_npp.pipeline import run_study
+
+HEADER = """
+[study]
+title = "<b>A & B</b>"
+panel = "panel.csv"
+unit = "unit"
+time = "time"
+group = "group"
+[roles]
+outcome = "outcome"
+exposure = "exposure"
+controls = ["control_1"]
+"""
+
+
+def small_study(folder, models, slopes=None):
+    frame = bn.simulate(12, 6, slopes or {"north": 0.5, "south": 0.1}, seed=2).frame
+    frame.to_csv(folder / "panel.csv", index=False)
+    tables = "".join(f'[[model]]\nname = "m{i}"\nkind = "twfe"\n{text}\n' for i, text in enumerate(models))
+    (folder / "study.toml").write_text(HEADER + tables, encoding="utf-8-sig")
+    return folder
+
+
+@pytest.mark.parametrize("models", [['slopes = "group"'], ['subsamples = "group"'], ["", 'slopes = "group"']])
+def test_any_set_of_models_makes_a_report(models, tmp_path):
+    result = run_study(small_study(tmp_path, models), tmp_path / "out")
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert result.passed
+    assert "north" in text
+    assert (tmp_path / "out" / "tables" / f"groups_m{len(models) - 1}.tex").exists()
+
+
+def test_names_from_files_are_escaped_in_the_report(tmp_path):
+    nasty = "<script>alert(1)</script>"
+    run_study(small_study(tmp_path, ['slopes = "group"'], {nasty: 0.5, "south": 0.1}), tmp_path / "out")
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert nasty not in html
+    assert "<b>A & B</b>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_study_of_another_encoding(tmp_path):
+    folder = small_study(tmp_path, [""], {"东部": 0.5, "西部": 0.1})
+    text = (folder / "panel.csv").read_text(encoding="utf-8")
+    (folder / "panel.csv").write_text(text, encoding="gb18030")
+    with pytest.raises(bn.BayesNppError, match="encoding"):
+        run_study(folder)
+    study = folder / "study.toml"
+    study.write_text(study.read_text(encoding="utf-8-sig").replace("[roles]", 'encoding = "gb18030"\n[roles]'))
+    assert run_study(folder).estimates.frame["n_units"].iloc[0] == 12
