@@ -10,7 +10,7 @@ import numpy as np
 from bayes_npp.bayesian.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.model import ModelData, build_model, fitted_values, model_data, separate
 from bayes_npp.bayesian.predictive import DRAWS, PredictiveCheck, error_checks
-from bayes_npp.bayesian.priors import PRIOR_OF, PriorSet, load_priors
+from bayes_npp.bayesian.priors import GROUP_PRIORS, PRIOR_OF, PriorSet, load_priors
 from bayes_npp.bayesian.sample import Sampler, compile_model, draw
 from bayes_npp.design import Design, build_design, check_identified, group_pairs, twfe_weights
 from bayes_npp.errors import DesignError, SpecError
@@ -250,6 +250,9 @@ def _assemble(data: ModelData, priors: PriorSet, sampler: Sampler, trace: "xr.Da
             ),
         }
     )
+    for name, array in tree["posterior"].data_vars.items():
+        role = "top" if name in PRIOR_OF else "group" if name in GROUP_PRIORS else "derived"
+        array.attrs["prior_role"] = role
     diagnostics = diagnose(trace)
     tree.attrs = {
         "spec": design.spec.model_dump_json(),

@@ -36,8 +36,8 @@ SLOTS: dict[str, tuple[str, ...]] = {
 }
 
 # What a user states is "top"; what a scale implies for the effects under it is "group" (never power-scaled).
-ROLES = {**dict.fromkeys(SLOTS, "top"), **dict.fromkeys(("slope_offset", "unit_effect", "time_effect"), "group")}
-# The prior of each parameter of the posterior.
+GROUP_PRIORS = ("slope_offset", "unit_effect", "time_effect")
+# The top prior of each parameter of the posterior.
 PRIOR_OF = {
     "intercept": "intercept",
     "exposure_slope": "exposure",

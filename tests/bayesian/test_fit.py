@@ -103,6 +103,9 @@ def test_log_likelihood_and_log_prior_are_conditional_densities(posterior):
     np.testing.assert_allclose(
         tree["log_prior"]["slope_sd"].to_numpy()[at], stats.halfnorm.logpdf(draw["slope_sd"], scale=0.5)
     )
+    roles = {str(k): v.attrs["prior_role"] for k, v in tree["posterior"].data_vars.items()}
+    assert {k for k, role in roles.items() if role == "top"} == set(PRIOR_OF)
+    assert {k for k, role in roles.items() if role == "group"} == {"slope_offset", "unit_effect", "time_effect"}
     assert tree["log_prior"]["unit_between"].dims == ("chain", "draw", "unit_part")
 
 
