@@ -30,50 +30,34 @@ ESTIMANDS = {
     "total": "total effect",
     "proportion_mediated": "share mediated",
 }
-TEXT_COLUMNS = (
-    "study",
-    "model",
-    "paradigm",
-    "estimator",
-    "covariance",
-    "outcome",
-    "term",
-    "group",
-    "estimand",
-    "spread_kind",
-    "interval",
-    "sample",
-    "convention",
-    "note",
-)
-NUMBER_COLUMNS = ("estimate", "spread", "lo", "hi", "level", "p_value", "prob_positive")
-COUNT_COLUMNS = ("n_obs", "n_units", "n_periods")
-COLUMNS = (
-    "study",
-    "model",
-    "paradigm",
-    "estimator",
-    "covariance",
-    "outcome",
-    "term",
-    "group",
-    "estimand",
-    "estimate",
-    "spread",
-    "spread_kind",
-    "lo",
-    "hi",
-    "level",
-    "interval",
-    "p_value",
-    "prob_positive",
-    "n_obs",
-    "n_units",
-    "n_periods",
-    "sample",
-    "convention",
-    "note",
-)
+KINDS = {
+    "study": "text",
+    "model": "text",
+    "paradigm": "text",
+    "estimator": "text",
+    "covariance": "text",
+    "outcome": "text",
+    "term": "text",
+    "group": "text",
+    "estimand": "text",
+    "estimate": "number",
+    "spread": "number",
+    "spread_kind": "text",
+    "lo": "number",
+    "hi": "number",
+    "level": "number",
+    "interval": "text",
+    "p_value": "number",
+    "prob_positive": "number",
+    "n_obs": "count",
+    "n_units": "count",
+    "n_periods": "count",
+    "sample": "text",
+    "convention": "text",
+    "note": "text",
+}
+COLUMNS = tuple(KINDS)
+TEXT_COLUMNS = tuple(name for name, kind in KINDS.items() if kind == "text")
 ALLOWED = {
     "paradigm": ["frequentist", "bayesian", "published"],
     "spread_kind": ["se", "sd", ""],
@@ -131,12 +115,14 @@ def validate(frame: pd.DataFrame) -> pd.DataFrame:
     if unknown:
         raise EstimatesError(f"unknown column '{unknown[0]}'", fix=f"Columns: {', '.join(COLUMNS)}")
     full = frame.reindex(columns=list(COLUMNS)).reset_index(drop=True)
-    for name in TEXT_COLUMNS:
-        full[name] = full[name].astype(object).where(full[name].notna(), "").astype(str)
-    for name in NUMBER_COLUMNS:
-        full[name] = full[name].astype(float)
-    for name in COUNT_COLUMNS:
-        full[name] = pd.array(full[name], dtype="Int64")
+    for name, kind in KINDS.items():
+        match kind:
+            case "text":
+                full[name] = full[name].astype(object).where(full[name].notna(), "").astype(str)
+            case "number":
+                full[name] = full[name].astype(float)
+            case _:
+                full[name] = pd.array(full[name], dtype="Int64")
     schema = pa.DataFrameSchema(
         {
             **{name: pa.Column(str, pa.Check.isin(allowed)) for name, allowed in ALLOWED.items()},
