@@ -103,6 +103,18 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
 
 
 @cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Write report, tables and figures of the run in FOLDER again, from its stored fits."""
+    from bayes_npp.pipeline import rerender
+
+    result = rerender(folder, progress=_say)
+    click.echo(str(folder / "report.html"))
+    if not result.passed:
+        sys.exit(FAILED_DIAGNOSTICS)
+
+
+@cli.command()
 @click.argument("folders", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--estimand", help="Keep only this estimand, such as group_slope.")
 def compare(folders: tuple[Path, ...], estimand: str | None) -> None:

@@ -1,5 +1,7 @@
 """Run a study: estimate every model, compare, write the outputs whole."""
 
+import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from bayes_npp.bayesian.fit import Fit, fit_design, restore
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.comparison import Heterogeneity, heterogeneity
 from bayes_npp.design import build_design, twfe_weights
-from bayes_npp.errors import BayesNppError, OutputError
+from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.plots import draw_figures
@@ -34,6 +36,7 @@ def run_study(
     seed: int | None = None,
     refit: bool = False,
     progress: Progress = lambda line: None,
+    stored_only: bool = False,
 ) -> Result:
     """Estimate every model of a study and, with `out`, write the report and its tables.
 
@@ -50,6 +53,8 @@ def run_study(
         Sample again even where `out` holds the same fit.
     progress : callable
         Called with a line before each step.
+    stored_only : bool
+        Never sample: raise if `out` does not hold the fit of this very data, specification and settings.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def run_study(
         begun = time.time()
         progress(f"[{number}/{len(study.models)}] {model.name} ({model.kind.replace('_', ' ')})")
         try:
-            table, record = estimate_model(study, model, folder, quick, seed, refit)
+            table, record = estimate_model(study, model, folder, quick, seed, refit, stored_only)
         except BayesNppError as error:
             raise error.at(f"model '{model.name}'") from None
         tables.append(table)
@@ -88,18 +93,43 @@ def run_study(
         progress(f"writing {folder}")
         write_outputs(result, folder)
         walls["total"] = round(time.time() - started, 2)
-        write_json(folder / "manifest.json", manifest(result, walls))
+        settings = {"quick": quick, "seed": seed}
+        write_json(folder / "manifest.json", {**manifest(result, walls, folder), "settings": settings})
     return result
 
 
+def rerender(folder: str | Path, progress: Progress = lambda line: None) -> Result:
+    """Write report, tables and figures of an earlier run again, from its stored fits and its study file.
+
+    Raises
+    ------
+    BayesNppError
+        No manifest, no study file, or stored fits that do not belong to the study as it is now.
+    """
+    path = Path(folder) / "manifest.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        study, settings = Path(folder) / content["study_file"], content["settings"]
+        quick, seed = settings["quick"], settings["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SpecError("there is no run here", place=str(folder), fix="Give the --out folder of a run") from None
+    return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True)
+
+
 def estimate_model(
-    study: Study, model: ModelSpec, folder: Path | None, quick: bool, seed: int | None, refit: bool
+    study: Study,
+    model: ModelSpec,
+    folder: Path | None,
+    quick: bool,
+    seed: int | None,
+    refit: bool,
+    stored_only: bool = False,
 ) -> tuple[Estimates, FitRecord | None]:
     """Estimate one model of a study; a Bayesian one comes with the record of its fit."""
     if isinstance(model, FrequentistModel):
         table, record = frequentist_model(study, model), None
     else:
-        fit, reused = fit_model(study, model, folder, quick, seed, refit)
+        fit, reused = fit_model(study, model, folder, quick, seed, refit, stored_only)
         table, record = fit.estimates(), _record(model.name, fit, reused)
     return Estimates(table.frame.assign(study=study.name, model=model.name)), record
 
@@ -118,7 +148,13 @@ def frequentist_model(study: Study, model: FrequentistModel) -> Estimates:
 
 
 def fit_model(
-    study: Study, model: HierarchicalModel, folder: Path | None, quick: bool, seed: int | None, refit: bool
+    study: Study,
+    model: HierarchicalModel,
+    folder: Path | None,
+    quick: bool,
+    seed: int | None,
+    refit: bool,
+    stored_only: bool,
 ) -> tuple[Fit, bool]:
     """Fit a Bayesian model, or take the stored fit made from the same data, specification, settings and versions."""
     design = build_design(study.panel, study.spec(model), study.scales)
@@ -146,6 +182,12 @@ def fit_model(
         tree = read_tree(path)
         if tree.attrs.get("key") == key:
             return restore(tree, design, priors, sampler), True
+    if stored_only:
+        raise SpecError(
+            "the stored fit is missing, or made from other data, settings or versions",
+            place=str(path),
+            fix="Run the study again: bayes-npp run",
+        )
     fit = fit_design(design, priors, sampler)
     fit.tree.attrs["key"] = key
     if path is not None:
@@ -167,11 +209,12 @@ def write_outputs(result: Result, folder: Path) -> None:
     write_text(folder / "report.html", html)
 
 
-def manifest(result: Result, walls: dict[str, float]) -> dict[str, object]:
+def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str, object]:
     """Hashes of data and specification, versions, seeds, scales and wall times."""
     study = result.study
     return {
         "study": study.name,
+        "study_file": Path(os.path.relpath(study.path.resolve(), folder.resolve())).as_posix(),
         "data_sha256": file_hash(study.panel_path),
         "study_sha256": study.content_hash(),
         "seeds": {record.model: record.sampler.seed for record in result.fits},

@@ -81,7 +81,10 @@ def shrinkage(comparison: Heterogeneity) -> "Figure":
     axes.axvline(
         average, color="#1d4e89", linewidth=1, linestyle=":", label="Mean of the groups' slopes, partial pooling"
     )
+    span = np.ptp(table[["interacted", "pooled"]].to_numpy())
     for row, slope in enumerate(table.itertuples()):
+        if abs(slope.pooled - slope.interacted) < 0.01 * span:  # shorter than the arrow's own head
+            continue
         axes.annotate(
             "",
             xy=(slope.pooled, row),

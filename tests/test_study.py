@@ -111,6 +111,25 @@ def test_a_stored_fit_is_reused_only_for_the_same_settings(run):
     assert (run.out / "estimates.csv").read_bytes() == before
 
 
+def test_report_is_written_again_from_the_stored_fits(run, tmp_path):
+    from bayes_npp.errors import SpecError
+    from bayes_npp.pipeline import rerender
+
+    before = (run.out / "report.html").read_bytes()
+    (run.out / "report.html").unlink()
+    assert rerender(run.out).fits[0].reused
+    assert (run.out / "report.html").read_bytes() == before
+    with pytest.raises(SpecError, match="there is no run here"):
+        rerender(tmp_path)
+    fit = run.out / "fits" / "regions.nc"
+    fit.rename(fit.with_suffix(".away"))
+    try:
+        with pytest.raises(SpecError, match="the stored fit is missing"):
+            rerender(run.out)
+    finally:
+        fit.with_suffix(".away").rename(fit)
+
+
 def test_ten_line_script(capsys):
     script = ROOT / "examples" / "fit_from_script.py"
     body = [line for line in script.read_text().split('"""')[2].splitlines() if line and "import" not in line]
