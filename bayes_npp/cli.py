@@ -1,5 +1,6 @@
 """The command line. Heavy libraries are imported inside the commands that need them."""
 
+import math
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -51,7 +52,7 @@ def _say(line: str) -> None:
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the outputs; default out/<study>.")
 @click.option("--quick", is_flag=True, help="The same outputs from fewer posterior draws.")
-@click.option("--seed", type=click.IntRange(min=0), help="Overrides the study's seed.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
 def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool) -> None:
     """Estimate every model of STUDY and write the report."""
@@ -83,7 +84,7 @@ def check(study: Path | None) -> None:
 @cli.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @click.argument("model")
-@click.option("--seed", type=click.IntRange(min=0), help="Overrides the study's seed.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--quick", is_flag=True, help="Fewer posterior draws.")
 def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     """Estimate one MODEL of STUDY and print its estimates as CSV."""
@@ -142,7 +143,7 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
 @click.option("--periods", default=9, show_default=True, type=click.IntRange(min=2), help="Number of periods.")
 @click.option("--slope", "slopes", multiple=True, help="GROUP=VALUE, once a group.", metavar="GROUP=VALUE")
 @click.option("--missing", default=0.0, show_default=True, type=float, help="Share of rows left out at random.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0, max=2**63 - 1))
 def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, seed: int) -> None:
     """Write a simulated panel with known truth to OUT (a .csv; the truth goes beside it as .truth.json)."""
     from bayes_npp.errors import SpecError
@@ -153,9 +154,12 @@ def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missi
     for text in slopes:
         label, _, value = text.partition("=")
         try:
-            by_group[label] = float(value)
+            number = float(value)
         except ValueError:
-            raise SpecError(f"--slope {text} is not GROUP=VALUE", fix="Write for example --slope East=0.5") from None
+            number = math.nan
+        if not label or label in by_group or not math.isfinite(number):
+            raise SpecError(f"--slope {text} is not GROUP=VALUE", fix="Write --slope East=0.5, once a group") from None
+        by_group[label] = number
     simulation = draw(units, periods, by_group or None, missing=missing, seed=seed)
     write_text(out, simulation.frame.to_csv(index=False, lineterminator="\n"))
     write_json(out.with_suffix(".truth.json"), simulation.truth)

@@ -19,13 +19,14 @@ class Finding:
 
 def findings(result: Result) -> tuple[Finding, ...]:
     """Findings in reading order: warnings about a fit directly after what rests on it."""
-    records = {record.model: record for record in result.fits}
-    out = []
+    out: list[Finding] = []
     for comparison in result.comparisons:
         out += _pattern(comparison)
         out.append(_differences(comparison))
-        out += _errors(records[comparison.pooled_model])
+        out += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
         out.append(_average(comparison))
+    compared = {comparison.pooled_model for comparison in result.comparisons}
+    out += [f for record in result.fits if record.model not in compared for f in _errors(record)]
     out += [_convergence(record) for record in result.fits if not record.diagnostics.passed]
     return tuple(out)
 
@@ -34,9 +35,11 @@ def _pattern(comparison: Heterogeneity) -> list[Finding]:
     significant, others = comparison.significance_pattern
     if not significant or not others:
         return []
+    units = {s.group: s.subsample["n_units"] for s in comparison.slopes if s.subsample is not None}
+    here, there = (_listed(tuple(f"{g} ({units[g]} units)" for g in names)) for names in (significant, others))
     text = (
-        f"Separate regressions: the slope of {comparison.exposure} has p < 0.05 in {_listed(significant)} and not in "
-        f"{_listed(others)}. This is the pattern from which a stronger association in the first is usually read; it "
+        f"Separate regressions: the slope of {comparison.exposure} has p < 0.05 in {here} and not in {there}. This is "
+        "the pattern from which a stronger association in the first is usually read; it "
         "tests no difference."
     )
     return [Finding("result", text)]

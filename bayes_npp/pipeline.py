@@ -169,7 +169,8 @@ def fit_model(
     key = content_hash(
         {
             "data": [design.outcome.tolist(), design.exposure.tolist(), design.controls.tolist()],
-            "rows": [design.unit.tolist(), design.time.tolist(), list(design.units), list(design.groups)],
+            "rows": [design.unit.tolist(), design.time.tolist(), list(design.units), list(design.times)],
+            "groups": [list(design.groups), None if design.group is None else design.group.tolist()],
             "spec": design.spec.content_hash(),
             "priors": priors.content_hash(),
             "sampler": sampler.as_dict(),
@@ -236,6 +237,7 @@ def _record(model: str, fit: Fit, reused: bool) -> FitRecord:
         diagnostics=fit.diagnostics,
         predictive=fit.predictive_checks(),
         saturated=tuple(name for name, effect in fit.data.effects.items() if effect.saturated),
+        between=tuple((name, e.rank, e.size - 1) for name, e in fit.data.effects.items() if e.rank),
         reused=reused,
     )
 
@@ -257,7 +259,8 @@ def _comparisons(study: Study, estimates: Estimates) -> list[Heterogeneity]:
     out = []
     frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
     for model in study.models:
-        if not isinstance(model, HierarchicalModel) or not model.slopes:
+        # Without correlated means the slopes answer another question than TWFE's, so there is nothing to set beside.
+        if not isinstance(model, HierarchicalModel) or not model.slopes or not model.correlated_means:
             continue
         controls = study.spec(model).controls
         same = [other for other in frequentist if study.spec(other).controls == controls]

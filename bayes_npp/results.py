@@ -16,7 +16,10 @@ from bayes_npp.study import Study
 
 @dataclass(frozen=True)
 class FitRecord:
-    """What the report says of one Bayesian fit; everything in it is decided here, not in the report."""
+    """What the report says of one Bayesian fit; everything in it is decided here, not in the report.
+
+    `between` holds (unit | time, contrasts that a between part spans, all contrasts).
+    """
 
     model: str
     priors: PriorSet
@@ -24,6 +27,7 @@ class FitRecord:
     diagnostics: Diagnostics
     predictive: tuple[PredictiveCheck, ...]
     saturated: tuple[str, ...]
+    between: tuple[tuple[str, int, int], ...]
     reused: bool
 
     @property

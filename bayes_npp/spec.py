@@ -70,6 +70,8 @@ class FrequentistModel(Record):
     def _options_fit(self) -> "FrequentistModel":
         if self.slopes and self.subsamples:
             raise SpecError("slopes and subsamples exclude each other", fix="Declare two models")
+        if self.subsamples and self.kind != "twfe":
+            raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
             raise SpecError("effects = 'unit' or 'time' belongs to kind = 'fixed_effects'", fix="Both or neither")
         if self.lags is not None and self.covariance != "driscoll_kraay":
@@ -119,7 +121,7 @@ class StudyHeader(Record):
     group: str | None = None
     window: tuple[int, int] | None = None
     published: str | None = None
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     data_are: str = ""
     data_are_not: str = ""
     doubts: tuple[str, ...] = ()

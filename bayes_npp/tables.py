@@ -159,6 +159,7 @@ def difference_table(comparison: Heterogeneity) -> Table:
         "Each line tests the difference itself; two separate significance tests do not (Gelman & Stern 2006).",
         f"Sign rule: clear if P(> 0) is at least {CLEAR} or at most {1 - CLEAR:.3f}, else undecided. Pairs are read "
         f"one at a time: no correction is made for reading {len(rows)} of them.",
+        "Probabilities carry simulation error: one within 0.005 of a cut may fall on its other side with another seed.",
         _posterior_note(comparison.differences[0].pooled),
         _frequentist_note(comparison.differences[0].interacted),
     )

@@ -37,8 +37,8 @@ def rows(model, kind, slopes, gap_probability=0.99, p=0.01):
 def comparison():
     subsamples = estimates_from_rows(
         [
-            {"group": "East", "estimate": 0.6, "p_value": 0.01},
-            {"group": "West", "estimate": 0.1, "p_value": 0.4},
+            {"group": "East", "estimate": 0.6, "p_value": 0.01, "n_units": 10},
+            {"group": "West", "estimate": 0.1, "p_value": 0.4, "n_units": 11},
         ],
         estimand="subsample_slope", model="sub", term="x", outcome="y", spread=0.1, lo=0.0, hi=1.0, **CLASSIC,
     )  # fmt: skip
@@ -70,7 +70,7 @@ def test_text_follows_the_decision(comparison):
 
     record = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=True))
     texts = [f.text for f in findings(SimpleNamespace(comparisons=(comparison,), fits=(record,)))]
-    assert any("p < 0.05 in East and not in West" in text for text in texts)
+    assert any("p < 0.05 in East (10 units) and not in West (11 units)" in text for text in texts)
     assert any("the sign is clear for East - West" in text for text in texts)
     pooled = comparison.differences[0].pooled.copy()
     pooled["prob_positive"] = 0.9

@@ -111,6 +111,22 @@ def test_a_stored_fit_is_reused_only_for_the_same_settings(run):
     assert (run.out / "estimates.csv").read_bytes() == before
 
 
+def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
+    from dataclasses import replace
+
+    from bayes_npp.errors import SpecError
+    from bayes_npp.pipeline import fit_model
+
+    model = study.model("regions")
+    panel = study.panel
+    moved = panel.frame["region"].where(panel.frame["province_en"] != "Hubei", "West")
+    other = replace(study)
+    other.__dict__["panel"] = panel.with_column("region", moved)
+    with pytest.raises(SpecError, match="the stored fit is missing, or made from other data"):
+        fit_model(other, model, run.out, True, None, False, stored_only=True)
+    assert fit_model(study, model, run.out, True, None, False, stored_only=True)[1]
+
+
 def test_report_is_written_again_from_the_stored_fits(run, tmp_path):
     from bayes_npp.errors import SpecError
     from bayes_npp.pipeline import rerender

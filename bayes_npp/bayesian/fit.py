@@ -120,16 +120,14 @@ class Fit:
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
         design, term = self.design, self.design.spec.exposure
+        targets_twfe = design.spec.correlated_means
         if not design.groups:
-            targets_twfe = design.spec.correlated_means or _both_fixed(design.spec)
             estimand = "average_slope_twfe_weighted" if targets_twfe else "coefficient"
             return [({"term": term, "estimand": estimand}, self.slopes[:, 0])]
         n_groups = len(design.groups)
-        averages = {
-            "average_slope_twfe_weighted": twfe_weights(design),
-            "average_slope": design.group_shares,
-            "mean_group_slope": np.full(n_groups, 1 / n_groups),
-        }
+        averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
+        if targets_twfe:
+            averages = {"average_slope_twfe_weighted": twfe_weights(design), **averages}
         out = [({"term": term, "estimand": e}, self.slopes @ w) for e, w in averages.items()]
         for g, label in enumerate(design.groups):
             out.append(({"term": term, "group": label, "estimand": "group_slope"}, self.slopes[:, g]))

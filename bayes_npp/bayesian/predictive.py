@@ -58,7 +58,7 @@ def error_checks(
     measures = (
         (
             "serial correlation",
-            "lag-one correlation of residuals within units",
+            "lag-one correlation of residuals within units, pooled and about zero",
             lambda e: serial_correlation(e, pairs),
         ),
         (

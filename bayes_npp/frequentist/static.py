@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from bayes_npp.design import Design, build_design, check_identified, group_pairs, twfe_weights, two_way_parts
-from bayes_npp.errors import SpecError, nearest
+from bayes_npp.errors import DesignError, SpecError, nearest
 from bayes_npp.estimates import Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.covariance import (
     CONVENTIONS,
@@ -180,6 +180,12 @@ def linear_fit(
         n_unit_dummies=n_units - 1 if effects in ("unit", "two-way") else 0,
         n_time_dummies=n_times - 1 if effects in ("time", "two-way") else 0,
     )
+    if counts.n_obs <= counts.n_all:
+        raise DesignError(
+            f"{counts.n_obs} rows for {counts.n_all} parameters leave no degrees of freedom",
+            place=source,
+            fix="Widen the sample or drop regressors",
+        )
     # With these three options off linearmodels returns the bare sandwich (and RSS / n for classical errors).
     bare = {"debiased": False} if effects == "none" else {"debiased": False, "auto_df": False, "count_effects": False}
     if covariance == "classical":

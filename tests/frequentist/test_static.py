@@ -185,6 +185,21 @@ def test_absorbed_and_collinear_columns_are_named(produc):
         bn.twfe(double, bn.Spec(outcome="lgsp", exposure="lpcap", controls=("twice",)))
 
 
+def test_no_degrees_of_freedom_is_an_error():
+    frame = pd.DataFrame(
+        {
+            "u": [1, 1, 2, 2, 3, 3],
+            "t": [1, 2] * 3,
+            "y": [1.0, 2, 4, 3, 5, 9],
+            "x": [0.1, 0.5, 0.2, 0.9, 0.4, 0.3],
+            "z": [1.0, 3, 2, 2, 5, 1],
+        }
+    )
+    panel = bn.read_panel(frame, unit="u", time="t")
+    with pytest.raises(DesignError, match="6 rows for 6 parameters"):
+        bn.twfe(panel, bn.Spec(outcome="y", exposure="x", controls=("z",)))
+
+
 def test_unknown_options_name_the_known_ones(produc, produc_spec):
     with pytest.raises(SpecError, match="clustered"):
         bn.twfe(produc, produc_spec, covariance="cluster")
