@@ -244,6 +244,14 @@ def check_identified(columns: np.ndarray, residual: np.ndarray, names: tuple[str
                 )
 
 
+def check_two_way(design: Design, source: str) -> None:
+    """Raise `DesignError` if unit and period effects or other columns absorb a column with a slope."""
+    columns = np.column_stack([design.slope_columns, design.controls])
+    slopes = tuple(f"{design.spec.exposure}:{group}" for group in design.groups) or (design.spec.exposure,)
+    residual = two_way_parts(columns, design.unit, design.time).residual
+    check_identified(columns, residual, (*slopes, *design.spec.controls), source)
+
+
 def _sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
     return np.column_stack([np.bincount(index, weights=column, minlength=size) for column in columns.T])
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.bayesian.priors import PriorSet, load_priors
-from bayes_npp.design import Scales, build_design
+from bayes_npp.design import Scales, build_design, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.panel import Panel, read_panel
 from bayes_npp.published import read_published
@@ -165,6 +165,8 @@ def check_study(study: Study) -> list[str]:
     for model in study.models:
         try:
             design = build_design(panel, study.spec(model))
+            if _is_two_way(model):
+                check_two_way(design, panel.source)
         except BayesNppError as error:
             raise error.at(f"{place}, model '{model.name}'") from None
         dropped = f", {design.n_dropped} dropped for missing values" if design.n_dropped else ""
@@ -174,6 +176,13 @@ def check_study(study: Study) -> list[str]:
     if study.published is not None:
         lines.append(f"published numbers: {len(study.published)} rows")
     return lines
+
+
+def _is_two_way(model: ModelSpec) -> bool:
+    """Whether slopes are identified by variation within units and periods, on the whole sample."""
+    if isinstance(model, HierarchicalModel):
+        return model.correlated_means
+    return model.kind == "twfe" and not model.subsamples
 
 
 def _parse_model(table: Any, place: str) -> ModelSpec:

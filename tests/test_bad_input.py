@@ -265,6 +265,8 @@ BAD = {
         ["[[model]] 1", "slopes and subsamples"],
     ),
     "slopes of one group": (add('slopes = "one"\n'), ["model 'twfe'", "'one'", "one group"]),
+    "control constant within units": (toml('["density"]', '["area"]'), ["model 'twfe'", "'area'"]),
+    "collinear controls": (toml('["density"]', '["density", "twice"]'), ["model 'twfe'", "'twice'", "density"]),
     "model name that leaves the folder": (
         add(HIERARCHICAL.format("diffuse").replace('"bayes"', '"../../bayes"')),
         ["[[model]] 2", "'name'"],
@@ -302,8 +304,6 @@ BAD = {
 }
 # Found only when the model is estimated, after its progress lines.
 LATE = {
-    "control constant within units": (toml('["density"]', '["area"]'), ["model 'twfe'", "'area'"]),
-    "collinear controls": (toml('["density"]', '["density", "twice"]'), ["model 'twfe'", "'twice'", "density"]),
     "more lags than periods": (add('covariance = "driscoll_kraay"\nlags = 9\n'), ["model 'twfe'", "lags"]),
 }
 
