@@ -1,6 +1,7 @@
 """Panel + Spec -> Design: the arrays every estimator takes, and the projections they share."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,12 +39,17 @@ class Design:
     ----------
     spec : Spec
     outcome : ndarray, shape (n,)
-    exposure : ndarray, shape (n,)
+    exposure : ndarray, shape (n,), optional
+        None where the specification has no exposure.
     controls : ndarray, shape (n, K)
     unit, time : ndarray of int, shape (n,)
         Positions in `units` (N labels) and `times` (T labels, in order).
     group : ndarray of int, shape (n,), optional
-        Position in `groups` (G labels) where `spec.slopes` names a grouping column.
+        Position in `groups` (G labels) where slopes vary by a grouping column.
+    group_time : ndarray of int, shape (n,), optional
+        Position in `group_times` (labels "group period") where groups have own period effects.
+    se : ndarray, shape (n,), optional
+        Known standard errors of the outcome.
     scales : Scales
     n_dropped : int
         Rows of the window left out because a variable is missing.
@@ -51,14 +57,17 @@ class Design:
 
     spec: Spec
     outcome: np.ndarray
-    exposure: np.ndarray
+    exposure: np.ndarray | None
     controls: np.ndarray
     unit: np.ndarray
     time: np.ndarray
     group: np.ndarray | None
+    group_time: np.ndarray | None
+    se: np.ndarray | None
     units: tuple[str, ...]
     times: tuple[int, ...]
     groups: tuple[str, ...]
+    group_times: tuple[str, ...]
     scales: Scales
     n_dropped: int
 
@@ -69,6 +78,8 @@ class Design:
     @property
     def slope_columns(self) -> np.ndarray:
         """The exposure, one column a group (0 elsewhere) where slopes vary; shape (n, max(G, 1))."""
+        if self.exposure is None:
+            return np.empty((self.n_obs, 0))
         if self.group is None:
             return self.exposure[:, None]
         return self.exposure[:, None] * (self.group[:, None] == np.arange(len(self.groups)))
@@ -95,19 +106,30 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     Raises
     ------
     DesignError
-        No time column, too few rows, a constant column, fewer than two groups.
+        No time column where one is needed, too few rows, a constant column, fewer than two groups, a group
+        without rows.
     PanelError
         An unknown column or a cell that is no number.
     """
-    if panel.time is None:
-        raise DesignError("a panel regression needs a time column", place=panel.source, fix="Read it with time=")
-    names = (spec.outcome, spec.exposure, *spec.controls)
+    _check_time(panel, spec)
+    names = (spec.outcome, *spec.regressors)
     values = np.column_stack([panel.numbers(name) for name in names])
+    levels = values
+    if spec.transform == "first_difference":
+        values = values - np.column_stack([panel.shift(column, 1) for column in values.T])
     keep = panel.in_window if where is None else panel.in_window & where
     complete = keep & ~np.isnan(values).any(axis=1)
-    groups = panel.column(spec.slopes) if spec.slopes else None
-    if groups is not None:
-        complete &= groups.notna().to_numpy()
+    groupings = {name: panel.column(name) for name in (spec.slope_group, spec.group_time_effects) if name}
+    for column in groupings.values():
+        complete &= column.notna().to_numpy()
+    se = None
+    if spec.se:
+        se = panel.numbers(spec.se)
+        bad = np.flatnonzero(complete & ~(se > 0))
+        if len(bad):
+            raise DesignError(
+                f"standard error '{spec.se}' is not positive", place=panel.place(bad[0]), fix="Correct the cell"
+            )
     rows = np.flatnonzero(complete)
     if len(rows) < len(names) + 2:
         empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column[keep]).all()]
@@ -120,30 +142,68 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
                 f"column '{name}' is constant over the estimation rows", place=panel.source, fix="Leave it out"
             )
     unit, units = pd.factorize(panel.frame[panel.unit].iloc[rows])
-    time, times = pd.factorize(panel.frame[panel.time].iloc[rows], sort=True)
-    if len(units) < 2 or len(times) < 2:
+    if panel.time is None:
+        time, times = np.zeros(len(rows), dtype=int), [0]
+    else:
+        time, times = pd.factorize(panel.frame[panel.time].iloc[rows], sort=True)
+    if len(units) < 2 or (len(times) < 2 and panel.time is not None):
         raise DesignError("fewer than two units or periods are left", place=panel.source, fix="Widen the sample")
-    group, labels = (None, ()) if groups is None else pd.factorize(groups.iloc[rows])
-    if groups is not None and len(labels) < 2:
-        raise DesignError(
-            f"slopes = '{spec.slopes}' has only one group",
-            place=panel.source,
-            fix="Leave slopes out, or widen the sample",
-        )
+    for name, column in groupings.items():
+        _check_groups(name, column, keep, rows, panel.source)
+    group: np.ndarray | None = None
+    labels: Iterable[object] = ()
+    if spec.slope_group:
+        group, labels = pd.factorize(groupings[spec.slope_group].iloc[rows])
+    group_time: np.ndarray | None = None
+    group_times: Iterable[object] = ()
+    if spec.group_time_effects:
+        periods = pd.Series(times[time], index=rows).astype(str)
+        cells = groupings[spec.group_time_effects].iloc[rows].astype(str) + " " + periods
+        group_time, group_times = pd.factorize(cells)
     return Design(
         spec=spec,
         outcome=values[:, 0],
-        exposure=values[:, 1],
-        controls=values[:, 2:],
+        exposure=values[:, 1] if spec.exposure else None,
+        controls=values[:, len(names) - len(spec.controls) :],
         unit=unit,
         time=time,
         group=group,
+        group_time=group_time,
+        se=None if se is None else se[rows],
         units=tuple(str(label) for label in units),
         times=tuple(int(label) for label in times),
         groups=tuple(str(label) for label in labels),
-        scales=_scales(values, names, scales),
+        group_times=tuple(str(label) for label in group_times),
+        scales=_scales(levels[rows], names, scales),
         n_dropped=int(keep.sum()) - len(rows),
     )
+
+
+def _check_time(panel: Panel, spec: Spec) -> None:
+    """A cross-section of units has levels alone; everything else needs a time column."""
+    needs = spec.time_effects != "none" or spec.correlated_means or spec.group_time_effects or "ar1" in spec.error_parts
+    if panel.time is None and (needs or spec.transform != "levels"):
+        raise DesignError(
+            "a panel regression needs a time column",
+            place=panel.source,
+            fix="Read it with time=; a cross-section takes time_effects = 'none' and correlated_means = false",
+        )
+
+
+def _check_groups(name: str, column: pd.Series, keep: np.ndarray, rows: np.ndarray, source: str) -> None:
+    """At least two groups, and no group of the window without a complete row."""
+    left = set(column.iloc[rows].unique())
+    if len(left) < 2:
+        raise DesignError(
+            f"slopes = '{name}' has only one group", place=source, fix="Leave slopes out, or widen the sample"
+        )
+    gone = [label for label in column[keep].dropna().unique() if label not in left]
+    if gone:
+        raise DesignError(
+            f"group '{gone[0]}' of '{name}' has no complete row",
+            place=source,
+            fix="Fill its variables, or drop its rows",
+        )
 
 
 @dataclass(frozen=True)
@@ -181,27 +241,22 @@ def two_way_parts(columns: np.ndarray, unit: np.ndarray, time: np.ndarray) -> Pa
     return Parts(unit_part - unit_part.mean(axis=0), time_part - time_part.mean(axis=0), residual)
 
 
-def effect_basis(parts: np.ndarray) -> tuple[np.ndarray, int]:
-    """Orthonormal basis of the contrasts of J effects whose first `rank` columns span the given parts.
+def part_basis(parts: np.ndarray) -> np.ndarray:
+    """Orthonormal basis, shape (J, rank), of the unit or period parts (J, k) of columns.
 
-    Parameters
-    ----------
-    parts : ndarray, shape (J, k)
-        Unit or period parts of columns of comparable scale; k may be 0.
-
-    Returns
-    -------
-    basis : ndarray, shape (J, J - 1)
-        Orthonormal, every column sums to zero.
-    rank : int
+    The columns given are of comparable scale; k may be 0. Every column of the basis sums to
+    zero over the J units or periods.
     """
-    size = len(parts)
     left, singular, _ = np.linalg.svd(parts - parts.mean(axis=0), full_matrices=False)
-    rank = int((singular > RANK_TOLERANCE * max(singular.max(initial=0.0), 1.0)).sum())
-    rest = np.column_stack([np.full(size, size**-0.5), left[:, :rank], np.eye(size)])
-    basis = np.linalg.qr(rest)[0][:, 1:size]
-    basis[:, :rank] = left[:, :rank]
-    return basis, rank
+    return left[:, singular > RANK_TOLERANCE * max(singular.max(initial=0.0), 1.0)]
+
+
+def contrast_basis(leading: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of all contrasts of J units or periods, shape (J, J - 1), starting with the given columns."""
+    size, rank = leading.shape
+    basis = np.linalg.qr(np.column_stack([np.full(size, size**-0.5), leading, np.eye(size)]))[0][:, 1:size]
+    basis[:, :rank] = leading
+    return basis
 
 
 def twfe_weights(design: Design) -> np.ndarray:
@@ -210,12 +265,12 @@ def twfe_weights(design: Design) -> np.ndarray:
     w_g = x~'(x 1[g]) / x~'x with x~ the residual of the exposure on controls and two-way effects. A weight can be
     negative. TWFE = sum_g w_g slope_g holds exactly for the slopes of the interacted regression.
     """
-    columns = np.column_stack([design.exposure, design.controls])
+    columns = np.column_stack([design.slope_columns.sum(axis=1), design.controls])
     residual = two_way_parts(columns, design.unit, design.time).residual
     exposure, controls = residual[:, 0], residual[:, 1:]
     if controls.shape[1]:
         exposure = exposure - controls @ np.linalg.lstsq(controls, exposure, rcond=None)[0]
-    return exposure @ design.slope_columns / (exposure @ design.exposure)
+    return exposure @ design.slope_columns / (exposure @ columns[:, 0])
 
 
 def group_pairs(n_groups: int) -> list[tuple[int, int]]:
@@ -244,12 +299,18 @@ def check_identified(columns: np.ndarray, residual: np.ndarray, names: tuple[str
                 )
 
 
+def slope_names(design: Design) -> tuple[str, ...]:
+    """Name of each of `Design.slope_columns`."""
+    if design.spec.exposure is None:
+        return ()
+    return tuple(f"{design.spec.exposure}:{group}" for group in design.groups) or (design.spec.exposure,)
+
+
 def check_two_way(design: Design, source: str) -> None:
     """Raise `DesignError` if unit and period effects or other columns absorb a column with a slope."""
     columns = np.column_stack([design.slope_columns, design.controls])
-    slopes = tuple(f"{design.spec.exposure}:{group}" for group in design.groups) or (design.spec.exposure,)
     residual = two_way_parts(columns, design.unit, design.time).residual
-    check_identified(columns, residual, (*slopes, *design.spec.controls), source)
+    check_identified(columns, residual, (*slope_names(design), *design.spec.controls), source)
 
 
 def _sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:

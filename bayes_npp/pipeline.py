@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.fit import Fit, fit_design, restore
+from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, restore
+from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.comparison import Heterogeneity, heterogeneity
-from bayes_npp.design import build_design, twfe_weights
+from bayes_npp.design import Design, build_design, twfe_weights
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
@@ -159,25 +160,16 @@ def fit_model(
     """Fit a Bayesian model, or take the stored fit made from the same data, specification, settings and versions."""
     design = build_design(study.panel, study.spec(model), study.scales)
     priors = study.priors(model)
-    sampler = Sampler(
-        draws=min(model.draws, QUICK_DRAWS) if quick else model.draws,
-        tune=model.tune,
-        chains=model.chains,
-        target_accept=model.target_accept,
-        seed=study.header.seed if seed is None else seed,
+    engine = choose_engine(design.spec, model.engine)
+    sampler = make_sampler(
+        engine,
+        min(model.draws, QUICK_DRAWS) if quick else model.draws,
+        model.chains,
+        study.header.seed if seed is None else seed,
+        model.tune,
+        model.target_accept,
     )
-    key = content_hash(
-        {
-            "data": [design.outcome.tolist(), design.exposure.tolist(), design.controls.tolist()],
-            "rows": [design.unit.tolist(), design.time.tolist(), list(design.units), list(design.times)],
-            "groups": [list(design.groups), None if design.group is None else design.group.tolist()],
-            "spec": design.spec.content_hash(),
-            "priors": priors.content_hash(),
-            "sampler": sampler.as_dict(),
-            "scales": design.scales.as_dict(),
-            "versions": versions(),
-        }
-    )
+    key = _fit_key(design, priors, sampler, engine)
     path = None if folder is None else folder / "fits" / f"{model.name}.nc"
     if path is not None and path.is_file() and not refit:
         tree = read_tree(path)
@@ -189,11 +181,29 @@ def fit_model(
             place=str(path),
             fix="Run the study again: bayes-npp run",
         )
-    fit = fit_design(design, priors, sampler)
+    fit = fit_design(design, priors, sampler, engine)
     fit.tree.attrs["key"] = key
     if path is not None:
         write_tree(fit.tree, path)
     return fit, False
+
+
+def _fit_key(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> str:
+    """Hash of everything a fit is made from: a stored one is taken only if all of it is the same."""
+    arrays = ("outcome", "exposure", "controls", "unit", "time", "group", "group_time", "se")
+    values = [(name, getattr(design, name)) for name in arrays]
+    return content_hash(
+        {
+            "data": [[name, None if value is None else value.tolist()] for name, value in values],
+            "labels": [list(design.units), list(design.times), list(design.groups), list(design.group_times)],
+            "spec": design.spec.content_hash(),
+            "priors": priors.content_hash(),
+            "sampler": sampler.as_dict(),
+            "engine": engine,
+            "scales": design.scales.as_dict(),
+            "versions": versions(),
+        }
+    )
 
 
 def write_outputs(result: Result, folder: Path) -> None:
@@ -247,7 +257,7 @@ def _weights(study: Study) -> pd.DataFrame:
     names = ["model", "group", "twfe_weight", "share_of_observations"]
     frames = []
     for model in study.models:
-        if isinstance(model, HierarchicalModel) and model.slopes:
+        if isinstance(model, HierarchicalModel) and study.spec(model).slope_group:
             design = build_design(study.panel, study.spec(model))
             columns = (model.name, list(design.groups), twfe_weights(design), design.group_shares)
             frames.append(pd.DataFrame(dict(zip(names, columns, strict=True))))
@@ -260,13 +270,13 @@ def _comparisons(study: Study, estimates: Estimates) -> list[Heterogeneity]:
     frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
     for model in study.models:
         # Without correlated means the slopes answer another question than TWFE's, so there is nothing to set beside.
-        if not isinstance(model, HierarchicalModel) or not model.slopes or not model.correlated_means:
+        if not isinstance(model, HierarchicalModel) or not model.correlated_means or not study.spec(model).slope_group:
             continue
         controls = study.spec(model).controls
         same = [other for other in frequentist if study.spec(other).controls == controls]
         interacted = next((other.name for other in same if other.slopes == model.slopes), None)
         subsamples = next((other.name for other in same if other.subsamples == model.slopes), "")
         plain = next((other.name for other in same if not other.slopes and not other.subsamples), "")
-        if interacted:
+        if interacted and model.slopes:
             out.append(heterogeneity(estimates, model.slopes, model.name, interacted, subsamples, plain))
     return out

@@ -4,13 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bayes_npp.errors import SpecError
+from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 
 Name = Annotated[str, Field(pattern=r"^[\w-]+$")]  # it also names files
 Effects = Literal["none", "partial", "fixed"]
 Covariance = Literal["classical", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "sss", "lsdv"]
+Engine = Literal["auto", "collapsed", "nuts"]
+ERROR_PARTS = ("ar1", "unit_scale", "student_t")
+ERROR_MODELS = ("iid", "known", *ERROR_PARTS)
 
 
 class Spec(Record):
@@ -18,33 +21,105 @@ class Spec(Record):
 
     Attributes
     ----------
-    outcome, exposure : str
+    outcome : str
     controls : tuple of str
+    exposure : str, optional
+        None: a model of levels alone, such as a meta-analysis.
     slopes : str, optional
-        Grouping column whose groups have their own slope of the exposure; None for one common slope.
+        Who has an own slope of the exposure: a grouping column, "unit", or "<grouping column>/unit" (units within
+        groups); None for one common slope.
+    varying : tuple of str
+        Controls whose slopes vary as the exposure's do.
+    slope_pooling : {"sum_to_zero", "exchangeable"}
+        Groups' deviations sum to zero (the common slope is their mean), or are draws from a population.
+    slope_correlation : bool
+        Correlation of unit slopes with unit intercepts.
     unit_effects, time_effects : {"none", "partial", "fixed"}
         Of the hierarchical model: absent, partially pooled normal effects, or flat effects.
+    group_time_effects : str, optional
+        Grouping column whose groups have own period effects, partially pooled (region-by-year effects).
     correlated_means : bool
         Whether columns with a slope get their unit and period parts (correlated effects), so that slopes target the
         same estimand as two-way fixed effects.
-    slope_correlation : False
-        Correlation of unit slopes with intercepts; there are no unit slopes yet.
-    errors : {"iid"}
+    errors : str
+        "iid", "known" (standard errors in the column `se`), or any of ar1, unit_scale, student_t joined by "+".
+    se : str, optional
+        Column of known standard errors of the outcome.
+    transform : {"levels", "first_difference"}
+        Whether outcome and regressors enter as they are or as changes from the period before.
     """
 
     outcome: str
-    exposure: str
+    exposure: str | None = None
     controls: tuple[str, ...] = ()
     slopes: str | None = None
+    varying: tuple[str, ...] = ()
+    slope_pooling: Literal["sum_to_zero", "exchangeable"] = "sum_to_zero"
+    slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
+    group_time_effects: str | None = None
     correlated_means: bool = True
-    slope_correlation: Literal[False] = False
-    errors: Literal["iid"] = "iid"
+    errors: str = "iid"
+    se: str | None = None
+    transform: Literal["levels", "first_difference"] = "levels"
+
+    @property
+    def slope_group(self) -> str | None:
+        """Grouping column whose groups have own slopes."""
+        if self.slopes is None or self.slopes == "unit":
+            return None
+        return self.slopes.removesuffix("/unit")
+
+    @property
+    def unit_slopes(self) -> bool:
+        """Whether every unit has its own slope."""
+        return self.slopes is not None and (self.slopes == "unit" or self.slopes.endswith("/unit"))
+
+    @property
+    def error_parts(self) -> frozenset[str]:
+        """What the errors are beyond independent and of one scale: of `ERROR_PARTS`, or "known"."""
+        return frozenset() if self.errors == "iid" else frozenset(self.errors.split("+"))
+
+    @property
+    def regressors(self) -> tuple[str, ...]:
+        """Exposure and controls."""
+        return ((self.exposure,) if self.exposure else ()) + self.controls
+
+    @model_validator(mode="after")
+    def _errors_are_known(self) -> "Spec":
+        parts = [part.strip() for part in self.errors.split("+")]
+        for part in parts:
+            if part not in ERROR_MODELS:
+                raise SpecError(f"unknown error model '{part}'", fix=nearest(part, ERROR_MODELS))
+        if len(parts) > 1 and ({"iid", "known"} & set(parts) or len(set(parts)) < len(parts)):
+            raise SpecError(
+                f"errors = '{self.errors}' does not combine",
+                fix=f"Join different ones of {', '.join(ERROR_PARTS)} by +",
+            )
+        if (self.errors == "known") != (self.se is not None):
+            raise SpecError("errors = 'known' and se = '<column>' belong together", fix="Give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _slopes_fit(self) -> "Spec":
+        if self.slopes and not self.exposure:
+            raise SpecError("slopes without an exposure", fix="Name the exposure, or leave slopes out")
+        unknown = [name for name in self.varying if name not in self.controls]
+        if unknown:
+            raise SpecError(f"varying names '{unknown[0]}'", fix=nearest(unknown[0], self.controls))
+        if self.varying and not self.slopes:
+            raise SpecError("varying belongs to slopes", fix="Say by what the slopes vary, or leave varying out")
+        if self.slope_correlation and (not self.unit_slopes or self.varying or self.unit_effects != "partial"):
+            raise SpecError(
+                "slope_correlation belongs to unit slopes of the exposure alone, with unit_effects = 'partial'",
+                fix="Use slopes = 'unit' without varying, or slope_correlation = false",
+            )
+        return self
 
     @model_validator(mode="after")
     def _roles_differ(self) -> "Spec":
-        names = (self.outcome, self.exposure, *self.controls)
+        names = (self.outcome, *self.regressors)
         twice = [name for i, name in enumerate(names) if name in names[:i]]
         if twice:
             raise SpecError(
@@ -80,21 +155,28 @@ class FrequentistModel(Record):
 
 
 class HierarchicalModel(Record):
-    """A [[model]] table of a Bayesian hierarchical model."""
+    """A [[model]] table of a Bayesian hierarchical model; the keys of `Spec` and of the sampler."""
 
     name: Name
     kind: Literal["hierarchical"]
     controls: tuple[str, ...] | None = None
     slopes: str | None = None
+    varying: tuple[str, ...] = ()
+    slope_pooling: Literal["sum_to_zero", "exchangeable"] = "sum_to_zero"
+    slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
+    group_time_effects: str | None = None
     correlated_means: bool = True
-    errors: Literal["iid"] = "iid"
+    errors: str = "iid"
+    se: str | None = None
+    transform: Literal["levels", "first_difference"] = "levels"
+    engine: Engine = "auto"
     priors: str = "weakly_informative"
     draws: Annotated[int, Field(ge=100)] = 2000
-    tune: Annotated[int, Field(ge=100)] = 1000
+    tune: Annotated[int, Field(ge=100)] | None = None
     chains: Annotated[int, Field(ge=2)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] = 0.98
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
 
 ModelSpec = FrequentistModel | HierarchicalModel
@@ -129,14 +211,6 @@ class StudyHeader(Record):
 
 def model_spec(model: ModelSpec, roles: Roles) -> Spec:
     """The specification of one model of a study."""
-    hierarchical = {}
-    if isinstance(model, HierarchicalModel):
-        names = ("unit_effects", "time_effects", "correlated_means", "errors")
-        hierarchical = {name: getattr(model, name) for name in names}
-    return Spec(
-        outcome=roles.outcome,
-        exposure=roles.exposure,
-        controls=roles.controls if model.controls is None else model.controls,
-        slopes=model.slopes,
-        **hierarchical,
-    )
+    shared = {name: getattr(model, name) for name in Spec.model_fields if name in type(model).model_fields}
+    controls = roles.controls if model.controls is None else model.controls
+    return Spec(**{**shared, "outcome": roles.outcome, "exposure": roles.exposure, "controls": controls})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.priors import PriorSet, load_priors
+from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.design import Scales, build_design, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.panel import Panel, read_panel
@@ -172,7 +172,12 @@ def check_study(study: Study) -> list[str]:
         dropped = f", {design.n_dropped} dropped for missing values" if design.n_dropped else ""
         lines.append(f"model {model.name} ({model.kind}): {design.n_obs} rows{dropped}")
         if isinstance(model, HierarchicalModel):
-            lines.append(f"  priors: {study.priors(model).name}")
+            priors = study.priors(model)
+            try:
+                check_priors(priors, study.spec(model))
+            except BayesNppError as error:
+                raise error.at(f"{place}, model '{model.name}'") from None
+            lines.append(f"  priors: {priors.name}")
     if study.published is not None:
         lines.append(f"published numbers: {len(study.published)} rows")
     return lines

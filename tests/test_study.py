@@ -50,7 +50,7 @@ def test_posterior_average_is_twfe_and_the_errors_are_not_iid(run):
     record = run.fits[0]
     assert record.diagnostics.passed, record.diagnostics.verdict
     assert not record.errors_fit
-    serial, spread = record.predictive
+    serial, spread, between = record.predictive
     assert serial.observed > 0.6
     assert spread.observed > 3
 

@@ -58,23 +58,22 @@ class Diagnostics:
         return asdict(self)
 
 
-def diagnose(trace: "xr.DataTree") -> Diagnostics:
-    """Diagnostics over every sampled quantity of a trace with groups posterior and sample_stats.
+def diagnose(posterior: "xr.Dataset", sample_stats: "xr.Dataset") -> Diagnostics:
+    """Diagnostics over every quantity of a posterior and the statistics of its sampler.
 
     Source: Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021) for R-hat and ESS; Betancourt (2016) for E-BFMI.
     """
     import arviz_stats
 
-    posterior = trace["posterior"].dataset
     bulk = _by_name(arviz_stats.ess(posterior, method="bulk"))
     tail = _by_name(arviz_stats.ess(posterior, method="tail"))
     r_hat = _by_name(arviz_stats.rhat(posterior))
-    energy = arviz_stats.bfmi(trace["sample_stats"].dataset)["energy"]
+    energy = arviz_stats.bfmi(sample_stats)["energy"]
     return Diagnostics(
         r_hat=float(np.max(list(r_hat.values()))),  # np.max keeps the NaN of a stuck chain, and NaN fails the check
         ess_bulk=float(np.min(list(bulk.values()))),
         ess_tail=float(np.min(list(tail.values()))),
-        divergences=int(trace["sample_stats"]["diverging"].sum()),
+        divergences=int(sample_stats["diverging"].sum()),
         e_bfmi=float(energy.min()),
         worst=min(bulk, key=lambda name: bulk[name]),
     )

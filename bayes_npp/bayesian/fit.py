@@ -3,16 +3,27 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_npp.bayesian.collapsed import Collapsed, collapse, why_not_collapsible
 from bayes_npp.bayesian.diagnostics import Diagnostics, diagnose
-from bayes_npp.bayesian.model import ModelData, build_model, fitted_values, model_data, separate
+from bayes_npp.bayesian.likelihood import innovations
+from bayes_npp.bayesian.model import build_model, separate
+from bayes_npp.bayesian.posterior import (
+    CHUNK_CELLS,
+    POINTWISE_CELLS,
+    build_tree,
+    dataset,
+    log_likelihood_sums,
+    reported,
+)
 from bayes_npp.bayesian.predictive import DRAWS, PredictiveCheck, error_checks
-from bayes_npp.bayesian.priors import GROUP_PRIORS, PRIOR_OF, PriorSet, load_priors
-from bayes_npp.bayesian.sample import Sampler, compile_model, draw
-from bayes_npp.design import Design, build_design, check_identified, group_pairs, twfe_weights
+from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.sample import Sampler, compile_model, draw, draw_density
+from bayes_npp.bayesian.terms import ModelData, model_data
+from bayes_npp.design import Design, build_design, check_identified, group_pairs, slope_names, twfe_weights
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panel import Panel
@@ -22,14 +33,21 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LEVEL = 0.95
-EFFECT_DIMS = {
-    "slope_offset": ("group",),
-    "control_slope": ("control",),
-    "unit_effect": ("unit",),
-    "time_effect": ("time",),
-    "unit_between": ("unit_part",),
-    "time_between": ("time_part",),
-    "group_slope": ("group",),
+ENGINES = ("auto", "collapsed", "nuts")
+# Of each engine where the user does not say: the collapsed posterior has few dimensions and is nearly round.
+TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
+TUNE = {"collapsed": 500, "nuts": 1000}
+SCALES = {
+    "slope_sd": "exposure",
+    "unit_slope_sd": "exposure",
+    "unit_sd": "",
+    "time_sd": "",
+    "group_time_sd": "",
+    "error_sd": "",
+    "unit_scale_sd": "none",
+    "autocorrelation": "none",
+    "slope_correlation": "none",
+    "degrees": "none",
 }
 
 
@@ -42,15 +60,18 @@ class Fit:
     data : ModelData
     priors : PriorSet
     sampler : Sampler
+    engine : "collapsed" or "nuts"
+        What sampled it.
     tree : DataTree
         Groups posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data. Parameters are on the
-        standardised scale; `group_slope` (and `slope` without groups) is in the data's units.
+        standardised scale; `group_slope` (`slope` without groups, `slope_of_unit`) is in the data's units.
     diagnostics : Diagnostics
     """
 
     data: ModelData
     priors: PriorSet
     sampler: Sampler
+    engine: str
     tree: "xr.DataTree"
     diagnostics: Diagnostics
 
@@ -62,10 +83,26 @@ class Fit:
     def spec(self) -> Spec:
         return self.design.spec
 
+    @cached_property
+    def collapsed(self) -> Collapsed:
+        """The collapsed posterior of the same model; `SpecError` where there is none."""
+        return collapse(self.data, self.priors)
+
     def values(self, name: str) -> np.ndarray:
         """Posterior draws of a variable with chains stacked, shape (S, ...)."""
         array = self.tree["posterior"][name].to_numpy()
         return array.reshape(-1, *array.shape[2:])
+
+    def parameters(self, draws: int) -> dict[str, np.ndarray]:
+        """Every variable of the posterior at that many evenly spaced draws, shape (draws, ...)."""
+        names = [str(name) for name in self.tree["posterior"].data_vars]
+        total = len(self.values(names[0]))
+        some = np.linspace(0, total - 1, min(draws, total)).astype(int)
+        if "unit_moments" in self.tree:
+            theta = self.tree["sample_stats"]["theta"].to_numpy()
+            thetas = theta.reshape(-1, theta.shape[-1])[some]
+            return self.collapsed.coefficients(thetas, self.sampler.seed, with_units=True)
+        return {name: self.values(name)[some] for name in names}
 
     @cached_property
     def slopes(self) -> np.ndarray:
@@ -74,24 +111,27 @@ class Fit:
 
     def estimates(self) -> Estimates:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
-        design, scales = self.design, self.design.scales
+        design, scales, spec = self.design, self.design.scales, self.spec
         note = "" if self.diagnostics.passed else f"sampler diagnostics {self.diagnostics.verdict}"
         rows = [_row(draws, **labels) for labels, draws in self._slope_quantities()]
-        if design.spec.controls:
-            slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*design.spec.controls)
-            rows += [
-                _row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(design.spec.controls)
-            ]
-        for name in ("slope_sd", "unit_sd", "time_sd", "error_sd"):
+        if spec.controls:
+            slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
+            rows += [_row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(spec.controls)]
+        if not spec.exposure:
+            level = scales.outcome_mean + scales.outcome_sd * self.values("intercept")
+            rows.append(_row(level, term="intercept", estimand="coefficient"))
+        for name, kind in SCALES.items():
             if name in self.tree["posterior"]:
-                unit = scales.outcome_sd / (scales.divisors[design.spec.exposure] if name == "slope_sd" else 1.0)
-                rows.append(_row(self.values(name) * unit, term=name, estimand="scale"))
+                unit = 1.0 if kind == "none" else scales.outcome_sd
+                unit = unit / scales.divisors[spec.exposure] if kind == "exposure" and spec.exposure else unit
+                estimand = "scale" if name.endswith("_sd") else "coefficient"
+                rows.append(_row(self.values(name) * unit, term=name, estimand=estimand))
         return estimates_from_rows(
             rows,
             paradigm="bayesian",
-            estimator="hierarchical" + (f" x {design.spec.slopes}" if design.spec.slopes else ""),
-            covariance=f"{design.spec.errors} errors",
-            outcome=design.spec.outcome,
+            estimator=self.label,
+            covariance=f"{spec.errors} errors",
+            outcome=spec.outcome,
             spread_kind="sd",
             level=LEVEL,
             interval="eti",
@@ -103,37 +143,70 @@ class Fit:
             note=note,
         )
 
-    def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
-        """Posterior predictive checks of the errors' serial correlation and spread by unit."""
-        residuals, error_sd = self.residuals()
-        times = np.array(self.design.times)[self.design.time]
-        return error_checks(residuals, error_sd, self.design.unit, times, seed=self.sampler.seed)
+    @property
+    def label(self) -> str:
+        """The estimator's name in tables."""
+        differences = ", first differences" if self.spec.transform == "first_difference" else ""
+        return "hierarchical" + (f" x {self.spec.slopes}" if self.spec.slopes else "") + differences
 
-    def residuals(self) -> tuple[np.ndarray, np.ndarray]:
-        """Standardised residuals (S, n) and error SDs (S,) of evenly spaced posterior draws."""
-        names = self.tree["posterior"].data_vars
-        total = self.values("error_sd").shape[0]
-        some = np.linspace(0, total - 1, min(DRAWS, total)).astype(int)
-        parameters = {str(name): self.values(str(name))[some] for name in names}
-        return self.data.outcome - fitted_values(parameters, self.data), parameters["error_sd"]
+    def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
+        """Posterior predictive checks of the errors: serial correlation, spread by unit, dependence between units."""
+        draws = max(20, min(DRAWS, CHUNK_CELLS // self.design.n_obs))
+        parameters = self.parameters(draws)
+        own, sd = innovations(parameters, self.data)
+        times = np.array(self.design.times)[self.design.time]
+        degrees = parameters.get("degrees")
+        return error_checks(own / sd, self.design.unit, times, seed=self.sampler.seed, degrees=degrees)
 
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
-        design, term = self.design, self.design.spec.exposure
-        targets_twfe = design.spec.correlated_means
+        design, spec = self.design, self.spec
+        if spec.exposure is None:
+            return []
+        term, targets_twfe = {"term": spec.exposure}, spec.correlated_means and not spec.unit_slopes
+        if spec.unit_slopes:
+            return self._unit_slope_quantities(term)
         if not design.groups:
             estimand = "average_slope_twfe_weighted" if targets_twfe else "coefficient"
-            return [({"term": term, "estimand": estimand}, self.slopes[:, 0])]
+            return [({**term, "estimand": estimand}, self.slopes[:, 0])]
         n_groups = len(design.groups)
         averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
         if targets_twfe:
             averages = {"average_slope_twfe_weighted": twfe_weights(design), **averages}
-        out = [({"term": term, "estimand": e}, self.slopes @ w) for e, w in averages.items()]
-        for g, label in enumerate(design.groups):
-            out.append(({"term": term, "group": label, "estimand": "group_slope"}, self.slopes[:, g]))
-        for g, h in group_pairs(n_groups):
-            label = f"{design.groups[g]} - {design.groups[h]}"
-            labels = {"term": term, "group": label, "estimand": "slope_difference"}
+        out = [({**term, "estimand": e}, self.slopes @ w) for e, w in averages.items()]
+        return [*out, *self._population(term), *self._group_quantities(term)]
+
+    def _unit_slope_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
+        """Slopes of units, their average over observations, and groups' slopes where units are nested in groups."""
+        design = self.design
+        out = []
+        if "slope_of_unit" in self.tree["posterior"]:
+            of_unit = self.values("slope_of_unit")
+            shares = np.bincount(design.unit) / design.n_obs
+            out.append(({**term, "estimand": "average_slope"}, of_unit @ shares))
+        out += self._population(term)
+        if design.groups:
+            out += self._group_quantities(term)
+        if "slope_of_unit" in self.tree["posterior"]:
+            for i, label in enumerate(design.units):
+                out.append(({**term, "group": label, "estimand": "group_slope"}, of_unit[:, i]))
+        return out
+
+    def _population(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
+        """The hyper-mean of exchangeable slopes."""
+        if self.design.groups and self.spec.slope_pooling == "sum_to_zero":
+            return []
+        scales = self.design.scales
+        unit = scales.outcome_sd / scales.divisors[term["term"]]
+        return [({**term, "estimand": "population_slope"}, self.values("exposure_slope") * unit)]
+
+    def _group_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
+        groups = self.design.groups
+        out = []
+        for g, label in enumerate(groups):
+            out.append(({**term, "group": label, "estimand": "group_slope"}, self.slopes[:, g]))
+        for g, h in group_pairs(len(groups)):
+            labels = {**term, "group": f"{groups[g]} - {groups[h]}", "estimand": "slope_difference"}
             out.append((labels, self.slopes[:, g] - self.slopes[:, h]))
         return out
 
@@ -142,12 +215,12 @@ def fit(
     panel: Panel,
     spec: Spec,
     priors: str | PriorSet = "weakly_informative",
-    engine: Literal["auto", "nuts"] = "auto",
+    engine: str = "auto",
     draws: int = 1000,
     chains: int = 4,
     seed: int = 1,
-    tune: int = 1000,
-    target_accept: float = 0.98,
+    tune: int | None = None,
+    target_accept: float | None = None,
 ) -> Fit:
     """Fit the hierarchical model of a specification.
 
@@ -156,120 +229,173 @@ def fit(
     panel : Panel
     spec : Spec
         Without `slopes` the exposure has one common slope; with a grouping column each group has its own, partially
-        pooled towards their mean (offsets sum to zero).
+        pooled towards their mean; with "unit", or "<group>/unit", each unit.
     priors : str or PriorSet
         A named set of `models/priors`, or a .toml file.
-    engine : {"auto", "nuts"}
-        "nuts" is the full PyMC model sampled with nutpie; "auto" picks it too, as the only engine.
-    draws, chains, tune, target_accept, seed
+    engine : {"auto", "collapsed", "nuts"}
+        "collapsed" integrates all coefficients out and samples scales and shapes; "nuts" is the full PyMC model sampled
+        with nutpie; "auto" takes the collapsed sampler wherever it is exact. `Fit.engine` says which it was.
+    draws, chains, seed
         Of the sampler.
+    tune, target_accept : optional
+        Default: what suits the engine (`TUNE`, `TARGET_ACCEPT`).
 
     Raises
     ------
     DesignError, SpecError, PanelError
     """
-    if engine not in ("auto", "nuts"):
-        raise SpecError(f"unknown engine '{engine}'", fix="Use 'auto' or 'nuts'")
-    sampler = Sampler(draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed)
-    return fit_design(build_design(panel, spec), load_priors(priors), sampler)
+    engine = choose_engine(spec, engine)
+    sampler = make_sampler(engine, draws, chains, seed, tune, target_accept)
+    return fit_design(build_design(panel, spec), load_priors(priors), sampler, engine)
 
 
-def fit_design(design: Design, priors: PriorSet, sampler: Sampler) -> Fit:
-    """Fit a design: see `fit`."""
-    data = prepare(design, priors)
-    trace = draw(compile_model(build_model(data, priors)), sampler)
-    return _assemble(data, priors, sampler, trace)
+def fit_design(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> Fit:
+    """Fit a design with one of the two engines."""
+    check_priors(priors, design.spec)
+    data = prepare(design)
+    if engine == "collapsed":
+        return sample_collapsed(collapse(data, priors), priors, sampler)
+    return sample_full(data, priors, sampler)
 
 
-def prepare(design: Design, priors: PriorSet) -> ModelData:
-    """The model's arrays, after checking that every slope is identified under the given priors."""
-    data = model_data(design)
-    names = (*([f"{design.spec.exposure}:{g}" for g in design.groups] or [design.spec.exposure]), *design.spec.controls)
-    columns = np.column_stack([data.slope_columns, data.control_columns])
-    raw = np.column_stack([design.slope_columns, design.controls])
-    fixed = _both_fixed(design.spec)
-    check_identified(raw / raw.std(axis=0), columns, names, "the hierarchical model")
-    if fixed and not design.spec.correlated_means:
+def make_sampler(
+    engine: str, draws: int, chains: int, seed: int, tune: int | None = None, target_accept: float | None = None
+) -> Sampler:
+    """Settings of a run, with the engine's defaults where none are given."""
+    return Sampler(
+        draws=draws,
+        tune=TUNE[engine] if tune is None else tune,
+        chains=chains,
+        target_accept=TARGET_ACCEPT[engine] if target_accept is None else target_accept,
+        seed=seed,
+    )
+
+
+def choose_engine(spec: Spec, engine: str) -> str:
+    """The engine that runs: with "auto" the collapsed sampler wherever it is exact."""
+    if engine not in ENGINES:
+        raise SpecError(f"unknown engine '{engine}'", fix=f"Use {', '.join(ENGINES)}")
+    if engine == "auto":
+        return "nuts" if why_not_collapsible(spec) else "collapsed"
+    return engine
+
+
+def prepare(design: Design) -> ModelData:
+    """The model's arrays, after checking that every slope is identified.
+
+    Raises
+    ------
+    DesignError
+        A unit in two groups, a slope that effects or other columns absorb, slopes of units where no unit varies.
+    """
+    spec = design.spec
+    if spec.unit_effects == spec.time_effects == "fixed" and not spec.correlated_means:
         raise DesignError(
             "fixed unit and period effects with correlated_means = false",
             fix="Fixed effects absorb the means: leave correlated_means at true",
         )
+    if design.group is not None:
+        _check_membership(design)
+    data = model_data(design)
+    names = (*slope_names(design), *spec.controls)
+    if names:
+        columns = np.column_stack([data.slope_columns, data.control_columns])
+        raw = np.column_stack([design.slope_columns, design.controls])
+        check_identified(raw / raw.std(axis=0), columns, names, "the hierarchical model")
+    if spec.unit_slopes and np.ptp(data.unit_slope_columns[:, 0] - _unit_means(data)) < 1e-10:
+        raise DesignError(
+            f"slopes of '{spec.exposure}' by unit, and it is constant within every unit",
+            fix="Leave the units' slopes out",
+        )
     return data
 
 
-def _assemble(data: ModelData, priors: PriorSet, sampler: Sampler, trace: "xr.DataTree") -> Fit:
-    """Separate the sampled coordinates into parameters and lay out the tree."""
-    import xarray as xr
+def _unit_means(data: ModelData) -> np.ndarray:
+    unit, column = data.design.unit, data.unit_slope_columns[:, 0]
+    return (np.bincount(unit, weights=column) / np.bincount(unit))[unit]
 
-    design, scales = data.design, data.design.scales
+
+def _check_membership(design: Design) -> None:
+    """Raise `DesignError` for a unit that is in two groups."""
+    order = np.argsort(design.unit, kind="stable")
+    unit, group = design.unit[order], design.group[order]  # type: ignore[index]
+    moved = np.flatnonzero((np.diff(unit) == 0) & (np.diff(group) != 0))
+    if len(moved):
+        at = moved[0]
+        raise DesignError(
+            f"unit '{design.units[unit[at]]}' is in two groups of '{design.spec.slope_group}', "
+            f"'{design.groups[group[at]]}' and '{design.groups[group[at + 1]]}'",
+            fix="Give each unit one group, such as the one of its first period",
+        )
+
+
+def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, start: np.ndarray | None = None) -> Fit:
+    """Sample a collapsed posterior and draw its coefficients."""
+    from bayes_npp.bayesian.kernel import density_callback, identity_callback
+
+    start = np.zeros(collapsed.size) if start is None else start
+    trace = draw_density(density_callback, identity_callback, collapsed.packed, start, sampler)
+    thetas = trace["posterior"]["theta"].to_numpy()
+    return assemble_collapsed(collapsed, priors, sampler, thetas, trace["sample_stats"].dataset)
+
+
+def assemble_collapsed(
+    collapsed: Collapsed, priors: PriorSet, sampler: Sampler, thetas: np.ndarray, stats: "xr.Dataset"
+) -> Fit:
+    """Coefficients, tree and diagnostics from draws of theta, shape (chain, draw, d)."""
+    data, shape = collapsed.data, thetas.shape[:2]
+    flat = np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2]))
+    large = data.design.n_obs * len(flat) > POINTWISE_CELLS
+    draws = collapsed.coefficients(flat, sampler.seed, with_units=not large)
+    totals = None
+    if large:
+        sums = collapsed.conditional_log_likelihood(flat, draws, sampler.seed)
+        sums = log_likelihood_sums(collapsed, flat, sampler.seed) if sums is None else sums
+        totals = {"log_likelihood": sums.reshape(shape), **collapsed.unit_moments(flat, draws)}
+        stats = stats.assign(theta=(("chain", "draw", "element"), thetas))
+    marginal = draws.pop("collapsed_log_likelihood").reshape(shape)
+    draws.pop("collapsed_coefficients")
+    parameters = {name: values.reshape(*shape, *values.shape[1:]) for name, values in draws.items()}
+    stats = stats.assign(collapsed_log_likelihood=(("chain", "draw"), marginal))
+    return _finish(data, priors, sampler, "collapsed", parameters, stats, totals)
+
+
+def sample_full(data: ModelData, priors: PriorSet, sampler: Sampler) -> Fit:
+    """Sample the full PyMC model and separate its coordinates into parameters."""
+    trace = draw(compile_model(build_model(data, priors)), sampler)
     draws = {str(name): array.to_numpy() for name, array in trace["posterior"].data_vars.items()}
     parameters = separate(draws, data, priors, seed=sampler.seed)
-    slope = parameters["exposure_slope"][..., None] + parameters.get("slope_offset", 0.0)
-    slope = slope * scales.outcome_sd / scales.divisors[design.spec.exposure]
-    parameters["group_slope" if design.groups else "slope"] = slope if design.groups else slope[..., 0]
-    coords = {
-        "group": list(design.groups),
-        "control": list(design.spec.controls),
-        "unit": list(design.units),
-        "time": list(design.times),
-    }
+    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, None, trace)
 
-    def dataset(arrays: dict[str, np.ndarray], extra: tuple[str, ...] = ()) -> xr.Dataset:
-        variables = {k: (("chain", "draw", *extra, *EFFECT_DIMS.get(k, ())), v) for k, v in arrays.items()}
-        used = {dim for dims, _ in variables.values() for dim in dims}
-        return xr.Dataset(variables, coords={k: v for k, v in coords.items() if k in used})
 
-    fitted = fitted_values(parameters, data)
-    sd = parameters["error_sd"][..., None]
-    log_likelihood = -0.5 * ((data.outcome - fitted) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
-    log_prior = {
-        name: priors[slot].log_density(parameters[name])
-        for name, slot in PRIOR_OF.items()
-        if name in parameters and priors[slot].family != "flat"
-    }
-    observation = [f"{design.units[u]} {design.times[t]}" for u, t in zip(design.unit, design.time, strict=True)]
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": dataset(parameters),
-            "sample_stats": trace["sample_stats"].dataset,
-            "log_likelihood": xr.Dataset(
-                {"y": (("chain", "draw", "observation"), log_likelihood)}, {"observation": observation}
-            ),
-            "log_prior": dataset(log_prior),
-            "observed_data": xr.Dataset({"y": ("observation", data.outcome)}, {"observation": observation}),
-            "constant_data": xr.Dataset(
-                {
-                    "exposure": ("observation", design.exposure),
-                    "controls": (("observation", "control"), design.controls),
-                    "unit_index": ("observation", design.unit),
-                    "time_index": ("observation", design.time),
-                },
-                {"observation": observation, "control": list(design.spec.controls)},
-            ),
-        }
-    )
-    for name, array in tree["posterior"].data_vars.items():
-        role = "top" if name in PRIOR_OF else "group" if name in GROUP_PRIORS else "derived"
-        array.attrs["prior_role"] = role
-    diagnostics = diagnose(trace)
+def _finish(
+    data: ModelData,
+    priors: PriorSet,
+    sampler: Sampler,
+    engine: str,
+    parameters: dict[str, np.ndarray],
+    stats: "xr.Dataset",
+    totals: dict[str, np.ndarray] | None = None,
+    trace: "xr.DataTree | None" = None,
+) -> Fit:
+    tree = build_tree(parameters, data, priors, stats, totals)
+    judged = dataset(reported(parameters), data) if trace is None else trace["posterior"].dataset
+    diagnostics = diagnose(judged, stats)
     tree.attrs = {
-        "spec": design.spec.model_dump_json(),
+        "spec": data.design.spec.model_dump_json(),
         "priors": priors.model_dump_json(),
         "sampler": json.dumps(sampler.as_dict()),
-        "scales": json.dumps(scales.as_dict()),
+        "engine": engine,
+        "scales": json.dumps(data.design.scales.as_dict()),
         "diagnostics": json.dumps(diagnostics.as_dict()),
     }
-    return Fit(data, priors, sampler, tree, diagnostics)
+    return Fit(data, priors, sampler, engine, tree, diagnostics)
 
 
 def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Sampler) -> Fit:
     """A Fit from a stored tree and the design, priors and sampler it was made with."""
     diagnostics = Diagnostics(**json.loads(tree.attrs["diagnostics"]))
-    return Fit(prepare(design, priors), priors, sampler, tree, diagnostics)
-
-
-def _both_fixed(spec: Spec) -> bool:
-    return spec.unit_effects == spec.time_effects == "fixed"
+    return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics)
 
 
 def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:

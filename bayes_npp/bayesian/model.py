@@ -1,4 +1,4 @@
-"""Design + priors -> pm.Model, on the standardised scale.
+"""ModelData + priors -> pm.Model, on the standardised scale: the full model, every coefficient sampled.
 
 y = level + X slope + C gamma + unit + period + error. With correlated means, columns with a slope enter as their
 two-way residual and their unit (period) parts as an orthonormal basis whose coefficients ("between") have a prior of
@@ -9,125 +9,23 @@ merged into one vector of contrasts, each coordinate normal with variance betwee
 sd^2 elsewhere, and the intercept with the effects' means into one level. `separate` draws the parts given their sums.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
-from bayes_npp.design import Design, effect_basis, two_way_parts
+from bayes_npp.bayesian.terms import Effect, ModelData
 
 if TYPE_CHECKING:
     import pymc as pm
 
-# Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
-# effects exceeds its expectation by this much.
-CENTRED_ABOVE = 20.0
-
-
-@dataclass(frozen=True)
-class Effect:
-    """Effects of J units or periods in a basis of contrasts.
-
-    Attributes
-    ----------
-    kind : "none" | "partial" | "fixed"
-    index : ndarray of int, shape (n,)
-    basis : ndarray, shape (J, J - 1)
-    rank : int
-        Leading coordinates on which a between part acts; 0 without correlated means or when saturated.
-    saturated : bool
-        The parts span all contrasts, so they are left out (columns enter as residuals; slopes are unaffected).
-    centred : bool
-        Parametrisation of the coordinates.
-    """
-
-    kind: str
-    index: np.ndarray
-    basis: np.ndarray
-    rank: int
-    saturated: bool
-    centred: bool
-
-    @property
-    def size(self) -> int:
-        return len(self.basis)
-
-    @property
-    def n_contrasts(self) -> int:
-        """Coordinates to sample: all contrasts, or only those of the between part where there is no effect."""
-        return self.rank if self.kind == "none" else self.size - 1
-
-    @property
-    def has_part(self) -> np.ndarray:
-        """1 where a between part acts, shape (n_contrasts,)."""
-        return (np.arange(self.n_contrasts) < self.rank).astype(float)
-
-
-@dataclass(frozen=True)
-class ModelData:
-    """Standardised arrays of the hierarchical model.
-
-    Attributes
-    ----------
-    outcome : ndarray, shape (n,)
-    slope_columns : ndarray, shape (n, max(G, 1))
-    control_columns : ndarray, shape (n, K)
-    unit, time : Effect
-    slopes_centred : bool
-        Parametrisation of the groups' offsets.
-    """
-
-    design: Design
-    outcome: np.ndarray
-    slope_columns: np.ndarray
-    control_columns: np.ndarray
-    unit: Effect
-    time: Effect
-    slopes_centred: bool
-
-    @cached_property
-    def effects(self) -> dict[str, Effect]:
-        return {"unit": self.unit, "time": self.time}
-
-
-def model_data(design: Design) -> ModelData:
-    """Standardise, split columns into parts and residuals, choose bases and parametrisation."""
-    spec, scales = design.spec, design.scales
-    outcome = (design.outcome - scales.outcome_mean) / scales.outcome_sd
-    exposure = design.slope_columns / scales.of(spec.exposure)
-    n_slopes = exposure.shape[1]
-    columns = np.column_stack([exposure, design.controls / scales.of(*spec.controls)])
-    parts = two_way_parts(columns, design.unit, design.time)
-    everything = two_way_parts(np.column_stack([outcome, columns]), design.unit, design.time)
-    coefficients, rss = _least_squares(everything.residual)
-    df = design.n_obs - len(design.units) - len(design.times) + 1 - columns.shape[1]
-    effects = {}
-    sides = (
-        ("unit", design.unit, parts.unit, everything.unit, spec.unit_effects),
-        ("time", design.time, parts.time, everything.time, spec.time_effects),
-    )
-    for name, index, part, both, kind in sides:
-        acts = spec.correlated_means and kind != "fixed"
-        basis, rank = effect_basis(part if acts else part[:, :0])
-        saturated = rank == len(part) - 1
-        rank = 0 if saturated else rank
-        # Estimated effects in units of their standard error, on the coordinates that no between part shares.
-        free = basis[:, rank:].T @ (both[:, 0] - both[:, 1:] @ coefficients)
-        scaled = (free**2).sum() * design.n_obs / len(part) / (rss / df) if df > 0 and rss > 0 else 0.0
-        strength = scaled - len(free)
-        effects[name] = Effect(kind, index, basis, rank, saturated, centred=strength > CENTRED_ABOVE)
-    used = parts.residual if spec.correlated_means else columns - columns.mean(axis=0)
-    return ModelData(
-        design=design,
-        outcome=outcome,
-        slope_columns=used[:, :n_slopes],
-        control_columns=used[:, n_slopes:],
-        unit=effects["unit"],
-        time=effects["time"],
-        slopes_centred=_slope_strength(everything.residual, n_slopes, df) > CENTRED_ABOVE,
-    )
+# Variables of the posterior that the model samples (or derives) under their own names.
+KEPT = (
+    *("exposure_slope", "slope_sd", "slope_offset", "control_slope", "control_offset", "control_slope_sd"),
+    *("unit_sd", "time_sd", "group_time_sd", "group_time_effect", "unit_slope", "unit_slope_sd"),
+    *("unit_control_slope", "unit_control_slope_sd", "slope_correlation", "unit_effect", "unit_between"),
+    *("error_sd", "autocorrelation", "unit_scale", "unit_scale_sd", "degrees"),
+)
 
 
 def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
@@ -135,48 +33,149 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
     import pymc as pm
     import pytensor.tensor as pt
 
-    design = data.design
+    design, spec = data.design, data.design.spec
     coords = {
         "observation": np.arange(design.n_obs),
-        "slope_column": list(design.groups) or [design.spec.exposure],
+        "slope_column": np.arange(data.slope_columns.shape[1]),
         "group": list(design.groups),
-        "control": list(design.spec.controls),
+        "control": list(spec.controls),
+        "varying": list(spec.varying),
+        "unit": list(design.units),
+        "group_time": list(design.group_times),
+        "unit_part": np.arange(data.unit.rank),
         **{f"{name}_contrast": np.arange(e.n_contrasts) for name, e in data.effects.items() if e.n_contrasts},
     }
     with pm.Model(coords=coords) as model:
-        x = pm.Data("slope_columns", data.slope_columns, dims=("observation", "slope_column"))
-        mean_slope = _prior("exposure_slope", "exposure", priors["exposure"])
-        if design.groups:
-            slope_sd = _prior("slope_sd", "slope_sd", priors["slope_sd"])
-            if data.slopes_centred:
-                offset = pm.ZeroSumNormal("slope_offset", sigma=slope_sd, dims="group")
-            else:
-                raw = pm.ZeroSumNormal("slope_offset_raw", sigma=1.0, dims="group")
-                offset = pm.Deterministic("slope_offset", slope_sd * raw, dims="group")
-            slopes = mean_slope + offset
-        else:
-            slopes = mean_slope[None]
-        fitted = x @ slopes
-        if design.spec.controls:
+        fitted = pt.zeros(design.n_obs)
+        if spec.exposure:
+            x = pm.Data("slope_columns", data.slope_columns, dims=("observation", "slope_column"))
+            slopes = _prior("exposure_slope", "exposure", priors["exposure"])
+            if design.groups:
+                sd = _prior("slope_sd", "slope_sd", priors["slope_sd"])
+                slopes = slopes + _offsets("slope_offset", sd, data)
+            fitted += x @ (slopes if design.groups else slopes[None])
+        if spec.controls:
             c = pm.Data("control_columns", data.control_columns, dims=("observation", "control"))
             fitted += c @ _prior("control_slope", "controls", priors["controls"], dims="control")
-        between_sd = pm.Data("between_sigma", priors["between"].parameters["sigma"])
-        level_variance = pm.Data("intercept_sigma", priors["intercept"].parameters["sigma"]) ** 2
-        for name, effect in data.effects.items():
-            if not effect.n_contrasts:
-                continue
-            variance = between_sd**2 * effect.size * effect.has_part
-            if effect.kind == "partial":
-                sd = _prior(f"{name}_sd", f"{name}_sd", priors[f"{name}_sd"])
-                variance = variance + sd**2
-                level_variance = level_variance + sd**2 / effect.size
-            fitted += _contrasts(name, effect, variance)[effect.index]
-        level_mean = pm.Data("intercept_mu", priors["intercept"].parameters["mu"])
-        level = pm.Normal("level", level_mean, pt.sqrt(level_variance))
-        error_sd = _prior("error_sd", "error_sd", priors["error_sd"])
-        observed = pm.Data("outcome", data.outcome, dims="observation")
-        pm.Normal("y", level + fitted, error_sd, observed=observed, dims="observation")
+        if spec.varying and design.groups:
+            sds = _prior("control_slope_sd", "slope_sd", priors["slope_sd"], dims="varying")
+            offsets = [_offsets(f"offset_{v}", sds[v], data) for v in range(len(spec.varying))]
+            pm.Deterministic("control_offset", pt.stack(offsets), dims=("varying", "group"))
+            for offset, columns in zip(offsets, data.varying_columns, strict=True):
+                fitted += pt.as_tensor(columns) @ offset
+        fitted += _unit_slopes(data, priors)
+        if design.group_time is not None:
+            sd = _prior("group_time_sd", "group_time_sd", priors["group_time_sd"])
+            raw = pm.Normal("group_time_raw", 0.0, 1.0, dims="group_time")
+            fitted += pm.Deterministic("group_time_effect", sd * raw, dims="group_time")[design.group_time]
+        level, effects = _level_and_effects(data, priors)
+        _likelihood(level + fitted + effects, data, priors)
     return model
+
+
+def _level_and_effects(data: ModelData, priors: PriorSet) -> tuple[Any, Any]:
+    """The common level, and the sum of the effects of units and periods and of their between parts."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    effects = pt.zeros(data.design.n_obs)
+    between_sd = pm.Data("between_sigma", priors["between"].parameters["sigma"])
+    level_variance = pm.Data("intercept_sigma", priors["intercept"].parameters["sigma"]) ** 2
+    for name, effect in data.effects.items():
+        if name == "unit" and data.design.spec.slope_correlation:
+            if effect.rank:
+                coefficients = pm.Normal("unit_between", 0.0, between_sd, dims="unit_part")
+                effects += pt.dot(effect.leading * np.sqrt(effect.size), coefficients)[effect.index]
+            continue  # the effects themselves come with their slopes
+        if not effect.n_contrasts:
+            continue
+        variance = between_sd**2 * effect.size * effect.has_part
+        if effect.kind == "partial":
+            sd = _prior(f"{name}_sd", f"{name}_sd", priors[f"{name}_sd"])
+            variance = variance + sd**2
+            level_variance = level_variance + sd**2 / effect.size
+        effects += _contrasts(name, effect, variance)[effect.index]
+    if data.has_flat_level:
+        return pm.Flat("level"), effects
+    return pm.Normal(
+        "level", pm.Data("intercept_mu", priors["intercept"].parameters["mu"]), pt.sqrt(level_variance)
+    ), effects
+
+
+def _offsets(name: str, sd: Any, data: ModelData) -> Any:
+    """Groups' deviations from the common slope, shape (G,)."""
+    import pymc as pm
+
+    if data.design.spec.slope_pooling == "exchangeable":
+        if data.slopes_centred:
+            return pm.Normal(name, 0.0, sd, dims="group")
+        return pm.Deterministic(name, sd * pm.Normal(f"{name}_raw", 0.0, 1.0, dims="group"), dims="group")
+    if data.slopes_centred:
+        return pm.ZeroSumNormal(name, sigma=sd, dims="group")
+    return pm.Deterministic(name, sd * pm.ZeroSumNormal(f"{name}_raw", sigma=1.0, dims="group"), dims="group")
+
+
+def _unit_slopes(data: ModelData, priors: PriorSet) -> Any:
+    """What slopes of units add to the mean; with a correlation, their effects too."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, spec = data.design, data.design.spec
+    total = pt.zeros(design.n_obs)
+    if not spec.unit_slopes:
+        return total
+    columns = data.unit_slope_columns
+    raw = pm.Normal("unit_slope_raw", 0.0, 1.0, dims="unit")
+    sd = _prior("unit_slope_sd", "unit_slope_sd", priors["unit_slope_sd"])
+    if spec.slope_correlation:
+        r = _prior("slope_correlation", "slope_correlation", priors["slope_correlation"])
+        unit_sd = _prior("unit_sd", "unit_sd", priors["unit_sd"])
+        unit_raw = pm.Normal("unit_effect_raw", 0.0, 1.0, dims="unit")
+        total += pm.Deterministic("unit_effect", unit_sd * unit_raw, dims="unit")[design.unit]
+        raw = r * unit_raw + pt.sqrt((1 - r) * (1 + r)) * raw
+    total += pm.Deterministic("unit_slope", sd * raw, dims="unit")[design.unit] * columns[:, 0]
+    if spec.varying:
+        sds = _prior("unit_control_slope_sd", "unit_slope_sd", priors["unit_slope_sd"], dims="varying")
+        raw = pm.Normal("unit_control_slope_raw", 0.0, 1.0, dims=("varying", "unit"))
+        slopes = pm.Deterministic("unit_control_slope", sds[:, None] * raw, dims=("varying", "unit"))
+        total += (slopes[:, design.unit] * columns[:, 1:].T).sum(axis=0)
+    return total
+
+
+def _likelihood(fitted: Any, data: ModelData, priors: PriorSet) -> None:
+    """The outcome given what came before it: its mean shifted by the error of the row before, under AR(1)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, parts = data.design, data.design.spec.error_parts
+    observed = pm.Data("outcome", data.outcome, dims="observation")
+    if data.se is not None:
+        pm.Normal("y", fitted, pm.Data("known_se", data.se), observed=observed, dims="observation")
+        return
+    sd = _prior("error_sd", "error_sd", priors["error_sd"])
+    if "unit_scale" in parts:
+        spread = _prior("unit_scale_sd", "unit_scale_sd", priors["unit_scale_sd"])
+        if data.unit_scales_centred:
+            logs = pm.Normal("unit_error_log", pt.log(sd), spread, dims="unit") - pt.log(sd)
+        else:
+            logs = spread * pm.Normal("unit_scale_raw", 0.0, 1.0, dims="unit")
+        sd = sd * pm.Deterministic("unit_scale", pt.exp(logs), dims="unit")[design.unit]
+    if "ar1" in parts:
+        rho = _prior("autocorrelation", "autocorrelation", priors["autocorrelation"])
+        gap = data.gaps
+        later = np.flatnonzero(gap > 0)
+        power = rho ** gap[later]
+        variance = pt.set_subtensor(pt.ones(design.n_obs)[gap == 0], 1 / ((1 - rho) * (1 + rho)))
+        steps = sum((gap[later] > k) * rho ** (2 * k) for k in range(int(gap.max())))
+        variance = pt.set_subtensor(variance[later], steps)
+        error = observed - fitted
+        fitted = pt.inc_subtensor(fitted[later], power * error[later - 1])
+        sd = sd * pt.sqrt(variance)
+    if "student_t" in parts:
+        degrees = _prior("degrees", "degrees", priors["degrees"])
+        pm.StudentT("y", degrees, fitted, sd, observed=observed, dims="observation")
+    else:
+        pm.Normal("y", fitted, sd, observed=observed, dims="observation")
 
 
 def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, seed: int) -> dict[str, np.ndarray]:
@@ -193,23 +192,23 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     Returns
     -------
     dict of ndarray
-        intercept, exposure_slope, slope_sd, slope_offset, control_slope, {unit,time}_sd, {unit,time}_effect,
-        {unit,time}_between, error_sd, as far as the model has them.
+        intercept, {unit,time}_effect, {unit,time}_between and `KEPT`, as far as the model has them.
     """
     random = np.random.default_rng(seed)
-    kept = ("exposure_slope", "slope_sd", "slope_offset", "control_slope", "unit_sd", "time_sd", "error_sd")
-    out = {name: draws[name] for name in kept if name in draws}
-    shape = draws["error_sd"].shape
+    out = {name: draws[name] for name in KEPT if name in draws}
+    shape = draws["level"].shape
+    correlated = data.design.spec.slope_correlation
     intercept_prior = priors["intercept"].parameters
     means = {
         name: draws[f"{name}_sd"] ** 2 / effect.size
         for name, effect in data.effects.items()
-        if effect.kind == "partial"
+        if effect.kind == "partial" and not (name == "unit" and correlated)
     }
     remaining = draws["level"] - intercept_prior["mu"]
-    total = intercept_prior["sigma"] ** 2 + np.sum(list(means.values()), axis=0)
+    own_variance = np.inf if data.has_flat_level else intercept_prior["sigma"] ** 2
+    total = own_variance + np.sum(list(means.values()), axis=0)
     for name, effect in data.effects.items():
-        if not effect.n_contrasts:
+        if not effect.n_contrasts or (name == "unit" and correlated):
             continue
         contrasts = draws[f"{name}_contrasts"]
         if effect.kind == "partial":
@@ -221,9 +220,8 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
             own = share * contrasts + np.sqrt(share * between) * noise
             # The effects' mean, given what is left of the level after the means drawn before it.
             variance = means[name]
-            mean = remaining * variance / total + np.sqrt(variance * (1 - variance / total)) * random.standard_normal(
-                shape
-            )
+            spread = np.sqrt(variance * (1 - variance / total))
+            mean = remaining * variance / total + spread * random.standard_normal(shape)
             remaining, total = remaining - mean, total - variance
             out[f"{name}_effect"] = own @ effect.basis.T + mean[..., None]
         else:
@@ -236,21 +234,17 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     return out
 
 
-def fitted_values(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:
-    """Conditional mean of the standardised outcome, shape (..., n), from separated parameters."""
-    slopes = parameters["exposure_slope"][..., None]
-    if "slope_offset" in parameters:
-        slopes = slopes + parameters["slope_offset"]
-    fitted = slopes @ data.slope_columns.T + parameters["intercept"][..., None]
-    if "control_slope" in parameters:
-        fitted = fitted + parameters["control_slope"] @ data.control_columns.T
-    for name, effect in data.effects.items():
-        if f"{name}_effect" in parameters:
-            fitted = fitted + parameters[f"{name}_effect"][..., effect.index]
-        if f"{name}_between" in parameters:
-            part = parameters[f"{name}_between"] @ effect.basis[:, : effect.rank].T * np.sqrt(effect.size)
-            fitted = fitted + part[..., effect.index]
-    return fitted
+PYMC_NAMES = {
+    "normal": "Normal",
+    "student_t": "StudentT",
+    "flat": "Flat",
+    "half_normal": "HalfNormal",
+    "half_student_t": "HalfStudentT",
+    "exponential": "Exponential",
+    "gamma": "Gamma",
+    "inverse_gamma": "InverseGamma",
+    "log_normal": "LogNormal",
+}
 
 
 def _contrasts(name: str, effect: Effect, variance: Any) -> Any:
@@ -273,34 +267,22 @@ def _prior(name: str, slot: str, prior: PriorSpec, dims: str | None = None) -> A
     """A PyMC variable with the declared prior, its hyper-parameters as data named `<slot>_<parameter>`."""
     import pymc as pm
 
-    data = {key: pm.Data(f"{slot}_{key}", value) for key, value in prior.parameters.items()}
+    known = pm.modelcontext(None).named_vars
+    data = {}
+    for key, value in prior.parameters.items():
+        label = f"{slot}_{key}"
+        data[key] = known[label] if label in known else pm.Data(label, value)
     match prior.family:
-        case "normal":
-            return pm.Normal(name, **data, dims=dims)
-        case "student_t":
-            return pm.StudentT(name, **data, dims=dims)
-        case "half_normal":
-            return pm.HalfNormal(name, **data, dims=dims)
-        case "half_student_t":
-            return pm.HalfStudentT(name, **data, dims=dims)
-        case "exponential":
-            return pm.Exponential(name, **data, dims=dims)
-        case _:
-            return pm.Flat(name, dims=dims)
-
-
-def _slope_strength(residual: np.ndarray, n_slopes: int, df: int) -> float:
-    """Excess chi-square of the differences between groups' slopes, from the two-way residual of outcome and columns."""
-    if n_slopes < 2 or df <= 0:
-        return 0.0
-    outcome, slopes, controls = residual[:, :1], residual[:, 1 : 1 + n_slopes], residual[:, 1 + n_slopes :]
-    full = _least_squares(residual)[1]
-    reduced = _least_squares(np.hstack([outcome, slopes.sum(axis=1, keepdims=True), controls]))[1]
-    return (reduced - full) / (full / df) - (n_slopes - 1) if full > 0 else 0.0
-
-
-def _least_squares(residual: np.ndarray) -> tuple[np.ndarray, float]:
-    """Coefficients and residual sum of squares of the first column on the others."""
-    outcome, columns = residual[:, 0], residual[:, 1:]
-    coefficients = np.linalg.lstsq(columns, outcome, rcond=None)[0]
-    return coefficients, float(((outcome - columns @ coefficients) ** 2).sum())
+        case "lkj" | "scaled_beta":
+            alpha, beta = (data["eta"], data["eta"]) if prior.family == "lkj" else (data["alpha"], data["beta"])
+            return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", alpha, beta, dims=dims) - 1, dims=dims)
+        case "laplace":
+            return pm.Laplace(name, data["mu"], data["scale"], dims=dims)
+        case "half_cauchy":
+            return pm.HalfCauchy(name, data["scale"], dims=dims)
+        case "uniform" | "truncated_normal":
+            # Bounds fix the transformation of the sampler, so they are not data.
+            family = pm.Uniform if prior.family == "uniform" else pm.TruncatedNormal
+            return family(name, **prior.parameters, dims=dims)
+        case family:
+            return getattr(pm, PYMC_NAMES[family])(name, **data, dims=dims)

@@ -1,5 +1,6 @@
 """Posterior predictive checks of the error model: are the residuals what the model says they are?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,36 +41,48 @@ class PredictiveCheck:
 
 
 def error_checks(
-    residuals: np.ndarray, error_sd: np.ndarray, unit: np.ndarray, time: np.ndarray, seed: int
+    innovations: np.ndarray, unit: np.ndarray, time: np.ndarray, seed: int, degrees: np.ndarray | None = None
 ) -> tuple[PredictiveCheck, ...]:
-    """Check independent errors of one common scale against their serial correlation and spread by unit.
+    """Check that standardised innovations are independent and of one scale, as the model says.
 
     Parameters
     ----------
-    residuals : ndarray, shape (S, n)
-        Outcome less fitted values, one row a posterior draw.
-    error_sd : ndarray, shape (S,)
+    innovations : ndarray, shape (S, n)
+        Of the errors, over their SDs, one row a posterior draw.
     unit, time : ndarray of int, shape (n,)
         Time in periods (calendar values), so that a gap is no neighbour.
+    degrees : ndarray, shape (S,), optional
+        Of Student-t errors; normal ones without.
     """
     random = np.random.default_rng(seed)
-    replicated = error_sd[:, None] * random.standard_normal(residuals.shape)
+    replicated = random.standard_normal(innovations.shape)
+    if degrees is not None:
+        nu = degrees[:, None]
+        replicated = replicated / np.sqrt(random.chisquare(np.broadcast_to(nu, replicated.shape)) / nu)
     pairs = neighbours(unit, time)
-    measures = (
+    period = np.unique(time, return_inverse=True)[1]
+    measures: list[tuple[str, str, Callable[[np.ndarray], np.ndarray]]] = [
         (
             "serial correlation",
-            "lag-one correlation of residuals within units, pooled and about zero",
+            "lag-one correlation of innovations within units, pooled and about zero",
             lambda e: serial_correlation(e, pairs),
         ),
         (
             "spread by unit",
-            "largest residual SD of a unit over the median unit's",
+            "largest innovation SD of a unit over the median unit's",
             lambda e: spread_ratio(e, unit),
         ),
-    )
+        (
+            "cross-sectional dependence",
+            "root mean square correlation of the innovations of two units",
+            lambda e: cross_correlation(e, unit, period),
+        ),
+    ]
+    if not len(pairs[0]):
+        measures = measures[1:2]
     checks = []
     for name, meaning, measure in measures:
-        own, new = measure(residuals), measure(replicated)
+        own, new = measure(innovations), measure(replicated)
         lo, hi = np.quantile(new, [TAIL, 1 - TAIL])
         checks.append(
             PredictiveCheck(name, meaning, float(np.median(own)), float(lo), float(hi), float((new >= own).mean()))
@@ -101,3 +114,21 @@ def spread_ratio(residuals: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Largest unit spread over the median one, shape (S,)."""
     spread = unit_spread(residuals, unit)
     return spread.max(axis=1) / np.median(spread, axis=1)
+
+
+def cross_correlation(residuals: np.ndarray, unit: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Root mean square correlation (about zero) between units, shape (S,), from residuals (S, n).
+
+    A period a unit lacks counts as zero. Uses sum_ij r_ij^2 = |Z Z'|^2 = |Z'Z|^2 for rows Z of length one, so the cost
+    is linear in the number of units.
+    """
+    n_units, n_periods = unit.max() + 1, period.max() + 1
+    out = np.empty(len(residuals))
+    for s, row in enumerate(residuals):
+        table = np.zeros((n_units, n_periods))
+        table[unit, period] = row
+        norms = np.sqrt((table**2).sum(axis=1, keepdims=True))
+        table /= np.where(norms > 0, norms, 1.0)
+        square = ((table.T @ table) ** 2).sum()
+        out[s] = np.sqrt(max(square - n_units, 0.0) / (n_units * (n_units - 1)))
+    return out

@@ -11,17 +11,29 @@ from pydantic import Field, model_validator
 
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
+from bayes_npp.spec import Spec
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "normal": ("mu", "sigma"),
     "student_t": ("nu", "mu", "sigma"),
+    "laplace": ("mu", "scale"),
+    "truncated_normal": ("mu", "sigma", "lower", "upper"),
+    "uniform": ("lower", "upper"),
     "flat": (),
     "half_normal": ("sigma",),
     "half_student_t": ("nu", "sigma"),
+    "half_cauchy": ("scale",),
     "exponential": ("scale",),
+    "gamma": ("alpha", "beta"),
+    "inverse_gamma": ("alpha", "beta"),
+    "log_normal": ("mu", "sigma"),
+    "scaled_beta": ("alpha", "beta"),
+    "lkj": ("eta",),
 }
-REAL = ("normal", "student_t", "flat")
-POSITIVE = ("half_normal", "half_student_t", "exponential")
+PARAMETERS = tuple(dict.fromkeys(name for names in FAMILIES.values() for name in names))
+REAL = ("normal", "student_t", "laplace", "truncated_normal", "uniform", "flat")
+POSITIVE = ("half_normal", "half_student_t", "half_cauchy", "exponential", "gamma", "inverse_gamma", "log_normal")
+CORRELATION = ("uniform", "scaled_beta", "truncated_normal", "lkj")
 # Families each parameter may have. The intercept and the between coefficients are integrated against the unit and
 # period effects in closed form, which takes a normal prior.
 SLOTS: dict[str, tuple[str, ...]] = {
@@ -30,22 +42,48 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "intercept": ("normal",),
     "between": ("normal",),
     "slope_sd": POSITIVE,
+    "unit_slope_sd": POSITIVE,
     "unit_sd": POSITIVE,
     "time_sd": POSITIVE,
+    "group_time_sd": POSITIVE,
     "error_sd": POSITIVE,
+    "unit_scale_sd": POSITIVE,
+    "autocorrelation": CORRELATION,
+    "slope_correlation": CORRELATION,
+    "degrees": POSITIVE,
 }
 
+# Parameters of every hierarchical model; a set may leave the others out where no model needs them.
+ALWAYS = ("exposure", "controls", "intercept", "between", "slope_sd", "unit_sd", "time_sd", "error_sd")
+
 # What a user states is "top"; what a scale implies for the effects under it is "group" (never power-scaled).
-GROUP_PRIORS = ("slope_offset", "unit_effect", "time_effect")
+GROUP_PRIORS = (
+    "slope_offset",
+    "control_offset",
+    "unit_effect",
+    "time_effect",
+    "group_time_effect",
+    "unit_slope",
+    "unit_control_slope",
+    "unit_scale",
+)
 # The top prior of each parameter of the posterior.
 PRIOR_OF = {
     "intercept": "intercept",
     "exposure_slope": "exposure",
     "control_slope": "controls",
     "slope_sd": "slope_sd",
+    "control_slope_sd": "slope_sd",
+    "unit_slope_sd": "unit_slope_sd",
+    "unit_control_slope_sd": "unit_slope_sd",
+    "slope_correlation": "slope_correlation",
     "unit_sd": "unit_sd",
     "time_sd": "time_sd",
+    "group_time_sd": "group_time_sd",
     "error_sd": "error_sd",
+    "unit_scale_sd": "unit_scale_sd",
+    "autocorrelation": "autocorrelation",
+    "degrees": "degrees",
     "unit_between": "between",
     "time_between": "between",
 }
@@ -57,27 +95,35 @@ class PriorSpec(Record):
     Attributes
     ----------
     family : str
-        One of `FAMILIES`; `scale` of the exponential is its mean.
+        One of `FAMILIES`; `scale` of the exponential is its mean, `beta` of gamma and inverse gamma a rate and a scale,
+        `scaled_beta` is (1 + r) / 2 ~ Beta, `lkj` the density of a 2 x 2 correlation, (1 - r^2)^(eta - 1).
     reason : str
         Why this prior, in a sentence.
     """
 
-    family: Literal["normal", "student_t", "flat", "half_normal", "half_student_t", "exponential"]
+    family: Literal[*FAMILIES]  # type: ignore[valid-type]
     mu: float | None = None
     sigma: Annotated[float, Field(gt=0)] | None = None
     nu: Annotated[float, Field(gt=0)] | None = None
     scale: Annotated[float, Field(gt=0)] | None = None
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    beta: Annotated[float, Field(gt=0)] | None = None
+    eta: Annotated[float, Field(gt=0)] | None = None
+    lower: float | None = None
+    upper: float | None = None
     reason: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
     def _parameters_of_the_family(self) -> "PriorSpec":
-        given = {name for name in ("mu", "sigma", "nu", "scale") if getattr(self, name) is not None}
+        given = {name for name in PARAMETERS if getattr(self, name) is not None}
         needed = set(FAMILIES[self.family])
         if given != needed:
             raise SpecError(
                 f"family '{self.family}' has the parameters {', '.join(sorted(needed)) or 'none'}",
                 fix=f"Given: {', '.join(sorted(given)) or 'none'}",
             )
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise SpecError(f"lower = {self.lower:g} is not below upper = {self.upper:g}", fix="Exchange them")
         return self
 
     @property
@@ -90,18 +136,38 @@ class PriorSpec(Record):
         from scipy import stats
 
         values = np.asarray(values, dtype=float)
+        p = self.parameters
         match self.family:
             case "normal":
-                return stats.norm.logpdf(values, self.mu, self.sigma)
+                return stats.norm.logpdf(values, p["mu"], p["sigma"])
             case "student_t":
-                return stats.t.logpdf(values, self.nu, self.mu, self.sigma)
+                return stats.t.logpdf(values, p["nu"], p["mu"], p["sigma"])
+            case "laplace":
+                return stats.laplace.logpdf(values, p["mu"], p["scale"])
+            case "truncated_normal":
+                a, b = (p["lower"] - p["mu"]) / p["sigma"], (p["upper"] - p["mu"]) / p["sigma"]
+                return stats.truncnorm.logpdf(values, a, b, p["mu"], p["sigma"])
+            case "uniform":
+                return stats.uniform.logpdf(values, p["lower"], p["upper"] - p["lower"])
             case "half_normal":
-                return stats.halfnorm.logpdf(values, scale=self.sigma)
+                return stats.halfnorm.logpdf(values, scale=p["sigma"])
             case "half_student_t":
-                inside = np.log(2) + stats.t.logpdf(values, self.nu, 0, self.sigma)
+                inside = np.log(2) + stats.t.logpdf(values, p["nu"], 0, p["sigma"])
                 return np.where(values >= 0, inside, -np.inf)
+            case "half_cauchy":
+                return stats.halfcauchy.logpdf(values, scale=p["scale"])
             case "exponential":
-                return stats.expon.logpdf(values, scale=self.scale)
+                return stats.expon.logpdf(values, scale=p["scale"])
+            case "gamma":
+                return stats.gamma.logpdf(values, p["alpha"], scale=1 / p["beta"])
+            case "inverse_gamma":
+                return stats.invgamma.logpdf(values, p["alpha"], scale=p["beta"])
+            case "log_normal":
+                return stats.lognorm.logpdf(values, p["sigma"], scale=np.exp(p["mu"]))
+            case "scaled_beta":
+                return stats.beta.logpdf(values, p["alpha"], p["beta"], -1, 2)
+            case "lkj":
+                return stats.beta.logpdf(values, p["eta"], p["eta"], -1, 2)
             case _:
                 return np.zeros_like(values)
 
@@ -110,13 +176,15 @@ class PriorSpec(Record):
 
 
 class PriorSet(Record):
-    """A named set with one prior for each of `SLOTS`."""
+    """A named set with a prior for each of `ALWAYS`, and for the other `SLOTS` a model needs."""
 
     name: str
     description: str = ""
     prior: dict[str, PriorSpec]
 
     def __getitem__(self, slot: str) -> PriorSpec:
+        if slot not in self.prior:
+            raise SpecError(f"prior set '{self.name}' has no prior for '{slot}'", fix=f"Add [prior.{slot}]")
         return self.prior[slot]
 
     def replaced(self, **priors: PriorSpec) -> "PriorSet":
@@ -129,12 +197,27 @@ def prior_set(name: str, priors: Mapping[str, PriorSpec], description: str = "")
     for slot in priors:
         if slot not in SLOTS:
             raise SpecError(f"unknown prior '{slot}'", fix=nearest(slot, SLOTS))
-    for slot, families in SLOTS.items():
+    for slot in ALWAYS:
         if slot not in priors:
             raise SpecError(f"no prior for '{slot}'", fix=f"Add [prior.{slot}]")
-        if priors[slot].family not in families:
+    for slot, families in SLOTS.items():
+        if slot in priors and priors[slot].family not in families:
             raise SpecError(f"'{slot}' cannot have a {priors[slot].family} prior", fix=f"Use {', '.join(families)}")
     return PriorSet(name=name, description=description, prior=dict(priors))
+
+
+def check_priors(priors: PriorSet, spec: Spec) -> None:
+    """Raise `SpecError` if a parameter that the specification adds has no prior."""
+    needed = {
+        "unit_slope_sd": spec.unit_slopes,
+        "group_time_sd": spec.group_time_effects is not None,
+        "slope_correlation": spec.slope_correlation,
+        "autocorrelation": "ar1" in spec.error_parts,
+        "unit_scale_sd": "unit_scale" in spec.error_parts,
+        "degrees": "student_t" in spec.error_parts,
+    }
+    for slot in (slot for slot, is_needed in needed.items() if is_needed):
+        priors[slot]
 
 
 def load_priors(name: str | PriorSet, folder: Path | None = None) -> PriorSet:

@@ -1,9 +1,11 @@
-"""The only module that samples: compile a PyMC model once, draw with nutpie."""
+"""The only module that samples: nutpie on a compiled PyMC model, or on a density with its gradient."""
 
 import os
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -54,3 +56,39 @@ def draw(compiled: Any, sampler: Sampler) -> "xr.DataTree":
             save_warmup=False,
             progress_bar=sys.stderr.isatty(),
         )
+
+
+def draw_density(density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler) -> "xr.DataTree":
+    """Draw from a compiled log density; group posterior holds `theta`, shape (chain, draw, len(start)).
+
+    The density runs without Python between the steps, so chains run in parallel and nothing is compiled for a refit.
+
+    Parameters
+    ----------
+    density, expand : numba CFunc
+        With the signatures of nutpie's compiled models.
+    packed : ndarray
+        Data of the density, passed by address.
+    start : ndarray, shape (d,)
+        Chains start near it.
+    """
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    size = len(start)
+    compiled = CompiledPyMCModel(
+        dims={},
+        compiled_logp_func=density,
+        compiled_expand_func=expand,
+        initial_point_func=lambda seed: start + 0.1 * np.random.default_rng(seed).standard_normal(size),
+        shared_data={},
+        shared_var_keys={},
+        user_data=packed,
+        n_expanded=size,
+        shape_info=(["theta"], [slice(0, size)], [(size,)]),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=size,
+        _shapes={"theta": (size,)},
+        _coords={},
+    )
+    return draw(compiled, sampler)

@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayes_npp.design import Design, build_design, check_identified, group_pairs, twfe_weights, two_way_parts
+from bayes_npp.design import (
+    Design,
+    build_design,
+    check_identified,
+    group_pairs,
+    slope_names,
+    twfe_weights,
+    two_way_parts,
+)
 from bayes_npp.errors import DesignError, SpecError, nearest
 from bayes_npp.estimates import Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.covariance import (
@@ -153,8 +161,13 @@ def linear_fit(
     if convention not in CONVENTIONS:
         raise SpecError(f"unknown convention '{convention}'", fix=nearest(convention, CONVENTIONS))
     columns = np.column_stack([design.slope_columns, design.controls])
-    slope_names = [f"{design.spec.exposure}:{g}" for g in design.groups] or [design.spec.exposure]
-    names = (*slope_names, *design.spec.controls)
+    if design.spec.exposure is None or design.spec.unit_slopes:
+        raise SpecError(
+            "least squares needs an exposure, with slopes by a grouping column or none",
+            place=source,
+            fix="Slopes by unit belong to hierarchical models",
+        )
+    names = (*slope_names(design), *design.spec.controls)
     check_identified(columns, _residual(columns, design, effects), names, source)
     if effects == "none":
         columns, names = np.column_stack([columns, np.ones(design.n_obs)]), (*names, "intercept")

@@ -1,0 +1,320 @@
+"""The collapsed sampler: coefficients integrated out exactly, NUTS on scales and shapes, exact draws of the rest.
+
+See STATISTICS section 2 and `kernel` for the density. The data enter through cross-products and priors through arrays,
+so nothing is compiled for a refit.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from bayes_npp.bayesian import kernel
+from bayes_npp.bayesian.kernel import Layout, Priors, Products
+from bayes_npp.bayesian.priors import PriorSet
+from bayes_npp.bayesian.products import cross_products
+from bayes_npp.bayesian.terms import ModelData, Term, terms, unit_terms
+from bayes_npp.bayesian.theta import Element, lay_out
+from bayes_npp.errors import SpecError
+from bayes_npp.spec import Spec
+
+COLLAPSIBLE = ("normal", "flat")  # families of coefficients that integrate out
+
+
+@dataclass(frozen=True)
+class Collapsed:
+    """A collapsed posterior: cross-products of the data, layout and priors of theta.
+
+    Attributes
+    ----------
+    data : ModelData
+    columns : tuple of Term
+        Collapsed terms, in the order of the columns.
+    effects : tuple of Term
+        Eliminated effects of units.
+    elements : tuple of Element
+        Theta, in order.
+    products : Products
+    unit_cross, unit_gram : ndarray, shapes (N, M, q, P) and (N, M, q, q)
+        Of every unit.
+    layout : Layout
+    priors : Priors
+    prior_means : ndarray, shape (p,)
+        Prior means of the collapsed coefficients; the products are of y less the columns times them.
+    """
+
+    data: ModelData
+    columns: tuple[Term, ...]
+    effects: tuple[Term, ...]
+    elements: tuple[Element, ...]
+    products: Products
+    unit_cross: np.ndarray
+    unit_gram: np.ndarray
+    layout: Layout
+    priors: Priors
+    prior_means: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Dimension of theta."""
+        return len(self.elements) + (self.products.total.shape[0] if self.layout.unit_scales >= 0 else 0)
+
+    @cached_property
+    def packed(self) -> np.ndarray:
+        return kernel.pack(self.products, self.layout, self.priors)
+
+    @cached_property
+    def constant(self) -> float:
+        """What the log density leaves out: -(n - flat columns) log(2 pi) / 2, and the known standard errors."""
+        flat = int((self.layout.column_scale == -2).sum()) + len(self.data.segments) * sum(
+            not term.scale for term in self.effects
+        )
+        constant = -0.5 * (self.data.design.n_obs - flat) * np.log(2 * np.pi)
+        return constant if self.data.se is None else constant - np.log(self.data.se).sum()
+
+    def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
+        """Log posterior density of theta on the unconstrained scale, and its gradient."""
+        gradient = np.empty(len(theta))
+        value = kernel.log_density(theta, self.packed, gradient, likelihood_only)
+        return float(value) + self.constant, gradient
+
+    def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        """Scales, shapes and kept coefficients from draws of theta (S, d), by variable of the posterior."""
+        out: dict[str, list[np.ndarray]] = {}
+        for j, element in enumerate(self.elements):
+            values = thetas[:, j]
+            if self.priors.support[j] == kernel.POSITIVE:
+                values = self.priors.upper[j] * np.logaddexp(0.0, values)
+            elif self.priors.support[j] == kernel.INTERVAL:
+                lower, upper = self.priors.lower[j], self.priors.upper[j]
+                values = lower + (upper - lower) / (1 + np.exp(-values))
+            out.setdefault(element.variable, []).append(values)
+        many = {e.variable for e in self.elements if e.at >= 0}
+        arrays = {name: np.stack(v, axis=-1) if name in many else v[0] for name, v in out.items()}
+        if self.layout.unit_scales >= 0:
+            logs = thetas[:, self.layout.unit_scales :]
+            if self.layout.centred:
+                logs = logs - np.log(arrays["error_sd"])[:, None]
+            else:
+                logs = logs * arrays["unit_scale_sd"][:, None]
+            arrays["unit_scale"] = np.exp(logs)
+        return arrays
+
+    def coefficients(self, thetas: np.ndarray, seed: int, with_units: bool) -> dict[str, np.ndarray]:
+        """Exact draws of the coefficients given draws of theta, by variable of the posterior.
+
+        Parameters
+        ----------
+        thetas : ndarray, shape (S, d)
+        with_units : bool
+            Whether to draw the effects of units too.
+
+        Returns
+        -------
+        dict of ndarray
+            Every variable with its draws, shape (S, ...), `collapsed_log_likelihood` (S,) and `collapsed_coefficients`
+            (S, p), the coefficients less their prior means in the order of the columns.
+        """
+        random = np.random.default_rng(seed)
+        thetas = np.ascontiguousarray(thetas)
+        drawn = np.empty((len(thetas), len(self.prior_means)))
+        log_likelihood = np.empty(len(thetas))
+        normals = random.standard_normal(drawn.shape)
+        kernel.draw_coefficients(thetas, normals, self.packed, drawn, log_likelihood)
+        out = self.constrained(thetas)
+        out["collapsed_log_likelihood"] = log_likelihood + self.constant
+        out["collapsed_coefficients"] = drawn
+        if with_units and self.effects:
+            self._add_unit_effects(thetas, drawn, random, out)
+        at = 0
+        for term in self.columns:
+            block = (drawn + self.prior_means)[:, at : at + term.width]
+            if term.rank:
+                known = self.layout.column_sd[at : at + term.rank]
+                block, out["time_between"] = _split(block, out["time_sd"], known, self.data.time.size, random)
+            _place(out, term, term.values(block) if term.basis is not None or term.width > 1 else block)
+            at += term.width
+        for name in ("intercept", "exposure_slope"):
+            if name in out and out[name].ndim == 2:
+                out[name] = out[name][:, 0]
+        if with_units:
+            self._centre_fixed(out)
+        return out
+
+    def _add_unit_effects(
+        self, thetas: np.ndarray, drawn: np.ndarray, random: np.random.Generator, out: dict[str, np.ndarray]
+    ) -> None:
+        n_units, _, q, _ = self.unit_cross.shape
+        effects = np.empty((len(thetas), n_units, q))
+        normals = random.standard_normal(effects.shape)
+        units = (self.unit_cross, self.unit_gram, self._scale_of)
+        kernel.draw_unit_effects(thetas, drawn, normals, *units, self.packed, effects)
+        for j, term in enumerate(self.effects):
+            _place(out, term, effects[:, :, j])
+
+    def conditional_log_likelihood(
+        self, thetas: np.ndarray, draws: dict[str, np.ndarray], seed: int
+    ) -> np.ndarray | None:
+        """Sum over rows of the log likelihood given all coefficients, those of units drawn, without drawing them.
+
+        With independent errors of one scale, sum_t (e_it - a_i)^2 over the units of a pattern depends on their effects
+        only through two sums whose joint distribution is known: a normal and a chi-square. None for other errors.
+
+        Parameters
+        ----------
+        thetas : (S, d);  draws : what `coefficients` returned for them
+        """
+        if self.data.design.spec.error_parts or len(self.effects) != 1:
+            return None
+        random = np.random.default_rng(seed)
+        direction = self._directions(draws)
+        total = np.einsum("sa,ab,sb->s", direction, self.products.total[0, 0], direction)
+        error = draws["error_sd"] ** 2
+        prior = draws["unit_sd"] ** 2 if "unit_sd" in draws else np.full(len(thetas), np.inf)
+        starts = np.flatnonzero(self.products.unit_count > 0)
+        for begin, end in zip(starts, [*starts[1:], len(self.products.unit_count)], strict=True):
+            size = self.products.unit_gram[begin, 0, 0, 0]
+            count = self.products.unit_count[begin]
+            sums = self.products.unit_cross[begin:end, 0, 0] @ direction.T
+            square = (sums**2).sum(axis=0)
+            variance = 1 / (size / error + 1 / prior)
+            shrink = variance / error
+            z = random.standard_normal(len(thetas))
+            cross = np.sqrt(variance * square) * z  # sum of (a_i - mean_i) s_i
+            spread = variance * (z**2 + random.chisquare(max(count - 1, 1e-300), len(thetas)) * (count > 1))
+            effects = shrink**2 * square + 2 * shrink * cross + spread
+            total = total - 2 * (shrink * square + cross) + size * effects
+        n_obs = self.data.design.n_obs
+        return -0.5 * total / error - 0.5 * n_obs * np.log(2 * np.pi * error)
+
+    def _directions(self, draws: dict[str, np.ndarray]) -> np.ndarray:
+        """(-w, -beta, 1) of every draw, shape (S, P): its product with [W, X, y] is the error."""
+        n_draws = len(draws["collapsed_coefficients"])
+        kept = [draws[self.elements[j].variable].reshape(n_draws, -1) for j in self.layout.kept]
+        at = [max(self.elements[j].at, 0) for j in self.layout.kept]
+        moved = [-values[:, k] for values, k in zip(kept, at, strict=True)]
+        return np.column_stack([-draws["collapsed_coefficients"], *moved, np.ones(n_draws)])
+
+    def unit_moments(self, thetas: np.ndarray, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Posterior mean and SD of every unit's effect, averaged exactly over the draws, without drawing them.
+
+        For one partially pooled intercept a unit under independent errors of one scale; empty otherwise.
+        """
+        if self.data.design.spec.error_parts or len(self.effects) != 1 or "unit_sd" not in draws:
+            return {}
+        error, prior = draws["error_sd"] ** 2, draws["unit_sd"] ** 2
+        direction = self._directions(draws)
+        cross, size = self.unit_cross[:, 0, 0], self.unit_gram[:, 0, 0, 0]
+        mean, sd = np.empty(len(size)), np.empty(len(size))
+        for t in np.unique(size):
+            own = size == t
+            variance = 1 / (t / error + 1 / prior)
+            weighted = direction * (variance / error)[:, None]
+            first = cross[own] @ weighted.mean(axis=0)
+            centred = weighted - weighted.mean(axis=0)
+            between = np.einsum("ia,ab,ib->i", cross[own], centred.T @ centred / len(thetas), cross[own])
+            mean[own], sd[own] = first, np.sqrt(between + variance.mean())
+        return {"unit_effect_mean": mean, "unit_effect_sd": sd}
+
+    def _centre_fixed(self, out: dict[str, np.ndarray]) -> None:
+        """Fixed effects of units sum to zero; their mean is the intercept."""
+        if self.data.unit.kind == "fixed":
+            mean = out["unit_effect"].mean(axis=1)
+            out["intercept"] = mean
+            out["unit_effect"] = out["unit_effect"] - mean[:, None]
+
+    @property
+    def _scale_of(self) -> np.ndarray:
+        n_units = len(self.unit_cross)
+        return np.arange(n_units) if self.layout.unit_scales >= 0 else np.zeros(n_units, dtype=np.int64)
+
+    def with_priors(self, priors: PriorSet) -> "Collapsed":
+        """The same data under other priors of the same families; nothing is computed from the rows again."""
+        layout, encoded, means, elements = lay_out(self.data, self.columns, self.effects, priors)
+        if [e.variable for e in elements] != [e.variable for e in self.elements]:
+            raise SpecError("the priors move a coefficient in or out of theta", fix="Collapse the model again")
+        shift = means - self.prior_means
+        products = self.products._replace(
+            total=_shifted(self.products.total, shift, both=True), unit_cross=_shifted(self.products.unit_cross, shift)
+        )
+        return replace(
+            self,
+            elements=elements,
+            products=products,
+            unit_cross=_shifted(self.unit_cross, shift),
+            layout=layout,
+            priors=encoded,
+            prior_means=means,
+        )
+
+
+def why_not_collapsible(spec: Spec) -> str:
+    """Why the collapsed sampler is not exact for a model; empty where it is."""
+    if "student_t" in spec.error_parts:
+        return "Student-t errors do not integrate out"
+    return ""
+
+
+def collapse(data: ModelData, priors: PriorSet) -> Collapsed:
+    """Cross-products, layout and priors of the collapsed posterior.
+
+    Raises
+    ------
+    SpecError
+        Errors under which coefficients do not integrate out.
+    """
+    reason = why_not_collapsible(data.design.spec)
+    if reason:
+        raise SpecError(f"the collapsed sampler cannot fit this model: {reason}", fix="Use engine = 'nuts'")
+    everything = list(terms(data, priors))
+    kept = [term for term in everything if term.slot and priors[term.slot].family not in COLLAPSIBLE and not term.scale]
+    columns = tuple(term for term in everything if not any(term is other for other in kept))
+    effects = tuple(unit_terms(data))
+    layout, encoded, means, elements = lay_out(data, (*columns,), effects, priors, tuple(kept))
+    products, unit_cross, unit_gram = cross_products(data, (*columns, *kept), effects)
+    shifted = products._replace(
+        total=_shifted(products.total, means, both=True), unit_cross=_shifted(products.unit_cross, means)
+    )
+    return Collapsed(
+        data, columns, effects, elements, shifted, _shifted(unit_cross, means), unit_gram, layout, encoded, means
+    )
+
+
+def _shifted(products: np.ndarray, means: np.ndarray, both: bool = False) -> np.ndarray:
+    """Products of y - W means in place of y: in the last column, and with `both` in the last row."""
+    if not means.any():
+        return products
+    p = len(means)
+    out = products.copy()
+    out[..., -1] -= out[..., :p] @ means
+    if both:
+        out[..., -1, :] -= means @ out[..., :p, :]
+    return out
+
+
+def _split(
+    sums: np.ndarray, sd: np.ndarray, between: np.ndarray, size: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Effects and between coefficients given their sums, exactly: both are normal with known SDs.
+
+    Parameters
+    ----------
+    sums : ndarray, shape (S, k);  sd : (S,);  between : (rank,) SD of the part on the leading columns
+    """
+    rank = len(between)
+    share = sd[:, None] ** 2 / (sd[:, None] ** 2 + between**2)
+    noise = random.standard_normal((len(sums), rank))
+    own = share * sums[:, :rank] + np.sqrt(share) * between * noise
+    effects = sums.copy()
+    effects[:, :rank] = own
+    return effects, (sums[:, :rank] - own) / np.sqrt(size)
+
+
+def _place(out: dict[str, np.ndarray], term: Term, values: np.ndarray) -> None:
+    """Put the values of a term where its variable expects them; a vector-valued variable collects its positions."""
+    if term.at < 0:
+        out[term.variable] = values
+    else:
+        stacked = values[:, None, :]
+        before = out.get(term.variable)
+        out[term.variable] = stacked if before is None else np.concatenate([before, stacked], axis=1)
