@@ -228,6 +228,22 @@ class Collapsed:
         n_units = len(self.unit_cross)
         return np.arange(n_units) if self.layout.unit_scales >= 0 else np.zeros(n_units, dtype=np.int64)
 
+    @property
+    def start(self) -> np.ndarray:
+        """Where chains start: scales of the order of their priors, errors small beside the outcome; shape (d,)."""
+        start = np.zeros(self.size)
+        if self.layout.unit_scales >= 0 and self.layout.centred:
+            start[self.layout.unit_scales :] = -1.0
+        return start
+
+    def same_theta(self, priors: PriorSet) -> bool:
+        """Whether the same coefficients integrate out under other priors."""
+        kept = {element.variable for element in self.elements}
+        present = kept | {term.variable for term in self.columns}
+        slots = {"exposure_slope": "exposure", "control_slope": "controls"}
+        here = [(variable in kept, priors[slot].family) for variable, slot in slots.items() if variable in present]
+        return all(is_kept == (family not in COLLAPSIBLE) for is_kept, family in here)
+
     def with_priors(self, priors: PriorSet) -> "Collapsed":
         """The same data under other priors of the same families; nothing is computed from the rows again."""
         layout, encoded, means, elements = lay_out(self.data, self.columns, self.effects, priors)

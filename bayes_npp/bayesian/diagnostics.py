@@ -1,5 +1,6 @@
 """Has the sampler converged? A written gate with the numbers that decide it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,33 +59,30 @@ class Diagnostics:
         return asdict(self)
 
 
-def diagnose(posterior: "xr.Dataset", sample_stats: "xr.Dataset") -> Diagnostics:
-    """Diagnostics over every quantity of a posterior and the statistics of its sampler.
+def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnostics:
+    """Diagnostics over every scalar of some draws, and the statistics of their sampler.
+
+    Parameters
+    ----------
+    arrays : mapping of ndarray, shapes (chain, draw, ...)
+    stats : Dataset
+        `diverging` and `energy` of every draw.
 
     Source: Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021) for R-hat and ESS; Betancourt (2016) for E-BFMI.
     """
-    import arviz_stats
+    from arviz_stats.base import array_stats
 
-    bulk = _by_name(arviz_stats.ess(posterior, method="bulk"))
-    tail = _by_name(arviz_stats.ess(posterior, method="tail"))
-    r_hat = _by_name(arviz_stats.rhat(posterior))
-    energy = arviz_stats.bfmi(sample_stats)["energy"]
+    labels = [f"{name}[{i}]" if x[0, 0].size > 1 else name for name, x in arrays.items() for i in range(x[0, 0].size)]
+    draws = np.concatenate([x.reshape(*x.shape[:2], -1) for x in arrays.values()], axis=-1)
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    bulk = array_stats.ess(draws, **axes, method="bulk")
+    energy = stats["energy"].to_numpy()
+    changes = np.diff(energy, axis=1)
     return Diagnostics(
-        r_hat=float(np.max(list(r_hat.values()))),  # np.max keeps the NaN of a stuck chain, and NaN fails the check
-        ess_bulk=float(np.min(list(bulk.values()))),
-        ess_tail=float(np.min(list(tail.values()))),
-        divergences=int(sample_stats["diverging"].sum()),
-        e_bfmi=float(energy.min()),
-        worst=min(bulk, key=lambda name: bulk[name]),
+        r_hat=float(np.max(array_stats.rhat(draws, **axes))),  # np.max keeps the NaN of a stuck chain, and NaN fails
+        ess_bulk=float(np.min(bulk)),
+        ess_tail=float(np.min(array_stats.ess(draws, **axes, method="tail", prob=(0.05, 0.95)))),
+        divergences=int(stats["diverging"].sum()),
+        e_bfmi=float(((changes**2).mean(axis=1) / energy.var(axis=1)).min()),
+        worst=labels[int(np.argmin(bulk))],
     )
-
-
-def _by_name(values: "xr.Dataset") -> dict[str, float]:
-    """Every scalar of a dataset under a label such as slope[East]."""
-    out = {}
-    for name, array in values.data_vars.items():
-        stacked = np.atleast_1d(array.to_numpy())
-        for at in np.ndindex(stacked.shape):
-            labels = [str(array[dim].to_numpy()[i]) for dim, i in zip(array.dims, at, strict=False)]
-            out[f"{name}[{', '.join(labels)}]" if labels else str(name)] = float(stacked[at])
-    return out

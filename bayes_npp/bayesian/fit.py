@@ -15,7 +15,6 @@ from bayes_npp.bayesian.posterior import (
     CHUNK_CELLS,
     POINTWISE_CELLS,
     build_tree,
-    dataset,
     log_likelihood_sums,
     reported,
 )
@@ -333,10 +332,8 @@ def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, s
     """Sample a collapsed posterior and draw its coefficients."""
     from bayes_npp.bayesian.kernel import density_callback, identity_callback
 
-    start = np.zeros(collapsed.size) if start is None else start
-    trace = draw_density(density_callback, identity_callback, collapsed.packed, start, sampler)
-    thetas = trace["posterior"]["theta"].to_numpy()
-    return assemble_collapsed(collapsed, priors, sampler, thetas, trace["sample_stats"].dataset)
+    draws = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    return assemble_collapsed(collapsed, priors, sampler, *draws)
 
 
 def assemble_collapsed(
@@ -365,7 +362,7 @@ def sample_full(data: ModelData, priors: PriorSet, sampler: Sampler) -> Fit:
     trace = draw(compile_model(build_model(data, priors)), sampler)
     draws = {str(name): array.to_numpy() for name, array in trace["posterior"].data_vars.items()}
     parameters = separate(draws, data, priors, seed=sampler.seed)
-    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, None, trace)
+    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, sampled=draws)
 
 
 def _finish(
@@ -376,11 +373,10 @@ def _finish(
     parameters: dict[str, np.ndarray],
     stats: "xr.Dataset",
     totals: dict[str, np.ndarray] | None = None,
-    trace: "xr.DataTree | None" = None,
+    sampled: dict[str, np.ndarray] | None = None,
 ) -> Fit:
     tree = build_tree(parameters, data, priors, stats, totals)
-    judged = dataset(reported(parameters), data) if trace is None else trace["posterior"].dataset
-    diagnostics = diagnose(judged, stats)
+    diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats)
     tree.attrs = {
         "spec": data.design.spec.model_dump_json(),
         "priors": priors.model_dump_json(),

@@ -95,7 +95,7 @@ def pack(products: Products, layout: Layout, priors: Priors) -> np.ndarray:
     return np.concatenate([[2.0 + len(reals) + len(whole), len(reals)], reals, whole.view(float)])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def unpack(packed):
     """Views of a packed array as `Products`, `Layout` and `Priors`."""
     n_reals = int(packed[1])
@@ -150,7 +150,7 @@ def unpack(packed):
     return products, layout, Priors(support, family, parameters, lower, upper, constant)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def constrain(theta, priors, values, slopes):
     """Values of theta on their natural scale, d value / d theta; returns the log Jacobian."""
     log_jacobian = 0.0
@@ -172,7 +172,7 @@ def constrain(theta, priors, values, slopes):
     return log_jacobian
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def prior_density(family, parameters, v):
     """Log density without its constant, and its derivative, at a value on the natural scale."""
     a, b, c = parameters[0], parameters[1], parameters[2]
@@ -203,7 +203,7 @@ def prior_density(family, parameters, v):
     return 0.0, 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def error_weights(rho, gaps, weights, slopes):
     """Weights of the pieces of R^-1 (innovation SD one) and their derivatives in rho.
 
@@ -220,7 +220,7 @@ def error_weights(rho, gaps, weights, slopes):
         weights[3 + 3 * k], slopes[3 + 3 * k] = -r / g, -dr / g + r * dg / g**2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def innovation(rho, h):
     """Variance of h steps of an AR(1) whose innovations have variance one, and its derivative in rho."""
     g, dg, power = 0.0, 0.0, 1.0
@@ -232,7 +232,7 @@ def innovation(rho, h):
     return g, dg
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def cholesky(matrix, p):
     """Upper factor in place, rows contiguous; returns the sum of the logs of its diagonal, NaN if not positive."""
     log_diagonal = 0.0
@@ -251,7 +251,7 @@ def cholesky(matrix, p):
     return log_diagonal
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def invert(upper, p, inverse_lower, inverse):
     """(U'U)^-1 and U'^-1 (lower, rows contiguous) from an upper factor."""
     for k in range(p):
@@ -274,7 +274,7 @@ def invert(upper, p, inverse_lower, inverse):
                 inverse[i, j] += factor * inverse_lower[k, j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def effect_factor(values, layout, factor):
     """Cholesky factor T of the covariance of a unit's effects (1 for a flat one)."""
     q = len(layout.effect_scale)
@@ -287,7 +287,7 @@ def effect_factor(values, layout, factor):
         factor[1, 1] *= math.sqrt((1.0 - r) * (1.0 + r))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def unit_scale_logs(theta, values, layout, n_scales, log_scale):
     """Log of every error scale."""
     base = math.log(values[layout.error_scale]) if layout.error_scale >= 0 else 0.0
@@ -298,7 +298,7 @@ def unit_scale_logs(theta, values, layout, n_scales, log_scale):
             log_scale[s] = z if layout.centred else base + z * values[layout.unit_spread]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
     """Q after eliminating the effects of units; returns the sum of log|A_i| / 2.
 
@@ -351,7 +351,7 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
     return half_log
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def coefficient_sds(values, layout, sds):
     """Prior SD of every collapsed coefficient; 1 where it is flat."""
     for j in range(len(sds)):
@@ -361,7 +361,7 @@ def coefficient_sds(values, layout, sds):
             sds[j] = layout.column_sd[j] if layout.column_scale[j] == -1 else 1.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def solve_coefficients(q_matrix, sds, layout, direction, a_matrix, r, u):
     """Factor A and solve for the scaled posterior mean; returns sum log diag and y*'y* - r'u."""
     p, size = len(sds), len(q_matrix)
@@ -396,7 +396,7 @@ def solve_coefficients(q_matrix, sds, layout, direction, a_matrix, r, u):
     return log_diagonal, quadratic
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def error_log_determinant(log_scale, rho, products, layout):
     """log|R| / 2."""
     half = 0.0
@@ -409,7 +409,7 @@ def error_log_determinant(log_scale, rho, products, layout):
     return half
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def log_density(theta, packed, gradient, likelihood_only):
     """Log posterior density of theta (unconstrained, Jacobian included) up to -n log(2 pi) / 2; fills `gradient`.
 
@@ -518,7 +518,7 @@ def log_density(theta, packed, gradient, likelihood_only):
     return logp + log_jacobian + _prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rows_of_one(products, layout, t, outer, cross, keep, weight_slope):
     """Derivatives through one effect a unit: adds to those of the weights, returns that of its SD."""
     n_pieces, size = products.total.shape[1], products.total.shape[2]
@@ -542,7 +542,7 @@ def _rows_of_one(products, layout, t, outer, cross, keep, weight_slope):
     return slope
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rows_of_many(products, factor, outer, cross, keep, weight_slope):
     """Derivatives through several effects a unit: adds to those of the weights, returns that of T, shape (q, q)."""
     n_pieces, q = products.unit_cross.shape[1], products.unit_cross.shape[2]
@@ -569,7 +569,7 @@ def _rows_of_many(products, factor, outer, cross, keep, weight_slope):
     return slope
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _factor_gradient(slope, values, slopes, layout, gradient):
     """Chain rule from T to SDs and correlation."""
     for a in range(len(layout.effect_scale)):
@@ -583,7 +583,7 @@ def _factor_gradient(slope, values, slopes, layout, gradient):
         gradient[layout.correlation] += (slope[1, 0] - slope[1, 1] * r / root) * values[at] * slopes[layout.correlation]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient):
     """Log prior density of theta; adds its gradient and that of the Jacobian."""
     logp = 0.0
@@ -609,7 +609,7 @@ def _prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient):
     return logp
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_coefficients(thetas, normals, packed, out, log_likelihood):
     """Exact draws of the collapsed coefficients given draws of theta.
 
@@ -657,7 +657,7 @@ def draw_coefficients(thetas, normals, packed, out, log_likelihood):
             out[draw, a] = sds[a] * (u[a] + r[a])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_unit_effects(thetas, coefficients, normals, unit_cross, unit_gram, scale_of, packed, out):
     """Exact draws of the effects of units given draws of theta and of the other coefficients.
 

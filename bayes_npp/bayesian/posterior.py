@@ -76,7 +76,7 @@ def build_tree(
     import xarray as xr
 
     design = data.design
-    parameters = {**parameters, **_in_data_units(parameters, data)}
+    parameters = {**parameters, **in_data_units(parameters, data)}
     log_prior = {
         name: priors[slot].log_density(parameters[name])
         for name, slot in PRIOR_OF.items()
@@ -131,7 +131,7 @@ def log_likelihood_sums(collapsed: Collapsed, thetas: np.ndarray, seed: int) -> 
     return np.concatenate(out)
 
 
-def _in_data_units(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str, np.ndarray]:
+def in_data_units(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str, np.ndarray]:
     """Slopes of the exposure in the data's units: `slope`, or `group_slope` and `slope_of_unit`."""
     design = data.design
     if design.spec.exposure is None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+STATS = ("diverging", "energy", "n_steps", "step_size", "depth")
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Settings of a run, all explicit and recorded with the fit."""
@@ -41,6 +44,10 @@ def compile_model(model: "pm.Model") -> Any:
 
 def draw(compiled: Any, sampler: Sampler) -> "xr.DataTree":
     """Draw from a compiled model; groups posterior and sample_stats, warm-up left out."""
+    return _sample(compiled, sampler, save_warmup=False, progress_bar=sys.stderr.isatty())
+
+
+def _sample(compiled: Any, sampler: Sampler, **options: Any) -> Any:
     import nutpie
     from threadpoolctl import threadpool_limits
 
@@ -53,13 +60,14 @@ def draw(compiled: Any, sampler: Sampler) -> "xr.DataTree":
             cores=min(sampler.chains, os.cpu_count() or 1),
             seed=sampler.seed,
             target_accept=sampler.target_accept,
-            save_warmup=False,
-            progress_bar=sys.stderr.isatty(),
+            **options,
         )
 
 
-def draw_density(density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler) -> "xr.DataTree":
-    """Draw from a compiled log density; group posterior holds `theta`, shape (chain, draw, len(start)).
+def draw_density(
+    density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler
+) -> tuple[np.ndarray, "xr.Dataset"]:
+    """Draw from a compiled log density.
 
     The density runs without Python between the steps, so chains run in parallel and nothing is compiled for a refit.
 
@@ -71,7 +79,15 @@ def draw_density(density: Any, expand: Any, packed: np.ndarray, start: np.ndarra
         Data of the density, passed by address.
     start : ndarray, shape (d,)
         Chains start near it.
+
+    Returns
+    -------
+    theta : ndarray, shape (chain, draw, d)
+    sample_stats : Dataset
+        `STATS` of every draw.
     """
+    import pyarrow
+    import xarray as xr
     from nutpie.compile_pymc import CompiledPyMCModel
 
     size = len(start)
@@ -91,4 +107,12 @@ def draw_density(density: Any, expand: Any, packed: np.ndarray, start: np.ndarra
         _shapes={"theta": (size,)},
         _coords={},
     )
-    return draw(compiled, sampler)
+    # The raw trace: turning it into a tree takes longer than many a refit.
+    draws, stats = _sample(compiled, sampler, progress_bar=False, return_raw_trace=True).get_arrow_trace()
+    last = slice(-sampler.draws, None)
+    theta = [pyarrow.array(chain.column("theta")).flatten().to_numpy().reshape(-1, size)[last] for chain in draws]
+    columns = {
+        name: np.stack([pyarrow.array(chain.column(name)).to_numpy(zero_copy_only=False)[last] for chain in stats])
+        for name in STATS
+    }
+    return np.stack(theta), xr.Dataset({name: (("chain", "draw"), values) for name, values in columns.items()})
