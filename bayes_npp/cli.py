@@ -93,9 +93,9 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     loaded = load_study(study)
     chosen = loaded.model(model)
     check_study(loaded)
-    from bayes_npp.pipeline import estimate_model
+    from bayes_npp.pipeline import FitSettings, estimate_model
 
-    table, record = estimate_model(loaded, chosen, None, quick=quick, seed=seed, refit=True)
+    table, record = estimate_model(loaded, chosen, FitSettings(quick=quick, seed=seed, refit=True))
     click.echo(table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
     if record is not None:
         _finish((record,))

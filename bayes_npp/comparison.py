@@ -74,12 +74,16 @@ def difference(first: pd.Series, second: pd.Series) -> float:
 
 @dataclass(frozen=True)
 class GroupSlope:
-    """One group's slope in the three columns; `shrinkage` runs from the second to the third only."""
+    """One group's slope in the three columns; `shrinkage` runs from the second to the third only.
+
+    `chosen` is the third column under the error model behind the verdicts, where that is another one.
+    """
 
     group: str
     subsample: pd.Series | None
     interacted: pd.Series
     pooled: pd.Series
+    chosen: pd.Series | None = None
 
     @property
     def shrinkage(self) -> float:
@@ -93,17 +97,24 @@ class Difference:
     label: str
     interacted: pd.Series
     pooled: pd.Series
+    chosen: pd.Series | None = None
+
+    @property
+    def verdict(self) -> pd.Series:
+        """The posterior behind the reading: under the chosen error model, or the declared one."""
+        return self.pooled if self.chosen is None else self.chosen
 
     @property
     def reading(self) -> str:
         """What the posterior says of the sign, by the rule P >= 0.975 either way."""
-        return sign_reading(self.pooled["prob_positive"])
+        return sign_reading(self.verdict["prob_positive"])
 
 
 @dataclass(frozen=True)
 class Heterogeneity:
     """The comparison of one grouping: names of the models, slopes of the groups, averages and differences.
 
+    `chosen_model` is the hierarchical model behind the verdicts (another error model, or the declared model itself).
     `averages` holds (estimand, interacted row, pooled row); `plain` is the row of TWFE with one slope, if declared.
     """
 
@@ -112,6 +123,7 @@ class Heterogeneity:
     subsample_model: str
     interacted_model: str
     pooled_model: str
+    chosen_model: str
     slopes: tuple[GroupSlope, ...]
     differences: tuple[Difference, ...]
     averages: tuple[tuple[str, pd.Series, pd.Series], ...]
@@ -142,11 +154,13 @@ def heterogeneity(
     interacted_model: str,
     subsample_model: str = "",
     plain_model: str = "",
+    chosen_model: str = "",
 ) -> Heterogeneity:
     """Assemble the three columns of group slopes from the rows of a study."""
     pooled = table.select(model=pooled_model)
     interacted = table.select(model=interacted_model)
     subsamples = table.select(model=subsample_model, estimand="subsample_slope") if subsample_model else None
+    chosen = table.select(model=chosen_model) if chosen_model not in ("", pooled_model) else None
     exposure = pooled["term"].iloc[0]
 
     def row(rows: pd.DataFrame, estimand: str, group: str) -> pd.Series:
@@ -164,17 +178,24 @@ def heterogeneity(
         subsample_model=subsample_model,
         interacted_model=interacted_model,
         pooled_model=pooled_model,
+        chosen_model=chosen_model or pooled_model,
         slopes=tuple(
             GroupSlope(
                 group=group,
                 subsample=None if subsamples is None else row(subsamples, "subsample_slope", group),
                 interacted=row(interacted, "group_slope", group),
                 pooled=row(pooled, "group_slope", group),
+                chosen=None if chosen is None else row(chosen, "group_slope", group),
             )
             for group in groups
         ),
         differences=tuple(
-            Difference(pair, row(interacted, "slope_difference", pair), row(pooled, "slope_difference", pair))
+            Difference(
+                pair,
+                row(interacted, "slope_difference", pair),
+                row(pooled, "slope_difference", pair),
+                None if chosen is None else row(chosen, "slope_difference", pair),
+            )
             for pair in pairs
         ),
         averages=tuple((name, row(interacted, name, ""), row(pooled, name, "")) for name in averages),
@@ -186,7 +207,7 @@ def slope_frame(comparison: Heterogeneity) -> pd.DataFrame:
     """Long table of the three columns, for figures: group, column, estimate, lo, hi."""
     rows = []
     for slope in comparison.slopes:
-        for column in ("subsample", "interacted", "pooled"):
+        for column in ("subsample", "interacted", "pooled", "chosen"):
             source = getattr(slope, column)
             if source is not None:
                 values = {key: source[key] for key in ("estimate", "lo", "hi", "level", "interval")}

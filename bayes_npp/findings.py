@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bayes_npp.cells import interval, number, relation
 from bayes_npp.comparison import Difference, Heterogeneity
-from bayes_npp.results import FitRecord, Result
-from bayes_npp.tables import interval, number, relation
+from bayes_npp.ladder_tables import choice_sentence, factor
+from bayes_npp.results import FitRecord, Ladder, Result
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,16 @@ def findings(result: Result) -> tuple[Finding, ...]:
     for comparison in result.comparisons:
         out += _pattern(comparison)
         out.append(_differences(comparison))
-        out += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
+        ladder = next((ladder for ladder in result.ladders if ladder.model == comparison.pooled_model), None)
+        if ladder:
+            out += _choice(ladder)
+        else:
+            out += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
         out.append(_average(comparison))
     compared = {comparison.pooled_model for comparison in result.comparisons}
     out += [f for record in result.fits if record.model not in compared for f in _errors(record)]
-    out += [_convergence(record) for record in result.fits if not record.diagnostics.passed]
+    everything = (*result.fits, *result.ladder_fits)
+    out += [_convergence(record) for record in everything if not record.diagnostics.passed]
     return tuple(out)
 
 
@@ -47,18 +53,18 @@ def _pattern(comparison: Heterogeneity) -> list[Finding]:
 
 def _differences(comparison: Heterogeneity) -> Finding:
     undecided = [d for d in comparison.differences if d.reading == "undecided"]
-    open_pairs = "; ".join(f"{d.label} (P(> 0) {relation(d.pooled['prob_positive'])})" for d in undecided)
+    open_pairs = "; ".join(f"{d.label} (P(> 0) {relation(d.verdict['prob_positive'])})" for d in undecided)
     if not comparison.clear:
         answer = f"no sign is clear: {open_pairs}"
     else:
         answer = "the sign is clear for " + "; ".join(_difference(d) for d in comparison.clear)
         answer += f". It is undecided for {open_pairs}" if undecided else ""
-    errors = comparison.differences[0].pooled["covariance"]
+    errors = comparison.differences[0].verdict["covariance"]
     return Finding("result", f"Differences as differences (one model, partial pooling, {errors}): {answer}.")
 
 
 def _difference(difference: Difference) -> str:
-    row = difference.pooled
+    row = difference.verdict
     return (
         f"{difference.label}, {number(row['estimate'])} (95 % interval {interval(row)}, "
         f"P(> 0) {relation(row['prob_positive'])})"
@@ -78,6 +84,19 @@ def _errors(record: FitRecord) -> list[Finding]:
         "probabilities answer for a model the data contradict: shown as what that model says, they are no verdict."
     )
     return [Finding("warning", text)]
+
+
+def _choice(ladder: Ladder) -> list[Finding]:
+    """The error model behind the verdicts, and whether slopes differ under it at all."""
+    choice = ladder.errors
+    alike = choice.homogeneity[choice.chosen]
+    low, high = alike.range
+    text = (
+        f"Do the slopes differ at all? Bayes factor for one common slope {factor(alike.factor)} (from {factor(low)} to "
+        f"{factor(high)} over the prior's scale) with {choice.chosen} errors: {alike.reading}. With iid errors it "
+        f"would be {factor(choice.homogeneity['iid'].factor)}."
+    )
+    return [Finding("result" if choice.passed else "warning", choice_sentence(choice)), Finding("result", text)]
 
 
 def _average(comparison: Heterogeneity) -> Finding:

@@ -4,12 +4,14 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, restore
+from bayes_npp.bayesian.homogeneity import Homogeneity, homogeneity
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.comparison import Heterogeneity, heterogeneity
@@ -17,10 +19,11 @@ from bayes_npp.design import Design, build_design, twfe_weights
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.ladder import choose_errors, has_ladder, rungs
 from bayes_npp.plots import draw_figures
 from bayes_npp.records import content_hash
 from bayes_npp.report import render_report
-from bayes_npp.results import FitRecord, Result
+from bayes_npp.results import ErrorChoice, FitRecord, Ladder, PoolingRung, Result
 from bayes_npp.spec import FrequentistModel, HierarchicalModel, ModelSpec
 from bayes_npp.store import file_hash, read_tree, versions, write_json, write_text, write_tree, write_whole
 from bayes_npp.study import Study, check_study, load_study
@@ -70,32 +73,43 @@ def run_study(
         raise OutputError("the output folder is a file", place=str(folder), fix="Choose another --out")
     tables: list[Estimates] = []
     records: list[FitRecord] = []
+    neighbours: list[FitRecord] = []
+    ladders: list[Ladder] = []
     walls: dict[str, float] = {}
+    settings = FitSettings(folder, quick, seed, refit, stored_only)
     for number, model in enumerate(study.models, start=1):
         begun = time.time()
         progress(f"[{number}/{len(study.models)}] {model.name} ({model.kind.replace('_', ' ')})")
         try:
-            table, record = estimate_model(study, model, folder, quick, seed, refit, stored_only)
+            table, record = estimate_model(study, model, settings)
+            tables.append(table)
+            records += [record] if record else []
+            if record and isinstance(model, HierarchicalModel) and has_ladder(model):
+                ladder, ladder_tables, fits = climb(study, model, record, settings, progress)
+                ladders.append(ladder)
+                tables += ladder_tables
+                neighbours += fits
         except BayesNppError as error:
             raise error.at(f"model '{model.name}'") from None
-        tables.append(table)
-        records += [record] if record else []
         walls[model.name] = round(time.time() - begun, 2)
     estimates = concat(tables)
     result = Result(
         study=study,
         estimates=estimates,
         fits=tuple(records),
-        comparisons=tuple(_comparisons(study, estimates)),
+        ladder_fits=tuple(neighbours),
+        ladders=tuple(ladders),
+        comparisons=tuple(_comparisons(study, estimates, ladders)),
         weights=_weights(study),
+        spreads=_spreads(study, ladders),
         out=folder,
     )
     if folder is not None:
         progress(f"writing {folder}")
         write_outputs(result, folder)
         walls["total"] = round(time.time() - started, 2)
-        settings = {"quick": quick, "seed": seed}
-        write_json(folder / "manifest.json", {**manifest(result, walls, folder), "settings": settings})
+        content = {**manifest(result, walls, folder), "settings": {"quick": quick, "seed": seed}}
+        write_json(folder / "manifest.json", content)
     return result
 
 
@@ -117,22 +131,56 @@ def rerender(folder: str | Path, progress: Progress = lambda line: None) -> Resu
     return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True)
 
 
-def estimate_model(
-    study: Study,
-    model: ModelSpec,
-    folder: Path | None,
-    quick: bool,
-    seed: int | None,
-    refit: bool,
-    stored_only: bool = False,
-) -> tuple[Estimates, FitRecord | None]:
+@dataclass(frozen=True)
+class FitSettings:
+    """How Bayesian models are fitted in one run: where fits are stored, whether they may be sampled, with what seed."""
+
+    folder: Path | None = None
+    quick: bool = False
+    seed: int | None = None
+    refit: bool = False
+    stored_only: bool = False
+
+
+def estimate_model(study: Study, model: ModelSpec, settings: FitSettings) -> tuple[Estimates, FitRecord | None]:
     """Estimate one model of a study; a Bayesian one comes with the record of its fit."""
     if isinstance(model, FrequentistModel):
-        table, record = frequentist_model(study, model), None
-    else:
-        fit, reused = fit_model(study, model, folder, quick, seed, refit, stored_only)
-        table, record = fit.estimates(), _record(model.name, fit, reused)
-    return Estimates(table.frame.assign(study=study.name, model=model.name)), record
+        return _named(frequentist_model(study, model), study, model), None
+    fit, reused = fit_model(study, model, settings)
+    return _named(fit.estimates(), study, model), _record(model.name, fit, reused)
+
+
+def climb(
+    study: Study, model: HierarchicalModel, own: FitRecord, settings: FitSettings, progress: Progress
+) -> tuple[Ladder, list[Estimates], list[FitRecord]]:
+    """Fit the neighbours of a declared model in error model and pooling, and choose the error model."""
+    tables: list[Estimates] = []
+    fits: list[FitRecord] = []
+    errors: dict[str, FitRecord] = {}
+    alike: dict[str, Homogeneity] = {}
+    pooling: list[PoolingRung] = []
+    steps = rungs(model)
+    progress(f"      its neighbours: {', '.join(f'{rung.part} {rung.label}' for rung in steps if not rung.declared)}")
+    for rung in steps:
+        record = own
+        if not rung.declared or rung.part == "errors":
+            fit, reused = fit_model(study, rung.model, settings)
+            if rung.part == "errors":
+                alike[rung.label] = homogeneity(fit)
+        if not rung.declared:
+            record = _record(rung.model.name, fit, reused)
+            fits.append(record)
+            tables.append(_named(fit.estimates(), study, rung.model))
+        if rung.part == "errors":
+            errors[rung.label] = record
+        else:
+            pooling.append(PoolingRung(rung.part, rung.label, rung.model.name, rung.declared))
+    choice = ErrorChoice(model.name, errors, alike, choose_errors(own))
+    return Ladder(model.name, choice, tuple(pooling)), tables, fits
+
+
+def _named(table: Estimates, study: Study, model: ModelSpec) -> Estimates:
+    return Estimates(table.frame.assign(study=study.name, model=model.name))
 
 
 def frequentist_model(study: Study, model: FrequentistModel) -> Estimates:
@@ -148,34 +196,26 @@ def frequentist_model(study: Study, model: FrequentistModel) -> Estimates:
             return twfe(panel, spec, **options, subsamples=model.subsamples)
 
 
-def fit_model(
-    study: Study,
-    model: HierarchicalModel,
-    folder: Path | None,
-    quick: bool,
-    seed: int | None,
-    refit: bool,
-    stored_only: bool,
-) -> tuple[Fit, bool]:
+def fit_model(study: Study, model: HierarchicalModel, settings: FitSettings) -> tuple[Fit, bool]:
     """Fit a Bayesian model, or take the stored fit made from the same data, specification, settings and versions."""
     design = build_design(study.panel, study.spec(model), study.scales)
     priors = study.priors(model)
     engine = choose_engine(design.spec, model.engine)
     sampler = make_sampler(
         engine,
-        min(model.draws, QUICK_DRAWS) if quick else model.draws,
+        min(model.draws, QUICK_DRAWS) if settings.quick else model.draws,
         model.chains,
-        study.header.seed if seed is None else seed,
+        study.header.seed if settings.seed is None else settings.seed,
         model.tune,
         model.target_accept,
     )
     key = _fit_key(design, priors, sampler, engine)
-    path = None if folder is None else folder / "fits" / f"{model.name}.nc"
-    if path is not None and path.is_file() and not refit:
+    path = None if settings.folder is None else settings.folder / "fits" / f"{model.name}.nc"
+    if path is not None and path.is_file() and not settings.refit:
         tree = read_tree(path)
         if tree.attrs.get("key") == key:
             return restore(tree, design, priors, sampler), True
-    if stored_only:
+    if settings.stored_only:
         raise SpecError(
             "the stored fit is missing, or made from other data, settings or versions",
             place=str(path),
@@ -264,7 +304,22 @@ def _weights(study: Study) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 
-def _comparisons(study: Study, estimates: Estimates) -> list[Heterogeneity]:
+def _spreads(study: Study, ladders: list[Ladder]) -> pd.DataFrame:
+    """Standard errors of the interacted slopes under three covariances, for every model with a ladder."""
+    names = ["model", "estimand", "group", "covariance", "se"]
+    rows = []
+    for model in study.models:
+        if model.name not in {ladder.model for ladder in ladders}:
+            continue
+        for covariance in ("classical", "clustered", "driscoll_kraay"):
+            frame = twfe(study.panel, study.spec(model), covariance=covariance).frame
+            wanted = frame[frame["estimand"].isin(["average_slope_twfe_weighted", "group_slope"])]
+            label = covariance.replace("driscoll_kraay", "Driscoll-Kraay")
+            rows += [(model.name, r.estimand, r.group, label, r.spread) for r in wanted.itertuples()]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> list[Heterogeneity]:
     """One comparison for each hierarchical model with slopes that has an interacted counterpart."""
     out = []
     frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
@@ -278,5 +333,7 @@ def _comparisons(study: Study, estimates: Estimates) -> list[Heterogeneity]:
         subsamples = next((other.name for other in same if other.subsamples == model.slopes), "")
         plain = next((other.name for other in same if not other.slopes and not other.subsamples), "")
         if interacted and model.slopes:
-            out.append(heterogeneity(estimates, model.slopes, model.name, interacted, subsamples, plain))
+            choice = next((ladder.errors for ladder in ladders if ladder.model == model.name), None)
+            names = (model.name, interacted, subsamples, plain, choice.record.model if choice else "")
+            out.append(heterogeneity(estimates, model.slopes, *names))
     return out

@@ -18,6 +18,7 @@ COLUMN_STYLE = {
     "subsample": ("Separate regressions (another model)", "#b0b0b0", "s"),
     "interacted": ("TWFE, exposure x group (no pooling)", "#c8553d", "o"),
     "pooled": ("Hierarchical (partial pooling)", "#1d4e89", "D"),
+    "chosen": ("Hierarchical, errors as the checks ask", "#2a7f62", "v"),
 }
 CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
 STYLE = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_npp.bayesian.diagnostics import Diagnostics
+from bayes_npp.bayesian.homogeneity import Homogeneity
 from bayes_npp.bayesian.predictive import PredictiveCheck
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
@@ -37,6 +38,57 @@ class FitRecord:
 
 
 @dataclass(frozen=True)
+class ErrorChoice:
+    """The error models tried on one declared model, and the one behind the verdicts.
+
+    Attributes
+    ----------
+    model : str
+        The declared model.
+    records : dict of FitRecord
+        By error model, with their posterior predictive checks.
+    homogeneity : dict of Homogeneity
+        By error model.
+    chosen : str
+        Error model picked by `ladder.RULE`.
+    """
+
+    model: str
+    records: dict[str, FitRecord]
+    homogeneity: dict[str, Homogeneity]
+    chosen: str
+
+    @property
+    def record(self) -> FitRecord:
+        """Of the chosen error model."""
+        return self.records[self.chosen]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the chosen error model passes every check, and its sampler its diagnostics."""
+        return self.record.errors_fit and self.record.diagnostics.passed
+
+
+@dataclass(frozen=True)
+class PoolingRung:
+    """One way to pool: `part` (slopes, units, periods), `label` (none, partial, fixed, complete), the model's name."""
+
+    part: str
+    label: str
+    model: str
+    declared: bool
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """A declared model beside its neighbours in error model and in pooling."""
+
+    model: str
+    errors: ErrorChoice
+    pooling: tuple[PoolingRung, ...]
+
+
+@dataclass(frozen=True)
 class Result:
     """A study that has been run.
 
@@ -45,9 +97,15 @@ class Result:
     study : Study
     estimates : Estimates
     fits : tuple of FitRecord
+        Of the declared models.
+    ladder_fits : tuple of FitRecord
+        Of their neighbours.
+    ladders : tuple of Ladder
     comparisons : tuple of Heterogeneity
     weights : DataFrame
         TWFE's weights on the groups: model, group, weight, share of observations.
+    spreads : DataFrame
+        Standard errors of the interacted slopes: model, estimand, group, covariance, se.
     out : Path, optional
         Where it was written.
     """
@@ -55,19 +113,22 @@ class Result:
     study: Study
     estimates: Estimates
     fits: tuple[FitRecord, ...]
+    ladder_fits: tuple[FitRecord, ...]
+    ladders: tuple[Ladder, ...]
     comparisons: tuple[Heterogeneity, ...]
     weights: pd.DataFrame
+    spreads: pd.DataFrame
     out: Path | None = None
 
     @property
     def passed(self) -> bool:
-        return all(record.diagnostics.passed for record in self.fits)
+        return all(record.diagnostics.passed for record in (*self.fits, *self.ladder_fits))
 
     @property
     def diagnostics(self) -> pd.DataFrame:
         """One row a check: fit, quantity, value, threshold, passed."""
         rows = []
-        for record in self.fits:
+        for record in (*self.fits, *self.ladder_fits):
             rows += [(record.model, c.quantity, c.value, c.threshold, c.passed) for c in record.diagnostics.checks]
             for check in record.predictive:
                 threshold = f"{check.lo:.3g} to {check.hi:.3g} in replications"

@@ -30,8 +30,9 @@ class Spec(Record):
         groups); None for one common slope.
     varying : tuple of str
         Controls whose slopes vary as the exposure's do.
-    slope_pooling : {"sum_to_zero", "exchangeable"}
-        Groups' deviations sum to zero (the common slope is their mean), or are draws from a population.
+    slope_pooling : {"sum_to_zero", "exchangeable", "none"}
+        Groups' deviations sum to zero (the common slope is their mean), or are draws from a population, or each group's
+        slope has the exposure's prior on its own.
     slope_correlation : bool
         Correlation of unit slopes with unit intercepts.
     unit_effects, time_effects : {"none", "partial", "fixed"}
@@ -54,7 +55,7 @@ class Spec(Record):
     controls: tuple[str, ...] = ()
     slopes: str | None = None
     varying: tuple[str, ...] = ()
-    slope_pooling: Literal["sum_to_zero", "exchangeable"] = "sum_to_zero"
+    slope_pooling: Literal["sum_to_zero", "exchangeable", "none"] = "sum_to_zero"
     slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
@@ -105,6 +106,11 @@ class Spec(Record):
     def _slopes_fit(self) -> "Spec":
         if self.slopes and not self.exposure:
             raise SpecError("slopes without an exposure", fix="Name the exposure, or leave slopes out")
+        if self.slope_pooling == "none" and (not self.slope_group or self.unit_slopes or self.varying):
+            raise SpecError(
+                "slope_pooling = 'none' belongs to slopes of the exposure by a grouping column",
+                fix="Use slopes = '<grouping column>' without varying, or another slope_pooling",
+            )
         unknown = [name for name in self.varying if name not in self.controls]
         if unknown:
             raise SpecError(f"varying names '{unknown[0]}'", fix=nearest(unknown[0], self.controls))
@@ -155,14 +161,17 @@ class FrequentistModel(Record):
 
 
 class HierarchicalModel(Record):
-    """A [[model]] table of a Bayesian hierarchical model; the keys of `Spec` and of the sampler."""
+    """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
+
+    With `ladder` a model with slopes by group is fitted under other error models and other pooling too.
+    """
 
     name: Name
     kind: Literal["hierarchical"]
     controls: tuple[str, ...] | None = None
     slopes: str | None = None
     varying: tuple[str, ...] = ()
-    slope_pooling: Literal["sum_to_zero", "exchangeable"] = "sum_to_zero"
+    slope_pooling: Literal["sum_to_zero", "exchangeable", "none"] = "sum_to_zero"
     slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
@@ -172,6 +181,7 @@ class HierarchicalModel(Record):
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
     engine: Engine = "auto"
+    ladder: bool = True
     priors: str = "weakly_informative"
     draws: Annotated[int, Field(ge=100)] = 2000
     tune: Annotated[int, Field(ge=100)] | None = None

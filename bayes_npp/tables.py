@@ -1,59 +1,41 @@
 """Tables of a run as text cells, written as csv and tex and shown in the report (great_tables)."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from bayes_npp.cells import (
+    Table,
+    cell,
+    frequentist_note,
+    number,
+    p_text,
+    posterior_note,
+    probability,
+    same_estimand,
+)
 from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.ladder_tables import error_table, pooling_table, spread_table
 from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text cells with its title and the notes that state its conventions."""
-
-    name: str
-    title: str
-    frame: pd.DataFrame
-    notes: tuple[str, ...] = ()
-
-    def html(self) -> str:
-        """An HTML table; every cell is escaped."""
-        from great_tables import GT
-
-        table = GT(self.frame, id=f"table-{self.name}").tab_header(self.title)
-        for note in self.notes:
-            table = table.tab_source_note(note)
-        return str(table.as_raw_html())
-
-    def markdown(self) -> str:
-        cells = self.frame.map(lambda cell: str(cell).replace("|", "\\|"))
-        body = cells.to_markdown(index=False, disable_numparse=True)
-        return "\n\n".join([f"**{self.title}**", body, *(f"*{note}*" for note in self.notes)])
-
-    def tex(self) -> str:
-        from great_tables import GT
-
-        table = GT(self.frame).tab_header(self.title)
-        for note in self.notes:
-            table = table.tab_source_note(note)
-        return str(table.as_latex())
 
 
 def build_tables(result: Result) -> dict[str, Table]:
     """Every table of a run, by name."""
     frame = result.estimates.frame
-    single = [str(m) for m, rows in frame.groupby("model", sort=False) if (rows["group"] == "").all()]
+    beside = {record.model for record in result.ladder_fits}
+    declared = frame[~frame["model"].isin(beside)]
+    single = [str(m) for m, rows in declared.groupby("model", sort=False) if (rows["group"] == "").all()]
     compared = {c.subsample_model for c in result.comparisons} | {c.interacted_model for c in result.comparisons}
     compared |= {c.pooled_model for c in result.comparisons}
-    others = [model for model in dict.fromkeys(frame["model"]) if model not in compared and model not in single]
+    others = [model for model in dict.fromkeys(declared["model"]) if model not in compared and model not in single]
     tables = [baseline_table(result, single)] if single else []
     tables += [group_table(result, model) for model in others]
     for comparison in result.comparisons:
         tables += [slope_table(comparison), difference_table(comparison), average_table(comparison, result)]
+    for ladder in result.ladders:
+        tables += [error_table(ladder, result), pooling_table(ladder, result), spread_table(ladder, result)]
     if result.study.published is not None:
         tables.append(published_table(result.study.published))
     if result.fits:
@@ -76,10 +58,10 @@ def group_table(result: Result, model: str) -> Table:
     """Slopes by group of a model that has no counterpart to be compared with."""
     exposure = result.study.roles.exposure
     rows = result.estimates.select(model=model, term=exposure)
-    cells = [(ESTIMANDS[row["estimand"]], row["group"], _cell(row)) for _, row in rows.iterrows()]
+    cells = [(ESTIMANDS[row["estimand"]], row["group"], cell(row)) for _, row in rows.iterrows()]
     frame = pd.DataFrame(cells, columns=["estimand", "group", "estimate"])
     first = rows.iloc[0]
-    note = _posterior_note(first) if first["paradigm"] == "bayesian" else _frequentist_note(first)
+    note = posterior_note(first) if first["paradigm"] == "bayesian" else frequentist_note(first)
     return Table(f"groups_{model}", f"Slopes of {exposure}: {model}", frame, (note,))
 
 
@@ -117,6 +99,7 @@ def slope_table(comparison: Heterogeneity) -> Table:
         "subsample": "separate regression (another model)",
         "interacted": "TWFE, exposure x group",
         "pooled": "hierarchical, partial pooling",
+        "chosen": "hierarchical, errors as the checks ask",
     }
     rows = []
     for slope in comparison.slopes:
@@ -124,18 +107,21 @@ def slope_table(comparison: Heterogeneity) -> Table:
         for column, label in columns.items():
             source = getattr(slope, column)
             if source is not None:
-                row[label] = _cell(source)
+                row[label] = cell(source)
         row["shrinkage (3rd - 2nd)"] = f"{slope.shrinkage:+.3f}"
         rows.append(row)
-    first, pooled = comparison.slopes[0], comparison.slopes[0].pooled
+    first, pooled, chosen = comparison.slopes[0], comparison.slopes[0].pooled, comparison.slopes[0].chosen
     notes = [
         "Separate regressions free controls and period effects as well as the slope: another model, so no arrow and no "
         "difference leads from them to the other columns.",
-        f"{_frequentist_note(first.interacted)} Separate regressions count their own clusters.",
-        _posterior_note(pooled),
+        f"{frequentist_note(first.interacted)} Separate regressions count their own clusters.",
+        posterior_note(pooled),
     ]
-    if pooled["note"]:
-        notes.append(f"The hierarchical fit FAILED: {pooled['note']}.")
+    if chosen is not None:
+        notes.append(f"Last column: {posterior_note(chosen)}")
+    for source in (pooled, chosen):
+        if source is not None and source["note"]:
+            notes.append(f"The hierarchical fit with {source['covariance']} FAILED: {source['note']}.")
     return Table(
         f"slopes_{comparison.pooled_model}",
         f"Slope of {comparison.exposure} by {comparison.grouping}",
@@ -149,19 +135,22 @@ def difference_table(comparison: Heterogeneity) -> Table:
     rows = [
         {
             "difference": d.label,
-            "TWFE, exposure x group": _cell(d.interacted),
-            "partial pooling": _cell(d.pooled),
-            "sign, given the model": d.reading,
+            "TWFE, exposure x group": cell(d.interacted),
+            "partial pooling": cell(d.pooled),
+            **({} if d.chosen is None else {"partial pooling, errors as the checks ask": cell(d.chosen)}),
+            "sign, given the last model": d.reading,
         }
         for d in comparison.differences
     ]
+    chosen = comparison.differences[0].chosen
     notes = (
         "Each line tests the difference itself; two separate significance tests do not (Gelman & Stern 2006).",
         f"Sign rule: clear if P(> 0) is at least {CLEAR} or at most {1 - CLEAR:.3f}, else undecided. Pairs are read "
         f"one at a time: no correction is made for reading {len(rows)} of them.",
         "Probabilities carry simulation error: one within 0.005 of a cut may fall on its other side with another seed.",
-        _posterior_note(comparison.differences[0].pooled),
-        _frequentist_note(comparison.differences[0].interacted),
+        posterior_note(comparison.differences[0].pooled),
+        *([] if chosen is None else [f"Errors as the checks ask: {posterior_note(chosen)}"]),
+        frequentist_note(comparison.differences[0].interacted),
     )
     return Table(
         f"differences_{comparison.pooled_model}",
@@ -176,9 +165,9 @@ def average_table(comparison: Heterogeneity, result: Result) -> Table:
     rows = [
         {
             "average": ESTIMANDS[name],
-            "TWFE, one slope": _cell(comparison.plain) if _same_estimand(comparison.plain, name) else "",
-            "TWFE, exposure x group": _cell(interacted),
-            "partial pooling": _cell(pooled),
+            "TWFE, one slope": cell(comparison.plain) if same_estimand(comparison.plain, name) else "",
+            "TWFE, exposure x group": cell(interacted),
+            "partial pooling": cell(pooled),
         }
         for name, interacted, pooled in comparison.averages
     ]
@@ -190,8 +179,8 @@ def average_table(comparison: Heterogeneity, result: Result) -> Table:
         f"Weights TWFE gives the groups' slopes (share of observations in brackets): {listed}.",
         "With these weights the interacted slopes average to the coefficient of TWFE with one slope exactly; the "
         "standard errors differ because the residuals do.",
-        _frequentist_note(comparison.averages[0][1]),
-        _posterior_note(comparison.averages[0][2]),
+        frequentist_note(comparison.averages[0][1]),
+        posterior_note(comparison.averages[0][2]),
     )
     return Table(
         f"averages_{comparison.pooled_model}",
@@ -267,63 +256,3 @@ def weight_table(weights: pd.DataFrame) -> Table:
         "first principal component of the scaled indicators' correlation matrix.",
     )
     return Table("index_weights", "How the indices are put together", frame, notes)
-
-
-def _cell(row: pd.Series) -> str:
-    """Estimate, interval, and p-value or P(> 0)."""
-    tail = f"; P(> 0) {relation(row['prob_positive'])}" if row["paradigm"] == "bayesian" else p_text(row)
-    return f"{number(row['estimate'])} {interval(row)}{tail}"
-
-
-def relation(value: float) -> str:
-    """A posterior probability with its sign of relation: '= 0.93', '> 0.999'."""
-    text = probability(value)
-    return text if text[0] in "<>" else f"= {text}"
-
-
-def _same_estimand(row: pd.Series | None, estimand: str) -> bool:
-    return row is not None and row["estimand"] == estimand
-
-
-def _frequentist_note(row: pd.Series) -> str:
-    level = f"{row['level']:.0%}".replace("%", " %")
-    return (
-        f"{row['estimator']}: estimate, {level} confidence interval [p-value], standard errors {row['covariance']}, "
-        f"convention {row['convention']}."
-    )
-
-
-def _posterior_note(row: pd.Series) -> str:
-    level = f"{row['level']:.0%}".replace("%", " %")
-    return f"Posterior: mean, {level} equal-tailed interval, P(> 0); {row['covariance']}, {row['convention']}."
-
-
-def number(value: float) -> str:
-    """Three decimals, more for small values, a true minus sign never."""
-    if pd.isna(value):
-        return ""
-    return f"{value:.3f}" if abs(value) >= 0.0095 or value == 0 else f"{value:.2g}"
-
-
-def interval(row: pd.Series) -> str:
-    """The interval of a row of estimates, in brackets."""
-    return f"[{number(row['lo'])}, {number(row['hi'])}]"
-
-
-def probability(value: float) -> str:
-    """A posterior probability; never 0 or 1, which draws cannot show."""
-    if value >= 0.9995:
-        return "> 0.999"
-    if value < 0.0005:
-        return "< 0.001"
-    text = f"{value:.3f}"
-    # A fourth digit where three would hide on which side of the sign rule a probability lies.
-    return f"{value:.4f}" if text in (f"{CLEAR:.3f}", f"{1 - CLEAR:.3f}") else text
-
-
-def p_text(row: pd.Series) -> str:
-    """The p-value of a row of estimates, in brackets; nothing where there is none."""
-    value = row["p_value"]
-    if pd.isna(value):
-        return ""
-    return " [p < 0.001]" if value < 0.0005 else f" [p = {value:.3f}]"

@@ -50,7 +50,7 @@ def test_posterior_average_is_twfe_and_the_errors_are_not_iid(run):
     record = run.fits[0]
     assert record.diagnostics.passed, record.diagnostics.verdict
     assert not record.errors_fit
-    serial, spread, between = record.predictive
+    serial, spread, _ = record.predictive
     assert serial.observed > 0.6
     assert spread.observed > 3
 
@@ -115,7 +115,7 @@ def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     from dataclasses import replace
 
     from bayes_npp.errors import SpecError
-    from bayes_npp.pipeline import fit_model
+    from bayes_npp.pipeline import FitSettings, fit_model
 
     model = study.model("regions")
     panel = study.panel
@@ -123,8 +123,8 @@ def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     other = replace(study)
     other.__dict__["panel"] = panel.with_column("region", moved)
     with pytest.raises(SpecError, match="the stored fit is missing, or made from other data"):
-        fit_model(other, model, run.out, True, None, False, stored_only=True)
-    assert fit_model(study, model, run.out, True, None, False, stored_only=True)[1]
+        fit_model(other, model, FitSettings(run.out, quick=True, stored_only=True))
+    assert fit_model(study, model, FitSettings(run.out, quick=True, stored_only=True))[1]
 
 
 def test_report_is_written_again_from_the_stored_fits(run, tmp_path):

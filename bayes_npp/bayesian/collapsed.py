@@ -13,7 +13,7 @@ from bayes_npp.bayesian import kernel
 from bayes_npp.bayesian.kernel import Layout, Priors, Products
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.products import cross_products
-from bayes_npp.bayesian.terms import ModelData, Term, terms, unit_terms
+from bayes_npp.bayesian.terms import ModelData, Term, common_and_offsets, terms, unit_terms
 from bayes_npp.bayesian.theta import Element, lay_out
 from bayes_npp.errors import SpecError
 from bayes_npp.spec import Spec
@@ -134,6 +134,8 @@ class Collapsed:
                 block, out["time_between"] = _split(block, out["time_sd"], known, self.data.time.size, random)
             _place(out, term, term.values(block) if term.basis is not None or term.width > 1 else block)
             at += term.width
+        if "free_slope" in out:
+            out.update(common_and_offsets(out.pop("free_slope")))
         for name in ("intercept", "exposure_slope"):
             if name in out and out[name].ndim == 2:
                 out[name] = out[name][:, 0]
@@ -240,7 +242,7 @@ class Collapsed:
         """Whether the same coefficients integrate out under other priors."""
         kept = {element.variable for element in self.elements}
         present = kept | {term.variable for term in self.columns}
-        slots = {"exposure_slope": "exposure", "control_slope": "controls"}
+        slots = {"exposure_slope": "exposure", "free_slope": "exposure", "control_slope": "controls"}
         here = [(variable in kept, priors[slot].family) for variable, slot in slots.items() if variable in present]
         return all(is_kept == (family not in COLLAPSIBLE) for is_kept, family in here)
 

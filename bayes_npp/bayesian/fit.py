@@ -92,15 +92,21 @@ class Fit:
         array = self.tree["posterior"][name].to_numpy()
         return array.reshape(-1, *array.shape[2:])
 
+    @cached_property
+    def thetas(self) -> np.ndarray:
+        """Draws of the collapsed sampler's theta on the unconstrained scale, shape (S, d)."""
+        if self.engine != "collapsed":
+            raise SpecError("the full model has no collapsed draws", fix="Fit it with engine = 'collapsed'")
+        theta = self.tree["sample_stats"]["theta"].to_numpy()
+        return np.ascontiguousarray(theta.reshape(-1, theta.shape[-1]))
+
     def parameters(self, draws: int) -> dict[str, np.ndarray]:
         """Every variable of the posterior at that many evenly spaced draws, shape (draws, ...)."""
         names = [str(name) for name in self.tree["posterior"].data_vars]
         total = len(self.values(names[0]))
         some = np.linspace(0, total - 1, min(draws, total)).astype(int)
         if "unit_moments" in self.tree:
-            theta = self.tree["sample_stats"]["theta"].to_numpy()
-            thetas = theta.reshape(-1, theta.shape[-1])[some]
-            return self.collapsed.coefficients(thetas, self.sampler.seed, with_units=True)
+            return self.collapsed.coefficients(self.thetas[some], self.sampler.seed, with_units=True)
         return {name: self.values(name)[some] for name in names}
 
     @cached_property
@@ -193,7 +199,7 @@ class Fit:
 
     def _population(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
         """The hyper-mean of exchangeable slopes."""
-        if self.design.groups and self.spec.slope_pooling == "sum_to_zero":
+        if self.design.groups and self.spec.slope_pooling != "exchangeable":
             return []
         scales = self.design.scales
         unit = scales.outcome_sd / scales.divisors[term["term"]]
@@ -349,7 +355,7 @@ def assemble_collapsed(
         sums = collapsed.conditional_log_likelihood(flat, draws, sampler.seed)
         sums = log_likelihood_sums(collapsed, flat, sampler.seed) if sums is None else sums
         totals = {"log_likelihood": sums.reshape(shape), **collapsed.unit_moments(flat, draws)}
-        stats = stats.assign(theta=(("chain", "draw", "element"), thetas))
+    stats = stats.assign(theta=(("chain", "draw", "element"), thetas))
     marginal = draws.pop("collapsed_log_likelihood").reshape(shape)
     draws.pop("collapsed_coefficients")
     parameters = {name: values.reshape(*shape, *values.shape[1:]) for name, values in draws.items()}

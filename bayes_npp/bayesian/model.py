@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
-from bayes_npp.bayesian.terms import Effect, ModelData
+from bayes_npp.bayesian.terms import Effect, ModelData, common_and_offsets
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -49,8 +49,10 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
         fitted = pt.zeros(design.n_obs)
         if spec.exposure:
             x = pm.Data("slope_columns", data.slope_columns, dims=("observation", "slope_column"))
-            slopes = _prior("exposure_slope", "exposure", priors["exposure"])
-            if design.groups:
+            free = spec.slope_pooling == "none"
+            dims = "group" if free else None
+            slopes = _prior("free_slope" if free else "exposure_slope", "exposure", priors["exposure"], dims=dims)
+            if design.groups and not free:
                 sd = _prior("slope_sd", "slope_sd", priors["slope_sd"])
                 slopes = slopes + _offsets("slope_offset", sd, data)
             fitted += x @ (slopes if design.groups else slopes[None])
@@ -196,6 +198,8 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     """
     random = np.random.default_rng(seed)
     out = {name: draws[name] for name in KEPT if name in draws}
+    if "free_slope" in draws:
+        out.update(common_and_offsets(draws["free_slope"]))
     shape = draws["level"].shape
     correlated = data.design.spec.slope_correlation
     intercept_prior = priors["intercept"].parameters

@@ -82,6 +82,9 @@ def build_tree(
         for name, slot in PRIOR_OF.items()
         if name in parameters and priors[slot].family != "flat" and not (name == "intercept" and data.has_flat_level)
     }
+    if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:
+        slopes = parameters["exposure_slope"][..., None] + parameters["slope_offset"]
+        log_prior["exposure_slope"] = priors["exposure"].log_density(slopes).sum(axis=-1)
     observation = np.arange(design.n_obs)
     if design.n_obs <= 100_000:
         labels = zip(design.unit, design.time, strict=True)

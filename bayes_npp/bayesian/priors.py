@@ -171,6 +171,40 @@ class PriorSpec(Record):
             case _:
                 return np.zeros_like(values)
 
+    def draw(self, random: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
+        """Independent draws; `SpecError` for a flat prior."""
+        from scipy import stats
+
+        p = self.parameters
+        match self.family:
+            case "flat":
+                raise SpecError("a flat prior has no draws", fix="Give the parameter a proper prior")
+            case "normal" | "half_normal":
+                values = p.get("mu", 0.0) + p["sigma"] * random.standard_normal(size)
+            case "student_t" | "half_student_t":
+                values = p.get("mu", 0.0) + p["sigma"] * random.standard_t(p["nu"], size)
+            case "half_cauchy":
+                values = p["scale"] * random.standard_cauchy(size)
+            case "laplace":
+                values = random.laplace(p["mu"], p["scale"], size)
+            case "truncated_normal":
+                a, b = (p["lower"] - p["mu"]) / p["sigma"], (p["upper"] - p["mu"]) / p["sigma"]
+                values = stats.truncnorm.rvs(a, b, p["mu"], p["sigma"], size=size, random_state=random)
+            case "uniform":
+                values = random.uniform(p["lower"], p["upper"], size)
+            case "exponential":
+                values = random.exponential(p["scale"], size)
+            case "gamma":
+                values = random.gamma(p["alpha"], 1 / p["beta"], size)
+            case "inverse_gamma":
+                values = p["beta"] / random.gamma(p["alpha"], 1.0, size)
+            case "log_normal":
+                values = random.lognormal(p["mu"], p["sigma"], size)
+            case _:
+                alpha, beta = (p["eta"], p["eta"]) if self.family == "lkj" else (p["alpha"], p["beta"])
+                values = 2 * random.beta(alpha, beta, size) - 1
+        return np.abs(values) if self.family.startswith("half") else values
+
     def __str__(self) -> str:
         return f"{self.family.replace('_', '-')}({', '.join(f'{k} = {v:g}' for k, v in self.parameters.items())})"
 

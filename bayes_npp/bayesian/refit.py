@@ -20,7 +20,7 @@ SHORT = Sampler(draws=600, tune=150, chains=2, target_accept=0.8)
 
 @dataclass(frozen=True)
 class Refit:
-    """The posterior under one prior set, without the effects of units.
+    """The posterior under one prior set.
 
     Attributes
     ----------
@@ -65,23 +65,23 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     posteriors = [_under(collapsed, priors) for priors in prior_sets]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         samplers = [replace(sampler, seed=sampler.seed + k) for k in range(len(posteriors))]
-        return list(pool.map(_sample_until_passed, posteriors, prior_sets, samplers))
+        return list(pool.map(sample_until_passed, posteriors, prior_sets, samplers))
 
 
-def _sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> Refit:
+def sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False) -> Refit:
     """A short run; a longer one in its place if its diagnostics fail."""
-    short = sample_short(collapsed, priors, sampler)
+    short = sample_short(collapsed, priors, sampler, with_units)
     if short.diagnostics.passed:
         return short
     longer = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
-    return sample_short(collapsed, priors, longer)
+    return sample_short(collapsed, priors, longer, with_units)
 
 
-def sample_short(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> Refit:
-    """Sample a collapsed posterior and draw its coefficients, those of units left out."""
+def sample_short(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False) -> Refit:
+    """Sample a collapsed posterior and draw its coefficients, those of units only on request."""
     thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     flat = np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2]))
-    draws = collapsed.coefficients(flat, sampler.seed, with_units=False)
+    draws = collapsed.coefficients(flat, sampler.seed, with_units=with_units)
     draws = {**draws, **in_data_units(draws, collapsed.data)}
     return Refit(priors, draws, diagnose({"theta": thetas}, stats))
 

@@ -86,7 +86,7 @@ def draw_density(
     sample_stats : Dataset
         `STATS` of every draw.
     """
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
     import xarray as xr
     from nutpie.compile_pymc import CompiledPyMCModel
 

@@ -227,11 +227,13 @@ def terms(data: ModelData, priors: PriorSet) -> Iterator[Term]:
     spec, design = data.design.spec, data.design
     if data.unit.kind != "fixed":
         yield Term("intercept", np.ones((design.n_obs, 1)), slot="" if data.has_flat_level else "intercept")
-    if spec.exposure:
+    if spec.slope_pooling == "none":
+        yield Term("free_slope", data.slope_columns, slot="exposure")
+    elif spec.exposure:
         yield Term("exposure_slope", data.slope_columns.sum(axis=1, keepdims=True), slot="exposure")
     if spec.controls:
         yield Term("control_slope", data.control_columns, slot="controls")
-    if design.groups:
+    if design.groups and spec.slope_pooling != "none":
         basis = data.slope_basis
         yield Term("slope_offset", data.slope_columns @ basis, basis=basis, scale="slope_sd", slot="slope_sd")
         for v, columns in enumerate(data.varying_columns):
@@ -260,6 +262,12 @@ def unit_terms(data: ModelData) -> Iterator[Term]:
     for j, column in enumerate(data.unit_slope_columns.T):
         name, at = ("unit_slope", -1) if j == 0 else ("unit_control_slope", j - 1)
         yield Term(name, column[:, None], scale=f"{name}_sd", at=at, slot="unit_slope_sd")
+
+
+def common_and_offsets(free_slope: np.ndarray) -> dict[str, np.ndarray]:
+    """Groups' unpooled slopes, shape (..., G), as their mean and the deviations from it."""
+    mean = free_slope.mean(axis=-1)
+    return {"exposure_slope": mean, "slope_offset": free_slope - mean[..., None]}
 
 
 def fitted_values(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:

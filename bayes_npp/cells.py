@@ -1,0 +1,102 @@
+"""Tables of text cells, and how a number becomes one."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bayes_npp.comparison import CLEAR
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text cells with its title and the notes that state its conventions."""
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """An HTML table; every cell is escaped."""
+        from great_tables import GT
+
+        table = GT(self.frame, id=f"table-{self.name}").tab_header(self.title)
+        for note in self.notes:
+            table = table.tab_source_note(note)
+        return str(table.as_raw_html())
+
+    def markdown(self) -> str:
+        cells = self.frame.map(lambda cell: str(cell).replace("|", "\\|"))
+        body = cells.to_markdown(index=False, disable_numparse=True)
+        return "\n\n".join([f"**{self.title}**", body, *(f"*{note}*" for note in self.notes)])
+
+    def tex(self) -> str:
+        from great_tables import GT
+
+        table = GT(self.frame).tab_header(self.title)
+        for note in self.notes:
+            table = table.tab_source_note(note)
+        return str(table.as_latex())
+
+
+def cell(row: pd.Series) -> str:
+    """Estimate, interval, and p-value or P(> 0)."""
+    tail = f"; P(> 0) {relation(row['prob_positive'])}" if row["paradigm"] == "bayesian" else p_text(row)
+    return f"{number(row['estimate'])} {interval(row)}{tail}"
+
+
+def relation(value: float) -> str:
+    """A posterior probability with its sign of relation: '= 0.93', '> 0.999'."""
+    text = probability(value)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+def same_estimand(row: pd.Series | None, estimand: str) -> bool:
+    """Whether a row may stand in a column of that estimand."""
+    return row is not None and row["estimand"] == estimand
+
+
+def frequentist_note(row: pd.Series) -> str:
+    """What a frequentist cell holds: interval, p-value, covariance and convention."""
+    level = f"{row['level']:.0%}".replace("%", " %")
+    return (
+        f"{row['estimator']}: estimate, {level} confidence interval [p-value], standard errors {row['covariance']}, "
+        f"convention {row['convention']}."
+    )
+
+
+def posterior_note(row: pd.Series) -> str:
+    """What a posterior cell holds: interval kind, errors and priors."""
+    level = f"{row['level']:.0%}".replace("%", " %")
+    return f"Posterior: mean, {level} equal-tailed interval, P(> 0); {row['covariance']}, {row['convention']}."
+
+
+def number(value: float) -> str:
+    """Three decimals, more for small values, a true minus sign never."""
+    if pd.isna(value):
+        return ""
+    return f"{value:.3f}" if abs(value) >= 0.0095 or value == 0 else f"{value:.2g}"
+
+
+def interval(row: pd.Series) -> str:
+    """The interval of a row of estimates, in brackets."""
+    return f"[{number(row['lo'])}, {number(row['hi'])}]"
+
+
+def probability(value: float) -> str:
+    """A posterior probability; never 0 or 1, which draws cannot show."""
+    if value >= 0.9995:
+        return "> 0.999"
+    if value < 0.0005:
+        return "< 0.001"
+    text = f"{value:.3f}"
+    # A fourth digit where three would hide on which side of the sign rule a probability lies.
+    return f"{value:.4f}" if text in (f"{CLEAR:.3f}", f"{1 - CLEAR:.3f}") else text
+
+
+def p_text(row: pd.Series) -> str:
+    """The p-value of a row of estimates, in brackets; nothing where there is none."""
+    value = row["p_value"]
+    if pd.isna(value):
+        return ""
+    return " [p < 0.001]" if value < 0.0005 else f" [p = {value:.3f}]"

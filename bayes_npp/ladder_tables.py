@@ -1,0 +1,127 @@
+"""Tables of a ladder: error models, pooling, and spreads beside standard errors."""
+
+import pandas as pd
+
+from bayes_npp.cells import Table, cell, interval, number, probability
+from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.results import ErrorChoice, Ladder, Result
+
+AVERAGE = "average_slope_twfe_weighted"
+ERROR_NAMES = {
+    "iid": "independent, one scale",
+    "ar1": "AR(1) within units",
+    "unit_scale": "independent, a scale for each unit",
+    "ar1+unit_scale": "AR(1), a scale for each unit",
+}
+
+
+def error_table(ladder: Ladder, result: Result) -> Table:
+    """What each error model says of the slopes, whether the data allow it, and which one the rule picks."""
+    from bayes_npp.ladder import RULE
+
+    rows = []
+    for errors, record in ladder.errors.records.items():
+        checks = {check.name: f"{number(check.observed)}, {check.verdict}" for check in record.predictive}
+        alike = ladder.errors.homogeneity[errors]
+        low, high = alike.range
+        rows.append(
+            {
+                "errors": ERROR_NAMES[errors] + (" (chosen)" if errors == ladder.errors.chosen else ""),
+                "average slope, TWFE's weights": cell(_average(result, record.model)),
+                **checks,
+                "Bayes factor for equal slopes": f"{factor(alike.factor)} ({factor(low)} to {factor(high)})",
+                "sampler": "passed" if record.diagnostics.passed else "FAILED",
+            }
+        )
+    first = ladder.errors.homogeneity[ladder.errors.chosen]
+    notes = (
+        RULE,
+        "Checks: lag-one correlation of innovations within units; largest innovation SD of a unit over the median "
+        "unit's; root mean square correlation of two units' innovations. Failed: outside what the model reproduces.",
+        f"Bayes factor of one common slope against slopes that differ with SD ~ {first.prior}; in brackets its range "
+        "when that prior's scale is divided and multiplied by up to four. Above 3 for equal slopes, below 1/3 against.",
+    )
+    return Table(f"errors_{ladder.model}", f"Which errors? Model '{ladder.model}'", pd.DataFrame(rows), notes)
+
+
+def pooling_table(ladder: Ladder, result: Result) -> Table:
+    """Complete, partial and no pooling of slopes, units and periods: what each says of every group."""
+    frame = result.estimates.frame
+    own = frame[(frame["model"] == ladder.model) & (frame["estimand"] == "group_slope")]
+    rows = []
+    for rung in ladder.pooling:
+        slopes = frame[(frame["model"] == rung.model) & (frame["estimand"] == "group_slope")].set_index("group")
+        average = _average(result, rung.model)
+        by_group = {group: _short(slopes.loc[group] if group in slopes.index else average) for group in own["group"]}
+        rows.append(
+            {
+                "what is pooled": rung.part,
+                "effects or pooling": rung.label + (" (declared)" if rung.declared else ""),
+                **by_group,
+                "average, TWFE's weights": _short(average),
+            }
+        )
+    notes = (
+        "Posterior mean and 95 % equal-tailed interval; independent errors. Slopes: complete pooling is one slope for "
+        "all groups, none gives each its own prior. Units and periods: no effects, partially pooled, or fixed effects.",
+        "Columns enter with their unit and period parts (correlated effects), so pooling of the effects moves slopes "
+        "only a little.",
+    )
+    title = f"The ladder of pooling: model '{ladder.model}'"
+    return Table(f"pooling_{ladder.model}", title, pd.DataFrame(rows), notes)
+
+
+def spread_table(ladder: Ladder, result: Result) -> Table:
+    """Posterior SDs beside classical, clustered and Driscoll-Kraay standard errors of the same slopes."""
+    spreads = result.spreads[result.spreads["model"] == ladder.model]
+    models = {"posterior SD, declared errors": ladder.model}
+    if ladder.errors.record.model != ladder.model:
+        models["posterior SD, errors as the checks ask"] = ladder.errors.record.model
+    rows = []
+    for (estimand, group), own in spreads.groupby(["estimand", "group"], sort=False):
+        row = {"slope": group or ESTIMANDS[str(estimand)]}
+        row |= {f"{line.covariance} SE": number(line.se) for line in own.itertuples()}
+        for label, name in models.items():
+            found = result.estimates.select(model=name, estimand=str(estimand))
+            row[label] = number(found.loc[found["group"] == group, "spread"].iloc[0])
+        rows.append(row)
+    notes = (
+        "Standard errors of TWFE with the exposure interacted with every group, Stata's convention. With flat priors, "
+        "fixed effects and independent errors the posterior mean is TWFE's coefficient and the posterior SD close to the "
+        "classical standard error; clustered and Driscoll-Kraay errors answer for dependence that it assumes away.",
+    )
+    title = f"One slope, several spreads: model '{ladder.model}'"
+    return Table(f"spreads_{ladder.model}", title, pd.DataFrame(rows), notes)
+
+
+def factor(value: float) -> str:
+    """A Bayes factor in words a table has room for."""
+    if value >= 1000:
+        return "> 1000"
+    return "< 0.001" if value < 0.001 else f"{value:.3g}"
+
+
+def choice_sentence(choice: ErrorChoice) -> str:
+    """What the rule chose and whether the choice passes."""
+    failed = [check for check in choice.records["iid"].predictive if not check.passed]
+    because = " and ".join(f"{check.name} ({number(check.observed)})" for check in failed)
+    start = f"Independent errors fail the checks of {because}" if failed else "Independent errors pass every check"
+    chosen = f"the verdicts rest on errors that are {ERROR_NAMES[choice.chosen]}"
+    left = [check for check in choice.record.predictive if not check.passed]
+    if not left:
+        return f"{start}; {chosen}, which pass."
+    seen = "; ".join(
+        f"{check.name} {number(check.observed)} (P {probability(check.p)}), the model produces {number(check.lo)} to "
+        f"{number(check.hi)}"
+        for check in left
+    )
+    return f"{start}; {chosen}, but these still fail: {seen}. No error model tried here passes, so no verdict is firm."
+
+
+def _average(result: Result, model: str) -> pd.Series:
+    rows = result.estimates.select(model=model, estimand=AVERAGE)
+    return rows[rows["group"] == ""].iloc[0]
+
+
+def _short(row: pd.Series) -> str:
+    return f"{number(row['estimate'])} {interval(row)}"
