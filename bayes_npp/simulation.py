@@ -36,6 +36,10 @@ def simulate(
     confounding: float = 0.5,
     missing: float = 0.0,
     seed: int = 1,
+    autocorrelation: float = 0.0,
+    unit_scale_sd: float = 0.0,
+    degrees: float | None = None,
+    unit_slope_sd: float = 0.0,
 ) -> Simulation:
     """Simulate y = x slope[group] + controls + unit + period + error, with regressors correlated with both effects.
 
@@ -52,6 +56,14 @@ def simulate(
     missing : float
         Share of rows deleted at random (an unbalanced panel with gaps); every unit keeps at least two rows.
     seed : int
+    autocorrelation : float
+        Of stationary AR(1) errors, between -1 and 1; `error_sd` is then the innovations'.
+    unit_scale_sd : float
+        SD of the logs of units' error scales.
+    degrees : float, optional
+        Student-t innovations with these degrees of freedom, above 2 and scaled to SD one; normal ones without.
+    unit_slope_sd : float
+        SD of units' deviations from their group's slope.
 
     Raises
     ------
@@ -63,6 +75,10 @@ def simulate(
         raise SpecError("too few units or periods", fix="Use at least two of each and one unit a group")
     if not 0 <= missing < 1 or min(unit_sd, time_sd, error_sd) < 0:
         raise SpecError("missing must be in [0, 1) and SDs at least 0", fix="Correct the argument")
+    if not -1 < autocorrelation < 1 or min(unit_scale_sd, unit_slope_sd) < 0 or (degrees is not None and degrees <= 2):
+        raise SpecError(
+            "autocorrelation must be inside (-1, 1), SDs at least 0 and degrees above 2", fix="Correct the argument"
+        )
     random = np.random.default_rng(seed)
     unit = np.repeat(np.arange(n_units), n_periods)
     time = np.tile(np.arange(n_periods), n_units)
@@ -74,7 +90,18 @@ def simulate(
     columns = common[:, None] + random.standard_normal((len(unit), 1 + len(controls)))
     slope = np.array([slopes[label] for label in labels])
     outcome = columns[:, 0] * slope[group] + columns[:, 1:] @ np.array(controls)
-    outcome = outcome + unit_effect[unit] + time_effect[time] + error_sd * random.standard_normal(len(unit))
+    errors = error_sd * random.standard_normal(len(unit))
+    # Drawn from streams of their own, so that panels without these features stay what they were.
+    more = np.random.default_rng([seed, 1])
+    unit_slope = unit_slope_sd * more.standard_normal(n_units)
+    unit_scale = np.exp(unit_scale_sd * more.standard_normal(n_units))
+    if degrees is not None:
+        errors = errors * np.sqrt((degrees - 2) / more.chisquare(degrees, len(unit)))
+    errors = (errors * unit_scale[unit]).reshape(n_units, n_periods)
+    errors[:, 0] /= np.sqrt(1 - autocorrelation**2)
+    for t in range(1, n_periods):
+        errors[:, t] += autocorrelation * errors[:, t - 1]
+    outcome = outcome + columns[:, 0] * unit_slope[unit] + unit_effect[unit] + time_effect[time] + errors.ravel()
     width = len(str(n_units))
     frame = pd.DataFrame(
         {
@@ -96,6 +123,12 @@ def simulate(
         "unit_sd": unit_sd,
         "time_sd": time_sd,
         "error_sd": error_sd,
+        "autocorrelation": autocorrelation,
+        "unit_scale_sd": unit_scale_sd,
+        "degrees": degrees,
+        "unit_slope_sd": unit_slope_sd,
+        "unit_slopes": unit_slope.tolist(),
+        "unit_scales": unit_scale.tolist(),
         "unit_effects": unit_effect.tolist(),
         "time_effects": time_effect.tolist(),
         "seed": seed,

@@ -1,63 +1,224 @@
-"""Speed of the hierarchical model against peers: same data, same machine, one run.
+"""Speed against peers, growth with size, a grid of priors and calibration: same data, same machine, one run.
 
-Figure: smallest bulk ESS over the reported slopes and scales / wall seconds from built specification to posterior,
-compilation included. Peers: the same model written the textbook way in PyMC + nutpie; bambi + nutpie where installed
-(pip install -e .[peers]). Writes benchmarks/results.json.
+Speed: smallest bulk ESS over the reported slopes and scales / wall seconds from built specification to posterior, in a
+warm process, compilation of each model included. Peers where they are installed: bambi + nutpie (pip install -e .[peers]),
+rstanarm and lme4 (R). Writes benchmarks/results.json and the tables of docs/benchmarks.md.
+
+Parts can be named: python benchmarks/run.py speed growth grid calibration
 """
 
 import importlib.util
 import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
-import arviz_stats
 import numpy as np
+import pandas as pd
+from arviz_stats.base import array_stats
 
 import bayes_npp as bn
-from bayes_npp.bayesian.fit import fit_design, prepare
-from bayes_npp.bayesian.priors import load_priors
-from bayes_npp.bayesian.sample import Sampler, compile_model, draw
+from bayes_npp.bayesian.calibration import calibrate
+from bayes_npp.bayesian.collapsed import collapse
+from bayes_npp.bayesian.fit import fit_design, make_sampler, prepare
+from bayes_npp.bayesian.priors import PriorSpec, load_priors
+from bayes_npp.bayesian.refit import refit
+from bayes_npp.bayesian.sample import compile_model, draw
 from bayes_npp.design import build_design
+from bayes_npp.simulation import simulate
+from bayes_npp.spec import Spec
 from bayes_npp.store import versions
 
 ROOT = Path(__file__).parents[1]
-SAMPLER = Sampler(draws=1000, tune=1000, chains=4, target_accept=0.98, seed=1)
+RESULTS = ROOT / "benchmarks" / "results.json"
+PEERS = Path(__file__).parent / "peers"
+TARGET = 0.98  # of the samplers that keep all coefficients
+SIZES = (30, 300, 3_000, 30_000, 300_000)
+SLOPE_SIZES = (30, 300, 3_000)
+PERIODS = 12
 
 
 def main() -> None:
-    study = bn.load_study(ROOT / "models" / "digital_trade")
-    model = study.model("regions")
-    design = build_design(study.panel, study.spec(model), study.scales)
-    priors = load_priors("weakly_informative")
-    rows = [timed("bayes_npp, PyMC + nutpie", lambda: ours(design, priors))]
+    parts = {"speed": speed, "growth": growth, "grid": grid, "calibration": calibration}
+    chosen = sys.argv[1:] or list(parts)
+    content = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    content = {name: content[name] for name in parts if name in content}
+    for name in chosen:
+        print(f"== {name}", flush=True)
+        content[name] = parts[name](content)
+        machine = {"cores": os.cpu_count(), "python": platform.python_version(), "versions": versions()}
+        RESULTS.write_text(json.dumps({**content, "machine": machine}, indent=2) + "\n")
+    write_page(content)
+
+
+def speed(content) -> list[dict]:
+    """One model, every sampler."""
+    design, priors = default_design()
+    rows = [timed("bayes_npp, collapsed", lambda: ours(design, priors, "collapsed"), repeats=5)]
+    rows.append(timed("bayes_npp, full PyMC + nutpie", lambda: ours(design, priors, "nuts")))
     rows.append(timed("textbook PyMC + nutpie", lambda: textbook(design, priors)))
     if importlib.util.find_spec("bambi"):
         rows.append(timed("bambi + nutpie", lambda: with_bambi(design)))
     else:
         print("bambi is not installed: left out")
-    for row in rows[1:]:
-        row["times slower"] = round(rows[0]["ess per second"] / row["ess per second"], 1)
-    content = {"sampler": SAMPLER.as_dict(), "versions": versions(), "rows": rows}
-    (ROOT / "benchmarks" / "results.json").write_text(json.dumps(content, indent=2) + "\n")
-    for row in rows:
-        print(row)
+    if shutil.which("Rscript"):
+        formula = "y ~ x + x_unit + x_time + c1 + c2 + c3 + (0 + x | group) + (1 | unit) + (1 | time)"
+        numbers = in_r("rstanarm.R", peer_frame(design), formula)
+        if numbers:
+            rows.append(row("rstanarm", numbers[0], numbers[1], int(numbers[2])))
+        numbers = in_r("lme4.R", peer_frame(design), formula)
+        if numbers:
+            rows.append({"model": "lme4 (REML point estimate, no posterior)", "wall seconds": numbers[0]})
+    else:
+        print("R is not installed: rstanarm and lme4 are left out")
+    for other in rows[1:]:
+        if "ESS per second" in other:
+            other["collapsed is faster by"] = round(rows[0]["ESS per second"] / other["ESS per second"], 1)
+    return rows
 
 
-def timed(name, run) -> dict:
-    start = time.perf_counter()
-    worst, divergences = run()
-    wall = time.perf_counter() - start
+def growth(content) -> list[dict]:
+    """Wall seconds and memory with the number of units, each size in a process of its own."""
+    rows = []
+    for kind, sizes in (("intercepts", SIZES), ("slopes", SLOPE_SIZES)):
+        for size in sizes:
+            command = [sys.executable, __file__, "--one", kind, str(size)]
+            out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            one = json.loads(out.splitlines()[-1])
+            if kind == "intercepts" and size >= 3_000 and shutil.which("Rscript"):
+                numbers = in_r("lme4.R", growth_frame(size), "y ~ x + x_unit + x_time + c1 + (1 | unit) + (1 | time)")
+                one["lme4 REML seconds"] = numbers[0] if numbers else None
+            rows.append(one)
+            print(one, flush=True)
+    return rows
+
+
+def one_size(kind: str, size: int) -> dict:
+    """Fit one size: the pass over the data, sampling, and the whole, in a warm process."""
+    import resource
+
+    sizes = (60, size)  # the first warms the process up
+    for units in sizes:
+        simulated = simulate(n_units=units, n_periods=PERIODS, seed=1, unit_slope_sd=0.2 if kind == "slopes" else 0.0)
+        panel = bn.read_panel(simulated.frame, unit="unit", time="time")
+        slopes = "unit" if kind == "slopes" else None
+        spec = Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes=slopes)
+        design, priors = build_design(panel, spec), load_priors("weakly_informative")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.perf_counter()
+        collapsed = collapse(prepare(design), priors)
+        passed_over = time.perf_counter()
+        thetas = sample_theta(collapsed)
+        sampled = time.perf_counter()
+        fit = fit_design(design, priors, make_sampler("collapsed", 1000, 4, 1), "collapsed")
+        end = time.perf_counter()
     return {
-        "model": name,
-        "wall seconds": round(wall, 2),
-        "smallest bulk ESS": round(worst),
-        "divergences": divergences,
-        "ess per second": round(worst / wall, 1),
+        "kind": kind,
+        "units": size,
+        "rows": design.n_obs,
+        "pass over the data": round(passed_over - start, 3),
+        "sampling": round(sampled - passed_over, 3),
+        "whole fit": round(end - sampled, 3),
+        "draws of theta": len(thetas),
+        "smallest bulk ESS": round(fit.diagnostics.ess_bulk),
+        "peak MiB above the panel": round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024),
     }
 
 
-def ours(design, priors):
-    fit = fit_design(design, priors, SAMPLER)
+def grid(content) -> dict:
+    """A hundred priors on one model, beside one fit."""
+    design, priors = default_design()
+    one = min(wall(lambda: ours(design, priors, "collapsed")) for _ in range(5))
+    collapsed = collapse(prepare(design), priors)
+    sets = [
+        priors.replaced(slope_sd=half_normal(width), exposure=normal(scale))
+        for width in np.geomspace(0.05, 2, 10)
+        for scale in np.geomspace(0.1, 5, 10)
+    ]
+    refit(collapsed, sets[:2])
+    start = time.perf_counter()
+    fits = refit(collapsed, sets)
+    seconds = time.perf_counter() - start
+    return {
+        "priors": len(sets),
+        "one fit, seconds": round(one, 3),
+        "grid, seconds": round(seconds, 2),
+        "grid / one fit": round(seconds / one, 1),
+        "refits that passed their diagnostics": sum(fit.diagnostics.passed for fit in fits),
+        "smallest bulk ESS": round(min(fit.diagnostics.ess_bulk for fit in fits)),
+    }
+
+
+def calibration(content) -> dict:
+    """Simulation-based calibration of the default model, beside bambi's time for one fit."""
+    design, priors = default_design()
+    start = time.perf_counter()
+    result = calibrate(prepare(design), priors, replications=1000, seed=20260115)
+    seconds = time.perf_counter() - start
+    bands = result.bands()
+    bambi = next((r["wall seconds"] for r in content.get("speed", []) if r["model"] == "bambi + nutpie"), None)
+    return {
+        "replications": 1000,
+        "seconds": round(seconds, 1),
+        "in bambi + nutpie fits": None if bambi is None else round(seconds / bambi, 1),
+        "replications whose sampler failed": result.failed,
+        "quantities": len(bands),
+        "quantities outside their band": [name for name, inside in bands.items() if not inside],
+    }
+
+
+def default_design():
+    study = bn.load_study(ROOT / "models" / "digital_trade")
+    return build_design(study.panel, study.spec(study.model("regions")), study.scales), load_priors(
+        "weakly_informative"
+    )
+
+
+def sample_theta(collapsed):
+    from bayes_npp.bayesian.kernel import density_callback, identity_callback
+    from bayes_npp.bayesian.sample import draw_density
+
+    sampler = make_sampler("collapsed", 1000, 4, 1)
+    thetas, _ = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    return thetas.reshape(-1, thetas.shape[-1])
+
+
+def wall(run) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def timed(name, run, repeats=1) -> dict:
+    """Median of some runs after one that warms the process up."""
+    run()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        worst, divergences = run()
+        seconds.append(time.perf_counter() - start)
+    return row(name, float(np.median(seconds)), worst, divergences)
+
+
+def row(name, seconds, worst, divergences) -> dict:
+    out = {
+        "model": name,
+        "wall seconds": round(seconds, 2),
+        "smallest bulk ESS": round(worst),
+        "divergences": divergences,
+        "ESS per second": round(worst / seconds, 1),
+    }
+    print(out, flush=True)
+    return out
+
+
+def ours(design, priors, engine):
+    fit = fit_design(design, priors, make_sampler(engine, 1000, 4, 1), engine)
     posterior = fit.tree["posterior"].dataset[["group_slope", "slope_sd", "unit_sd", "time_sd", "error_sd"]]
     return smallest_ess(posterior), fit.diagnostics.divergences
 
@@ -66,7 +227,7 @@ def textbook(design, priors):
     """The design's formula as one writes it: raw columns, their unit and period means, non-centred effects."""
     import pymc as pm
 
-    data = prepare(design, priors)
+    data = prepare(design)
     scales, spec = design.scales, design.spec
     raw = np.column_stack(
         [design.slope_columns / scales.of(spec.exposure), design.controls / scales.of(*spec.controls)]
@@ -87,7 +248,7 @@ def textbook(design, priors):
         fitted += (scale["unit_sd"] * pm.Normal("u", shape=len(design.units)))[design.unit]
         fitted += (scale["time_sd"] * pm.Normal("t", shape=len(design.times)))[design.time]
         pm.Normal("y", fitted, scale["error_sd"], observed=data.outcome)
-    tree = draw(compile_model(model), SAMPLER)
+    tree = draw(compile_model(model), make_sampler("nuts", 1000, 4, 1))
     posterior = tree["posterior"].dataset[["group_slope", *scale]]
     return smallest_ess(posterior), int(tree["sample_stats"]["diverging"].sum())
 
@@ -95,13 +256,23 @@ def textbook(design, priors):
 def with_bambi(design):
     """Regional slopes as bambi writes them: exposure within group, random intercepts of units and periods."""
     import bambi
-    import pandas as pd
 
+    formula = "y ~ x + x_unit + x_time + c1 + c2 + c3 + (0 + x | group) + (1 | unit) + (1 | time)"
+    model = bambi.Model(formula, peer_frame(design))
+    options = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 1}
+    tree = model.fit(**options, target_accept=TARGET, inference_method="nutpie")
+    posterior = tree["posterior"].dataset
+    names = [name for name in posterior.data_vars if name in ("x", "x|group", "sigma") or str(name).endswith("_sigma")]
+    return smallest_ess(posterior[names]), int(tree["sample_stats"]["diverging"].sum())
+
+
+def peer_frame(design) -> pd.DataFrame:
+    """The design's standardised data as formulas take them."""
     scales, spec = design.scales, design.spec
     frame = pd.DataFrame(
         {
             "y": (design.outcome - scales.outcome_mean) / scales.outcome_sd,
-            "x": design.exposure / scales.of(spec.exposure),
+            "x": design.exposure / scales.divisors[spec.exposure],
             "group": np.array(design.groups)[design.group],
             "unit": np.array(design.units)[design.unit],
             "time": np.array(design.times)[design.time].astype(str),
@@ -109,26 +280,72 @@ def with_bambi(design):
     )
     frame["x_unit"] = frame.groupby("unit")["x"].transform("mean")
     frame["x_time"] = frame.groupby("time")["x"].transform("mean")
-    for k, name in enumerate(spec.controls):
-        frame[name] = design.controls[:, k] / scales.of(name)
-    formula = f"y ~ x + x_unit + x_time + {' + '.join(spec.controls)} + (0 + x | group) + (1 | unit) + (1 | time)"
-    model = bambi.Model(formula, frame)
-    tree = model.fit(
-        draws=SAMPLER.draws,
-        tune=SAMPLER.tune,
-        chains=SAMPLER.chains,
-        target_accept=SAMPLER.target_accept,
-        random_seed=SAMPLER.seed,
-        inference_method="nutpie",
-    )
-    posterior = tree["posterior"].dataset
-    names = [name for name in posterior.data_vars if name in ("x", "x|group", "sigma") or str(name).endswith("_sigma")]
-    return smallest_ess(posterior[names]), int(tree["sample_stats"]["diverging"].sum())
+    for k, name in enumerate(spec.controls, start=1):
+        frame[f"c{k}"] = design.controls[:, k - 1] / scales.of(name)
+    return frame
+
+
+def growth_frame(size) -> pd.DataFrame:
+    frame = simulate(n_units=size, n_periods=PERIODS, seed=1).frame
+    frame = frame.rename(columns={"outcome": "y", "exposure": "x", "control_1": "c1"})
+    frame["x_unit"] = frame.groupby("unit")["x"].transform("mean")
+    frame["x_time"] = frame.groupby("time")["x"].transform("mean")
+    return frame
+
+
+def in_r(script, frame, formula) -> list[float] | None:
+    """Numbers an R script prints, or None where R lacks the package."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frame.csv"
+        frame.to_csv(path, index=False)
+        done = subprocess.run(["Rscript", str(PEERS / script), str(path), formula], capture_output=True, text=True)
+    if done.returncode:
+        print(f"{script} left out: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'it failed'}")
+        return None
+    return [float(word) for word in done.stdout.splitlines()[-1].split()]
 
 
 def smallest_ess(posterior) -> float:
-    return min(float(np.min(values)) for values in arviz_stats.ess(posterior, method="bulk").data_vars.values())
+    arrays = [array.to_numpy() for array in posterior.data_vars.values()]
+    draws = np.concatenate([array.reshape(*array.shape[:2], -1) for array in arrays], axis=-1)
+    return float(np.min(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk")))
+
+
+def normal(sigma) -> PriorSpec:
+    return PriorSpec(family="normal", mu=0.0, sigma=float(sigma), reason="A point of the grid.")
+
+
+def half_normal(sigma) -> PriorSpec:
+    return PriorSpec(family="half_normal", sigma=float(sigma), reason="A point of the grid.")
+
+
+def write_page(content) -> None:
+    """The results as tables of docs/benchmarks.md."""
+    page = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` on one machine in one run; the numbers are in `benchmarks/results.json`. Ratios carry "
+        "over to other machines, seconds do not.",
+    ]
+    titles = {
+        "speed": "One model, every sampler: 30 units x 9 periods, four regional slopes. Smallest bulk ESS over slopes "
+        "and scales per second from built specification to posterior, compilation included, in a warm process.",
+        "growth": f"Growth with the number of units ({PERIODS} periods): 4 x 1,000 draws after 4 x 500 of warm-up.",
+        "grid": "A hundred prior sets on the default model.",
+        "calibration": "Simulation-based calibration of the default model.",
+    }
+    for name, title in titles.items():
+        if name in content:
+            rows = content[name] if isinstance(content[name], list) else [content[name]]
+            table = pd.DataFrame(rows).map(lambda v: "" if v is None or v != v else str(v))
+            page += ["", f"## {name.capitalize()}", "", title, "", table.to_markdown(index=False)]
+    target = ROOT / "docs" / "benchmarks.md"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(page) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(one_size(sys.argv[2], int(sys.argv[3]))))
+    else:
+        main()

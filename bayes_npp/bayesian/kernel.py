@@ -299,6 +299,44 @@ def unit_scale_logs(theta, values, layout, n_scales, log_scale):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def sandwich(left, middle, scratch, out):
+    """out = left middle left', small matrices without allocation."""
+    q = len(left)
+    for a in range(q):
+        for b in range(q):
+            total = 0.0
+            for c in range(q):
+                total += left[a, c] * middle[c, b]
+            scratch[a, b] = total
+    for a in range(q):
+        for b in range(q):
+            total = 0.0
+            for c in range(q):
+                total += scratch[a, c] * left[b, c]
+            out[a, b] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def effect_precision(factor, gram, layout, out, scratch):
+    """T'BT, plus one on the diagonal of effects that are not flat."""
+    q = len(factor)
+    for a in range(q):
+        for b in range(q):
+            total = 0.0
+            for c in range(q):
+                total += gram[a, c] * factor[c, b]
+            scratch[a, b] = total
+    for a in range(q):
+        for b in range(q):
+            total = 0.0
+            for c in range(q):
+                total += factor[c, a] * scratch[c, b]
+            out[a, b] = total
+        if layout.effect_scale[a] != -2:
+            out[a, a] += 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
     """Q after eliminating the effects of units; returns the sum of log|A_i| / 2.
 
@@ -315,6 +353,7 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
     width = q * size
     flat_cross, flat_unit = cross.reshape(rows, width), products.unit_cross.reshape(rows, n_pieces, width)
     scaled = np.empty((rows, width))
+    inner, small = np.empty((q, q)), np.empty((q, q))
     for i in range(rows):
         s = products.scale_of[i]
         gram = keep[i, 2]
@@ -335,16 +374,14 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
             half_log += products.unit_count[i] * 0.5 * math.log(a1)
             scaled[i] = (t * t / a1) * row
         elif q > 1:
-            inner = factor.T @ gram @ factor
+            effect_precision(factor, gram, layout, inner, small)
+            half_log += products.unit_count[i] * cholesky(inner, q)
+            invert(inner, q, small, keep[i, 0])
+            sandwich(factor, keep[i, 0], small, keep[i, 1])
+            scaled[i] = 0.0
             for a in range(q):
-                if layout.effect_scale[a] != -2:
-                    inner[a, a] += 1.0
-            half_log += products.unit_count[i] * 0.5 * math.log(np.linalg.det(inner))
-            inverse = np.linalg.inv(inner)
-            h_matrix = factor @ inverse @ factor.T
-            keep[i, 0] = inverse
-            keep[i, 1] = h_matrix
-            scaled[i] = (h_matrix @ cross[i]).ravel()
+                for b in range(q):
+                    scaled[i, a * size : (a + 1) * size] += keep[i, 1, a, b] * cross[i, b]
     if q > 0:
         left, right = cross.reshape(rows * q, size), scaled.reshape(rows * q, size)
         q_matrix -= left.T @ right
@@ -485,7 +522,7 @@ def log_density(theta, packed, gradient, likelihood_only):
             at = layout.effect_scale[0]
             gradient[at] += factor_slope * slopes[at]
     elif q > 1:
-        slope_matrix = _rows_of_many(products, factor, outer, cross, keep, weight_slope)
+        slope_matrix = _rows_of_many(products, weight, factor, outer, cross, keep, weight_slope)
         _factor_gradient(slope_matrix, values, slopes, layout, gradient)
 
     for s in range(n_scales):
@@ -543,29 +580,56 @@ def _rows_of_one(products, layout, t, outer, cross, keep, weight_slope):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rows_of_many(products, factor, outer, cross, keep, weight_slope):
+def _rows_of_many(products, weight, factor, outer, cross, keep, weight_slope):
     """Derivatives through several effects a unit: adds to those of the weights, returns that of T, shape (q, q)."""
-    n_pieces, q = products.unit_cross.shape[1], products.unit_cross.shape[2]
+    rows, n_pieces, q, size = products.unit_cross.shape
     slope = np.zeros((q, q))
-    for i in range(products.unit_cross.shape[0]):
-        inverse, h, gram = keep[i, 0], keep[i, 1], keep[i, 2]
-        moved = cross[i] @ outer
-        y = moved @ cross[i].T
-        hyh = h @ y @ h
+    y, hyh, tk, ytk, scratch = np.empty((q, q)), np.empty((q, q)), np.empty((q, q)), np.empty((q, q)), np.empty((q, q))
+    all_moved = (cross.reshape(rows * q, size) @ outer).reshape(rows, q, size)
+    for i in range(rows):
+        inverse, h, gram, moved = keep[i, 0], keep[i, 1], keep[i, 2], all_moved[i]
+        for a in range(q):
+            for b in range(a + 1):
+                y[a, b] = np.dot(moved[a], cross[i, b])
+                y[b, a] = y[a, b]
+        sandwich(h, y, scratch, hyh)
         s, count = products.scale_of[i], products.unit_count[i]
         for m in range(n_pieces):
             total = 0.0
-            both = h @ moved
             for a in range(q):
-                for b in range(products.unit_cross.shape[3]):
-                    total += both[a, b] * products.unit_cross[i, m, a, b]
                 for b in range(q):
+                    # With one piece its product is the whole row's over the weight.
+                    if n_pieces == 1:
+                        along = y[b, a] / weight[s, 0]
+                    else:
+                        along = np.dot(moved[b], products.unit_cross[i, m, a])
+                    total += h[a, b] * along
                     total -= 0.5 * (hyh[a, b] + count * h[a, b]) * products.unit_gram[i, m, a, b]
             weight_slope[s, m] += total
-        tk = factor @ inverse
-        bh = gram @ h
-        ytk = y @ tk
-        slope += ytk - bh @ ytk - count * (gram @ tk)
+        for a in range(q):
+            for b in range(q):
+                total = 0.0
+                for c in range(q):
+                    total += factor[a, c] * inverse[c, b]
+                tk[a, b] = total
+        for a in range(q):
+            for b in range(q):
+                total = 0.0
+                for c in range(q):
+                    total += y[a, c] * tk[c, b]
+                ytk[a, b] = total
+        for a in range(q):  # B H Y T K and B T K share the product with B
+            for b in range(q):
+                total = 0.0
+                for c in range(q):
+                    total += h[a, c] * ytk[c, b]
+                scratch[a, b] = total + count * tk[a, b]
+        for a in range(q):
+            for b in range(q):
+                total = ytk[a, b]
+                for c in range(q):
+                    total -= gram[a, c] * scratch[c, b]
+                slope[a, b] += total
     return slope
 
 
@@ -672,7 +736,8 @@ def draw_unit_effects(thetas, coefficients, normals, unit_cross, unit_gram, scal
     values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)
     piece, piece_slope = np.ones(n_pieces), np.zeros(n_pieces)
     factor, direction = np.empty((q, q)), np.empty(size)
-    gram, c = np.empty((q, q)), np.empty(q)
+    gram, inner, scratch = np.empty((q, q)), np.empty((q, q)), np.empty((q, q))
+    c, half = np.empty(q), np.empty(q)
     for draw in range(len(thetas)):
         theta = thetas[draw]
         constrain(theta, priors, values, slopes)
@@ -698,14 +763,25 @@ def draw_unit_effects(thetas, coefficients, normals, unit_cross, unit_gram, scal
                     for j in range(size):
                         total += unit_cross[i, m, a, j] * direction[j]
                     c[a] += w * total
-            inner = factor.T @ gram @ factor
+            # T (inner^-1 T'c + U^-1 z) with inner = U'U
+            effect_precision(factor, gram, layout, inner, scratch)
+            cholesky(inner, q)
             for a in range(q):
-                if layout.effect_scale[a] != -2:
-                    inner[a, a] += 1.0
-            # T (inner^-1 T'c + L'^-1 z) with inner = L L'
-            lower = np.linalg.cholesky(inner)
-            half = np.linalg.solve(lower, factor.T @ c) + normals[draw, i]
-            out[draw, i] = factor @ np.linalg.solve(lower.T, half)
+                half[a] = 0.0
+                for b in range(q):
+                    half[a] += factor[b, a] * c[b]
+                for b in range(a):
+                    half[a] -= inner[b, a] * half[b]
+                half[a] /= inner[a, a]
+            for a in range(q - 1, -1, -1):
+                half[a] += normals[draw, i, a]
+                for b in range(a + 1, q):
+                    half[a] -= inner[a, b] * half[b]
+                half[a] /= inner[a, a]
+            for a in range(q):
+                out[draw, i, a] = 0.0
+                for b in range(q):
+                    out[draw, i, a] += factor[a, b] * half[b]
 
 
 REALS = types.CPointer(types.double)
