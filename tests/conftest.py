@@ -42,5 +42,11 @@ def simulated(request):
 
 
 @pytest.fixture(scope="session")
+def unbalanced():
+    frame = simulate(24, 7, SLOPES, controls=(0.5, -0.4), missing=0.25, seed=4).frame
+    return bn.read_panel(frame, unit="unit", time="time", group="group")
+
+
+@pytest.fixture(scope="session")
 def grouped_spec():
     return bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1", "control_2"), slopes="group")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.bayesian.model import model_data
-from bayes_npp.design import build_design, effect_basis, twfe_weights, two_way_parts
+from bayes_npp.bayesian.terms import model_data
+from bayes_npp.design import build_design, contrast_basis, part_basis, twfe_weights, two_way_parts
 from bayes_npp.frequentist.static import linear_fit, replace_slopes
 
 
@@ -57,7 +57,8 @@ def test_effect_basis_is_orthonormal_and_spans_the_parts():
     random = np.random.default_rng(0)
     parts = random.standard_normal((12, 3))
     parts = np.column_stack([parts, parts.sum(axis=1)])
-    basis, rank = effect_basis(parts)
+    leading = part_basis(parts)
+    basis, rank = contrast_basis(leading), leading.shape[1]
     assert (basis.shape, rank) == ((12, 11), 3)
     np.testing.assert_allclose(basis.T @ basis, np.eye(11), atol=1e-12)
     np.testing.assert_allclose(basis.sum(axis=0), 0, atol=1e-12)

@@ -7,9 +7,9 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.fit import fit_design
-from bayes_npp.bayesian.model import model_data
-from bayes_npp.bayesian.priors import PRIOR_OF, PriorSpec, load_priors
+from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.terms import model_data
 from bayes_npp.design import build_design, twfe_weights
 from tests.conftest import SLOPES
 
@@ -17,15 +17,9 @@ pytestmark = pytest.mark.xdist_group("pymc")
 SAMPLER = Sampler(draws=1000, tune=1000, chains=4, target_accept=0.98, seed=11)
 
 
-@pytest.fixture(scope="module")
-def unbalanced():
-    frame = bn.simulate(24, 7, SLOPES, controls=(0.5, -0.4), missing=0.25, seed=4).frame
-    return bn.read_panel(frame, unit="unit", time="time", group="group")
-
-
-@pytest.fixture(scope="module")
-def posterior(unbalanced, grouped_spec):
-    return fit_design(build_design(unbalanced, grouped_spec), load_priors("weakly_informative"), SAMPLER)
+@pytest.fixture(scope="module", params=["collapsed", "nuts"])
+def posterior(request, unbalanced, grouped_spec):
+    return fit_design(build_design(unbalanced, grouped_spec), load_priors("weakly_informative"), SAMPLER, request.param)
 
 
 def mcse(draws):
@@ -99,12 +93,14 @@ def test_log_likelihood_and_log_prior_are_conditional_densities(posterior):
         fitted = fitted + (draw[f"{name}_effect"] + between)[effect.index]
     expected = stats.norm.logpdf(data.outcome, fitted, draw["error_sd"])
     np.testing.assert_allclose(tree["log_likelihood"]["y"].to_numpy()[at], expected, rtol=1e-8)
-    assert set(tree["log_prior"].data_vars) == set(PRIOR_OF)
+    top = {"intercept", "exposure_slope", "control_slope", "slope_sd", "unit_sd", "time_sd", "error_sd"}
+    top |= {"unit_between", "time_between"}
+    assert set(tree["log_prior"].data_vars) == top
     np.testing.assert_allclose(
         tree["log_prior"]["slope_sd"].to_numpy()[at], stats.halfnorm.logpdf(draw["slope_sd"], scale=0.5)
     )
     roles = {str(k): v.attrs["prior_role"] for k, v in tree["posterior"].data_vars.items()}
-    assert {k for k, role in roles.items() if role == "top"} == set(PRIOR_OF)
+    assert {k for k, role in roles.items() if role == "top"} == top
     assert {k for k, role in roles.items() if role == "group"} == {"slope_offset", "unit_effect", "time_effect"}
     assert tree["log_prior"]["unit_between"].dims == ("chain", "draw", "unit_part")
 
@@ -135,7 +131,7 @@ def test_flat_priors_and_fixed_effects_give_twfe(unbalanced, grouped_spec):
     spec = bn.Spec(**{**grouped_spec.model_dump(), "slopes": None, "unit_effects": "fixed", "time_effects": "fixed"})
     flat = PriorSpec(family="flat", reason="the identity with TWFE")
     priors = load_priors("weakly_informative").replaced(exposure=flat, controls=flat)
-    fit = fit_design(build_design(unbalanced, spec), priors, SAMPLER)
+    fit = fit_design(build_design(unbalanced, spec), priors, SAMPLER, "collapsed")
     expected = bn.twfe(unbalanced, spec, covariance="classical").frame.iloc[0]
     slope = fit.tree["posterior"]["slope"].to_numpy()
     assert abs(slope.mean() - expected["estimate"]) < 4 * mcse(slope)
@@ -147,16 +143,20 @@ def test_flat_priors_and_fixed_effects_give_twfe(unbalanced, grouped_spec):
 
 def test_iid_errors_pass_their_checks_and_ar1_errors_fail(posterior):
     assert all(check.passed for check in posterior.predictive_checks())
-    residuals, error_sd = posterior.residuals()
+    from bayes_npp.bayesian.likelihood import innovations
     from bayes_npp.bayesian.predictive import error_checks
+
+    own, sd = innovations(posterior.parameters(200), posterior.data)
+    residuals = own / sd
 
     unit = posterior.design.unit
     times = np.array(posterior.design.times)[posterior.design.time]
-    drift = np.sin(times) * 1.5
-    serial, _ = error_checks(residuals + drift, error_sd, unit, times, seed=1)
+    drift = np.sin(times) * 4
+    serial, _, between = error_checks(residuals + drift, unit, times, seed=1)
     assert (serial.name, serial.verdict) == ("serial correlation", "failed")
+    assert (between.name, between.verdict) == ("cross-sectional dependence", "failed")
     wild = residuals * np.where(unit == 0, 6.0, 1.0)
-    _, spread = error_checks(wild, error_sd, unit, times, seed=1)
+    _, spread, _ = error_checks(wild, unit, times, seed=1)
     assert (spread.name, spread.verdict) == ("spread by unit", "failed")
 
 
@@ -199,4 +199,6 @@ def test_unidentified_slopes_and_unknown_engines_are_refused(unbalanced, grouped
     with pytest.raises(bn.BayesNppError, match="'fixed' does not vary once the effects are removed"):
         bn.fit(frame, spec)
     with pytest.raises(bn.BayesNppError, match="unknown engine"):
-        bn.fit(unbalanced, grouped_spec, engine="collapsed")
+        bn.fit(unbalanced, grouped_spec, engine="metropolis")
+    with pytest.raises(bn.BayesNppError, match="Student-t errors do not integrate out"):
+        bn.fit(unbalanced, bn.Spec(**{**grouped_spec.model_dump(), "errors": "student_t"}), engine="collapsed")

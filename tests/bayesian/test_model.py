@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import bayes_npp as bn
-from bayes_npp.bayesian.model import build_model, fitted_values, model_data, separate
-from bayes_npp.bayesian.priors import SLOTS, PriorSpec, load_priors
+from bayes_npp.bayesian.model import build_model, separate
+from bayes_npp.bayesian.priors import ALWAYS, PriorSpec, load_priors
+from bayes_npp.bayesian.terms import fitted_values, model_data
 from bayes_npp.design import build_design
 
 pytestmark = pytest.mark.xdist_group("pymc")
@@ -20,14 +20,6 @@ OTHER = {
     "time_sd": {"sigma": 3.0},
     "error_sd": {"sigma": 3.0},
 }
-
-
-@pytest.fixture(scope="module")
-def unbalanced():
-    from tests.conftest import SLOPES
-
-    frame = bn.simulate(24, 7, SLOPES, controls=(0.5, -0.4), missing=0.25, seed=4).frame
-    return bn.read_panel(frame, unit="unit", time="time", group="group")
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +126,7 @@ def test_gradient_equals_finite_differences(model):
         assert gradient[j] == pytest.approx(numeric, rel=1e-5, abs=1e-4)
 
 
-@pytest.mark.parametrize("slot", list(SLOTS))
+@pytest.mark.parametrize("slot", ALWAYS)
 def test_every_declared_prior_reaches_the_log_density(slot, model, log_density):
     point = [a_point(model, 1)[v.name] for v in model.value_vars]
     before = float(log_density(*point))
@@ -187,6 +179,13 @@ FAMILIES = {
     "half_normal": {"sigma": 0.6},
     "half_student_t": {"nu": 3.0, "sigma": 0.6},
     "exponential": {"scale": 0.5},
+    "laplace": {"mu": 0.3, "scale": 0.7},
+    "half_cauchy": {"scale": 0.6},
+    "gamma": {"alpha": 2.0, "beta": 1.5},
+    "inverse_gamma": {"alpha": 2.0, "beta": 1.5},
+    "log_normal": {"mu": 0.3, "sigma": 0.7},
+    "uniform": {"lower": -1.0, "upper": 3.0},
+    "truncated_normal": {"mu": 0.3, "sigma": 0.7, "lower": -1.0, "upper": 3.0},
 }
 
 
