@@ -58,7 +58,7 @@ def lay_out(
         for k in range(term.width):
             moved.append(add(term.variable, term.slot, -1 if term.variable == "exposure_slope" else k))
     spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else -1
-    encoded = _encode([e.prior for e in elements], len(data.segments) if spread >= 0 else 0)
+    encoded = encode([e.prior for e in elements], len(data.segments) if spread >= 0 else 0)
     layout = Layout(
         column_scale=np.array(scale, dtype=np.int64),
         column_sd=np.array(sd, dtype=float),
@@ -74,7 +74,7 @@ def lay_out(
     return layout, encoded, np.array(means), tuple(elements)
 
 
-def _encode(priors: list[PriorSpec], n_more: int) -> Priors:
+def encode(priors: list[PriorSpec], n_more: int) -> Priors:
     """Priors as the arrays of the compiled density; `n_more` elements at the end have a prior of their own there."""
     d = len(priors) + n_more
     support, family = np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.int64)
@@ -85,11 +85,25 @@ def _encode(priors: list[PriorSpec], n_more: int) -> Priors:
         p = prior.parameters
         bounded = support[j] == kernel.INTERVAL
         lower[j] = p.get("lower", -1.0) if bounded else 0.0
-        upper[j] = p.get("upper", 1.0) if bounded else p.get("sigma", p.get("scale", 1.0))
+        upper[j] = p.get("upper", 1.0) if bounded else _typical(prior)
         inside = 0.5 * (lower[j] + upper[j]) if bounded else 1.0
         density = kernel.prior_density(family[j], parameters[j], inside)[0]
         constant[j] = float(prior.log_density(np.array(inside))) - density
     return Priors(support, family, parameters, lower, upper, constant)
+
+
+def _typical(prior: PriorSpec) -> float:
+    """A value of the prior's order, the unit in which a positive element is sampled."""
+    p = prior.parameters
+    match prior.family:
+        case "log_normal":
+            return float(np.exp(p["mu"]))
+        case "gamma":
+            return p["alpha"] / p["beta"]
+        case "inverse_gamma":
+            return p["beta"] / (p["alpha"] + 1)
+        case _:
+            return p.get("sigma", p.get("scale", 1.0))
 
 
 def _code(prior: PriorSpec) -> tuple[int, int, tuple[float, ...]]:

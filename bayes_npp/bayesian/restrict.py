@@ -1,0 +1,107 @@
+"""The same model on some of its rows: columns, bases and scales stay what they were on all of them.
+
+Everything but the outcome is a function of regressors and labels alone, so a density of held-out rows given the others is
+a ratio of two collapsed likelihoods, p(y | theta) / p(y_rest | theta): coefficients, effects of units and periods without
+rows included, are integrated out exactly. (The standardising mean and SD of the outcome stay too: they scale the priors.)
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from bayes_npp.bayesian import kernel
+from bayes_npp.bayesian.collapsed import Collapsed
+from bayes_npp.bayesian.terms import ModelData
+
+UNIDENTIFIED = 1e-8
+
+
+def restrict(data: ModelData, rows: np.ndarray) -> ModelData:
+    """The model's data on some rows, for `collapse`; units without rows left are dropped.
+
+    Columns, bases, centring and the positions of `Effect.index` stay those of all rows, so coefficients keep their
+    meaning; `design.unit` counts the units that are left.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        Positions of the rows to keep.
+    """
+    rows, design = np.sort(rows), data.design
+    kept, unit = np.unique(design.unit[rows], return_inverse=True)
+
+    def pick(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else values[rows]
+
+    smaller = replace(
+        design,
+        outcome=design.outcome[rows],
+        exposure=pick(design.exposure),
+        controls=design.controls[rows],
+        unit=unit,
+        time=design.time[rows],
+        group=pick(design.group),
+        group_time=pick(design.group_time),
+        se=pick(design.se),
+        units=tuple(design.units[i] for i in kept),
+    )
+    return replace(
+        data,
+        design=smaller,
+        outcome=data.outcome[rows],
+        slope_columns=data.slope_columns[rows],
+        control_columns=data.control_columns[rows],
+        varying_columns=data.varying_columns[:, rows],
+        unit_slope_columns=data.unit_slope_columns[rows],
+        unit=replace(data.unit, index=data.unit.index[rows]),
+        time=replace(data.time, index=data.time.index[rows]),
+        se=pick(data.se),
+    )
+
+
+def likelihoods(collapsed: Collapsed, thetas: np.ndarray) -> np.ndarray:
+    """Collapsed log likelihood at draws of theta (S, d), shape (S,)."""
+    unused = np.zeros((len(thetas), len(collapsed.prior_means)))
+    out = np.empty(len(thetas))
+    kernel.draw_coefficients(np.ascontiguousarray(thetas), unused, collapsed.packed, np.empty_like(unused), out)
+    return out + collapsed.constant
+
+
+def carry(thetas: np.ndarray, source: Collapsed, target: Collapsed, random: np.random.Generator) -> np.ndarray:
+    """Draws of theta of one set of rows as draws for another: they differ in the scales of units, if at all.
+
+    Scales of units that `source` does not have are drawn from their prior given theta.
+    """
+    first = source.layout.unit_scales
+    if first < 0:
+        return thetas
+    out = np.empty((len(thetas), target.size))
+    out[:, :first] = thetas[:, :first]
+    position = {label: i for i, label in enumerate(source.data.design.units)}
+    common = source.constrained(thetas)
+    for i, label in enumerate(target.data.design.units):
+        if label in position:
+            out[:, first + i] = thetas[:, first + position[label]]
+        else:
+            z = random.standard_normal(len(thetas))
+            moved = np.log(common["error_sd"]) + common["unit_scale_sd"] * z
+            out[:, first + i] = moved if source.layout.centred else z
+    return out
+
+
+def unidentified(collapsed: Collapsed, blocks: Iterable[np.ndarray]) -> list[int]:
+    """Which blocks of rows alone identify a coefficient with a flat prior, so that the others do not predict them.
+
+    A block does where its part of the hat matrix of the flat columns has an eigenvalue of one.
+    """
+    dense = np.column_stack([term.rows(slice(None)) for term in collapsed.columns])
+    flat = dense[:, collapsed.layout.column_scale == -2]
+    if collapsed.data.unit.kind == "fixed":
+        unit = collapsed.data.design.unit
+        flat = np.column_stack([flat, unit[:, None] == np.arange(unit.max() + 1)])
+    if not flat.shape[1]:
+        return []
+    left, singular, _ = np.linalg.svd(flat, full_matrices=False)
+    basis = left[:, singular > UNIDENTIFIED * singular.max()]
+    return [k for k, rows in enumerate(blocks) if np.linalg.norm(basis[rows], 2) ** 2 > 1 - UNIDENTIFIED]

@@ -1,0 +1,172 @@
+"""Log predictive densities of held-out data as one record; stacking weights and the table that compares models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from bayes_npp.errors import SpecError
+
+BAD_K = 0.7  # above it an importance-sampling estimate is unreliable (Vehtari, Simpson, Gelman, Yao & Gabry 2024)
+COLUMNS = ("model", "method", "n", "elpd", "se", "elpd_diff", "se_diff", "weight", "n_bad_k", "n_exact", "note")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well a model predicts data it has not seen.
+
+    Attributes
+    ----------
+    method : str
+    labels : tuple of str
+        What was held out: rows ("unit period"), units or periods.
+    pointwise : ndarray, shape (len(labels),)
+        Log predictive density of each, of the outcome in the data's units.
+    k_hat : ndarray, shape (len(labels),)
+        Pareto k of the importance weights; NaN where the score comes from a refit and needs none.
+    n_exact : int
+        Scores with a bad k under the first weights, computed again exactly.
+    note : str
+        What else a reader must know, such as held-out rows that no model can score.
+    reason : str
+        Why the score is undefined; empty where it is defined.
+    """
+
+    method: str
+    labels: tuple[str, ...] = ()
+    pointwise: np.ndarray = field(default_factory=lambda: np.empty(0))
+    k_hat: np.ndarray = field(default_factory=lambda: np.empty(0))
+    n_exact: int = 0
+    note: str = ""
+    reason: str = ""
+
+    @property
+    def defined(self) -> bool:
+        return not self.reason
+
+    @property
+    def elpd(self) -> float:
+        """Sum of the log predictive densities; NaN where undefined."""
+        return float(self.pointwise.sum()) if self.defined else np.nan
+
+    @property
+    def se(self) -> float:
+        """Standard error of the sum, from its spread over what was held out; NaN for fewer than two."""
+        return _se(self.pointwise)
+
+    @property
+    def n_bad(self) -> int:
+        """Scores that remain unreliable: k above `BAD_K`."""
+        return int((self.k_hat > BAD_K).sum())
+
+
+def importance(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pareto-smoothed weights that take posterior draws to the posterior without what was held out.
+
+    Parameters
+    ----------
+    log_density : ndarray, shape (S, m)
+        Of m held-out parts at S draws; the raw weights are its inverse.
+
+    Returns
+    -------
+    log_weights : ndarray, shape (S, m)
+        They sum to one over the draws.
+    k_hat : ndarray, shape (m,)
+    """
+    from arviz_stats.base import array_stats
+
+    log_weights, k_hat = array_stats.psislw(log_density, axis=0)
+    return np.moveaxis(log_weights, -1, 0), np.asarray(k_hat, dtype=float)
+
+
+def expected(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log predictive densities of m held-out parts and their k, from densities (S, m) at posterior draws."""
+    log_weights, k_hat = importance(log_density)
+    return logsumexp(log_weights + log_density, axis=0), k_hat
+
+
+def stacking(pointwise: Sequence[np.ndarray]) -> np.ndarray:
+    """Weights of models, on the simplex, that maximise the log score of their mixture (Yao et al. 2018).
+
+    Parameters
+    ----------
+    pointwise : sequence of K ndarrays, shape (n,)
+        Log predictive densities of the same held-out data.
+
+    Returns
+    -------
+    ndarray, shape (K,)
+
+    Raises
+    ------
+    SpecError
+        No model, or models scored on different numbers of points.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, minimize
+
+    if not len(pointwise) or len({len(scores) for scores in pointwise}) > 1:
+        raise SpecError("stacking needs models scored on the same points", fix="Score them on the same rows")
+    scores = np.column_stack(pointwise)
+    if scores.shape[1] == 1:
+        return np.ones(1)
+    density = np.exp(scores - scores.max(axis=1, keepdims=True))  # a factor a row moves no maximum
+    floor = np.finfo(float).tiny
+
+    def negative(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        mixture = np.maximum(density @ weights, floor)
+        return -np.log(mixture).mean(), -(density / mixture[:, None]).mean(axis=0)
+
+    size = scores.shape[1]
+    found = minimize(
+        negative,
+        np.full(size, 1 / size),
+        jac=True,
+        method="SLSQP",
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(np.ones(size), 1, 1),
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )
+    weights = np.clip(found.x, 0, None)
+    return weights / weights.sum()
+
+
+def comparison_table(scores: Mapping[str, Accuracy]) -> pd.DataFrame:
+    """Models by predictive accuracy, the best first and undefined ones last.
+
+    `elpd_diff` is to the best model and `se_diff` its standard error over the same held-out data (paired); `weight` is
+    of stacking. `n_bad_k` counts unreliable scores, `n_exact` those that were unreliable and computed again.
+
+    Raises
+    ------
+    SpecError
+        Models scored by different methods or on different data.
+    """
+    defined = {name: score for name, score in scores.items() if score.defined}
+    if len({score.method for score in scores.values()}) > 1:
+        raise SpecError("scores of different methods do not compare", fix="Make a table for each method")
+    if len({score.labels for score in defined.values()}) > 1:
+        raise SpecError(
+            "the models are scored on different data",
+            fix="Fit them to the same rows: complete cases of every variable, one transform",
+        )
+    order = sorted(defined, key=lambda name: -defined[name].elpd)
+    weights = dict(zip(order, stacking([defined[name].pointwise for name in order]) if order else (), strict=True))
+    rows = []
+    for name in (*order, *(name for name in scores if name not in defined)):
+        score = scores[name]
+        row = {"model": name, "method": score.method, "n": len(score.labels), "elpd": score.elpd, "se": score.se}
+        if score.defined:
+            difference = score.pointwise - defined[order[0]].pointwise
+            row |= {"elpd_diff": difference.sum(), "se_diff": _se(difference), "weight": weights[name]}
+            row |= {"n_bad_k": score.n_bad, "n_exact": score.n_exact, "note": score.note}
+        else:
+            row |= {"n_bad_k": 0, "n_exact": 0, "note": f"undefined: {score.reason}"}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _se(values: np.ndarray) -> float:
+    return float(np.sqrt(len(values)) * values.std(ddof=1)) if len(values) > 1 else np.nan

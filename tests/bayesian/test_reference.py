@@ -1,0 +1,218 @@
+"""External truth: lme4's REML fits, posteriordb's eight schools, rstanarm's sleepstudy.
+
+Tolerances: REML to 1e-5 relative (lme4 stops its optimiser at about 1e-7 in the criterion, so parameters agree to about
+1e-5; ours is polished by Newton's method); posterior means within 4 Monte Carlo standard errors of both sides.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_npp as bn
+from bayes_npp.bayesian.fit import prepare
+from bayes_npp.bayesian.priors import PriorSpec, load_priors
+from bayes_npp.bayesian.reml import maximise
+from bayes_npp.design import build_design
+from tests.conftest import REFERENCE
+
+pytestmark = pytest.mark.xdist_group("pymc")
+MIXED = {"correlated_means": False}
+
+
+@pytest.fixture(scope="module")
+def lme4():
+    frame = pd.read_csv(REFERENCE / "lme4.csv")
+    return {spec: rows.set_index("term") for spec, rows in frame.groupby("spec")}
+
+
+@pytest.fixture(scope="module")
+def sleep_panel():
+    frame = pd.read_csv(REFERENCE / "sleepstudy.csv")
+    return bn.read_panel(frame.assign(day=frame["Days"]), unit="Subject", time="day")
+
+
+def reml(panel, spec):
+    return maximise(prepare(build_design(panel, spec)))
+
+
+def test_random_intercepts_are_lme4s(sleep_panel, lme4):
+    golden = lme4["sleep_ri|REML"]
+    spec = bn.Spec(outcome="Reaction", exposure="Days", time_effects="none", **MIXED)
+    ours = reml(sleep_panel, spec)
+    sd = ours.data.design.scales.outcome_sd
+    assert ours.values["unit_sd"] * sd == pytest.approx(golden.loc["sd:Subject:(Intercept)", "estimate"], rel=1e-5)
+    assert ours.values["error_sd"] * sd == pytest.approx(golden.loc["sd:Residual:NA", "estimate"], rel=1e-5)
+    slope = sd / ours.data.design.scales.divisors["Days"]
+    assert ours.mean["exposure_slope"] * slope == pytest.approx(golden.loc["b:Days", "estimate"], rel=1e-5)
+    assert ours.sd["exposure_slope"] * slope == pytest.approx(golden.loc["b:Days", "se"], rel=1e-5)
+    # lme4's intercept is at Days = 0; ours at the mean of Days, 4.5.
+    at_zero = (
+        ours.data.design.scales.outcome_mean + sd * ours.mean["intercept"] - 4.5 * slope * ours.mean["exposure_slope"]
+    )
+    assert at_zero == pytest.approx(golden.loc["b:(Intercept)", "estimate"], rel=1e-5)
+    for i, label in enumerate(ours.data.design.units):
+        row = golden.loc[f"u:Subject[{label}]:(Intercept)"]
+        assert ours.mean["unit_effect"][i] * sd == pytest.approx(row["estimate"], rel=1e-5, abs=1e-4)
+        assert ours.unit_sd[i, 0] * sd == pytest.approx(row["se"], rel=1e-5)
+
+
+def test_correlated_slopes_are_lme4s(sleep_panel, lme4):
+    golden = lme4["sleep_rs|REML"]
+    spec = bn.Spec(
+        outcome="Reaction", exposure="Days", slopes="unit", slope_correlation=True, time_effects="none", **MIXED
+    )
+    ours = reml(sleep_panel, spec)
+    sd = ours.data.design.scales.outcome_sd
+    slope = sd / ours.data.design.scales.divisors["Days"]
+    expected = {
+        "unit_sd": ("sd:Subject:(Intercept)", sd),
+        "unit_slope_sd": ("sd:Subject:Days", slope),
+        "slope_correlation": ("cor:Subject:(Intercept):Days", 1.0),
+        "error_sd": ("sd:Residual:NA", sd),
+    }
+    for name, (term, unit) in expected.items():
+        # lme4's own optimum is flat in the correlation: 1e-4 there, in absolute terms.
+        tolerance = {"abs": 1e-4} if name == "slope_correlation" else {"rel": 1e-4}
+        assert ours.values[name] * unit == pytest.approx(golden.loc[term, "estimate"], **tolerance)
+    assert ours.mean["exposure_slope"] * slope == pytest.approx(golden.loc["b:Days", "estimate"], rel=1e-5)
+    assert ours.sd["exposure_slope"] * slope == pytest.approx(golden.loc["b:Days", "se"], rel=1e-5)
+    for i, label in enumerate(ours.data.design.units):
+        for j, (term, unit) in enumerate((("(Intercept)", sd), ("Days", slope))):
+            row = golden.loc[f"u:Subject[{label}]:{term}"]
+            mean = (ours.mean["unit_effect"], ours.mean["unit_slope"])[j][i]
+            assert mean * unit == pytest.approx(row["estimate"], rel=1e-3, abs=2e-3)
+            assert ours.unit_sd[i, j] * unit == pytest.approx(row["se"], rel=1e-4)
+
+
+def test_crossed_effects_are_lme4s(produc, lme4):
+    golden = lme4["produc_state_year|REML"]
+    spec = bn.Spec(outcome="lgsp", exposure="lpcap", controls=("lpc", "lemp", "unemp"), **MIXED)
+    ours = reml(produc, spec)
+    scales = ours.data.design.scales
+    for name, term in {"unit_sd": "state", "time_sd": "year"}.items():
+        expected = golden.loc[f"sd:{term}:(Intercept)", "estimate"]
+        assert ours.values[name] * scales.outcome_sd == pytest.approx(expected, rel=1e-5)
+    expected = golden.loc["sd:Residual:NA", "estimate"]
+    assert ours.values["error_sd"] * scales.outcome_sd == pytest.approx(expected, rel=1e-5)
+    for k, name in enumerate(("lpcap", "lpc", "lemp", "unemp")):
+        unit = scales.outcome_sd / scales.divisors[name]
+        mean = ours.mean["exposure_slope"] if k == 0 else ours.mean["control_slope"][k - 1]
+        se = ours.sd["exposure_slope"] if k == 0 else ours.sd["control_slope"][k - 1]
+        assert mean * unit == pytest.approx(golden.loc[f"b:{name}_c", "estimate"], rel=1e-5)
+        assert se * unit == pytest.approx(golden.loc[f"b:{name}_c", "se"], rel=1e-5)
+    level = scales.outcome_mean + scales.outcome_sd * ours.mean["intercept"]
+    assert level == pytest.approx(golden.loc["b:(Intercept)", "estimate"], rel=1e-5)
+    assert ours.sd["intercept"] * scales.outcome_sd == pytest.approx(golden.loc["b:(Intercept)", "se"], rel=1e-5)
+    for i, label in enumerate(ours.data.design.units):
+        row = golden.loc[f"u:state[{label}]:(Intercept)"]
+        assert ours.mean["unit_effect"][i] * scales.outcome_sd == pytest.approx(row["estimate"], rel=1e-5, abs=1e-6)
+    for t, label in enumerate(ours.data.design.times):
+        row = golden.loc[f"u:year[{label}]:(Intercept)"]
+        assert ours.mean["time_effect"][t] * scales.outcome_sd == pytest.approx(row["estimate"], rel=1e-4, abs=1e-6)
+
+
+def test_reml_criterion_is_the_dense_one(sleep_panel):
+    """The maximum, and the criterion there, against REML written out with dense matrices."""
+    spec = bn.Spec(outcome="Reaction", exposure="Days", time_effects="none", **MIXED)
+    ours = reml(sleep_panel, spec)
+    data = ours.data
+    x = np.column_stack([np.ones(data.design.n_obs), data.slope_columns])
+    same = (data.design.unit[:, None] == data.design.unit).astype(float)
+    v = ours.values["unit_sd"] ** 2 * same + ours.values["error_sd"] ** 2 * np.eye(len(same))
+    solved = np.linalg.solve(v, x)
+    information = x.T @ solved
+    beta = np.linalg.solve(information, solved.T @ data.outcome)
+    residual = data.outcome - x @ beta
+    n, p = x.shape
+    expected = -0.5 * ((n - p) * np.log(2 * np.pi) + np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1])
+    expected -= 0.5 * residual @ np.linalg.solve(v, residual)
+    assert ours.log_likelihood == pytest.approx(expected, rel=1e-9)
+
+
+def test_eight_schools_are_posteriordbs():
+    content = json.loads((REFERENCE / "eight_schools.json").read_text())
+    frame = pd.DataFrame({"school": [f"school {j}" for j in range(1, 9)], "y": content["y"], "se": content["sigma"]})
+    panel = bn.read_panel(frame.astype({"y": float, "se": float}), unit="school", time=None)
+    spec = bn.Spec(
+        outcome="y", unit_effects="partial", time_effects="none", correlated_means=False, errors="known", se="se"
+    )
+    design = build_design(panel, spec)
+    mean, sd = design.scales.outcome_mean, design.scales.outcome_sd
+    priors = load_priors("weakly_informative").replaced(
+        intercept=PriorSpec(family="normal", mu=-mean / sd, sigma=5 / sd, reason="mu ~ N(0, 5)"),
+        unit_sd=PriorSpec(family="half_cauchy", scale=5 / sd, reason="tau ~ half-Cauchy(5)"),
+    )
+    fit = bn.fit(panel, spec, priors=priors, draws=4000, seed=3)
+    assert (fit.engine, fit.diagnostics.divergences) == ("collapsed", 0)
+    golden = pd.read_csv(REFERENCE / "eight_schools.csv").set_index("param")
+    mu = mean + sd * fit.values("intercept")
+    theta = mu[:, None] + sd * fit.values("unit_effect")
+    ours = {"mu": mu, "tau": sd * fit.values("unit_sd"), **{f"theta[{j + 1}]": theta[:, j] for j in range(8)}}
+    for name, draws in ours.items():
+        row = golden.loc[name]
+        error = np.hypot(row["mcse_mean"], draws.std() / np.sqrt(fit.diagnostics.ess_bulk))
+        assert abs(draws.mean() - row["mean"]) < 4 * error, name
+        assert draws.std() == pytest.approx(row["sd"], rel=0.06)
+        for level, column in ((0.05, "q05"), (0.5, "q50"), (0.95, "q95")):
+            assert abs(np.quantile(draws, level) - row[column]) < 0.08 * row["sd"], (name, column)
+
+
+def test_sleepstudy_is_rstanarms(sleep_panel):
+    """Same priors, by importance weights from ours to rstanarm's covariance prior.
+
+    decov(1, 1, 1, 1): SD_j = error_sd tau sqrt(2 pi_j), tau ~ Gamma(1, 1), (pi_1, pi_2) ~ Dirichlet(1, 1), correlation
+    uniform. With v_j = (SD_j / error_sd)^2 and T = v_1 + v_2 = 2 tau^2 the density of the SDs given error_sd is
+    exp(-tau) / (4 tau T) times the Jacobian 4 SD_1 SD_2 / error_sd^4.
+    """
+    from arviz_stats.base import array_stats
+
+    spec = bn.Spec(
+        outcome="Reaction", exposure="Days", slopes="unit", slope_correlation=True, time_effects="none", **MIXED
+    )
+    design = build_design(sleep_panel, spec)
+    sd, mean, days = design.scales.outcome_sd, design.scales.outcome_mean, design.scales.divisors["Days"]
+    wide = {"family": "half_student_t", "nu": 4.0, "reason": "a wide proposal"}
+    priors = load_priors("weakly_informative").replaced(
+        intercept=PriorSpec(family="normal", mu=(298.508 - mean) / sd, sigma=140.822 / sd, reason="rstanarm's"),
+        exposure=PriorSpec(family="normal", mu=0.0, sigma=48.8915 * days / sd, reason="rstanarm's"),
+        error_sd=PriorSpec(family="exponential", scale=1 / (0.0177529 * sd), reason="rstanarm's"),
+        unit_sd=PriorSpec(sigma=0.6, **wide),
+        unit_slope_sd=PriorSpec(sigma=0.4, **wide),
+        slope_correlation=PriorSpec(family="uniform", lower=-1.0, upper=1.0, reason="LKJ(1)"),
+    )
+    fit = bn.fit(sleep_panel, spec, priors=priors, draws=4000, seed=5)
+    assert fit.diagnostics.passed, fit.diagnostics.verdict
+    # The SDs of rstanarm are in ms and ms per day; its intercepts are at Days = 0, as the raw unit slopes make ours.
+    sds = np.column_stack([fit.values("unit_sd") * sd, fit.values("unit_slope_sd") * sd / days])
+    error = fit.values("error_sd") * sd
+    total = (sds**2).sum(axis=1) / error**2
+    tau = np.sqrt(total / 2)
+    log_target = -tau - np.log(4 * tau * total) + np.log(4 * sds.prod(axis=1)) - 4 * np.log(error)
+    log_own = priors["unit_sd"].log_density(sds[:, 0] / sd) + priors["unit_slope_sd"].log_density(sds[:, 1] * days / sd)
+    log_weights, k_hat = array_stats.psislw(log_own - log_target)  # it takes log likelihoods: weights are their inverse
+    assert float(k_hat) < 0.5
+    weights = np.exp(log_weights - np.max(log_weights))
+    weights /= weights.sum()
+    ess = fit.diagnostics.ess_bulk / len(weights) / (weights**2).sum()
+    golden = pd.read_csv(REFERENCE / "bayes_sleepstudy_rstanarm.csv").set_index("variable")
+    slope = fit.values("exposure_slope") * sd / days
+    level = mean + sd * fit.values("intercept") - 4.5 * slope
+    ours = {"(Intercept)": level, "Days": slope, "sigma": error}
+    ours["Sigma[Subject:(Intercept),(Intercept)]"] = sds[:, 0] ** 2
+    ours["Sigma[Subject:Days,Days]"] = sds[:, 1] ** 2
+    ours["Sigma[Subject:Days,(Intercept)]"] = sds.prod(axis=1) * fit.values("slope_correlation")
+    effects, slopes = fit.values("unit_effect") * sd, fit.values("unit_slope") * sd / days
+    for i, label in enumerate(design.units):
+        ours[f"b[(Intercept) Subject:{label}]"] = effects[:, i]
+        ours[f"b[Days Subject:{label}]"] = slopes[:, i]
+    assert set(golden.index) - set(ours) <= {"mean_PPD", "log-posterior"}
+    for name in set(ours) & set(golden.index):
+        row, draws = golden.loc[name], ours[name]
+        average = weights @ draws
+        spread = np.sqrt(weights @ (draws - average) ** 2)
+        error_of_both = np.hypot(row["mcse_mean"], spread / np.sqrt(ess))
+        assert abs(average - row["mean"]) < 4 * error_of_both, name
+        # Variances have heavy tails: their SDs are compared within a tenth, the others within 6 %.
+        assert spread == pytest.approx(row["sd"], rel=0.12 if name.startswith("Sigma") else 0.06), name
