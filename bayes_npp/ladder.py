@@ -1,18 +1,19 @@
 """The ladder of a hierarchical model: its neighbours in errors and in pooling, and the rule that picks the errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bayes_npp.results import FitRecord
+from bayes_npp.bayesian.predictive import PredictiveCheck
 from bayes_npp.spec import HierarchicalModel
 
 ERRORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale")
-# What each failed posterior predictive check asks for.
-REMEDIES = {"serial correlation": "ar1", "spread by unit": "unit_scale"}
+# The posterior predictive checks that an error model of the ladder can mend.
+DECISIVE = ("serial correlation", "spread by unit")
 RULE = (
-    "Start from independent errors of one scale. If the posterior predictive check of serial correlation fails, add "
-    "AR(1) errors within units; if the check of spread by unit fails, add a scale for each unit. The model so chosen "
-    "stands behind the verdicts; if a check fails under it too, the verdicts say so."
+    "Error models are tried from the simplest on: independent errors of one scale, AR(1) errors within units, a scale for "
+    "each unit, both. The first that passes the posterior predictive checks of serial correlation and of spread by unit "
+    "stands behind the verdicts; if none passes, the last does, and the verdicts say so."
 )
 MAX_DRAWS = 1000
 
@@ -58,11 +59,12 @@ def rungs(model: HierarchicalModel) -> tuple[Rung, ...]:
     return tuple(out)
 
 
-def choose_errors(independent: FitRecord) -> str:
-    """The error model that the failed checks of independent errors ask for, by `RULE`."""
-    failed = {check.name for check in independent.predictive if not check.passed}
-    parts = [remedy for check, remedy in REMEDIES.items() if check in failed]
-    return "+".join(parts) or "iid"
+def choose_errors(checks: Mapping[str, tuple[PredictiveCheck, ...]]) -> str:
+    """The error model behind the verdicts, by `RULE`, from the posterior predictive checks of each of `ERRORS`."""
+    for errors in ERRORS:
+        if all(check.passed for check in checks[errors] if check.name in DECISIVE):
+            return errors
+    return ERRORS[-1]
 
 
 def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, Any]) -> Rung:

@@ -87,8 +87,8 @@ def spread_table(ladder: Ladder, result: Result) -> Table:
         rows.append(row)
     notes = (
         "Standard errors of TWFE with the exposure interacted with every group, Stata's convention. With flat priors, "
-        "fixed effects and independent errors the posterior mean is TWFE's coefficient and the posterior SD close to the "
-        "classical standard error; clustered and Driscoll-Kraay errors answer for dependence that it assumes away.",
+        "fixed effects and independent errors the posterior mean is TWFE's coefficient and the posterior SD close to "
+        "the classical standard error; clustered and Driscoll-Kraay errors answer for dependence that it assumes away.",
     )
     title = f"One slope, several spreads: model '{ladder.model}'"
     return Table(f"spreads_{ladder.model}", title, pd.DataFrame(rows), notes)

@@ -175,7 +175,8 @@ def climb(
             errors[rung.label] = record
         else:
             pooling.append(PoolingRung(rung.part, rung.label, rung.model.name, rung.declared))
-    choice = ErrorChoice(model.name, errors, alike, choose_errors(own))
+    chosen = choose_errors({name: record.predictive for name, record in errors.items()})
+    choice = ErrorChoice(model.name, errors, alike, chosen)
     return Ladder(model.name, choice, tuple(pooling)), tables, fits
 
 

@@ -78,6 +78,32 @@ class Collapsed:
         value = kernel.log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
 
+    def moved_to(self, other: "Collapsed", thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same scales and shapes as theta of another posterior of the same data, and the log ratio of their priors.
+
+        Scales are sampled in units of their prior, so one value is another theta under another prior.
+
+        Returns
+        -------
+        thetas : ndarray, shape (S, d)
+        log_ratio : ndarray, shape (S,)
+            Log prior density under the other posterior less the own.
+        """
+        values = self.constrained(thetas)
+        moved, log_ratio = thetas.copy(), np.zeros(len(thetas))
+        for j, (own, new) in enumerate(zip(self.elements, other.elements, strict=True)):
+            value = values[own.variable] if own.at < 0 else values[own.variable][:, own.at]
+            log_ratio += new.prior.log_density(value) - own.prior.log_density(value)
+            if self.priors.support[j] == kernel.POSITIVE:
+                scaled = value / other.priors.upper[j]
+                moved[:, j] = scaled + np.log(-np.expm1(-scaled))  # the inverse of the softplus
+            elif self.priors.support[j] == kernel.INTERVAL:
+                lower, upper = other.priors.lower[j], other.priors.upper[j]
+                inside = (value > lower) & (value < upper)
+                share = np.where(inside, (value - lower) / (upper - lower), 0.5)
+                moved[:, j] = np.log(share) - np.log1p(-share)
+        return moved, log_ratio
+
     def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Scales, shapes and kept coefficients from draws of theta (S, d), by variable of the posterior."""
         out: dict[str, list[np.ndarray]] = {}
@@ -248,9 +274,9 @@ class Collapsed:
 
     def with_priors(self, priors: PriorSet) -> "Collapsed":
         """The same data under other priors of the same families; nothing is computed from the rows again."""
-        layout, encoded, means, elements = lay_out(self.data, self.columns, self.effects, priors)
-        if [e.variable for e in elements] != [e.variable for e in self.elements]:
+        if not self.same_theta(priors):
             raise SpecError("the priors move a coefficient in or out of theta", fix="Collapse the model again")
+        layout, encoded, means, elements = lay_out(self.data, self.columns, self.effects, priors)
         shift = means - self.prior_means
         products = self.products._replace(
             total=_shifted(self.products.total, shift, both=True), unit_cross=_shifted(self.products.unit_cross, shift)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MAX_RHAT = 1.01
 MIN_ESS = 400
 MIN_EBFMI = 0.3
+INDEPENDENT_EBFMI = 2.0  # expectation under independent draws
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,19 @@ def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnosti
     labels = [f"{name}[{i}]" if x[0, 0].size > 1 else name for name, x in arrays.items() for i in range(x[0, 0].size)]
     draws = np.concatenate([x.reshape(*x.shape[:2], -1) for x in arrays.values()], axis=-1)
     axes = {"chain_axis": 0, "draw_axis": 1}
-    bulk = array_stats.ess(draws, **axes, method="bulk")
     energy = stats["energy"].to_numpy()
-    changes = np.diff(energy, axis=1)
+    changes, spread = np.diff(energy, axis=1), energy.var(axis=1)
+    # Energy is constant where no scale is left to sample.
+    e_bfmi = float(((changes**2).mean(axis=1) / spread).min()) if spread.any() else INDEPENDENT_EBFMI
+    if not draws.shape[-1]:
+        n_draws = float(energy.size)
+        return Diagnostics(1.0, n_draws, n_draws, int(stats["diverging"].sum()), e_bfmi, "")
+    bulk = array_stats.ess(draws, **axes, method="bulk")
     return Diagnostics(
         r_hat=float(np.max(array_stats.rhat(draws, **axes))),  # np.max keeps the NaN of a stuck chain, and NaN fails
         ess_bulk=float(np.min(bulk)),
         ess_tail=float(np.min(array_stats.ess(draws, **axes, method="tail", prob=(0.05, 0.95)))),
         divergences=int(stats["diverging"].sum()),
-        e_bfmi=float(((changes**2).mean(axis=1) / energy.var(axis=1)).min()),
+        e_bfmi=e_bfmi,
         worst=labels[int(np.argmin(bulk))],
     )

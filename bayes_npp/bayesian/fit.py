@@ -98,7 +98,7 @@ class Fit:
         if self.engine != "collapsed":
             raise SpecError("the full model has no collapsed draws", fix="Fit it with engine = 'collapsed'")
         theta = self.tree["sample_stats"]["theta"].to_numpy()
-        return np.ascontiguousarray(theta.reshape(-1, theta.shape[-1]))
+        return np.ascontiguousarray(theta.reshape(theta.shape[0] * theta.shape[1], theta.shape[2]))
 
     def parameters(self, draws: int) -> dict[str, np.ndarray]:
         """Every variable of the posterior at that many evenly spaced draws, shape (draws, ...)."""
@@ -347,7 +347,7 @@ def assemble_collapsed(
 ) -> Fit:
     """Coefficients, tree and diagnostics from draws of theta, shape (chain, draw, d)."""
     data, shape = collapsed.data, thetas.shape[:2]
-    flat = np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2]))
+    flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
     large = data.design.n_obs * len(flat) > POINTWISE_CELLS
     draws = collapsed.coefficients(flat, sampler.seed, with_units=not large)
     totals = None

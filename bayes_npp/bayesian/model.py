@@ -175,7 +175,7 @@ def _likelihood(fitted: Any, data: ModelData, priors: PriorSet) -> None:
         sd = sd * pt.sqrt(variance)
     if "student_t" in parts:
         degrees = _prior("degrees", "degrees", priors["degrees"])
-        pm.StudentT("y", degrees, fitted, sd, observed=observed, dims="observation")
+        pm.StudentT("y", nu=degrees, mu=fitted, sigma=sd, observed=observed, dims="observation")
     else:
         pm.Normal("y", fitted, sd, observed=observed, dims="observation")
 

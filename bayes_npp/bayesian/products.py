@@ -9,9 +9,9 @@ CHUNK = 200_000  # rows laid out at a time
 
 
 def cross_products(
-    data: ModelData, columns: tuple[Term, ...], effects: tuple[Term, ...], apart: bool = False
+    data: ModelData, columns: tuple[Term, ...], effects: tuple[Term, ...]
 ) -> tuple[Products, np.ndarray, np.ndarray]:
-    """One pass over the rows: everything the density needs to know of the data; with `apart` unit by unit."""
+    """One pass over the rows: everything the density needs to know of the data."""
     parts = data.design.spec.error_parts
     starts = np.append(data.segments, data.design.n_obs)
     n_units = len(data.segments)
@@ -20,7 +20,7 @@ def cross_products(
     gaps = np.unique(distance[~first]) if "ar1" in parts else np.empty(0, dtype=np.int64)
     n_pieces = 1 + 3 * len(gaps)
     q, size = len(effects), sum(term.width for term in columns) + 1
-    by_unit = apart or "unit_scale" in parts
+    by_unit = "unit_scale" in parts
     total = np.zeros((n_units if by_unit else 1, n_pieces, size, size))
     unit_cross = np.zeros((n_units, n_pieces, q, size))
     unit_gram = np.zeros((n_units, n_pieces, q, q))

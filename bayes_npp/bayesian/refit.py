@@ -16,6 +16,8 @@ from bayes_npp.bayesian.sample import Sampler, draw_density
 
 # Few scalars and a nearly round density: short chains give an effective sample size above 400.
 SHORT = Sampler(draws=600, tune=150, chains=2, target_accept=0.8)
+MAX_K_HAT = 0.5  # of importance weights: below it their averages have finite variance
+MIN_WEIGHTED = 500  # effective number of weighted draws
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,16 @@ class Refit:
     draws : dict of ndarray, shapes (S, ...)
         By variable of the posterior; slopes of the exposure in the data's units as in `Fit.tree`.
     diagnostics : Diagnostics
-        Of theta: given theta the other coefficients are drawn independently.
+        Of theta: given theta the other coefficients are drawn independently. Of a reweighted posterior, those of the
+        draws it was reweighted from.
+    k_hat : float, optional
+        Pareto k of the importance weights, where the posterior was reweighted; None where it was sampled.
     """
 
     priors: PriorSet
     draws: dict[str, np.ndarray]
     diagnostics: Diagnostics
+    k_hat: float | None = None
 
     @property
     def slopes(self) -> np.ndarray:
@@ -41,8 +47,21 @@ class Refit:
         return self.draws["group_slope"] if "group_slope" in self.draws else self.draws["slope"][:, None]
 
 
+@dataclass(frozen=True)
+class _Base:
+    """A sampled posterior that others may be reweighted from."""
+
+    collapsed: Collapsed
+    refit: Refit
+    thetas: np.ndarray
+
+
 def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler = SHORT) -> list[Refit]:
     """Fit the same data under each of several prior sets.
+
+    A posterior is reweighted from one sampled before it, exactly, where the importance weights are good (Pareto k below
+    `MAX_K_HAT`, at least `MIN_WEIGHTED` effective draws; Vehtari et al. 2024), and sampled where they are not. Both carry
+    their diagnostics.
 
     Parameters
     ----------
@@ -55,35 +74,86 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     Returns
     -------
     list of Refit
-        In the order of the prior sets; each with its own diagnostics.
+        In the order of the prior sets.
 
     Raises
     ------
     SpecError
         A prior set without a prior the model needs.
     """
-    posteriors = [_under(collapsed, priors) for priors in prior_sets]
+    out: dict[int, Refit] = {}
+    left = list(enumerate(prior_sets))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        samplers = [replace(sampler, seed=sampler.seed + k) for k in range(len(posteriors))]
-        return list(pool.map(sample_until_passed, posteriors, prior_sets, samplers))
+        while left:
+            # Two of those left are sampled, and serve the others they are near to.
+            chosen = [left[i] for i in sorted({0, len(left) // 2})]
+            seeds = [replace(sampler, seed=sampler.seed + k) for k, _ in chosen]
+            new = list(pool.map(lambda item, own: _sample(collapsed, item[1], own), chosen, seeds))
+            out.update({k: base.refit for (k, _), base in zip(chosen, new, strict=True)})
+            left = [item for item in left if item[0] not in out]
+            tried = list(pool.map(lambda item: _reweight(new, item[1], sampler.seed + item[0]), left))
+            out.update({k: found for (k, _), found in zip(left, tried, strict=True) if found is not None})
+            left = [item for item in left if item[0] not in out]
+    return [out[k] for k in range(len(prior_sets))]
 
 
 def sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False) -> Refit:
     """A short run; a longer one in its place if its diagnostics fail."""
-    short = sample_short(collapsed, priors, sampler, with_units)
+    short = sample_short(collapsed, priors, sampler, with_units)[0]
     if short.diagnostics.passed:
         return short
-    longer = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
-    return sample_short(collapsed, priors, longer, with_units)
+    return sample_short(collapsed, priors, _longer(sampler), with_units)[0]
 
 
-def sample_short(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False) -> Refit:
-    """Sample a collapsed posterior and draw its coefficients, those of units only on request."""
+def sample_short(
+    collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False
+) -> tuple[Refit, np.ndarray]:
+    """Sample a collapsed posterior and draw its coefficients, those of units only on request; and theta (S, d)."""
     thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     flat = np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2]))
     draws = collapsed.coefficients(flat, sampler.seed, with_units=with_units)
     draws = {**draws, **in_data_units(draws, collapsed.data)}
-    return Refit(priors, draws, diagnose({"theta": thetas}, stats))
+    return Refit(priors, draws, diagnose({"theta": thetas}, stats)), flat
+
+
+def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
+    own = _under(collapsed, priors)
+    found, thetas = sample_short(own, priors, replace(sampler, draws=2 * sampler.draws))
+    if not found.diagnostics.passed:
+        found, thetas = sample_short(own, priors, _longer(sampler))
+    return _Base(own, found, thetas)
+
+
+def _reweight(bases: Sequence[_Base], priors: PriorSet, seed: int) -> Refit | None:
+    """The posterior under other priors by importance resampling from the first base whose weights are good."""
+    from arviz_stats.base import array_stats
+
+    random = np.random.default_rng(seed)
+    for base in bases:
+        if not base.collapsed.same_theta(priors) or not base.refit.diagnostics.passed:
+            continue
+        own = base.collapsed.with_priors(priors)
+        thetas, log_ratio = base.collapsed.moved_to(own, base.thetas)
+        if not np.isfinite(log_ratio).all():
+            continue
+        draws = own.coefficients(thetas, seed, with_units=False)
+        log_ratio += draws["collapsed_log_likelihood"] - base.refit.draws["collapsed_log_likelihood"]
+        log_weights, k_hat = array_stats.psislw(-log_ratio)  # it takes log likelihoods, whose inverse is the weight
+        weights = np.exp(log_weights - log_weights.max())
+        weights /= weights.sum()
+        efficiency = base.refit.diagnostics.ess_bulk / len(weights)
+        if k_hat < MAX_K_HAT and efficiency / (weights**2).sum() >= MIN_WEIGHTED:
+            # Systematic resampling: the number of copies of a draw is its expectation rounded up or down.
+            points = (np.arange(len(weights)) + random.uniform()) / len(weights)
+            some = np.searchsorted(np.cumsum(weights), points).clip(max=len(weights) - 1)
+            resampled = {name: values[some] for name, values in draws.items()}
+            resampled |= in_data_units(resampled, own.data)
+            return Refit(priors, resampled, base.refit.diagnostics, float(k_hat))
+    return None
+
+
+def _longer(sampler: Sampler) -> Sampler:
+    return replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
 
 
 def _under(collapsed: Collapsed, priors: PriorSet) -> Collapsed:

@@ -13,8 +13,6 @@ from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.terms import ModelData
 from bayes_npp.errors import DesignError
 
-DRAWS = 2
-
 
 @dataclass(frozen=True)
 class Reml:
@@ -96,7 +94,6 @@ def _conditional(
     drawn, log_likelihood = np.empty((p + 1, p)), np.empty(p + 1)
     kernel.draw_coefficients(thetas, normals, collapsed.packed, drawn, log_likelihood)
     centre, directions = drawn[0], drawn[1:] - drawn[0]
-    sds = np.sqrt((directions**2).sum(axis=0))
     means: dict[str, np.ndarray] = {}
     spreads: dict[str, np.ndarray] = {}
     at = 0

@@ -1,8 +1,8 @@
 """The same model on some of its rows: columns, bases and scales stay what they were on all of them.
 
-Everything but the outcome is a function of regressors and labels alone, so a density of held-out rows given the others is
-a ratio of two collapsed likelihoods, p(y | theta) / p(y_rest | theta): coefficients, effects of units and periods without
-rows included, are integrated out exactly. (The standardising mean and SD of the outcome stay too: they scale the priors.)
+Everything but the outcome is a function of regressors and labels alone, so a density of held-out rows given the others
+is a ratio of two collapsed likelihoods, p(y | theta) / p(y_rest | theta): coefficients are integrated out exactly, those
+of units and periods without rows too. (The mean and SD that standardise the outcome stay as well: they scale priors.)
 """
 
 from collections.abc import Iterable
@@ -95,13 +95,24 @@ def unidentified(collapsed: Collapsed, blocks: Iterable[np.ndarray]) -> list[int
 
     A block does where its part of the hat matrix of the flat columns has an eigenvalue of one.
     """
+    unit = collapsed.data.design.unit
     dense = np.column_stack([term.rows(slice(None)) for term in collapsed.columns])
     flat = dense[:, collapsed.layout.column_scale == -2]
-    if collapsed.data.unit.kind == "fixed":
-        unit = collapsed.data.design.unit
-        flat = np.column_stack([flat, unit[:, None] == np.arange(unit.max() + 1)])
-    if not flat.shape[1]:
+    counts = np.bincount(unit)
+    fixed = collapsed.data.unit.kind == "fixed"
+    if not fixed and not flat.shape[1]:
         return []
+    if fixed:  # the hat matrix is that of the units' dummies plus that of what is left of the others
+        means = np.column_stack([np.bincount(unit, weights=column) for column in flat.T] or [counts]) / counts[:, None]
+        flat = flat - means[unit][:, : flat.shape[1]]
     left, singular, _ = np.linalg.svd(flat, full_matrices=False)
-    basis = left[:, singular > UNIDENTIFIED * singular.max()]
-    return [k for k, rows in enumerate(blocks) if np.linalg.norm(basis[rows], 2) ** 2 > 1 - UNIDENTIFIED]
+    basis = left[:, singular > UNIDENTIFIED * singular.max(initial=1.0)]
+    out = []
+    for k, rows in enumerate(blocks):
+        part = basis[rows]
+        if fixed:
+            own = np.unique(unit[rows])
+            part = np.column_stack([part, (unit[rows][:, None] == own) / np.sqrt(counts[own])])
+        if np.linalg.norm(part, 2) ** 2 > 1 - UNIDENTIFIED:
+            out.append(k)
+    return out

@@ -91,6 +91,9 @@ def draw_density(
     from nutpie.compile_pymc import CompiledPyMCModel
 
     size = len(start)
+    if size == 0:  # no scale is left: there is nothing to sample, and exact draws of coefficients are independent
+        still = {name: (("chain", "draw"), np.zeros((sampler.chains, sampler.draws))) for name in STATS}
+        return np.empty((sampler.chains, sampler.draws, 0)), xr.Dataset(still)
     compiled = CompiledPyMCModel(
         dims={},
         compiled_logp_func=density,
