@@ -299,6 +299,22 @@ def check_identified(columns: np.ndarray, residual: np.ndarray, names: tuple[str
                 )
 
 
+def check_membership(design: Design) -> None:
+    """Raise `DesignError` for a unit that is in two groups."""
+    if design.group is None:
+        return
+    order = np.argsort(design.unit, kind="stable")
+    unit, group = design.unit[order], design.group[order]
+    moved = np.flatnonzero((np.diff(unit) == 0) & (np.diff(group) != 0))
+    if len(moved):
+        at = moved[0]
+        raise DesignError(
+            f"unit '{design.units[unit[at]]}' is in two groups of '{design.spec.slope_group}', "
+            f"'{design.groups[group[at]]}' and '{design.groups[group[at + 1]]}'",
+            fix="Give each unit one group, such as the one of its first period",
+        )
+
+
 def slope_names(design: Design) -> tuple[str, ...]:
     """Name of each of `Design.slope_columns`."""
     if design.spec.exposure is None:

@@ -11,9 +11,9 @@ ERRORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale")
 # The posterior predictive checks that an error model of the ladder can mend.
 DECISIVE = ("serial correlation", "spread by unit")
 RULE = (
-    "Error models are tried from the simplest on: independent errors of one scale, AR(1) errors within units, a scale for "
-    "each unit, both. The first that passes the posterior predictive checks of serial correlation and of spread by unit "
-    "stands behind the verdicts; if none passes, the last does, and the verdicts say so."
+    "Error models are tried from the simplest on: independent errors of one scale, AR(1) errors within units, a scale "
+    "for each unit, both. The first that passes the posterior predictive checks of serial correlation and of spread by "
+    "unit stands behind the verdicts; if none passes, the last does, and the verdicts say so."
 )
 MAX_DRAWS = 1000
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
-from bayes_npp.design import Scales, build_design, check_two_way
+from bayes_npp.design import Scales, build_design, check_membership, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.panel import Panel, read_panel
 from bayes_npp.published import read_published
@@ -151,9 +151,13 @@ def check_study(study: Study) -> list[str]:
     panel, place = study.panel, _short(study.path)
     columns = [(f"[roles] {role}", name) for role, name in _role_columns(study.roles)]
     for model in study.models:
-        for key in ("slopes", "subsamples"):
-            if getattr(model, key, None):
-                columns.append((f"model '{model.name}', {key}", getattr(model, key)))
+        try:
+            spec = study.spec(model)
+        except BayesNppError as error:
+            raise error.at(f"{place}, model '{model.name}'") from None
+        named = {"slopes": spec.slope_group, "group_time_effects": spec.group_time_effects, "se": spec.se}
+        named["subsamples"] = getattr(model, "subsamples", None)
+        columns += [(f"model '{model.name}', {key}", name) for key, name in named.items() if name]
         columns += [(f"model '{model.name}', controls", name) for name in model.controls or ()]
     for where, name in columns:
         if name not in panel.frame:
@@ -167,6 +171,8 @@ def check_study(study: Study) -> list[str]:
             design = build_design(panel, study.spec(model))
             if _is_two_way(model):
                 check_two_way(design, panel.source)
+            if isinstance(model, HierarchicalModel):
+                check_membership(design)
         except BayesNppError as error:
             raise error.at(f"{place}, model '{model.name}'") from None
         dropped = f", {design.n_dropped} dropped for missing values" if design.n_dropped else ""

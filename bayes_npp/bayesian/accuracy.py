@@ -39,18 +39,18 @@ def loo(fit: Fit, mend: bool = True, sampler: Sampler = SHORT) -> Accuracy:
     sampler : Sampler
         Of refits, where a row's k is bad even so.
     """
-    cells = CHUNK_CELLS // (len(NODES) if {"ar1", "student_t"} <= fit.spec.error_parts else 2)
+    cells = CHUNK_CELLS // (2 * len(NODES) if {"ar1", "student_t"} <= fit.spec.error_parts else 2)
     draws = max(400, cells // fit.design.n_obs)
     scores, k_hat = expected(row_log_density(fit.parameters(draws), fit.data))
     bad = np.flatnonzero(~(k_hat <= BAD_K))
-    n_exact = 0
+    n_exact, note = 0, ""
     if mend and len(bad) and not why_not_collapsible(fit.spec):
         blocks = [np.array([row]) for row in bad]
         if not unidentified(fit.collapsed, blocks):
-            scores[bad], k_hat[bad], _ = _held_out_rows(fit, blocks, sampler)
+            scores[bad], k_hat[bad], _, note = _held_out_rows(fit, blocks, sampler)
             n_exact = len(bad)
     labels = _row_labels(fit.design)
-    return Accuracy("loo", labels, scores - np.log(fit.design.scales.outcome_sd), k_hat, n_exact)
+    return Accuracy("loo", labels, scores - np.log(fit.design.scales.outcome_sd), k_hat, n_exact, note)
 
 
 def leave_one_row_out(fit: Fit, folds: int | None = None, sampler: Sampler = SHORT, seed: int = 1) -> Accuracy:
@@ -85,11 +85,11 @@ def leave_one_row_out(fit: Fit, folds: int | None = None, sampler: Sampler = SHO
             f"only row '{labels[blocks[lost[0]][0]]}' (or its fold) identifies an effect or slope with a flat prior",
             fix="Give it a prior, drop the row, or use more folds",
         )
-    scores, k_hat, n_exact = _held_out_rows(fit, blocks, sampler)
+    scores, k_hat, n_exact, failures = _held_out_rows(fit, blocks, sampler)
     order = np.concatenate(blocks)
     pointwise, all_k = np.empty(n_obs), np.empty(n_obs)
     pointwise[order], all_k[order] = scores, k_hat
-    note = "" if folds is None else f"{folds} folds"
+    note = "; ".join(part for part in ("" if folds is None else f"{folds} folds", failures) if part)
     pointwise -= np.log(fit.design.scales.outcome_sd)
     return Accuracy("leave_one_row_out", labels, pointwise, all_k, n_exact, note)
 
@@ -126,16 +126,16 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
             fix="Give it a prior",
         )
     scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).units(_thetas(fit, DRAWS)))
-    random, n_exact = np.random.default_rng(sampler.seed), 0
+    random, n_exact, failed = np.random.default_rng(sampler.seed), 0, 0
     for i in np.flatnonzero(~(k_hat <= BAD_K)):
         train = collapse(restrict(fit.data, np.setdiff1d(np.arange(design.n_obs), blocks[i])), fit.priors)
-        thetas, _ = _sample(train, replace(sampler, seed=sampler.seed + int(i)))
+        thetas, passed = _sample(train, replace(sampler, seed=sampler.seed + int(i)))
         at_all = carry(thetas, train, fit.collapsed, random)
         scores[i], k_hat[i] = _mean(HeldOut(fit.collapsed, fit.priors).units(at_all)[:, i]), np.nan
-        n_exact += 1
+        n_exact, failed = n_exact + 1, failed + (not passed)
     sizes = np.array([len(rows) for rows in blocks])
     scores -= sizes * np.log(design.scales.outcome_sd)
-    return Accuracy("leave_one_unit_out", design.units, scores, k_hat, n_exact)
+    return Accuracy("leave_one_unit_out", design.units, scores, k_hat, n_exact, _failures(failed))
 
 
 def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHORT) -> Accuracy:
@@ -190,7 +190,7 @@ def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHOR
         scores.append(_mean(density) - len(known) * np.log(design.scales.outcome_sd))
         labels.append(str(design.times[period]))
     notes = [f"{unseen} rows of units not seen before are left out"] if unseen else []
-    notes += [f"diagnostics of {failed} refits failed"] if failed else []
+    notes += [_failures(failed)] if failed else []
     k_hat = np.full(len(scores), np.nan)
     return Accuracy("leave_future_out", tuple(labels), np.array(scores), k_hat, note="; ".join(notes))
 
@@ -213,14 +213,14 @@ def accuracy(fit: Fit, method: str) -> Accuracy:
         return Accuracy(method, reason=error.problem)
 
 
-def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> tuple[np.ndarray, np.ndarray, int]:
-    """Log densities of the rows of each block given all rows outside it, their k, and how many came from refits.
+def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> tuple[np.ndarray, np.ndarray, int, str]:
+    """Log densities of the rows of each block given all rows outside it, their k, how many came from refits, a note.
 
     In the order of the concatenated blocks; standardised outcome.
     """
     rows, random = np.arange(fit.design.n_obs), np.random.default_rng(sampler.seed)
     scores, k_hat = np.empty(len(rows)), np.empty(len(rows))
-    thetas, n_exact = _thetas(fit, DRAWS), 0
+    thetas, n_exact, failed = _thetas(fit, max(400, min(DRAWS, CHUNK_CELLS // len(rows)))), 0, 0
     single = all(len(block) == 1 for block in blocks)
     whole = likelihoods(fit.collapsed, thetas)
     if single:
@@ -236,7 +236,8 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
         if k[0] <= BAD_K:
             draws, here = thetas, fit.collapsed
         else:
-            draws, _ = _sample(train, replace(sampler, seed=sampler.seed + number))
+            draws, passed = _sample(train, replace(sampler, seed=sampler.seed + number))
+            failed += not passed
             base, here = likelihoods(train, draws), train
             log_weights = np.full((len(draws), 1), -np.log(len(draws)))
             k_hat[block], n_exact = np.nan, n_exact + len(block)
@@ -245,7 +246,11 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
             density = likelihoods(one, carry(draws, here, one, random)) - base
             scores[row] = logsumexp(log_weights[:, 0] + density)
     order = np.concatenate(blocks)
-    return scores[order], k_hat[order], n_exact
+    return scores[order], k_hat[order], n_exact, _failures(failed)
+
+
+def _failures(count: int) -> str:
+    return f"diagnostics of {count} refits failed" if count else ""
 
 
 def _thetas(fit: Fit, draws: int) -> np.ndarray:

@@ -22,7 +22,15 @@ from bayes_npp.bayesian.predictive import DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.sample import Sampler, compile_model, draw, draw_density
 from bayes_npp.bayesian.terms import ModelData, model_data
-from bayes_npp.design import Design, build_design, check_identified, group_pairs, slope_names, twfe_weights
+from bayes_npp.design import (
+    Design,
+    build_design,
+    check_identified,
+    check_membership,
+    group_pairs,
+    slope_names,
+    twfe_weights,
+)
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panel import Panel
@@ -299,8 +307,7 @@ def prepare(design: Design) -> ModelData:
             "fixed unit and period effects with correlated_means = false",
             fix="Fixed effects absorb the means: leave correlated_means at true",
         )
-    if design.group is not None:
-        _check_membership(design)
+    check_membership(design)
     data = model_data(design)
     names = (*slope_names(design), *spec.controls)
     if names:
@@ -318,20 +325,6 @@ def prepare(design: Design) -> ModelData:
 def _unit_means(data: ModelData) -> np.ndarray:
     unit, column = data.design.unit, data.unit_slope_columns[:, 0]
     return (np.bincount(unit, weights=column) / np.bincount(unit))[unit]
-
-
-def _check_membership(design: Design) -> None:
-    """Raise `DesignError` for a unit that is in two groups."""
-    order = np.argsort(design.unit, kind="stable")
-    unit, group = design.unit[order], design.group[order]  # type: ignore[index]
-    moved = np.flatnonzero((np.diff(unit) == 0) & (np.diff(group) != 0))
-    if len(moved):
-        at = moved[0]
-        raise DesignError(
-            f"unit '{design.units[unit[at]]}' is in two groups of '{design.spec.slope_group}', "
-            f"'{design.groups[group[at]]}' and '{design.groups[group[at + 1]]}'",
-            fix="Give each unit one group, such as the one of its first period",
-        )
 
 
 def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, start: np.ndarray | None = None) -> Fit:

@@ -1,8 +1,8 @@
 """log p(held-out rows | all other rows, theta) for every row, or every unit, at once: coefficients integrated exactly.
 
-Given theta the outcome is normal. With P its precision and e its distance from its prior mean, a block b of rows given all
-others has the precision P_bb, and its deviation from its mean is P_bb^-1 (P e)_b. With C_i the covariance of a unit's own
-part (errors and effects) and A = s W'C^-1 W s + 1, P = C^-1 - C^-1 W s A^-1 s W'C^-1: the cost is linear in the rows.
+Given theta the outcome is normal. With P its precision and e its distance from its prior mean, a block b of rows given
+all others has the precision P_bb and deviates from its mean by P_bb^-1 (P e)_b. With C_i the covariance of a unit's own
+part (errors and effects) and A = s W'C^-1 W s + 1, P = C^-1 - C^-1 W s A^-1 s W'C^-1: linear in the rows.
 """
 
 from typing import NamedTuple

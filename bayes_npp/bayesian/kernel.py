@@ -599,9 +599,8 @@ def _rows_of_many(products, weight, factor, outer, cross, keep, weight_slope):
             for a in range(q):
                 for b in range(q):
                     # With one piece its product is the whole row's over the weight.
-                    if n_pieces == 1:
-                        along = y[b, a] / weight[s, 0]
-                    else:
+                    along = y[b, a] / weight[s, 0]
+                    if n_pieces > 1:
                         along = np.dot(moved[b], products.unit_cross[i, m, a])
                     total += h[a, b] * along
                     total -= 0.5 * (hyh[a, b] + count * h[a, b]) * products.unit_gram[i, m, a, b]

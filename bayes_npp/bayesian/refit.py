@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -59,9 +60,9 @@ class _Base:
 def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler = SHORT) -> list[Refit]:
     """Fit the same data under each of several prior sets.
 
-    A posterior is reweighted from one sampled before it, exactly, where the importance weights are good (Pareto k below
-    `MAX_K_HAT`, at least `MIN_WEIGHTED` effective draws; Vehtari et al. 2024), and sampled where they are not. Both carry
-    their diagnostics.
+    A posterior is reweighted from one sampled before it, exactly, where the importance weights are good (Pareto k
+    below `MAX_K_HAT`, at least `MIN_WEIGHTED` effective draws; Vehtari et al. 2024), and sampled where they are not.
+    Both carry their diagnostics.
 
     Parameters
     ----------
@@ -91,7 +92,8 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
             new = list(pool.map(lambda item, own: _sample(collapsed, item[1], own), chosen, seeds))
             out.update({k: base.refit for (k, _), base in zip(chosen, new, strict=True)})
             left = [item for item in left if item[0] not in out]
-            tried = list(pool.map(lambda item: _reweight(new, item[1], sampler.seed + item[0]), left))
+            seeds_left = [sampler.seed + k for k, _ in left]
+            tried = list(pool.map(partial(_reweight, new), [priors for _, priors in left], seeds_left))
             out.update({k: found for (k, _), found in zip(left, tried, strict=True) if found is not None})
             left = [item for item in left if item[0] not in out]
     return [out[k] for k in range(len(prior_sets))]

@@ -26,9 +26,10 @@ class Reml:
     values : dict of float
         Scales, correlation, autocorrelation.
     mean, sd : dict
-        Conditional means and SDs of the coefficients (estimates with standard errors, BLUPs), given the scales.
+        Of the coefficients given the scales: estimates with standard errors; BLUPs with conditional SDs given the fixed
+        coefficients too (lme4's `condVar`).
     unit_sd : ndarray, shape (N, q)
-        Conditional SDs of the effects of units given the scales and the fixed coefficients (lme4's `condVar`).
+        The same conditional SDs of the effects of units.
     """
 
     data: ModelData
@@ -94,6 +95,10 @@ def _conditional(
     drawn, log_likelihood = np.empty((p + 1, p)), np.empty(p + 1)
     kernel.draw_coefficients(thetas, normals, collapsed.packed, drawn, log_likelihood)
     centre, directions = drawn[0], drawn[1:] - drawn[0]
+    covariance = directions.T @ directions
+    chance = np.flatnonzero(collapsed.layout.column_scale >= 0)  # of random effects, such as those of periods
+    given_fixed = np.linalg.inv(np.linalg.inv(covariance)[np.ix_(chance, chance)])
+    covariance[np.ix_(chance, chance)] = given_fixed
     means: dict[str, np.ndarray] = {}
     spreads: dict[str, np.ndarray] = {}
     at = 0
@@ -101,11 +106,7 @@ def _conditional(
         block = slice(at, at + term.width)
         basis = np.eye(term.width) if term.basis is None else term.basis
         means[term.variable] = np.squeeze(basis @ centre[block])
-        loadings = directions[:, block] @ basis.T
-        spreads[term.variable] = (
-            np.squeeze(np.sqrt((loadings**2).sum(axis=0))) if term.basis is not None else sds[block]
-        )
-        spreads[term.variable] = np.squeeze(spreads[term.variable])
+        spreads[term.variable] = np.squeeze(np.sqrt(np.diag(basis @ covariance[block, block] @ basis.T)))
         at += term.width
     n_units, _, q, _ = collapsed.unit_cross.shape
     effects = np.empty((q + 1, n_units, q))
@@ -115,7 +116,11 @@ def _conditional(
         unit_normals[j + 1, :, j] = 1.0
     same = np.ascontiguousarray(np.tile(centre, (q + 1, 1)))
     kernel.draw_unit_effects(thetas[: q + 1], same, unit_normals, *units, collapsed.packed, effects)
+    moved = np.empty((len(chance), n_units, q))  # how the mean of a unit's effects follows the other random effects
+    shifted = np.ascontiguousarray(centre + np.eye(p)[chance])
+    kernel.draw_unit_effects(thetas[: len(chance)], shifted, np.zeros_like(moved), *units, collapsed.packed, moved)
+    moved -= effects[0]
     for j, term in enumerate(collapsed.effects):
         means[term.variable] = effects[0, :, j]
-    unit_sd = np.sqrt(((effects[1:] - effects[0]) ** 2).sum(axis=0))
-    return means, spreads, unit_sd
+    variance = ((effects[1:] - effects[0]) ** 2).sum(axis=0) + np.einsum("aiq,ab,biq->iq", moved, given_fixed, moved)
+    return means, spreads, np.sqrt(variance)

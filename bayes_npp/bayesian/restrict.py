@@ -1,8 +1,8 @@
 """The same model on some of its rows: columns, bases and scales stay what they were on all of them.
 
-Everything but the outcome is a function of regressors and labels alone, so a density of held-out rows given the others
-is a ratio of two collapsed likelihoods, p(y | theta) / p(y_rest | theta): coefficients are integrated out exactly, those
-of units and periods without rows too. (The mean and SD that standardise the outcome stay as well: they scale priors.)
+Everything but the outcome is a function of regressors and labels alone, so a density of held-out rows given the
+others is a ratio of two collapsed likelihoods, p(y | theta) / p(y_rest | theta): coefficients are integrated exactly,
+those of units and periods without rows too. (Mean and SD that standardise the outcome stay as well: they scale priors.)
 """
 
 from collections.abc import Iterable

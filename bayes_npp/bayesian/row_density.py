@@ -5,8 +5,10 @@ import numpy as np
 from bayes_npp.bayesian.likelihood import innovations, log_likelihood
 from bayes_npp.bayesian.terms import ModelData
 
-# Nodes of the trapezoid rule for Student-t errors, in SDs of the normal counterpart; exact to 1e-5 with the step.
-NODES = np.linspace(-7.0, 7.0, 281)
+# Gauss-Legendre rule to each side of the middle between the modes of two Student-t densities, where the integrand is a
+# smooth function of x, the distance to the mode being width sinh(x); REACH in x.
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(96)
+REACH = 12.0
 
 
 def row_log_density(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:
@@ -14,7 +16,7 @@ def row_log_density(parameters: dict[str, np.ndarray], data: ModelData) -> np.nd
 
     Independent errors: the row's log likelihood. Under AR(1) errors a row is tied to the row before it by its own
     innovation and to the row after by that one's, both linear in the row's error e; with variances v and v' and
-    r = rho^h their log densities add up to a normal in e of precision 1 / v + r^2 / v'. Student-t innovations need the
+    r = rho^h their log densities add up to a normal in e of precision 1 / v + r^2 / v'. Student-t innovations need an
     integral over e.
     """
     if "autocorrelation" not in parameters:
@@ -32,19 +34,25 @@ def row_log_density(parameters: dict[str, np.ndarray], data: ModelData) -> np.nd
     out = log_likelihood(parameters, data)
     tail = (parameters["degrees"][..., None] + 1) / 2
     nu = parameters["degrees"][..., None]
-    # Relative to the density at the observed error: e = e_t + d, d on a grid dense around both innovations' modes.
-    width = precision[..., before] ** -0.5
-    centre = -slope[..., before] / precision[..., before]
     mine, next_ = (own[..., before], sd[..., before]), (own[..., after], sd[..., after])
+    r = np.where(np.abs(r) > 1e-6, r, 1e-6)
 
     def kernel(d: np.ndarray | float) -> np.ndarray:
+        """Both innovations' log densities with d added to the row's error."""
         squares = ((mine[0] + d) / mine[1]) ** 2, ((next_[0] - r * d) / next_[1]) ** 2
         return -tail * (np.log1p(squares[0] / nu) + np.log1p(squares[1] / nu))
 
+    modes = -mine[0], next_[0] / r
+    width = np.minimum(mine[1], next_[1] / np.abs(r))
+    half = np.arcsinh(np.abs(modes[0] - modes[1]) / 2 / width)
     at_row = kernel(0.0)
+    top = np.maximum(at_row, np.maximum(kernel(modes[0]), kernel(modes[1])))
     total = np.zeros_like(width)
-    top = np.maximum(kernel(-mine[0]), at_row)
-    for x in NODES:
-        total += np.exp(kernel(centre + width * np.sinh(x)) - top) * np.cosh(x)
-    out[..., before] = at_row - top - np.log(total * width * (NODES[1] - NODES[0]))
+    for mode, other in (modes, modes[::-1]):
+        towards = np.where(other >= mode, 1.0, -1.0) * width
+        for node, weight in zip(NODES, WEIGHTS, strict=True):
+            x = (half - REACH) / 2 + (half + REACH) / 2 * node
+            inside = np.exp(kernel(mode + towards * np.sinh(x)) - top)
+            total += weight * (half + REACH) / 2 * inside * np.cosh(x)
+    out[..., before] = at_row - top - np.log(total * width)
     return out

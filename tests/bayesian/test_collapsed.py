@@ -85,7 +85,7 @@ def a_theta(collapsed, seed=0):
 
 
 def dense(collapsed, theta, priors):
-    """Mean and covariance of the outcome given theta, every coefficient integrated out, written out with dense matrices.
+    """Mean and covariance of the outcome given theta, every coefficient integrated out, with dense matrices.
 
     Kept coefficients are part of theta: their columns times their values are part of the mean.
     """
