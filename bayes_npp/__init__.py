@@ -22,6 +22,7 @@ _HOME = {
     "fixed_effects": "frequentist.static",
     "load_study": "study",
     "pooled_ols": "frequentist.static",
+    "predict": "bayesian.predict",
     "read_panel": "panel",
     "run_study": "pipeline",
     "simulate": "simulation",

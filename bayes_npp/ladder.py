@@ -59,6 +59,11 @@ def rungs(model: HierarchicalModel) -> tuple[Rung, ...]:
     return tuple(out)
 
 
+def pooled(steps: tuple[Rung, ...]) -> tuple[Rung, ...]:
+    """The rungs that differ in pooling."""
+    return tuple(rung for rung in steps if rung.part != "errors")
+
+
 def choose_errors(checks: Mapping[str, tuple[PredictiveCheck, ...]]) -> str:
     """The error model behind the verdicts, by `RULE`, from the posterior predictive checks of each of `ERRORS`."""
     for errors in ERRORS:

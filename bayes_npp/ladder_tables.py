@@ -2,10 +2,16 @@
 
 import pandas as pd
 
+from bayes_npp.bayesian.scores import comparison_table
 from bayes_npp.cells import Table, cell, interval, number, probability
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.results import ErrorChoice, Ladder, Result
 
+METHODS = {
+    "leave_one_row_out": "one row",
+    "leave_one_unit_out": "one unit",
+    "leave_future_out": "the next year",
+}
 AVERAGE = "average_slope_twfe_weighted"
 ERROR_NAMES = {
     "iid": "independent, one scale",
@@ -24,12 +30,14 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         checks = {check.name: f"{number(check.observed)}, {check.verdict}" for check in record.predictive}
         alike = ladder.errors.homogeneity[errors]
         low, high = alike.range
+        score = ladder.errors.scores[errors]
         rows.append(
             {
                 "errors": ERROR_NAMES[errors] + (" (chosen)" if errors == ladder.errors.chosen else ""),
                 "average slope, TWFE's weights": cell(_average(result, record.model)),
                 **checks,
                 "Bayes factor for equal slopes": f"{factor(alike.factor)} ({factor(low)} to {factor(high)})",
+                "elpd, row left out (k > 0.7)": f"{score.elpd:.0f} ({score.n_bad})",
                 "sampler": "passed" if record.diagnostics.passed else "FAILED",
             }
         )
@@ -38,6 +46,8 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         RULE,
         "Checks: lag-one correlation of innovations within units; largest innovation SD of a unit over the median "
         "unit's; root mean square correlation of two units' innovations. Failed: outside what the model reproduces.",
+        "elpd: PSIS leave-one-out of the outcome in the data's units; in brackets the rows whose Pareto k is above "
+        "0.7, for which it is unreliable.",
         f"Bayes factor of one common slope against slopes that differ with SD ~ {first.prior}; in brackets its range "
         "when that prior's scale is divided and multiplied by up to four. Above 3 for equal slopes, below 1/3 against.",
     )
@@ -69,6 +79,38 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
     )
     title = f"The ladder of pooling: model '{ladder.model}'"
     return Table(f"pooling_{ladder.model}", title, pd.DataFrame(rows), notes)
+
+
+def accuracy_table(ladder: Ladder) -> Table:
+    """How well each way to pool predicts rows, units and years it has not seen."""
+    rows = []
+    parts = dict.fromkeys(rung.part for rung in ladder.pooling)
+    for part in parts:
+        own = [rung for rung in ladder.pooling if rung.part == part]
+        for method in dict.fromkeys(score.method for rung in own for score in rung.scores):
+            scores = {rung.label: score for rung in own for score in rung.scores if score.method == method}
+            for line in comparison_table(scores).itertuples():
+                defined = scores[line.model].defined
+                less = round(line.elpd_diff, 1) + 0.0  # no minus zero
+                rows.append(
+                    {
+                        "what is pooled": part,
+                        "left out": METHODS[method],
+                        "effects or pooling": line.model,
+                        "elpd (SE)": f"{line.elpd:.1f} ({line.se:.1f})" if defined else "",
+                        "less the best (SE)": f"{less:.1f} ({line.se_diff:.1f})" if defined else "",
+                        "stacking weight": f"{line.weight:.2f}" if defined else "",
+                        "k > 0.7": str(line.n_bad_k) if defined else "",
+                        "note": line.note,
+                    }
+                )
+    notes = (
+        "Log predictive density of the outcome in the data's units, coefficients integrated out exactly given the "
+        "scales; draws of the scales weighted by PSIS, sampled anew where Pareto k is above 0.7. Independent errors.",
+        "One row left out compares the whole ladder; one unit is undefined for fixed effects of units, a coming "
+        "year for fixed effects of periods. A difference within two of its standard errors decides nothing.",
+    )
+    return Table(f"accuracy_{ladder.model}", f"Predictive accuracy: model '{ladder.model}'", pd.DataFrame(rows), notes)
 
 
 def spread_table(ladder: Ladder, result: Result) -> Table:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_npp.bayesian.accuracy import accuracy, loo
 from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, restore
-from bayes_npp.bayesian.homogeneity import Homogeneity, homogeneity
+from bayes_npp.bayesian.homogeneity import homogeneity
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.comparison import Heterogeneity, heterogeneity
@@ -19,7 +20,7 @@ from bayes_npp.design import Design, build_design, twfe_weights
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
-from bayes_npp.ladder import choose_errors, has_ladder, rungs
+from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.plots import draw_figures
 from bayes_npp.records import content_hash
 from bayes_npp.report import render_report
@@ -155,29 +156,37 @@ def climb(
 ) -> tuple[Ladder, list[Estimates], list[FitRecord]]:
     """Fit the neighbours of a declared model in error model and pooling, and choose the error model."""
     tables: list[Estimates] = []
-    fits: list[FitRecord] = []
-    errors: dict[str, FitRecord] = {}
-    alike: dict[str, Homogeneity] = {}
-    pooling: list[PoolingRung] = []
+    records = {model.name: own}
+    fitted: dict[str, Fit] = {}
     steps = rungs(model)
     progress(f"      its neighbours: {', '.join(f'{rung.part} {rung.label}' for rung in steps if not rung.declared)}")
     for rung in steps:
-        record = own
-        if not rung.declared or rung.part == "errors":
-            fit, reused = fit_model(study, rung.model, settings)
-            if rung.part == "errors":
-                alike[rung.label] = homogeneity(fit)
+        name = rung.model.name
+        if name in fitted:
+            continue
+        fitted[name], reused = fit_model(study, rung.model, settings)
         if not rung.declared:
-            record = _record(rung.model.name, fit, reused)
-            fits.append(record)
-            tables.append(_named(fit.estimates(), study, rung.model))
-        if rung.part == "errors":
-            errors[rung.label] = record
-        else:
-            pooling.append(PoolingRung(rung.part, rung.label, rung.model.name, rung.declared))
-    chosen = choose_errors({name: record.predictive for name, record in errors.items()})
-    choice = ErrorChoice(model.name, errors, alike, chosen)
-    return Ladder(model.name, choice, tuple(pooling)), tables, fits
+            records[name] = _record(name, fitted[name], reused)
+            tables.append(_named(fitted[name].estimates(), study, rung.model))
+    progress("      how well each predicts what it has not seen")
+    errors = {rung.label: rung.model.name for rung in steps if rung.part == "errors"}
+    chosen = choose_errors({label: records[name].predictive for label, name in errors.items()})
+    choice = ErrorChoice(
+        model=model.name,
+        records={label: records[name] for label, name in errors.items()},
+        homogeneity={label: homogeneity(fitted[name]) for label, name in errors.items()},
+        scores={label: loo(fitted[name], mend=False) for label, name in errors.items()},
+        chosen=chosen,
+    )
+    rows = {name: accuracy(fitted[name], "leave_one_row_out") for name in {r.model.name for r in pooled(steps)}}
+    pooling = []
+    for rung in pooled(steps):
+        name = rung.model.name
+        methods = ("leave_one_unit_out", "leave_future_out") if rung.part in ("slopes", "units") else ()
+        scores = (rows[name], *(accuracy(fitted[name], method) for method in methods))
+        pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, scores))
+    others = [record for name, record in records.items() if name != model.name]
+    return Ladder(model.name, choice, tuple(pooling)), tables, others
 
 
 def _named(table: Estimates, study: Study, model: ModelSpec) -> Estimates:

@@ -10,6 +10,7 @@ from bayes_npp.bayesian.homogeneity import Homogeneity
 from bayes_npp.bayesian.predictive import PredictiveCheck
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.scores import Accuracy
 from bayes_npp.comparison import Heterogeneity
 from bayes_npp.estimates import Estimates
 from bayes_npp.study import Study
@@ -49,6 +50,8 @@ class ErrorChoice:
         By error model, with their posterior predictive checks.
     homogeneity : dict of Homogeneity
         By error model.
+    scores : dict of Accuracy
+        PSIS leave-one-out, by error model.
     chosen : str
         Error model picked by `ladder.RULE`.
     """
@@ -56,6 +59,7 @@ class ErrorChoice:
     model: str
     records: dict[str, FitRecord]
     homogeneity: dict[str, Homogeneity]
+    scores: dict[str, Accuracy]
     chosen: str
 
     @property
@@ -71,12 +75,16 @@ class ErrorChoice:
 
 @dataclass(frozen=True)
 class PoolingRung:
-    """One way to pool: `part` (slopes, units, periods), `label` (none, partial, fixed, complete), the model's name."""
+    """One way to pool: `part` (slopes, units, periods), `label` (none, partial, fixed, complete), the model's name.
+
+    `scores` holds its predictive accuracy by method, undefined ones with their reason.
+    """
 
     part: str
     label: str
     model: str
     declared: bool
+    scores: tuple[Accuracy, ...]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from bayes_npp.cells import (
 )
 from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.ladder_tables import error_table, pooling_table, spread_table
+from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
 from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text
 
@@ -35,7 +35,8 @@ def build_tables(result: Result) -> dict[str, Table]:
     for comparison in result.comparisons:
         tables += [slope_table(comparison), difference_table(comparison), average_table(comparison, result)]
     for ladder in result.ladders:
-        tables += [error_table(ladder, result), pooling_table(ladder, result), spread_table(ladder, result)]
+        tables += [error_table(ladder, result), spread_table(ladder, result)]
+        tables += [pooling_table(ladder, result), accuracy_table(ladder)]
     if result.study.published is not None:
         tables.append(published_table(result.study.published))
     if result.fits:

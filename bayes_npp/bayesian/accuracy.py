@@ -221,12 +221,13 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
     rows, random = np.arange(fit.design.n_obs), np.random.default_rng(sampler.seed)
     scores, k_hat = np.empty(len(rows)), np.empty(len(rows))
     thetas, n_exact, failed = _thetas(fit, max(400, min(DRAWS, CHUNK_CELLS // len(rows)))), 0, 0
-    single = all(len(block) == 1 for block in blocks)
+    # Every row at once, unless the blocks are few: then each is a ratio of two likelihoods.
+    at_once = all(len(block) == 1 for block in blocks) and len(blocks) > len(rows) / 20
     whole = likelihoods(fit.collapsed, thetas)
-    if single:
+    if at_once:
         scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).rows(thetas))
     for number, block in enumerate(blocks):
-        if single and k_hat[block[0]] <= BAD_K:
+        if at_once and k_hat[block[0]] <= BAD_K:
             continue
         rest = np.setdiff1d(rows, block)
         train = collapse(restrict(fit.data, rest), fit.priors)

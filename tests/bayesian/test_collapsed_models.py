@@ -423,3 +423,17 @@ def test_the_same_seed_gives_the_same_draws():
         np.testing.assert_array_equal(values, trees[1]["posterior"][name])
         assert not np.array_equal(values, trees[2]["posterior"][name]), name
     np.testing.assert_array_equal(trees[0]["log_likelihood"]["y"], trees[1]["log_likelihood"]["y"])
+
+
+@pytest.mark.parametrize("kind", ["none", "fixed"])
+def test_a_model_without_scales_is_drawn_exactly(kind):
+    """Known standard errors and no partial effects: theta is empty, nothing is sampled, every coefficient is normal."""
+    data, priors = data_of("known", kind, kind, "common"), shifted_priors()
+    fit = fit_design(data.design, priors, Sampler(draws=5000, tune=100, chains=2, seed=4), "collapsed")
+    assert fit.diagnostics.passed, fit.diagnostics.verdict
+    assert fit.thetas.shape == (10_000, 0)
+    names, mean, covariance = dense.conditional(data, priors, {})
+    at = names.index(("exposure_slope", 0))
+    slopes, sd = fit.values("exposure_slope"), np.sqrt(covariance[at, at])
+    assert abs(slopes.mean() - mean[at]) < 5 * sd / np.sqrt(len(slopes))
+    assert slopes.std() == pytest.approx(sd, rel=5 / np.sqrt(2 * len(slopes)))
