@@ -3,7 +3,7 @@
 import math
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -143,8 +143,12 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
 @click.option("--periods", default=9, show_default=True, type=click.IntRange(min=2), help="Number of periods.")
 @click.option("--slope", "slopes", multiple=True, help="GROUP=VALUE, once a group.", metavar="GROUP=VALUE")
 @click.option("--missing", default=0.0, show_default=True, type=float, help="Share of rows left out at random.")
+@click.option("--autocorrelation", default=0.0, show_default=True, type=float, help="Of AR(1) errors within units.")
+@click.option("--unit-scale-sd", default=0.0, show_default=True, type=float, help="SD of the logs of units' error SDs.")
+@click.option("--unit-slope-sd", default=0.0, show_default=True, type=float, help="SD of units' slopes in their group.")
+@click.option("--degrees", default=None, type=float, help="Degrees of freedom of Student-t errors.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0, max=2**63 - 1))
-def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, seed: int) -> None:
+def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, **more: Any) -> None:
     """Write a simulated panel with known truth to OUT (a .csv; the truth goes beside it as .truth.json)."""
     from bayes_npp.errors import SpecError
     from bayes_npp.simulation import simulate as draw
@@ -160,7 +164,7 @@ def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missi
         if not label or label in by_group or not math.isfinite(number):
             raise SpecError(f"--slope {text} is not GROUP=VALUE", fix="Write --slope East=0.5, once a group") from None
         by_group[label] = number
-    simulation = draw(units, periods, by_group or None, missing=missing, seed=seed)
+    simulation = draw(units, periods, by_group or None, missing=missing, **more)
     write_text(out, simulation.frame.to_csv(index=False, lineterminator="\n"))
     write_json(out.with_suffix(".truth.json"), simulation.truth)
     click.echo(str(out))

@@ -36,7 +36,7 @@ from bayes_npp.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.simulation import simulate
 
-pytestmark = pytest.mark.xdist_group("pymc")
+pytestmark = pytest.mark.xdist_group("collapsed")
 PRIORS = load_priors("weakly_informative")
 
 

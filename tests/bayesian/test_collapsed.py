@@ -15,7 +15,7 @@ from bayes_npp.bayesian.terms import terms, unit_terms
 from bayes_npp.bayesian.theta import encode
 from bayes_npp.design import build_design
 
-pytestmark = pytest.mark.xdist_group("pymc")
+pytestmark = pytest.mark.xdist_group("collapsed")
 CASES = {
     "iid": {},
     "no groups": {"slopes": None},

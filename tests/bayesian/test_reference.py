@@ -19,7 +19,7 @@ from bayes_npp.bayesian.reml import maximise
 from bayes_npp.design import build_design
 from tests.conftest import REFERENCE
 
-pytestmark = pytest.mark.xdist_group("pymc")
+pytestmark = pytest.mark.xdist_group("collapsed")
 MIXED = {"correlated_means": False}
 
 

@@ -13,7 +13,7 @@ from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.refit import refit
 from bayes_npp.design import build_design
 
-pytestmark = pytest.mark.xdist_group("pymc")
+pytestmark = pytest.mark.xdist_group("collapsed")
 
 
 @pytest.fixture(scope="module")
