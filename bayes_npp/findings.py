@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayes_npp.cells import interval, number, relation
 from bayes_npp.comparison import Difference, Heterogeneity
-from bayes_npp.ladder_tables import choice_sentence, factor
+from bayes_npp.ladder_tables import average_row, choice_sentence, factor
 from bayes_npp.results import FitRecord, Ladder, Result
 
 
@@ -26,7 +26,7 @@ def findings(result: Result) -> tuple[Finding, ...]:
         out.append(_differences(comparison))
         ladder = next((ladder for ladder in result.ladders if ladder.model == comparison.pooled_model), None)
         if ladder:
-            out += _choice(ladder)
+            out += _choice(ladder, result)
         else:
             out += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
         out.append(_average(comparison))
@@ -86,7 +86,7 @@ def _errors(record: FitRecord) -> list[Finding]:
     return [Finding("warning", text)]
 
 
-def _choice(ladder: Ladder) -> list[Finding]:
+def _choice(ladder: Ladder, result: Result) -> list[Finding]:
     """The error model behind the verdicts, and whether slopes differ under it at all."""
     choice = ladder.errors
     alike = choice.homogeneity[choice.chosen]
@@ -96,7 +96,10 @@ def _choice(ladder: Ladder) -> list[Finding]:
         f"{factor(high)} over the prior's scale) with {choice.chosen} errors: {alike.reading}. With iid errors it "
         f"would be {factor(choice.homogeneity['iid'].factor)}."
     )
-    return [Finding("result" if choice.passed else "warning", choice_sentence(choice)), Finding("result", text)]
+    row = average_row(result, choice.record.model)
+    average = f" The average slope with TWFE's weights is then {_estimate(row)}."
+    status = "result" if choice.passed else "warning"
+    return [Finding(status, choice_sentence(choice) + average), Finding("result", text)]
 
 
 def _average(comparison: Heterogeneity) -> Finding:

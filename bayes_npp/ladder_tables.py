@@ -34,7 +34,7 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         rows.append(
             {
                 "errors": ERROR_NAMES[errors] + (" (chosen)" if errors == ladder.errors.chosen else ""),
-                "average slope, TWFE's weights": cell(_average(result, record.model)),
+                "average slope, TWFE's weights": cell(average_row(result, record.model)),
                 **checks,
                 "Bayes factor for equal slopes": f"{factor(alike.factor)} ({factor(low)} to {factor(high)})",
                 "elpd, row left out (k > 0.7)": f"{score.elpd:.0f} ({score.n_bad})",
@@ -61,7 +61,7 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
     rows = []
     for rung in ladder.pooling:
         slopes = frame[(frame["model"] == rung.model) & (frame["estimand"] == "group_slope")].set_index("group")
-        average = _average(result, rung.model)
+        average = average_row(result, rung.model)
         by_group = {group: _short(slopes.loc[group] if group in slopes.index else average) for group in own["group"]}
         rows.append(
             {
@@ -146,7 +146,7 @@ def factor(value: float) -> str:
 def choice_sentence(choice: ErrorChoice) -> str:
     """What the rule chose and whether the choice passes."""
     failed = [check for check in choice.records["iid"].predictive if not check.passed]
-    because = " and ".join(f"{check.name} ({number(check.observed)})" for check in failed)
+    because = ", ".join(f"{check.name} ({number(check.observed)})" for check in failed)
     start = f"Independent errors fail the checks of {because}" if failed else "Independent errors pass every check"
     chosen = f"the verdicts rest on errors that are {ERROR_NAMES[choice.chosen]}"
     left = [check for check in choice.record.predictive if not check.passed]
@@ -157,10 +157,11 @@ def choice_sentence(choice: ErrorChoice) -> str:
         f"{number(check.hi)}"
         for check in left
     )
-    return f"{start}; {chosen}, but these still fail: {seen}. No error model tried here passes, so no verdict is firm."
+    return f"{start}; {chosen}, but these still fail: {seen}. No verdict is firm under a model the data contradict."
 
 
-def _average(result: Result, model: str) -> pd.Series:
+def average_row(result: Result, model: str) -> pd.Series:
+    """The average slope of a model with TWFE's weights."""
     rows = result.estimates.select(model=model, estimand=AVERAGE)
     return rows[rows["group"] == ""].iloc[0]
 
