@@ -26,6 +26,7 @@ _HOME = {
     "read_panel": "panel",
     "run_study": "pipeline",
     "simulate": "simulation",
+    "simulate_dynamic": "simulation",
     "twfe": "frequentist.static",
 }
 __all__ = [*_HOME, "__version__"]

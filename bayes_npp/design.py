@@ -53,6 +53,10 @@ class Design:
     scales : Scales
     n_dropped : int
         Rows of the window left out because a variable is missing.
+    lag : ndarray, shape (n,), optional
+        Outcome of the period before, of a dynamic specification.
+    initial : ndarray, shape (N, 1 + number of regressors), optional
+        Outcome, exposure and controls in the period before the unit's first row, of a dynamic specification.
     """
 
     spec: Spec
@@ -70,6 +74,8 @@ class Design:
     group_times: tuple[str, ...]
     scales: Scales
     n_dropped: int
+    lag: np.ndarray | None = None
+    initial: np.ndarray | None = None
 
     @property
     def n_obs(self) -> int:
@@ -93,6 +99,10 @@ class Design:
 
 def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: np.ndarray | None = None) -> Design:
     """Select complete rows of the window and lay them out as arrays.
+
+    A dynamic specification takes rows whose outcome of the period before is known, by time and never by row; periods
+    before the window serve. A unit starts with its first row whose period before has every variable: that is its
+    initial period. Rows after a gap stay, and keep the unit's one initial period.
 
     Parameters
     ----------
@@ -119,6 +129,10 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         values = values - np.column_stack([panel.shift(column, 1) for column in values.T])
     keep = panel.in_window if where is None else panel.in_window & where
     complete = keep & ~np.isnan(values).any(axis=1)
+    before = np.empty((len(values), 0))
+    if spec.dynamic:
+        before = np.column_stack([panel.shift(column, 1) for column in values.T])
+        complete = _with_history(panel, before, complete)
     groupings = {name: panel.column(name) for name in (spec.slope_group, spec.group_time_effects) if name}
     for column in groupings.values():
         complete &= column.notna().to_numpy()
@@ -176,13 +190,28 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         group_times=tuple(str(label) for label in group_times),
         scales=_scales(levels[rows], names, scales),
         n_dropped=int(keep.sum()) - len(rows),
+        lag=before[rows, 0] if spec.dynamic else None,
+        initial=before[rows[np.unique(unit, return_index=True)[1]]] if spec.dynamic else None,
     )
+
+
+def _with_history(panel: Panel, before: np.ndarray, complete: np.ndarray) -> np.ndarray:
+    """Rows with a lagged outcome, from each unit's first whose period before has every variable."""
+    starts = complete & ~np.isnan(before).any(axis=1)
+    if not starts.any():
+        raise DesignError(
+            "no row follows a period with outcome and regressors",
+            place=panel.source,
+            fix="A dynamic model needs consecutive periods of the same unit",
+        )
+    started = pd.Series(starts).groupby(panel.frame[panel.unit].to_numpy()).cummax().to_numpy()
+    return complete & started & ~np.isnan(before[:, 0])
 
 
 def _check_time(panel: Panel, spec: Spec) -> None:
     """A cross-section of units has levels alone; everything else needs a time column."""
     needs = spec.time_effects != "none" or spec.correlated_means or spec.group_time_effects or "ar1" in spec.error_parts
-    if panel.time is None and (needs or spec.transform != "levels"):
+    if panel.time is None and (needs or spec.dynamic or spec.transform != "levels"):
         raise DesignError(
             "a panel regression needs a time column",
             place=panel.source,

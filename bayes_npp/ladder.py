@@ -39,9 +39,9 @@ class Rung:
 
 
 def has_ladder(model: HierarchicalModel) -> bool:
-    """Whether a model's errors and pooling can be varied: group slopes in levels, sampled collapsed, not declined."""
-    plain = model.slopes is not None and not model.slopes.endswith("unit")
-    return model.ladder and plain and model.engine != "nuts" and model.errors == "iid" and model.transform == "levels"
+    """Whether errors and pooling can be varied: static group slopes in levels, sampled collapsed, not declined."""
+    plain = model.slopes is not None and not model.slopes.endswith("unit") and model.transform == "levels"
+    return model.ladder and plain and not model.dynamic and model.engine != "nuts" and model.errors == "iid"
 
 
 def rungs(model: HierarchicalModel) -> tuple[Rung, ...]:

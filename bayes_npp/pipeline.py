@@ -240,7 +240,7 @@ def fit_model(study: Study, model: HierarchicalModel, settings: FitSettings) -> 
 
 def _fit_key(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> str:
     """Hash of everything a fit is made from: a stored one is taken only if all of it is the same."""
-    arrays = ("outcome", "exposure", "controls", "unit", "time", "group", "group_time", "se")
+    arrays = ("outcome", "exposure", "controls", "unit", "time", "group", "group_time", "se", "lag", "initial")
     values = [(name, getattr(design, name)) for name in arrays]
     return content_hash(
         {
@@ -307,7 +307,7 @@ def _weights(study: Study) -> pd.DataFrame:
     names = ["model", "group", "twfe_weight", "share_of_observations"]
     frames = []
     for model in study.models:
-        if isinstance(model, HierarchicalModel) and study.spec(model).slope_group:
+        if isinstance(model, HierarchicalModel) and study.spec(model).slope_group and not model.dynamic:
             design = build_design(study.panel, study.spec(model))
             columns = (model.name, list(design.groups), twfe_weights(design), design.group_shares)
             frames.append(pd.DataFrame(dict(zip(names, columns, strict=True))))
@@ -334,8 +334,10 @@ def _comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> l
     out = []
     frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
     for model in study.models:
-        # Without correlated means the slopes answer another question than TWFE's, so there is nothing to set beside.
-        if not isinstance(model, HierarchicalModel) or not model.correlated_means or not study.spec(model).slope_group:
+        # Without correlated means, or beside a lagged outcome, slopes answer another question than TWFE's.
+        if not isinstance(model, HierarchicalModel) or not model.correlated_means or model.dynamic:
+            continue
+        if not study.spec(model).slope_group:
             continue
         controls = study.spec(model).controls
         same = [other for other in frequentist if study.spec(other).controls == controls]

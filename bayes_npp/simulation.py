@@ -25,6 +25,83 @@ class Simulation:
     truth: dict[str, Any]
 
 
+def simulate_dynamic(
+    n_units: int = 100,
+    n_periods: int = 8,
+    persistence: float = 0.6,
+    slope: float = 0.4,
+    unit_sd: float = 1.0,
+    time_sd: float = 0.3,
+    error_sd: float = 1.0,
+    confounding: float = 0.5,
+    burn_in: int = 50,
+    missing: float = 0.0,
+    seed: int = 1,
+) -> Simulation:
+    """Simulate y_t = persistence y_(t-1) + x slope + unit + period + error, with an initial period before the others.
+
+    The regressor is an AR(1) with coefficient one half, correlated with the effects of units and periods.
+
+    Parameters
+    ----------
+    burn_in : int
+        Periods before the first that is kept, from an outcome of zero; 0 starts all units there.
+    missing : float
+        Share of rows deleted at random, as gaps and as late entries.
+    seed : int
+
+    Returns
+    -------
+    Simulation
+        Columns unit, time (0 to `n_periods`), outcome, exposure.
+
+    Raises
+    ------
+    SpecError
+        Persistence outside (-1, 1), sizes or shares out of range.
+    """
+    if not -1 < persistence < 1 or not 0 <= missing < 1 or min(unit_sd, time_sd, error_sd) < 0:
+        raise SpecError(
+            "persistence must be inside (-1, 1), missing in [0, 1) and SDs at least 0", fix="Correct the argument"
+        )
+    if n_units < 2 or n_periods < 2 or burn_in < 0:
+        raise SpecError("too few units or periods", fix="Use at least two of each")
+    random = np.random.default_rng(seed)
+    total = burn_in + n_periods + 1
+    unit_effect = unit_sd * random.standard_normal(n_units)
+    time_effect = time_sd * random.standard_normal(total)
+    own = random.standard_normal((n_units, total))
+    errors = error_sd * random.standard_normal((n_units, total))
+    y, x = np.zeros((n_units, total)), own.copy()
+    for t in range(1, total):
+        x[:, t] = 0.5 * x[:, t - 1] + own[:, t]
+    x += confounding * (unit_effect[:, None] + time_effect)
+    for t in range(1, total):
+        y[:, t] = persistence * y[:, t - 1] + slope * x[:, t] + unit_effect + time_effect[t] + errors[:, t]
+    width, kept = len(str(n_units)), slice(burn_in, total)
+    frame = pd.DataFrame(
+        {
+            "unit": np.repeat([f"unit {i + 1:0{width}d}" for i in range(n_units)], n_periods + 1),
+            "time": np.tile(np.arange(n_periods + 1), n_units),
+            "outcome": y[:, kept].ravel(),
+            "exposure": x[:, kept].ravel(),
+        }
+    )
+    if missing:
+        frame = frame[random.random(len(frame)) >= missing].reset_index(drop=True)
+    truth = {
+        "persistence": persistence,
+        "short_run": slope,
+        "long_run": slope / (1 - persistence),
+        "unit_sd": unit_sd,
+        "time_sd": time_sd,
+        "error_sd": error_sd,
+        "unit_effects": unit_effect.tolist(),
+        "seed": seed,
+    }
+    return Simulation(frame, truth)
+
+
 def simulate(
     n_units: int = 30,
     n_periods: int = 9,

@@ -48,6 +48,9 @@ class Spec(Record):
         Column of known standard errors of the outcome.
     transform : {"levels", "first_difference"}
         Whether outcome and regressors enter as they are or as changes from the period before.
+    dynamic : bool
+        The outcome of the period before as a regressor, with correlated initial conditions (Wooldridge 2005): effects
+        of units are conditional on the unit's initial outcome and on the means and initial values of the regressors.
     """
 
     outcome: str
@@ -64,6 +67,7 @@ class Spec(Record):
     errors: str = "iid"
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
+    dynamic: bool = False
 
     @property
     def slope_group(self) -> str | None:
@@ -124,6 +128,30 @@ class Spec(Record):
         return self
 
     @model_validator(mode="after")
+    def _dynamics_fit(self) -> "Spec":
+        if not self.dynamic:
+            return self
+        if self.unit_effects != "partial" or not self.correlated_means:
+            raise SpecError(
+                "dynamic needs unit_effects = 'partial' and correlated_means = true",
+                fix="Beside fixed unit effects a lagged outcome has Nickell's bias, beside uncorrelated ones it stands "
+                "for the units",
+            )
+        if self.error_parts & {"ar1", "known"}:
+            raise SpecError(
+                f"dynamic does not combine with errors = '{self.errors}'",
+                fix="A lagged outcome is correlated with such errors: use errors = 'iid' or 'unit_scale'",
+            )
+        if self.transform != "levels":
+            raise SpecError("dynamic belongs to levels", fix="Differenced errors are correlated with the lagged change")
+        if self.unit_slopes:
+            raise SpecError(
+                f"dynamic does not combine with slopes = '{self.slopes}'",
+                fix="Initial conditions are correlated with units' slopes too: let slopes vary by a grouping column",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _roles_differ(self) -> "Spec":
         names = (self.outcome, *self.regressors)
         twice = [name for i, name in enumerate(names) if name in names[:i]]
@@ -180,6 +208,7 @@ class HierarchicalModel(Record):
     errors: str = "iid"
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
+    dynamic: bool = False
     engine: Engine = "auto"
     ladder: bool = True
     priors: str = "weakly_informative"

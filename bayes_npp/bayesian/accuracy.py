@@ -39,6 +39,7 @@ def loo(fit: Fit, mend: bool = True, sampler: Sampler = SHORT) -> Accuracy:
     sampler : Sampler
         Of refits, where a row's k is bad even so.
     """
+    _check_rows(fit)
     cells = CHUNK_CELLS // (2 * len(NODES) if {"ar1", "student_t"} <= fit.spec.error_parts else 2)
     draws = max(400, cells // fit.design.n_obs)
     scores, k_hat = expected(row_log_density(fit.parameters(draws), fit.data))
@@ -76,6 +77,7 @@ def leave_one_row_out(fit: Fit, folds: int | None = None, sampler: Sampler = SHO
     """
     _check_collapsible(fit)
     n_obs = fit.design.n_obs
+    _check_rows(fit)
     fold = np.arange(n_obs) if folds is None else _deal(fit.design, folds, seed)
     blocks = np.split(np.argsort(fold, kind="stable"), np.cumsum(np.bincount(fold))[:-1])
     lost = unidentified(fit.collapsed, blocks)
@@ -287,6 +289,14 @@ def _deal(design: Design, folds: int, seed: int) -> np.ndarray:
     out = np.empty(design.n_obs, dtype=int)
     out[order] = np.arange(design.n_obs) % folds
     return out
+
+
+def _check_rows(fit: Fit) -> None:
+    if fit.spec.dynamic:
+        raise SpecError(
+            "a row of a dynamic model cannot be left out: its outcome is the lag of the next row",
+            fix="Use leave_one_unit_out or leave_future_out",
+        )
 
 
 def _check_collapsible(fit: Fit) -> None:

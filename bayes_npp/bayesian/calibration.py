@@ -13,6 +13,7 @@ from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.refit import SHORT, sample_until_passed
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.terms import ModelData
+from bayes_npp.errors import SpecError
 
 LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "unit_scale", "time_effect", "group_time_effect")
 THINNED = 199  # draws kept of each replication: nearly independent
@@ -67,18 +68,24 @@ def calibrate(
     replications, seed : int
     sampler : Sampler
         Of each replication; its seed is replaced.
+
+    Raises
+    ------
+    SpecError
+        A dynamic model, whose columns are outcomes themselves.
     """
+    if data.lag is not None:
+        raise SpecError("a dynamic model has no fixed columns to simulate on", fix="Calibrate it on simulated panels")
     truths = prior_parameters(data, priors, replications, seed)
     simulated = outcomes(truths, data, seed + 1)
 
     def replicate(k: int) -> tuple[dict[str, int], bool]:
         own = replace(data, outcome=simulated[k])
         posterior = collapse(own, priors)
-        fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), with_units=True)
+        fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=THINNED)
         truth = {name: values[k : k + 1] for name, values in truths.items()}
         drawn = _quantities(fitted.draws, own)
-        some = np.linspace(0, len(drawn["log likelihood"]) - 1, THINNED).astype(int)
-        ranks = {name: int((drawn[name][some] < value[0]).sum()) for name, value in _quantities(truth, own).items()}
+        ranks = {name: int((drawn[name] < value[0]).sum()) for name, value in _quantities(truth, own).items()}
         return ranks, fitted.diagnostics.passed
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import Collapsed, collapse, why_not_collapsible
 from bayes_npp.bayesian.diagnostics import Diagnostics, diagnose
+from bayes_npp.bayesian.dynamic import check_dynamics, long_run_summary, quantities
 from bayes_npp.bayesian.likelihood import innovations
 from bayes_npp.bayesian.model import build_model, separate
 from bayes_npp.bayesian.posterior import (
@@ -130,7 +131,7 @@ class Fit:
         if spec.controls:
             slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
             rows += [_row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(spec.controls)]
-        if not spec.exposure:
+        if not spec.exposure and not spec.dynamic:
             level = scales.outcome_mean + scales.outcome_sd * self.values("intercept")
             rows.append(_row(level, term="intercept", estimand="coefficient"))
         for name, kind in SCALES.items():
@@ -139,6 +140,8 @@ class Fit:
                 unit = unit / scales.divisors[spec.exposure] if kind == "exposure" and spec.exposure else unit
                 estimand = "scale" if name.endswith("_sd") else "coefficient"
                 rows.append(_row(self.values(name) * unit, term=name, estimand=estimand))
+        for row in rows:
+            row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
         return estimates_from_rows(
             rows,
             paradigm="bayesian",
@@ -153,14 +156,14 @@ class Fit:
             n_periods=len(design.times),
             sample="all",
             convention=f"priors: {self.priors.name}",
-            note=note,
         )
 
     @property
     def label(self) -> str:
         """The estimator's name in tables."""
         differences = ", first differences" if self.spec.transform == "first_difference" else ""
-        return "hierarchical" + (f" x {self.spec.slopes}" if self.spec.slopes else "") + differences
+        dynamics = ", dynamic" if self.spec.dynamic else ""
+        return "hierarchical" + (f" x {self.spec.slopes}" if self.spec.slopes else "") + differences + dynamics
 
     def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
         """Posterior predictive checks of the errors: serial correlation, spread by unit, dependence between units."""
@@ -174,6 +177,8 @@ class Fit:
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
         design, spec = self.design, self.spec
+        if spec.dynamic:
+            return quantities(design, self.slopes if spec.exposure else np.empty(0), self.values("persistence"))
         if spec.exposure is None:
             return []
         term, targets_twfe = {"term": spec.exposure}, spec.correlated_means and not spec.unit_slopes
@@ -299,7 +304,8 @@ def prepare(design: Design) -> ModelData:
     Raises
     ------
     DesignError
-        A unit in two groups, a slope that effects or other columns absorb, slopes of units where no unit varies.
+        A unit in two groups, a slope that effects or other columns absorb, slopes of units where no unit varies,
+        initial conditions as many as units.
     """
     spec = design.spec
     if spec.unit_effects == spec.time_effects == "fixed" and not spec.correlated_means:
@@ -314,6 +320,9 @@ def prepare(design: Design) -> ModelData:
         columns = np.column_stack([data.slope_columns, data.control_columns])
         raw = np.column_stack([design.slope_columns, design.controls])
         check_identified(raw / raw.std(axis=0), columns, names, "the hierarchical model")
+    if data.lag is not None:
+        columns = np.column_stack([data.slope_columns, data.control_columns, data.unit.leading[data.unit.index]])
+        check_dynamics(design, data.lag, columns, data.unit.saturated)
     if spec.unit_slopes and np.ptp(data.unit_slope_columns[:, 0] - _unit_means(data)) < 1e-10:
         raise DesignError(
             f"slopes of '{spec.exposure}' by unit, and it is constant within every unit",
@@ -395,7 +404,7 @@ def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Samp
 
 def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
     lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {
+    row = {
         **labels,
         "estimate": float(draws.mean()),
         "spread": float(draws.std(ddof=1)),
@@ -403,3 +412,4 @@ def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
         "hi": float(hi),
         "prob_positive": float((draws > 0).mean()) if labels["estimand"] != "scale" else np.nan,
     }
+    return {**row, **long_run_summary(draws, labels.get("note", ""))} if labels["estimand"] == "long_run" else row

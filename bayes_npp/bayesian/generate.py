@@ -61,7 +61,10 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
 
 
 def outcomes(parameters: dict[str, np.ndarray], data: ModelData, seed: int, in_data_units: bool = False) -> np.ndarray:
-    """Draw outcomes given parameters, shape (S, n): prior or posterior predictive draws of the observed rows."""
+    """Draw outcomes given parameters, shape (S, n): prior or posterior predictive draws of the observed rows.
+
+    Of a dynamic model one period ahead: each row given the observed outcome of the period before.
+    """
     drawn = fitted_values(parameters, data) + simulate_errors(parameters, data, np.random.default_rng(seed))
     scales = data.design.scales
     return scales.outcome_mean + scales.outcome_sd * drawn if in_data_units else drawn
@@ -80,7 +83,7 @@ def _draw_term(
     else:
         values = priors[term.slot].draw(random, (draws, width))
     values = term.values(values)
-    if term.variable in ("intercept", "exposure_slope"):
+    if term.variable in ("intercept", "exposure_slope", "persistence"):
         values = values[:, 0]
     out[term.variable] = values if term.at < 0 else _appended(out.get(term.variable), values)
 

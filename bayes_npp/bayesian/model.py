@@ -24,7 +24,7 @@ KEPT = (
     *("exposure_slope", "slope_sd", "slope_offset", "control_slope", "control_offset", "control_slope_sd"),
     *("unit_sd", "time_sd", "group_time_sd", "group_time_effect", "unit_slope", "unit_slope_sd"),
     *("unit_control_slope", "unit_control_slope_sd", "slope_correlation", "unit_effect", "unit_between"),
-    *("error_sd", "autocorrelation", "unit_scale", "unit_scale_sd", "degrees"),
+    *("persistence", "error_sd", "autocorrelation", "unit_scale", "unit_scale_sd", "degrees"),
 )
 
 
@@ -54,14 +54,16 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
             slopes = _prior("free_slope" if free else "exposure_slope", "exposure", priors["exposure"], dims=dims)
             if design.groups and not free:
                 sd = _prior("slope_sd", "slope_sd", priors["slope_sd"])
-                slopes = slopes + _offsets("slope_offset", sd, data)
+                slopes = slopes + _offsets("slope_offset", sd, data, data.slopes_centred)
             fitted += x @ (slopes if design.groups else slopes[None])
         if spec.controls:
             c = pm.Data("control_columns", data.control_columns, dims=("observation", "control"))
             fitted += c @ _prior("control_slope", "controls", priors["controls"], dims="control")
+        if data.lag is not None:
+            fitted += _prior("persistence", "persistence", priors["persistence"]) * pm.Data("lag", data.lag)
         if spec.varying and design.groups:
             sds = _prior("control_slope_sd", "slope_sd", priors["slope_sd"], dims="varying")
-            offsets = [_offsets(f"offset_{v}", sds[v], data) for v in range(len(spec.varying))]
+            offsets = [_offsets(f"offset_{v}", sds[v], data, data.varying_centred[v]) for v in range(len(spec.varying))]
             pm.Deterministic("control_offset", pt.stack(offsets), dims=("varying", "group"))
             for offset, columns in zip(offsets, data.varying_columns, strict=True):
                 fitted += pt.as_tensor(columns) @ offset
@@ -104,15 +106,15 @@ def _level_and_effects(data: ModelData, priors: PriorSet) -> tuple[Any, Any]:
     ), effects
 
 
-def _offsets(name: str, sd: Any, data: ModelData) -> Any:
+def _offsets(name: str, sd: Any, data: ModelData, centred: bool) -> Any:
     """Groups' deviations from the common slope, shape (G,)."""
     import pymc as pm
 
     if data.design.spec.slope_pooling == "exchangeable":
-        if data.slopes_centred:
+        if centred:
             return pm.Normal(name, 0.0, sd, dims="group")
         return pm.Deterministic(name, sd * pm.Normal(f"{name}_raw", 0.0, 1.0, dims="group"), dims="group")
-    if data.slopes_centred:
+    if centred:
         return pm.ZeroSumNormal(name, sigma=sd, dims="group")
     return pm.Deterministic(name, sd * pm.ZeroSumNormal(f"{name}_raw", sigma=1.0, dims="group"), dims="group")
 

@@ -58,9 +58,10 @@ def predict(
     DesignError
         No row to predict, or one whose unit or period has a fixed effect that nothing observed identifies.
     SpecError
-        Student-t errors, first differences.
+        Student-t errors, first differences, a dynamic model.
     """
     reason = why_not_collapsible(spec) or ("a change needs the level before it" if spec.transform != "levels" else "")
+    reason = reason or ("a blank outcome is the lag of the row after it" if spec.dynamic else "")
     if reason:
         raise SpecError(f"no prediction from this model: {reason}", fix="Choose other errors, or levels")
     priors = load_priors(priors)

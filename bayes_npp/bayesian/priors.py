@@ -34,6 +34,7 @@ PARAMETERS = tuple(dict.fromkeys(name for names in FAMILIES.values() for name in
 REAL = ("normal", "student_t", "laplace", "truncated_normal", "uniform", "flat")
 POSITIVE = ("half_normal", "half_student_t", "half_cauchy", "exponential", "gamma", "inverse_gamma", "log_normal")
 CORRELATION = ("uniform", "scaled_beta", "truncated_normal", "lkj")
+PERSISTENCE = ("uniform", "truncated_normal", "scaled_beta")
 # Families each parameter may have. The intercept and the between coefficients are integrated against the unit and
 # period effects in closed form, which takes a normal prior.
 SLOTS: dict[str, tuple[str, ...]] = {
@@ -50,6 +51,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
     "unit_scale_sd": POSITIVE,
     "autocorrelation": CORRELATION,
     "slope_correlation": CORRELATION,
+    "persistence": PERSISTENCE,
     "degrees": POSITIVE,
 }
 
@@ -83,6 +85,7 @@ PRIOR_OF = {
     "error_sd": "error_sd",
     "unit_scale_sd": "unit_scale_sd",
     "autocorrelation": "autocorrelation",
+    "persistence": "persistence",
     "degrees": "degrees",
     "unit_between": "between",
     "time_between": "between",
@@ -237,6 +240,9 @@ def prior_set(name: str, priors: Mapping[str, PriorSpec], description: str = "")
     for slot, families in SLOTS.items():
         if slot in priors and priors[slot].family not in families:
             raise SpecError(f"'{slot}' cannot have a {priors[slot].family} prior", fix=f"Use {', '.join(families)}")
+        p = priors[slot].parameters if slot in priors and families in (CORRELATION, PERSISTENCE) else {}
+        if p.get("lower", -1.0) < -1 or p.get("upper", 1.0) > 1:
+            raise SpecError(f"the prior of '{slot}' leaves (-1, 1)", fix="Choose -1 <= lower < upper <= 1")
     return PriorSet(name=name, description=description, prior=dict(priors))
 
 
@@ -247,6 +253,7 @@ def check_priors(priors: PriorSet, spec: Spec) -> None:
         "group_time_sd": spec.group_time_effects is not None,
         "slope_correlation": spec.slope_correlation,
         "autocorrelation": "ar1" in spec.error_parts,
+        "persistence": spec.dynamic,
         "unit_scale_sd": "unit_scale" in spec.error_parts,
         "degrees": "student_t" in spec.error_parts,
     }

@@ -99,12 +99,17 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     return [out[k] for k in range(len(prior_sets))]
 
 
-def sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False) -> Refit:
-    """A short run; a longer one in its place if its diagnostics fail."""
-    short = sample_short(collapsed, priors, sampler, with_units)[0]
-    if short.diagnostics.passed:
-        return short
-    return sample_short(collapsed, priors, _longer(sampler), with_units)[0]
+def sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, keep: int) -> Refit:
+    """A short run, or a longer one if its diagnostics fail; all coefficients at `keep` evenly spaced draws."""
+    for settings in (sampler, _longer(sampler)):
+        thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, settings)
+        diagnostics = diagnose({"theta": thetas}, stats)
+        if diagnostics.passed:
+            break
+    flat = thetas.reshape(-1, thetas.shape[2])
+    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, keep).astype(int)])
+    draws = collapsed.coefficients(some, sampler.seed, with_units=True)
+    return Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics)
 
 
 def sample_short(

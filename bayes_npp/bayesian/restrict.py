@@ -45,6 +45,8 @@ def restrict(data: ModelData, rows: np.ndarray) -> ModelData:
         group_time=pick(design.group_time),
         se=pick(design.se),
         units=tuple(design.units[i] for i in kept),
+        lag=pick(design.lag),
+        initial=None if design.initial is None else design.initial[kept],
     )
     return replace(
         data,
@@ -57,6 +59,7 @@ def restrict(data: ModelData, rows: np.ndarray) -> ModelData:
         unit=replace(data.unit, index=data.unit.index[rows]),
         time=replace(data.time, index=data.time.index[rows]),
         se=pick(data.se),
+        lag=pick(data.lag),
     )
 
 

@@ -6,12 +6,16 @@ from functools import cached_property
 
 import numpy as np
 
+from bayes_npp.bayesian.dynamic import History
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.design import Design, contrast_basis, part_basis, two_way_parts
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
 # effects exceeds its expectation by this much.
 CENTRED_ABOVE = 20.0
+# Of units' error scales centred coordinates fail where their spread may be zero, the others only slow down where it is
+# large: the chi-square statistic must exceed its expectation by this factor.
+SCALES_CENTRED_ABOVE = 2.5
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,13 @@ class ModelData:
     unit, time : Effect
     slopes_centred : bool
         Parametrisation of the groups' offsets in the full model.
+    varying_centred : tuple of bool
+        The same of each varying control.
     unit_scales_centred : bool
         Parametrisation of units' error scales.
     se : ndarray, shape (n,), optional
+    lag : ndarray, shape (n,), optional
+        Outcome of the period before, of a dynamic model, less its period means.
     """
 
     design: Design
@@ -133,8 +141,10 @@ class ModelData:
     unit: Effect
     time: Effect
     slopes_centred: bool
+    varying_centred: tuple[bool, ...]
     unit_scales_centred: bool
     se: np.ndarray | None
+    lag: np.ndarray | None = None
 
     @cached_property
     def effects(self) -> dict[str, Effect]:
@@ -182,10 +192,12 @@ def model_data(design: Design) -> ModelData:
     by_group = [controls[:, [k]] * member for k in varying]
     n_slopes, n_controls, width = exposure.shape[1], controls.shape[1], member.shape[1]
     columns = np.column_stack([exposure, controls, *by_group])
+    history = History(design, member, varying) if spec.dynamic else None
+    lag = np.empty((design.n_obs, 0)) if history is None else history.lag[:, None]
     # The groups' columns sum to the common one, which therefore adds nothing to the span.
     distinct = [j for j in range(n_slopes + n_controls) if j - n_slopes not in varying]
-    distinct += list(range(n_slopes + n_controls, columns.shape[1]))
-    everything = two_way_parts(np.column_stack([outcome, columns]), design.unit, design.time)
+    distinct += list(range(n_slopes + n_controls, columns.shape[1] + lag.shape[1]))
+    everything = two_way_parts(np.column_stack([outcome, columns, lag]), design.unit, design.time)
     fitted = np.column_stack([everything.residual[:, :1], everything.residual[:, 1:][:, distinct]])
     coefficients, rss = _least_squares(fitted)
     df = design.n_obs - len(design.units) - len(design.times) + 1 - len(distinct)
@@ -196,7 +208,10 @@ def model_data(design: Design) -> ModelData:
     )
     for name, index, parts, kind in sides:
         acts = spec.correlated_means and kind != "fixed"
-        leading = part_basis(parts[:, 1:] if acts else parts[:, :0])
+        own = parts[:, 1 : 1 + columns.shape[1]]
+        if history is not None:
+            own = np.column_stack([own, history.unit if name == "unit" else history.time])
+        leading = part_basis(own if acts else own[:, :0])
         saturated = acts and leading.shape[1] == len(parts) - 1
         leading = leading[:, :0] if saturated else leading
         # Estimated effects in units of their standard error, on the coordinates that no between part shares.
@@ -204,8 +219,10 @@ def model_data(design: Design) -> ModelData:
         square = (free**2).sum() - ((leading.T @ free) ** 2).sum()
         scaled = square * design.n_obs / len(parts) / (rss / df) if df > 0 and rss > 0 else 0.0
         strength = scaled - (len(parts) - 1 - leading.shape[1])
-        effects[name] = Effect(kind, index, leading, saturated, centred=strength > CENTRED_ABOVE)
-    used = everything.residual[:, 1:] if spec.correlated_means else columns - columns.mean(axis=0)
+        # Beside a lagged outcome the within coefficients are biased, and so is what they leave to units.
+        centred = strength > CENTRED_ABOVE and not (name == "unit" and spec.dynamic)
+        effects[name] = Effect(kind, index, leading, saturated, centred)
+    used = everything.residual[:, 1 : 1 + columns.shape[1]] if spec.correlated_means else columns - columns.mean(axis=0)
     split = np.cumsum([n_slopes, n_controls])
     return ModelData(
         design=design,
@@ -217,8 +234,14 @@ def model_data(design: Design) -> ModelData:
         unit=effects["unit"],
         time=effects["time"],
         slopes_centred=_slope_strength(fitted, n_slopes, df) > CENTRED_ABOVE,
-        unit_scales_centred=_scales_differ(fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit),
+        varying_centred=tuple(
+            _slope_strength(_in_front(fitted, fitted.shape[1] - (len(varying) - v) * width, width), width, df)
+            > CENTRED_ABOVE
+            for v in range(len(varying))
+        ),
+        unit_scales_centred=_scales_differ(fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit, df),
         se=None if design.se is None else design.se / scales.outcome_sd,
+        lag=None if history is None else history.lag_within_periods,
     )
 
 
@@ -233,6 +256,8 @@ def terms(data: ModelData, priors: PriorSet) -> Iterator[Term]:
         yield Term("exposure_slope", data.slope_columns.sum(axis=1, keepdims=True), slot="exposure")
     if spec.controls:
         yield Term("control_slope", data.control_columns, slot="controls")
+    if data.lag is not None:
+        yield Term("persistence", data.lag[:, None], slot="persistence")
     if design.groups and spec.slope_pooling != "none":
         basis = data.slope_basis
         yield Term("slope_offset", data.slope_columns @ basis, basis=basis, scale="slope_sd", slot="slope_sd")
@@ -278,6 +303,8 @@ def fitted_values(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndar
         fitted = fitted + slopes @ data.slope_columns.T
     if "control_slope" in parameters:
         fitted = fitted + parameters["control_slope"] @ data.control_columns.T
+    if data.lag is not None:
+        fitted = fitted + parameters["persistence"][..., None] * data.lag
     for v, columns in enumerate(data.varying_columns if "control_offset" in parameters else ()):
         fitted = fitted + parameters["control_offset"][..., v, :] @ columns.T
     for name, effect in data.effects.items():
@@ -306,6 +333,12 @@ def _unit_slope_columns(design: Design, exposure: np.ndarray, varying: np.ndarra
     return columns
 
 
+def _in_front(fitted: np.ndarray, start: int, width: int) -> np.ndarray:
+    """Outcome and columns with some of the columns moved to the front."""
+    chosen = np.arange(start, start + width)
+    return np.column_stack([fitted[:, 0], fitted[:, chosen], np.delete(fitted, [0, *chosen], axis=1)])
+
+
 def _slope_strength(residual: np.ndarray, n_slopes: int, df: int) -> float:
     """Excess chi-square of the differences between groups' slopes, from the two-way residual of outcome and columns."""
     if n_slopes < 2 or df <= 0:
@@ -316,15 +349,24 @@ def _slope_strength(residual: np.ndarray, n_slopes: int, df: int) -> float:
     return (reduced - full) / (full / df) - (n_slopes - 1) if full > 0 else 0.0
 
 
-def _scales_differ(residual: np.ndarray, unit: np.ndarray) -> bool:
-    """Whether the logs of units' residual SDs spread twice as much as equal scales would make them."""
+def _scales_differ(residual: np.ndarray, unit: np.ndarray, df: int) -> bool:
+    """Whether logs of units' residual SDs spread `SCALES_CENTRED_ABOVE` times as much as equal scales would make them.
+
+    The variance of the log SD of a unit with nu degrees of freedom is trigamma(nu / 2) / 4; units share those left by
+    the fit in proportion to their rows.
+    """
+    from scipy.special import polygamma
+
     counts = np.bincount(unit)
+    freedom = counts * max(df, 0) / len(unit)
     squares = np.bincount(unit, weights=residual**2)
-    enough = (counts > 2) & (squares > 0)
+    enough = (freedom > 1) & (squares > 0)
     if enough.sum() < 3:
         return False
-    logs = 0.5 * np.log(squares[enough] / counts[enough])
-    return bool(logs.var(ddof=1) > 2 * (0.5 / (counts[enough] - 1)).mean())
+    logs = 0.5 * np.log(squares[enough] / freedom[enough])
+    precision = 4 / polygamma(1, freedom[enough] / 2)
+    mean = (precision * logs).sum() / precision.sum()
+    return bool((precision * (logs - mean) ** 2).sum() > SCALES_CENTRED_ABOVE * (enough.sum() - 1))
 
 
 def _least_squares(residual: np.ndarray) -> tuple[np.ndarray, float]:

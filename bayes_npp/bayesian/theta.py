@@ -56,7 +56,7 @@ def lay_out(
     moved = []
     for term in kept:
         for k in range(term.width):
-            moved.append(add(term.variable, term.slot, -1 if term.variable == "exposure_slope" else k))
+            moved.append(add(term.variable, term.slot, -1 if term.variable in ("exposure_slope", "persistence") else k))
     spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else -1
     encoded = encode([e.prior for e in elements], len(data.segments) if spread >= 0 else 0)
     layout = Layout(

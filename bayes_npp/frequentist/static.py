@@ -167,6 +167,12 @@ def linear_fit(
             place=source,
             fix="Slopes by unit belong to hierarchical models",
         )
+    if design.spec.dynamic:
+        raise SpecError(
+            "least squares with a lagged outcome is not among the static estimators",
+            place=source,
+            fix="Beside fixed effects it has Nickell's bias: fit the hierarchical model, or leave dynamic out",
+        )
     names = (*slope_names(design), *design.spec.controls)
     check_identified(columns, _residual(columns, design, effects), names, source)
     if effects == "none":

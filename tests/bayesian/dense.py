@@ -124,6 +124,8 @@ def known_part(data, priors, values):
         total += data.slope_columns @ np.broadcast_to(values_of_slopes(values), data.slope_columns.shape[1])
     if data.design.spec.controls and priors["controls"].family not in ("normal", "flat"):
         total += data.control_columns @ values["control_slope"]
+    if data.lag is not None:
+        total += data.lag * values["persistence"]
     return total
 
 

@@ -170,3 +170,21 @@ def theta_of(collapsed, parameters):
         theta[collapsed.layout.unit_scales :] = logs + np.log(parameters["error_sd"]) if centred else logs / spread
         prior += stats.norm.logpdf(logs, 0, spread).sum() if centred else stats.norm.logpdf(logs / spread).sum()
     return theta, prior
+
+
+@pytest.mark.parametrize(("spread", "centred"), [(0.0, False), (0.2, False), (1.0, True)])
+def test_error_scales_are_centred_only_where_they_clearly_differ(spread, centred):
+    """Centred scales had divergences and an ESS of 40 where their spread may be zero; offsets cost little anywhere."""
+    frame = simulate(24, 9, {"north": 0.8, "south": 0.2}, controls=(0.5, -0.4), unit_scale_sd=spread, seed=4).frame
+    spec = bn.Spec(outcome="outcome", exposure="exposure", slopes="group", errors="unit_scale")
+    data = prepare(build_design(bn.read_panel(frame, unit="unit", time="time", group="group"), spec))
+    assert data.unit_scales_centred == centred
+
+
+def test_offsets_of_a_control_have_a_parametrisation_of_their_own(grouped_spec):
+    """Groups differ in the exposure's slope and in the first control's, not in the second's."""
+    frame = simulate(40, 12, {"north": 3.0, "south": 0.0}, controls=(0.5, -0.4), seed=4).frame
+    frame["outcome"] += 2.0 * frame["control_1"] * (frame["group"] == "north")
+    spec = bn.Spec(**{**grouped_spec.model_dump(), "varying": ("control_1", "control_2")})
+    data = prepare(build_design(bn.read_panel(frame, unit="unit", time="time", group="group"), spec))
+    assert (data.slopes_centred, data.varying_centred) == (True, (True, False))
