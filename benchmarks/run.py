@@ -325,8 +325,9 @@ def write_page(content) -> None:
     page = [
         "# Benchmarks",
         "",
-        "Written by `make bench` on one machine in one run; the numbers are in `benchmarks/results.json`. Ratios carry "
-        "over to other machines, seconds do not.",
+        "Written by `make bench`; the numbers are in `benchmarks/results.json`. A part is one run on one machine, the "
+        "parts may be of different hours, and the committed ones shared the machine with other work: compare within a "
+        "part only.",
     ]
     titles = {
         "speed": "One model, every sampler: 30 units x 9 periods, four regional slopes. Smallest bulk ESS over slopes "
