@@ -18,6 +18,7 @@ _HOME = {
     "Study": "study",
     "compare": "comparison",
     "derive": "variables",
+    "difference_gmm": "frequentist.gmm",
     "fit": "bayesian.fit",
     "fixed_effects": "frequentist.static",
     "load_study": "study",
@@ -27,6 +28,7 @@ _HOME = {
     "run_study": "pipeline",
     "simulate": "simulation",
     "simulate_dynamic": "simulation",
+    "system_gmm": "frequentist.gmm",
     "twfe": "frequentist.static",
 }
 __all__ = [*_HOME, "__version__"]

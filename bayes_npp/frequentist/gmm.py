@@ -1,0 +1,269 @@
+"""Difference and system GMM for dynamic panels (Arellano & Bond 1991; Blundell & Bond 1998)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bayes_npp.errors import SpecError
+from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.frequentist.gmm_diagnostics import Statistic, difference_in_hansen, hansen, sargan, serial_correlation
+from bayes_npp.frequentist.gmm_fit import GmmFit, fit_gmm
+from bayes_npp.frequentist.instruments import GmmInstrument, IvInstrument, lag_of
+from bayes_npp.frequentist.moments import CONSTANT, Equations, build_moments
+from bayes_npp.panel import Panel
+
+LEVEL = 0.95
+
+
+def difference_gmm(
+    panel: Panel,
+    *,
+    outcome: str,
+    regressors: Sequence[str],
+    gmm: Sequence[GmmInstrument],
+    iv: Sequence[IvInstrument] = (),
+    steps: int = 2,
+    windmeijer: bool = True,
+    robust: bool = True,
+    collapse: bool = False,
+    transform: str = "fd",
+    time_dummies: str | None = None,
+    small: bool = False,
+    h: int = 3,
+) -> Estimates:
+    """Difference GMM: the equation in first differences or forward deviations, lagged levels as instruments.
+
+    Parameters
+    ----------
+    panel : Panel
+        Unbalanced panels and gaps are allowed; lags are by time, and periods before the window serve.
+    outcome : str
+    regressors : sequence of str
+        Columns or their lags: "L1.n" is n one period before.
+    gmm : sequence
+        Instruments (column, first lag, last lag[, equation]), one for each period unless collapsed: lags 2 and up of an
+        endogenous variable such as the outcome, 1 and up of a predetermined one, 0 and up of an exogenous one. A last
+        lag of None means all. Missing ones are zero.
+    iv : sequence
+        Standard instruments, one column each: a name, or (name, equation).
+    steps : {1, 2}
+    windmeijer : bool
+        Correct two-step standard errors (Windmeijer 2005).
+    robust : bool
+        One step: standard errors clustered by unit instead of classical ones.
+    collapse : bool
+        One instrument a lag instead of one a period and lag.
+    transform : {"fd", "fod"}
+        First differences or forward orthogonal deviations (Arellano & Bover 1995).
+    time_dummies : str, optional
+        "differenced": dummies transformed as every regressor is, the first period left out. "level": a dummy for each
+        transformed equation's period.
+    small : bool
+        t with units - 1 degrees of freedom, and variances times N/(N - k) G/(G - 1), k slopes without the constant, as
+        xtabond2 has it (one-step classical: N/(N - k), t with N - k); otherwise the normal.
+    h : {1, 2, 3}
+        Weights of the first step (`gmm_fit.fit_gmm`); 2 and 3 are the same here.
+
+    Returns
+    -------
+    Estimates
+        Coefficients and, beside lags of the outcome, the long-run effects with delta-method errors. `diagnostics`:
+        hansen, hansen_df, hansen_p, sargan, sargan_df, sargan_p, ar1, ar1_p, ar2, ar2_p, n_instruments,
+        difference_in_hansen, not_computable (reasons by test), warnings.
+
+    Raises
+    ------
+    SpecError
+        An unknown column, instrument or option.
+    DesignError
+        No equation, fewer instruments than parameters, collinear regressors.
+    """
+    equations = Equations(
+        outcome,
+        tuple(regressors),
+        tuple(gmm),
+        tuple(iv),
+        False,
+        transform,
+        time_dummies,
+        collapse,
+    )
+    return _estimate(panel, equations, steps, windmeijer, robust, small, h)
+
+
+def system_gmm(
+    panel: Panel,
+    *,
+    outcome: str,
+    regressors: Sequence[str],
+    gmm: Sequence[GmmInstrument],
+    iv: Sequence[IvInstrument] = (),
+    steps: int = 2,
+    windmeijer: bool = True,
+    robust: bool = True,
+    collapse: bool = False,
+    transform: str = "fd",
+    time_dummies: str | None = None,
+    small: bool = False,
+    h: int = 3,
+) -> Estimates:
+    """System GMM: transformed equations, and level equations with lagged changes as instruments and a constant.
+
+    Parameters are those of `difference_gmm`; a GMM-style instrument (column, a, b) also gives the level equation the
+    column's change dated t - a + 1. `time_dummies` = "level" or "both": dummies are regressors in both equations and
+    instruments in the level equation alone or in both. h = 3 (xtabond2's default) keeps the covariance between the two
+    equations in the weights of the first step, h = 2 (DPD's) leaves it out.
+    """
+    equations = Equations(
+        outcome,
+        tuple(regressors),
+        tuple(gmm),
+        tuple(iv),
+        True,
+        transform,
+        time_dummies,
+        collapse,
+    )
+    return _estimate(panel, equations, steps, windmeijer, robust, small, h)
+
+
+def _estimate(
+    panel: Panel, equations: Equations, steps: int, windmeijer: bool, robust: bool, small: bool, h: int
+) -> Estimates:
+    fit = fit_gmm(build_moments(panel, equations), steps, windmeijer, robust, h)
+    m = fit.moments
+    diagnostics = _diagnostics(fit)
+    factor, df = _small_sample(fit) if small else (1.0, None)
+    covariance = fit.covariance * factor
+    rows = []
+    lags_of_outcome = [j for j, name in enumerate(m.names) if lag_of(name)[0] == equations.outcome]
+    for j, name in enumerate(m.names):
+        contemporary = lags_of_outcome and name in equations.regressors and lag_of(name)[1] == 0
+        estimand = "short_run" if contemporary else "coefficient"
+        gradient = np.eye(len(m.names))[j]
+        rows.append({"term": name, "estimand": estimand, **_row(fit.coefficients[j], gradient, covariance, df)})
+    rows += _long_run_rows(fit, equations, covariance, df)
+    note = "; ".join(diagnostics["warnings"])
+    name = "system GMM" if equations.system else "difference GMM"
+    return Estimates(
+        estimates_from_rows(
+            rows,
+            paradigm="frequentist",
+            estimator=f"{name}, {'one' if steps == 1 else 'two'}-step",
+            covariance=fit.covariance_label,
+            outcome=equations.outcome,
+            spread_kind="se",
+            level=LEVEL,
+            interval="ci",
+            n_obs=m.n_obs,
+            n_units=len(m.units),
+            n_periods=int(m.valid.reshape(len(m.units), -1, m.n_transformed).any(axis=(0, 1)).sum()),
+            sample="all",
+            convention=_convention(equations, h, small, df),
+            note=note,
+        ).frame,
+        diagnostics,
+    )
+
+
+def _convention(equations: Equations, h: int, small: bool, df: int | None) -> str:
+    transform = {"fd": "first differences", "fod": "forward orthogonal deviations"}[equations.transform]
+    dummies = f"time dummies: {equations.time_dummies}" if equations.time_dummies else "no time dummies"
+    instruments = "collapsed instruments" if equations.collapse else "instruments by period"
+    reference = f"small-sample factor, t({df})" if small else "normal"
+    return f"{transform}; {instruments}; {dummies}; h = {h}; {reference}"
+
+
+def _small_sample(fit: GmmFit) -> tuple[float, int]:
+    n, g = fit.moments.n_obs, len(fit.moments.units)
+    slopes = sum(name != CONSTANT for name in fit.moments.names)
+    if n <= slopes:
+        raise SpecError(f"small = true with {n} observations for {slopes} slopes", fix="Use small = false")
+    factor = n / (n - slopes)
+    return (factor * g / (g - 1), g - 1) if fit.robust else (factor, n - slopes)
+
+
+def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int | None) -> dict[str, float]:
+    """Estimate, SE, interval and p-value of a (linearised) combination of the coefficients."""
+    se = float(np.sqrt(gradient @ covariance @ gradient))
+    reference = stats.norm if df is None else stats.t(df)
+    reach = float(reference.ppf(0.5 + LEVEL / 2)) * se
+    p_value = float(2 * reference.sf(abs(estimate) / se)) if se > 0 else np.nan
+    return {
+        "estimate": float(estimate),
+        "spread": se,
+        "lo": float(estimate) - reach,
+        "hi": float(estimate) + reach,
+        "p_value": p_value,
+    }
+
+
+def _long_run_rows(fit: GmmFit, equations: Equations, covariance: np.ndarray, df: int | None) -> list[dict[str, Any]]:
+    """Sum of a column's coefficients over one less the sum of the outcome's lags, delta-method errors."""
+    terms = [lag_of(name) for name in fit.moments.names[: len(equations.regressors)]]
+    own = [j for j, (name, _) in enumerate(terms) if name == equations.outcome]
+    if not own:
+        return []
+    rest = 1 - fit.coefficients[own].sum()
+    rows = []
+    for name in dict.fromkeys(name for name, _ in terms if name != equations.outcome):
+        at = [j for j, (other, _) in enumerate(terms) if other == name]
+        effect = fit.coefficients[at].sum() / rest
+        gradient = np.zeros(len(fit.coefficients))
+        gradient[at] = 1 / rest
+        gradient[own] = effect / rest
+        row = {"term": name, "estimand": "long_run", **_row(effect, gradient, covariance, df)}
+        if rest <= 0:
+            row = {**row, **dict.fromkeys(("estimate", "spread", "lo", "hi", "p_value"), np.nan)}
+            row["note"] = f"no long-run effect: the outcome's lags sum to {1 - rest:.3f}, not below 1"
+        rows.append(row)
+    return rows
+
+
+def _diagnostics(fit: GmmFit) -> dict[str, Any]:
+    m = fit.moments
+    n_instruments, n_units = m.instruments.shape[2], len(m.units)
+    tests = {
+        "hansen": hansen(fit),
+        "sargan": sargan(fit),
+        "ar1": serial_correlation(fit, 1),
+        "ar2": serial_correlation(fit, 2),
+    }
+    warnings = list(m.notes)
+    if n_instruments > n_units:
+        warnings.append(
+            f"{n_instruments} instruments exceed {n_units} units: Hansen's test has no power and two-step errors are "
+            "too small; collapse the instruments or limit their lags"
+        )
+    if fit.score_rank < n_instruments:
+        warnings.append(
+            f"the two-step weighting matrix is singular (rank {fit.score_rank} of {n_instruments}): its Moore-Penrose "
+            "inverse is used"
+        )
+    out: dict[str, Any] = {}
+    for name, test in tests.items():
+        out[name], out[f"{name}_p"] = test.value, test.p_value
+        if test.df is not None:
+            out[f"{name}_df"] = test.df
+    out["n_instruments"] = n_instruments
+    out["difference_in_hansen"] = [
+        _subset(test.instruments, test.excluding, test.difference) for test in difference_in_hansen(fit)
+    ]
+    out["not_computable"] = {name: test.reason for name, test in tests.items() if test.reason}
+    out["warnings"] = warnings
+    return out
+
+
+def _subset(instruments: str, excluding: Statistic, difference: Statistic) -> dict[str, Any]:
+    return {
+        "instruments": instruments,
+        "hansen_excluding": excluding.value,
+        "df_excluding": excluding.df,
+        "p_excluding": excluding.p_value,
+        "difference": difference.value,
+        "df": difference.df,
+        "p_value": difference.p_value,
+        "not_computable": difference.reason,
+    }
