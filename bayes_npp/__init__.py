@@ -19,6 +19,7 @@ _HOME = {
     "compare": "comparison",
     "derive": "variables",
     "difference_gmm": "frequentist.gmm",
+    "dynamic_within": "frequentist.dynamics",
     "fit": "bayesian.fit",
     "fixed_effects": "frequentist.static",
     "load_study": "study",

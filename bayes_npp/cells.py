@@ -97,6 +97,9 @@ def probability(value: float) -> str:
 def p_text(row: pd.Series) -> str:
     """The p-value of a row of estimates, in brackets; nothing where there is none."""
     value = row["p_value"]
-    if pd.isna(value):
-        return ""
-    return " [p < 0.001]" if value < 0.0005 else f" [p = {value:.3f}]"
+    return "" if pd.isna(value) else f" [{p_relation(value)}]"
+
+
+def p_relation(value: float) -> str:
+    """A p-value with its sign of relation: 'p = 0.031', 'p < 0.001'."""
+    return "p < 0.001" if value < 0.0005 else f"p = {value:.3f}"

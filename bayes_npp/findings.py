@@ -30,6 +30,7 @@ def findings(result: Result) -> tuple[Finding, ...]:
         else:
             out += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
         out.append(_average(comparison))
+    out += [_dynamic(model, result) for model in result.gmm]
     compared = {comparison.pooled_model for comparison in result.comparisons}
     out += [f for record in result.fits if record.model not in compared for f in _errors(record)]
     everything = (*result.fits, *result.ladder_fits)
@@ -111,6 +112,27 @@ def _average(comparison: Heterogeneity) -> Finding:
         f"{pooled['covariance']}) for the hierarchical model. One estimand; the two spreads answer for different "
         "assumptions about the errors."
     )
+    return Finding("result", text)
+
+
+def _dynamic(model: str, result: Result) -> Finding:
+    """What a GMM model says of persistence and of the exposure, and whether its tests mean anything."""
+    tests = result.gmm[model]
+    rows = result.estimates.select(model=model)
+    outcome, exposure = result.study.roles.outcome, result.study.roles.exposure
+    lag = rows[rows["term"] == f"L1.{outcome}"].iloc[0]
+    short, long = (
+        rows[(rows["term"] == exposure) & (rows["estimand"] == e)].iloc[0] for e in ("short_run", "long_run")
+    )
+    steady = long["note"] if pd.isna(long["estimate"]) else f"long run {_estimate(long)}"
+    name = f"{lag['estimator'][0].upper()}{lag['estimator'][1:]}"
+    text = (
+        f"{name} ('{model}', {tests['n_instruments']} instruments, {lag['n_units']} units): lagged {outcome} "
+        f"{_estimate(lag)}; short-run slope of {exposure} {_estimate(short)}; {steady}. A short-run slope answers "
+        "another question than a static one."
+    )
+    if tests["warnings"]:
+        return Finding("warning", f"{text} {'. '.join(w[0].upper() + w[1:] for w in tests['warnings'])}.")
     return Finding("result", text)
 
 

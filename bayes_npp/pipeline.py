@@ -19,13 +19,22 @@ from bayes_npp.comparison import Heterogeneity, heterogeneity
 from bayes_npp.design import Design, build_design, twfe_weights
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
+from bayes_npp.frequentist.dynamics import dynamic_within
+from bayes_npp.frequentist.gmm import estimate_gmm
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.plots import draw_figures
 from bayes_npp.records import content_hash
 from bayes_npp.report import render_report
 from bayes_npp.results import ErrorChoice, FitRecord, Ladder, PoolingRung, Result
-from bayes_npp.spec import FrequentistModel, HierarchicalModel, ModelSpec
+from bayes_npp.spec import (
+    DynamicWithinModel,
+    FrequentistModel,
+    GmmModel,
+    HierarchicalModel,
+    ModelSpec,
+    dynamic_regressors,
+)
 from bayes_npp.store import file_hash, read_tree, versions, write_json, write_text, write_tree, write_whole
 from bayes_npp.study import Study, check_study, load_study
 from bayes_npp.tables import build_tables, write_tables
@@ -76,6 +85,7 @@ def run_study(
     records: list[FitRecord] = []
     neighbours: list[FitRecord] = []
     ladders: list[Ladder] = []
+    gmm: dict[str, dict[str, Any]] = {}
     walls: dict[str, float] = {}
     settings = FitSettings(folder, quick, seed, refit, stored_only)
     for number, model in enumerate(study.models, start=1):
@@ -85,6 +95,8 @@ def run_study(
             table, record = estimate_model(study, model, settings)
             tables.append(table)
             records += [record] if record else []
+            if isinstance(model, GmmModel):
+                gmm[model.name] = table.diagnostics
             if record and isinstance(model, HierarchicalModel) and has_ladder(model):
                 ladder, ladder_tables, fits = climb(study, model, record, settings, progress)
                 ladders.append(ladder)
@@ -103,6 +115,7 @@ def run_study(
         comparisons=tuple(_comparisons(study, estimates, ladders)),
         weights=_weights(study),
         spreads=_spreads(study, ladders),
+        gmm=gmm,
         out=folder,
     )
     if folder is not None:
@@ -145,7 +158,7 @@ class FitSettings:
 
 def estimate_model(study: Study, model: ModelSpec, settings: FitSettings) -> tuple[Estimates, FitRecord | None]:
     """Estimate one model of a study; a Bayesian one comes with the record of its fit."""
-    if isinstance(model, FrequentistModel):
+    if not isinstance(model, HierarchicalModel):
         return _named(frequentist_model(study, model), study, model), None
     fit, reused = fit_model(study, model, settings)
     return _named(fit.estimates(), study, model), _record(model.name, fit, reused)
@@ -190,13 +203,21 @@ def climb(
 
 
 def _named(table: Estimates, study: Study, model: ModelSpec) -> Estimates:
-    return Estimates(table.frame.assign(study=study.name, model=model.name))
+    return Estimates(table.frame.assign(study=study.name, model=model.name), table.diagnostics)
 
 
-def frequentist_model(study: Study, model: FrequentistModel) -> Estimates:
+def frequentist_model(study: Study, model: FrequentistModel | DynamicWithinModel | GmmModel) -> Estimates:
     """Estimate a frequentist model of a study."""
     panel, spec = study.panel, study.spec(model)
-    options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
+    options: dict[str, Any]
+    if isinstance(model, GmmModel):
+        options = {name: getattr(model, name) for name in ("steps", "windmeijer", "robust", "small", "h")}
+        return estimate_gmm(panel, study.equations(model), **options)
+    if isinstance(model, DynamicWithinModel):
+        regressors = dynamic_regressors(model, study.roles)
+        options = {"covariance": model.covariance, "convention": model.convention}
+        return dynamic_within(panel, outcome=spec.outcome, regressors=regressors, **options)
+    options = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
     match model.kind:
         case "pooled_ols":
             return pooled_ols(panel, spec, **options)

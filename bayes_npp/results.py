@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -114,6 +115,8 @@ class Result:
         TWFE's weights on the groups: model, group, weight, share of observations.
     spreads : DataFrame
         Standard errors of the interacted slopes: model, estimand, group, covariance, se.
+    gmm : dict of dict
+        Tests of every GMM model, by its name.
     out : Path, optional
         Where it was written.
     """
@@ -126,6 +129,7 @@ class Result:
     comparisons: tuple[Heterogeneity, ...]
     weights: pd.DataFrame
     spreads: pd.DataFrame
+    gmm: dict[str, dict[str, Any]]
     out: Path | None = None
 
     @property

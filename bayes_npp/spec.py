@@ -188,6 +188,45 @@ class FrequentistModel(Record):
         return self
 
 
+class DynamicWithinModel(Record):
+    """A [[model]] table of two-way fixed effects with lags of the outcome, which Nickell's bias spoils."""
+
+    name: Name
+    kind: Literal["dynamic_within"]
+    controls: tuple[str, ...] | None = None
+    outcome_lags: Annotated[int, Field(ge=1)] = 1
+    covariance: Literal["classical", "clustered", "driscoll_kraay"] = "clustered"
+    convention: Convention = "stata"
+
+
+class GmmModel(Record):
+    """A [[model]] table of dynamic panel GMM: `outcome_lags` lags of the outcome, the exposure and the controls.
+
+    `gmm` lists [column, first lag, last lag] (or "all" as the last lag; an equation may follow), `iv` columns, or
+    [column, equation].
+    """
+
+    name: Name
+    kind: Literal["difference_gmm", "system_gmm"]
+    controls: tuple[str, ...] | None = None
+    outcome_lags: Annotated[int, Field(ge=1)] = 1
+    gmm: Annotated[tuple[tuple[str | int, ...], ...], Field(min_length=1)]
+    iv: tuple[str | tuple[str, str], ...] = ()
+    steps: Literal[1, 2] = 2
+    windmeijer: bool = True
+    robust: bool = True
+    collapse: bool = False
+    transform: Literal["fd", "fod"] = "fd"
+    time_dummies: Literal["differenced", "level", "both"] | None = None
+    small: bool = False
+    h: Literal[1, 2, 3] = 3
+
+    @property
+    def gmm_instruments(self) -> tuple[tuple[str | int | None, ...], ...]:
+        """Instruments with None where the last lag is "all"."""
+        return tuple(tuple(None if i == 2 and v == "all" else v for i, v in enumerate(entry)) for entry in self.gmm)
+
+
 class HierarchicalModel(Record):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
@@ -218,8 +257,25 @@ class HierarchicalModel(Record):
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
 
-ModelSpec = FrequentistModel | HierarchicalModel
-MODEL_KINDS = ("pooled_ols", "fixed_effects", "twfe", "hierarchical")
+ModelSpec = FrequentistModel | DynamicWithinModel | GmmModel | HierarchicalModel
+MODEL_RECORDS: dict[str, type[ModelSpec]] = {
+    "pooled_ols": FrequentistModel,
+    "fixed_effects": FrequentistModel,
+    "twfe": FrequentistModel,
+    "dynamic_within": DynamicWithinModel,
+    "difference_gmm": GmmModel,
+    "system_gmm": GmmModel,
+    "hierarchical": HierarchicalModel,
+}
+
+
+class PaperTable(Record):
+    """A [[table]] of a study: a table of the re-analysed paper, its columns the names of models."""
+
+    number: Name
+    title: str
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    note: str = ""
 
 
 class Roles(Record):
@@ -249,7 +305,15 @@ class StudyHeader(Record):
 
 
 def model_spec(model: ModelSpec, roles: Roles) -> Spec:
-    """The specification of one model of a study."""
-    shared = {name: getattr(model, name) for name in Spec.model_fields if name in type(model).model_fields}
+    """The specification of one model of a study; of GMM its static part."""
+    fields = () if isinstance(model, GmmModel) else type(model).model_fields
+    shared = {name: getattr(model, name) for name in Spec.model_fields if name in fields}
     controls = roles.controls if model.controls is None else model.controls
     return Spec(**{**shared, "outcome": roles.outcome, "exposure": roles.exposure, "controls": controls})
+
+
+def dynamic_regressors(model: DynamicWithinModel | GmmModel, roles: Roles) -> tuple[str, ...]:
+    """Lags of the outcome, exposure and controls of a dynamic model."""
+    controls = roles.controls if model.controls is None else model.controls
+    lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, model.outcome_lags + 1))
+    return (*lags, roles.exposure, *controls)

@@ -11,22 +11,25 @@ import pandas as pd
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.design import Scales, build_design, check_membership, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
+from bayes_npp.frequentist.moments import Equations, build_moments
 from bayes_npp.panel import Panel, read_panel
 from bayes_npp.published import read_published
 from bayes_npp.records import content_hash
 from bayes_npp.spec import (
-    MODEL_KINDS,
-    FrequentistModel,
+    MODEL_RECORDS,
+    GmmModel,
     HierarchicalModel,
     ModelSpec,
+    PaperTable,
     Roles,
     Spec,
     StudyHeader,
+    dynamic_regressors,
     model_spec,
 )
 from bayes_npp.variables import Transform, derive, parse_variable
 
-TABLES = ("study", "roles", "variable", "model")
+TABLES = ("study", "roles", "variable", "model", "table")
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,12 @@ class Study:
     roles: Roles
     variables: tuple[Transform, ...]
     models: tuple[ModelSpec, ...]
+    tables: tuple[PaperTable, ...]
     content: dict[str, Any] = field(repr=False)
 
     @property
     def name(self) -> str:
-        return self.path.parent.name
+        return self.path.resolve().parent.name
 
     @property
     def panel_path(self) -> Path:
@@ -75,6 +79,19 @@ class Study:
     def spec(self, model: ModelSpec) -> Spec:
         """The specification of one of the study's models."""
         return model_spec(model, self.roles)
+
+    def equations(self, model: GmmModel) -> Equations:
+        """Equations and instruments of one of the study's GMM models."""
+        return Equations(
+            outcome=self.roles.outcome,
+            regressors=dynamic_regressors(model, self.roles),
+            gmm=model.gmm_instruments,
+            iv=model.iv,
+            system=model.kind == "system_gmm",
+            transform=model.transform,
+            time_dummies=model.time_dummies,
+            collapse=model.collapse,
+        )
 
     def model(self, name: str) -> ModelSpec:
         """The model of that name, or `SpecError` with the nearest known one."""
@@ -116,7 +133,7 @@ def load_study(path: str | Path) -> Study:
     for table in ("study", "roles", "model"):
         if not content.get(table):
             raise SpecError(f"table [{table}] is missing", place=place, fix=f"A study has {', '.join(TABLES)}")
-    for table in ("variable", "model"):
+    for table in ("variable", "model", "table"):
         if not isinstance(content.get(table, []), list):
             raise SpecError(f"[{table}] must be a list of tables", place=place, fix=f"Write [[{table}]]")
     header = StudyHeader.parse(content["study"], f"{place}, [study]")
@@ -132,7 +149,16 @@ def load_study(path: str | Path) -> Study:
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
         raise SpecError(f"two models are named '{twice[0]}'", place=place, fix="Give each model its own name")
-    return Study(path, header, roles, variables, models, content)
+    tables = tuple(
+        PaperTable.parse(table, f"{place}, [[table]] {number}")
+        for number, table in enumerate(content.get("table", []), start=1)
+    )
+    for declared in tables:
+        for name in declared.columns:
+            if name not in names:
+                where = f"{place}, [[table]] {declared.number}"
+                raise SpecError(f"unknown model '{name}' in columns", place=where, fix=nearest(name, names))
+    return Study(path, header, roles, variables, models, tables, content)
 
 
 def check_study(study: Study) -> list[str]:
@@ -175,6 +201,14 @@ def check_study(study: Study) -> list[str]:
                 check_membership(design)
         except BayesNppError as error:
             raise error.at(f"{place}, model '{model.name}'") from None
+        if isinstance(model, GmmModel):
+            try:
+                moments = build_moments(panel, study.equations(model))
+            except BayesNppError as error:
+                raise error.at(f"{place}, model '{model.name}'") from None
+            counts = f"{moments.n_obs} equations, {moments.instruments.shape[2]} instruments"
+            lines.append(f"model {model.name} ({model.kind}): {counts}")
+            continue
         dropped = f", {design.n_dropped} dropped for missing values" if design.n_dropped else ""
         lines.append(f"model {model.name} ({model.kind}): {design.n_obs} rows{dropped}")
         if isinstance(model, HierarchicalModel):
@@ -199,11 +233,10 @@ def _is_two_way(model: ModelSpec) -> bool:
 def _parse_model(table: Any, place: str) -> ModelSpec:
     kind = table.get("kind") if isinstance(table, dict) else None
     label = f"{place} '{table.get('name', '')}'" if isinstance(table, dict) else place
-    if kind not in MODEL_KINDS:
+    if kind not in MODEL_RECORDS:
         problem = "key 'kind' is missing" if kind is None else f"unknown kind '{kind}'"
-        raise SpecError(problem, place=label, fix=nearest(str(kind), MODEL_KINDS))
-    record = HierarchicalModel if kind == "hierarchical" else FrequentistModel
-    return record.parse(table, label)
+        raise SpecError(problem, place=label, fix=nearest(str(kind), MODEL_RECORDS))
+    return MODEL_RECORDS[kind].parse(table, label)
 
 
 def _role_columns(roles: Roles) -> list[tuple[str, str]]:

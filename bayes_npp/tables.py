@@ -9,7 +9,6 @@ from bayes_npp.cells import (
     cell,
     frequentist_note,
     number,
-    p_text,
     posterior_note,
     probability,
     same_estimand,
@@ -17,6 +16,7 @@ from bayes_npp.cells import (
 from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
+from bayes_npp.paper_tables import column_table, paper_tables
 from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text
 
@@ -29,8 +29,13 @@ def build_tables(result: Result) -> dict[str, Table]:
     single = [str(m) for m, rows in declared.groupby("model", sort=False) if (rows["group"] == "").all()]
     compared = {c.subsample_model for c in result.comparisons} | {c.interacted_model for c in result.comparisons}
     compared |= {c.pooled_model for c in result.comparisons}
-    others = [model for model in dict.fromkeys(declared["model"]) if model not in compared and model not in single]
-    tables = [baseline_table(result, single)] if single else []
+    shown = {name for table in result.study.tables for name in table.columns}
+    others = [m for m in dict.fromkeys(declared["model"]) if m not in compared and m not in single and m not in shown]
+    single = [name for name in single if name not in shown]
+    tables = paper_tables(result)
+    if single:
+        title = f"{'Further models' if tables else 'Baseline'}: {result.study.roles.outcome}"
+        tables.append(column_table("baseline", title, single, result))
     tables += [group_table(result, model) for model in others]
     for comparison in result.comparisons:
         tables += [slope_table(comparison), difference_table(comparison), average_table(comparison, result)]
@@ -64,34 +69,6 @@ def group_table(result: Result, model: str) -> Table:
     first = rows.iloc[0]
     note = posterior_note(first) if first["paradigm"] == "bayesian" else frequentist_note(first)
     return Table(f"groups_{model}", f"Slopes of {exposure}: {model}", frame, (note,))
-
-
-def baseline_table(result: Result, single: list[str]) -> Table:
-    """The models with one slope of the exposure, a column each."""
-    frame = result.estimates.frame
-    rows = frame[frame["model"].isin(single) & (frame["estimand"] != "scale")]
-    cells: dict[str, dict[str, str]] = {}
-    for _, row in rows.iterrows():
-        cells.setdefault(row["term"], {})[row["model"]] = (
-            f"{number(row['estimate'])} ({number(row['spread'])}){p_text(row)}"
-        )
-    table = pd.DataFrame.from_dict(cells, orient="index", columns=single).fillna("")
-    counts = rows.groupby("model", sort=False)[["n_obs", "n_units", "n_periods"]].first()
-    for label, column in (("observations", "n_obs"), ("units", "n_units"), ("periods", "n_periods")):
-        table.loc[label] = [str(counts.loc[model, column]) for model in single]
-    estimands = rows.groupby("model", sort=False).first()
-    table.loc["estimator"] = [estimands.loc[m, "estimator"] for m in single]
-    conventions = rows.groupby(["covariance", "convention"], sort=False).groups
-    own = rows.drop_duplicates(["model", "estimand"])
-    named = own[own["estimand"] != "coefficient"].groupby("estimand", sort=False)["model"].agg(", ".join)
-    notes = [f"Slope of {result.study.roles.exposure} in {models}: {ESTIMANDS[e]}." for e, models in named.items()]
-    notes += [f"Standard errors {covariance}, convention {convention}." for covariance, convention in conventions]
-    return Table(
-        name="baseline",
-        title=f"Baseline: {result.study.roles.outcome}",
-        frame=table.rename_axis("term").reset_index(),
-        notes=("Estimate (standard error), p-value in brackets.", *notes),
-    )
 
 
 def slope_table(comparison: Heterogeneity) -> Table:

@@ -27,6 +27,12 @@ def study():
 
 
 @pytest.fixture(scope="session")
+def run(study, tmp_path_factory):
+    """The default study, run once for all tests of its outputs (they share an xdist group)."""
+    return bn.run_study(study, tmp_path_factory.mktemp("digital_trade"), quick=True)
+
+
+@pytest.fixture(scope="session")
 def produc():
     frame = pd.read_csv(REFERENCE / "produc.csv")
     for name, source in {"lgsp": "gsp", "lpcap": "pcap", "lpc": "pc", "lemp": "emp"}.items():

@@ -70,7 +70,10 @@ def test_text_follows_the_decision(comparison):
 
     record = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=True))
     texts = [
-        f.text for f in findings(SimpleNamespace(comparisons=(comparison,), fits=(record,), ladder_fits=(), ladders=()))
+        f.text
+        for f in findings(
+            SimpleNamespace(comparisons=(comparison,), fits=(record,), ladder_fits=(), ladders=(), gmm={})
+        )
     ]
     assert any("p < 0.05 in East (10 units) and not in West (11 units)" in text for text in texts)
     assert any("the sign is clear for East - West" in text for text in texts)
@@ -78,7 +81,7 @@ def test_text_follows_the_decision(comparison):
     pooled["prob_positive"] = 0.9
     open_ = replace(comparison, differences=(replace(comparison.differences[0], pooled=pooled),))
     failed = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=False, verdict="failed: x"))
-    found = findings(SimpleNamespace(comparisons=(open_,), fits=(failed,), ladder_fits=(), ladders=()))
+    found = findings(SimpleNamespace(comparisons=(open_,), fits=(failed,), ladder_fits=(), ladders=(), gmm={}))
     assert any("no sign is clear: East - West" in f.text for f in found)
     assert [f.status for f in found if "did not pass" in f.text] == ["failure"]
 

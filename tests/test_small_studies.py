@@ -1,9 +1,10 @@
-"""Studies of other shapes than the default one: only groups, no published numbers, hostile names. No sampling."""
+"""Studies of other shapes than the default one: only groups, no published numbers, hostile names; stored fits."""
 
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.pipeline import run_study
+from bayes_npp.errors import SpecError
+from bayes_npp.pipeline import rerender, run_study
 
 HEADER = """
 [study]
@@ -54,3 +55,51 @@ def test_a_study_of_another_encoding(tmp_path):
     study = folder / "study.toml"
     study.write_text(study.read_text(encoding="utf-8-sig").replace("[roles]", 'encoding = "gb18030"\n[roles]'))
     assert run_study(folder).estimates.frame["n_units"].iloc[0] == 12
+
+
+@pytest.mark.xdist_group("study")
+def test_stored_fits(tmp_path):
+    """A fit is taken from the folder for the same settings only; the report is written again from no other."""
+    folder, out = small_study(tmp_path, [""]), tmp_path / "out"
+    study = folder / "study.toml"
+    model = '[[model]]\nname = "bayes"\nkind = "hierarchical"\ndraws = 400\n'
+    study.write_text(study.read_text(encoding="utf-8-sig") + model)
+    assert not run_study(folder, out).fits[0].reused
+    before = {name: (out / name).read_bytes() for name in ("estimates.csv", "report.html")}
+    assert run_study(folder, out).fits[0].reused
+    (out / "report.html").unlink()
+    assert rerender(out).fits[0].reused
+    assert {name: (out / name).read_bytes() for name in before} == before
+    assert not run_study(folder, out, seed=7).fits[0].reused
+    with pytest.raises(SpecError, match="there is no run here"):
+        rerender(tmp_path)
+    (out / "fits" / "bayes.nc").unlink()
+    with pytest.raises(SpecError, match="the stored fit is missing"):
+        rerender(out)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ('[[table]]\nnumber = "2"\ntitle = "t"\ncolumns = ["m1"]', "unknown model 'm1' in columns"),
+        ('[[table]]\nnumber = "2"\ntitle = "t"\ncolumns = []', "columns"),
+        ('[[table]]\nnumber = "../2"\ntitle = "t"\ncolumns = ["m0"]', "number"),
+        (
+            '[[model]]\nname = "g"\nkind = "system_gmm"\ngmm = [["q", 2, 3]]',
+            "unknown column 'q' among the gmm instruments",
+        ),
+        ('[[model]]\nname = "g"\nkind = "system_gmm"', "gmm"),
+        (
+            '[[model]]\nname = "g"\nkind = "difference_gmm"\ngmm = [["outcome", 2, 2]]\ncollapse = true',
+            "1 instruments for 3",
+        ),
+        ('[[model]]\nname = "g"\nkind = "system_gmm"\ngmm = [["outcome", 2, 3]]\nh = 4', "'h'"),
+        ('[[model]]\nname = "g"\nkind = "dynamic_within"\noutcome_lags = 0', "outcome_lags"),
+    ],
+)
+def test_bad_tables_and_dynamic_models(tables, message, tmp_path):
+    study = small_study(tmp_path, [""]) / "study.toml"
+    study.write_text(study.read_text(encoding="utf-8-sig") + tables + "\n")
+    with pytest.raises(bn.BayesNppError, match=message):
+        run_study(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

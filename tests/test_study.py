@@ -23,12 +23,6 @@ FIRST_LOOK = {
 }
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("digital_trade")
-    return run_study(ROOT / "models" / "digital_trade", out, quick=True)
-
-
 def test_first_look_numbers(run):
     frame = run.estimates.frame
     row = frame[(frame["model"] == "twfe") & (frame["term"] == "openness")].iloc[0]
@@ -53,6 +47,26 @@ def test_posterior_average_is_twfe_and_the_errors_are_not_iid(run):
     serial, spread, _ = record.predictive
     assert serial.observed > 0.6
     assert spread.observed > 3
+
+
+def test_tables_in_the_layout_of_the_paper(run):
+    """Every declared table: models in columns, GMM with its tests, no long run where the lags sum above one."""
+    table = pd.read_csv(run.out / "tables" / "table_3.csv", index_col=0, keep_default_na=False)
+    assert list(table.columns) == ["gmm_system", "gmm_system_all_lags", "gmm_difference", "dynamic_within", "dynamic"]
+    assert table.loc["AR(2)", "gmm_system"].endswith("]")
+    assert table.loc["Hansen", "gmm_system_all_lags"].endswith("[p = 1.000]")
+    assert "not below 1" in table.loc["openness, long run", "gmm_system"]
+    assert "time[2016]" not in table.index
+    assert not any("L1" in column for column in table.columns)
+    frame = run.estimates.frame
+    lag = frame[(frame["model"] == "gmm_system") & (frame["term"] == "L1.npp")].iloc[0]
+    assert table.loc["L1.npp", "gmm_system"].startswith(f"{lag['estimate']:.3f} ({lag['spread']:.3f})")
+    table = pd.read_csv(run.out / "tables" / "table_6.csv", index_col=0)
+    assert len(table.columns) == 4
+    text = (run.out / "report.md").read_text(encoding="utf-8")
+    for declared in run.study.tables:
+        assert f"Table {declared.number}. {declared.title}" in text
+    assert "89 instruments exceed 30 units" in text
 
 
 def test_files_of_the_contract(run):
@@ -104,13 +118,6 @@ def test_same_seed_gives_the_same_files(run, tmp_path):
         assert (tmp_path / name).read_bytes() == (run.out / name).read_bytes(), name
 
 
-def test_a_stored_fit_is_reused_only_for_the_same_settings(run):
-    before = (run.out / "estimates.csv").read_bytes()
-    again = run_study(ROOT / "models" / "digital_trade", run.out, quick=True)
-    assert again.fits[0].reused
-    assert (run.out / "estimates.csv").read_bytes() == before
-
-
 def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     from dataclasses import replace
 
@@ -125,25 +132,6 @@ def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     with pytest.raises(SpecError, match="the stored fit is missing, or made from other data"):
         fit_model(other, model, FitSettings(run.out, quick=True, stored_only=True))
     assert fit_model(study, model, FitSettings(run.out, quick=True, stored_only=True))[1]
-
-
-def test_report_is_written_again_from_the_stored_fits(run, tmp_path):
-    from bayes_npp.errors import SpecError
-    from bayes_npp.pipeline import rerender
-
-    before = (run.out / "report.html").read_bytes()
-    (run.out / "report.html").unlink()
-    assert rerender(run.out).fits[0].reused
-    assert (run.out / "report.html").read_bytes() == before
-    with pytest.raises(SpecError, match="there is no run here"):
-        rerender(tmp_path)
-    fit = run.out / "fits" / "regions.nc"
-    fit.rename(fit.with_suffix(".away"))
-    try:
-        with pytest.raises(SpecError, match="the stored fit is missing"):
-            rerender(run.out)
-    finally:
-        fit.with_suffix(".away").rename(fit)
 
 
 def test_ten_line_script(capsys):

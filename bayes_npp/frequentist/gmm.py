@@ -3,18 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.frequentist.dynamics import LEVEL, dynamic_rows
 from bayes_npp.frequentist.gmm_diagnostics import Statistic, difference_in_hansen, hansen, sargan, serial_correlation
 from bayes_npp.frequentist.gmm_fit import GmmFit, fit_gmm
-from bayes_npp.frequentist.instruments import GmmInstrument, IvInstrument, lag_of
+from bayes_npp.frequentist.instruments import GmmInstrument, IvInstrument
 from bayes_npp.frequentist.moments import CONSTANT, Equations, build_moments
 from bayes_npp.panel import Panel
-
-LEVEL = 0.95
 
 
 def difference_gmm(
@@ -90,7 +86,7 @@ def difference_gmm(
         time_dummies,
         collapse,
     )
-    return _estimate(panel, equations, steps, windmeijer, robust, small, h)
+    return estimate_gmm(panel, equations, steps, windmeijer, robust, small, h)
 
 
 def system_gmm(
@@ -126,25 +122,24 @@ def system_gmm(
         time_dummies,
         collapse,
     )
-    return _estimate(panel, equations, steps, windmeijer, robust, small, h)
+    return estimate_gmm(panel, equations, steps, windmeijer, robust, small, h)
 
 
-def _estimate(
-    panel: Panel, equations: Equations, steps: int, windmeijer: bool, robust: bool, small: bool, h: int
+def estimate_gmm(
+    panel: Panel,
+    equations: Equations,
+    steps: int = 2,
+    windmeijer: bool = True,
+    robust: bool = True,
+    small: bool = False,
+    h: int = 3,
 ) -> Estimates:
+    """Estimate declared equations; the parameters are those of `difference_gmm`."""
     fit = fit_gmm(build_moments(panel, equations), steps, windmeijer, robust, h)
     m = fit.moments
     diagnostics = _diagnostics(fit)
     factor, df = _small_sample(fit) if small else (1.0, None)
-    covariance = fit.covariance * factor
-    rows = []
-    lags_of_outcome = [j for j, name in enumerate(m.names) if lag_of(name)[0] == equations.outcome]
-    for j, name in enumerate(m.names):
-        contemporary = lags_of_outcome and name in equations.regressors and lag_of(name)[1] == 0
-        estimand = "short_run" if contemporary else "coefficient"
-        gradient = np.eye(len(m.names))[j]
-        rows.append({"term": name, "estimand": estimand, **_row(fit.coefficients[j], gradient, covariance, df)})
-    rows += _long_run_rows(fit, equations, covariance, df)
+    rows = dynamic_rows(m.names, fit.coefficients, fit.covariance * factor, equations.outcome, df)
     note = "; ".join(diagnostics["warnings"])
     name = "system GMM" if equations.system else "difference GMM"
     return Estimates(
@@ -185,43 +180,6 @@ def _small_sample(fit: GmmFit) -> tuple[float, int]:
     return (factor * g / (g - 1), g - 1) if fit.robust else (factor, n - slopes)
 
 
-def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int | None) -> dict[str, float]:
-    """Estimate, SE, interval and p-value of a (linearised) combination of the coefficients."""
-    se = float(np.sqrt(gradient @ covariance @ gradient))
-    reference = stats.norm if df is None else stats.t(df)
-    reach = float(reference.ppf(0.5 + LEVEL / 2)) * se
-    p_value = float(2 * reference.sf(abs(estimate) / se)) if se > 0 else np.nan
-    return {
-        "estimate": float(estimate),
-        "spread": se,
-        "lo": float(estimate) - reach,
-        "hi": float(estimate) + reach,
-        "p_value": p_value,
-    }
-
-
-def _long_run_rows(fit: GmmFit, equations: Equations, covariance: np.ndarray, df: int | None) -> list[dict[str, Any]]:
-    """Sum of a column's coefficients over one less the sum of the outcome's lags, delta-method errors."""
-    terms = [lag_of(name) for name in fit.moments.names[: len(equations.regressors)]]
-    own = [j for j, (name, _) in enumerate(terms) if name == equations.outcome]
-    if not own:
-        return []
-    rest = 1 - fit.coefficients[own].sum()
-    rows = []
-    for name in dict.fromkeys(name for name, _ in terms if name != equations.outcome):
-        at = [j for j, (other, _) in enumerate(terms) if other == name]
-        effect = fit.coefficients[at].sum() / rest
-        gradient = np.zeros(len(fit.coefficients))
-        gradient[at] = 1 / rest
-        gradient[own] = effect / rest
-        row = {"term": name, "estimand": "long_run", **_row(effect, gradient, covariance, df)}
-        if rest <= 0:
-            row = {**row, **dict.fromkeys(("estimate", "spread", "lo", "hi", "p_value"), np.nan)}
-            row["note"] = f"no long-run effect: the outcome's lags sum to {1 - rest:.3f}, not below 1"
-        rows.append(row)
-    return rows
-
-
 def _diagnostics(fit: GmmFit) -> dict[str, Any]:
     m = fit.moments
     n_instruments, n_units = m.instruments.shape[2], len(m.units)
@@ -234,8 +192,8 @@ def _diagnostics(fit: GmmFit) -> dict[str, Any]:
     warnings = list(m.notes)
     if n_instruments > n_units:
         warnings.append(
-            f"{n_instruments} instruments exceed {n_units} units: Hansen's test has no power and two-step errors are "
-            "too small; collapse the instruments or limit their lags"
+            f"{n_instruments} instruments exceed {n_units} units: Hansen's test cannot reject (a p-value near 1 is the "
+            "symptom, not support); collapse the instruments or limit their lags"
         )
     if fit.score_rank < n_instruments:
         warnings.append(

@@ -82,11 +82,11 @@ def sargan(fit: GmmFit) -> Statistic:
 
 
 def hansen(fit: GmmFit) -> Statistic:
-    """Hansen's J from two-step weights and residuals, also after a one-step fit."""
+    """Hansen's J from two-step weights and residuals, also after a one-step fit; df are instruments less parameters."""
     m = fit.moments
     residuals = np.where(m.valid, m.outcome - m.regressors @ fit.two_step, 0.0)
     moments = np.einsum("nrl,nr->l", m.instruments, residuals)
-    return _chi_square(float(moments @ fit.score_inverse @ moments), fit.score_rank - len(m.names))
+    return _chi_square(float(moments @ fit.score_inverse @ moments), m.instruments.shape[2] - len(m.names))
 
 
 def difference_in_hansen(fit: GmmFit) -> tuple[SubsetTest, ...]:
@@ -117,7 +117,7 @@ def _hansen_without(fit: GmmFit, columns: np.ndarray) -> Statistic:
     z = m.instruments[:, :, columns]
     cross = np.einsum("nrl,nrk->lk", z, m.regressors, optimize=True)
     target = np.einsum("nrl,nr->l", z, m.outcome, optimize=True)
-    weight, rank = symmetric_inverse(fit.score[np.ix_(columns, columns)])
+    weight, _ = symmetric_inverse(fit.score[np.ix_(columns, columns)])
     system = cross.T @ weight @ cross
     size = np.sqrt(np.diag(system))
     if (size == 0).any() or np.linalg.matrix_rank(system / np.outer(size, size)) < len(m.names):
@@ -125,7 +125,7 @@ def _hansen_without(fit: GmmFit, columns: np.ndarray) -> Statistic:
     beta = np.linalg.solve(system, cross.T @ weight @ target)
     residuals = np.where(m.valid, m.outcome - m.regressors @ beta, 0.0)
     moments = np.einsum("nrl,nr->l", z, residuals)
-    return _chi_square(float(moments @ weight @ moments), rank - len(m.names))
+    return _chi_square(float(moments @ weight @ moments), len(columns) - len(m.names))
 
 
 def _chi_square(value: float, df: int) -> Statistic:

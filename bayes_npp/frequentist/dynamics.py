@@ -1,0 +1,131 @@
+"""What a lagged outcome brings: long-run effects, and the within estimator that Nickell's bias spoils."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bayes_npp.design import build_design
+from bayes_npp.errors import SpecError
+from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.frequentist.instruments import check_column, lag_of
+from bayes_npp.frequentist.static import linear_fit
+from bayes_npp.panel import Panel
+from bayes_npp.spec import Spec
+
+LEVEL = 0.95
+
+
+def dynamic_within(
+    panel: Panel,
+    *,
+    outcome: str,
+    regressors: Sequence[str],
+    covariance: str = "clustered",
+    convention: str = "stata",
+    lags: int | None = None,
+) -> Estimates:
+    """Two-way fixed effects with lags of the outcome: biased, shown for comparison with GMM.
+
+    The within transformation correlates the lagged outcome with the errors; its coefficient is too low by about
+    (1 + rho) / (T - 1) (Nickell 1981), and the other coefficients move with it.
+
+    Parameters
+    ----------
+    panel : Panel
+    outcome : str
+    regressors : sequence of str
+        Columns or their lags, "L1.n" for n one period before; at least one lag of the outcome.
+    covariance, convention, lags
+        As in `twfe`.
+
+    Raises
+    ------
+    SpecError
+        No lag of the outcome among the regressors, an unknown column or option.
+    DesignError
+        Collinear regressors, too few rows.
+    """
+    terms = [lag_of(name) for name in regressors]
+    if not any(name == outcome and lag > 0 for name, lag in terms):
+        raise SpecError(f"no lag of '{outcome}' among the regressors", fix="Add 'L1.…', or use twfe")
+    for (name, lag), term in zip(terms, regressors, strict=True):
+        check_column(name, panel, "regressors")
+        if lag:
+            panel = panel.with_column(term, panel.shift(panel.numbers(name), lag))
+    exposure, *controls = regressors
+    design = build_design(panel, Spec(outcome=outcome, exposure=exposure, controls=tuple(controls)))
+    fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
+    n_units, n_periods = len(design.units), len(design.times)
+    note = (
+        f"Nickell-biased: with {n_periods} periods the coefficient of the lagged outcome is too low by about "
+        f"(1 + rho) / {n_periods - 1}"
+    )
+    return estimates_from_rows(
+        dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df),
+        paradigm="frequentist",
+        estimator="TWFE with lagged outcome (Nickell-biased)",
+        covariance=fit.covariance_label,
+        outcome=outcome,
+        spread_kind="se",
+        level=LEVEL,
+        interval="ci",
+        n_obs=design.n_obs,
+        n_units=n_units,
+        n_periods=n_periods,
+        sample="all",
+        convention=fit.convention_label,
+        note=note,
+    )
+
+
+def dynamic_rows(
+    names: Sequence[str], coefficients: np.ndarray, covariance: np.ndarray, outcome: str, df: int | None
+) -> list[dict[str, Any]]:
+    """Rows of a dynamic regression: coefficients, then long-run effects.
+
+    Beside lags of the outcome the coefficient of a column is its short-run effect; its long-run effect is the sum of
+    its coefficients over one less the sum of the outcome's lags, with delta-method errors. `df` of t; None: the normal.
+    """
+    terms = [lag_of(name) for name in names]
+    own = [j for j, (name, _) in enumerate(terms) if name == outcome]
+    others = list(dict.fromkeys(name for name, _ in terms if name != outcome and not _is_dummy(name)))
+    rows: list[dict[str, Any]] = []
+    for j, name in enumerate(names):
+        estimand = "short_run" if own and name in others else "coefficient"
+        gradient = np.eye(len(names))[j]
+        rows.append({"term": name, "estimand": estimand, **_row(coefficients[j], gradient, covariance, df)})
+    if not own:
+        return rows
+    rest = 1 - coefficients[own].sum()
+    for name in others:
+        at = [j for j, (other, _) in enumerate(terms) if other == name]
+        effect = coefficients[at].sum() / rest
+        gradient = np.zeros(len(names))
+        gradient[at] = 1 / rest
+        gradient[own] = effect / rest
+        row = {"term": name, "estimand": "long_run", **_row(effect, gradient, covariance, df)}
+        if rest <= 0:
+            row |= dict.fromkeys(("estimate", "spread", "lo", "hi", "p_value"), np.nan)
+            row["note"] = f"no long-run effect: the outcome's lags sum to {1 - rest:.3f}, not below 1"
+        rows.append(row)
+    return rows
+
+
+def _is_dummy(name: str) -> bool:
+    return name == "intercept" or name.startswith("time[")
+
+
+def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int | None) -> dict[str, float]:
+    """Estimate, SE, interval and p-value of a (linearised) combination of the coefficients."""
+    se = float(np.sqrt(gradient @ covariance @ gradient))
+    reference = stats.norm if df is None else stats.t(df)
+    reach = float(reference.ppf(0.5 + LEVEL / 2)) * se
+    return {
+        "estimate": float(estimate),
+        "spread": se,
+        "lo": float(estimate) - reach,
+        "hi": float(estimate) + reach,
+        "p_value": float(2 * reference.sf(abs(estimate) / se)) if se > 0 else np.nan,
+    }
