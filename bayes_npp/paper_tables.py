@@ -32,7 +32,8 @@ def column_table(name: str, title: str, models: Sequence[str], result: Result, n
         rows = frame[(frame["model"] == model) & ~frame["estimand"].isin(SHOWN_LATER)]
         rows = rows[(rows["estimand"] != "long_run") | (rows["term"] == result.study.roles.exposure)]
         for (outcome, sample), part in rows.groupby(["outcome", "sample"], sort=False):
-            columns[_header(model, rows, str(outcome), str(sample))] = part
+            name = "" if len(models) == 1 else model
+            columns[_header(name, rows, str(outcome), str(sample))] = part
     cells: dict[str, dict[str, str]] = {}
     for header, rows in columns.items():
         for _, row in rows.iterrows():
@@ -55,7 +56,7 @@ def _header(model: str, rows: pd.DataFrame, outcome: str, sample: str) -> str:
     """The model's name, and its outcome or sample where it has several."""
     several = [rows["outcome"].nunique() > 1, rows["sample"].nunique() > 1]
     parts = [part for part, needed in zip((outcome, sample), several, strict=True) if needed]
-    return f"{model}: {', '.join(parts)}" if parts else model
+    return ": ".join(part for part in (model, ", ".join(parts)) if part) or rows["model"].iloc[0]
 
 
 def _label(row: pd.Series) -> str:

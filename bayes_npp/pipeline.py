@@ -355,8 +355,10 @@ def _comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> l
     out = []
     frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
     for model in study.models:
-        # Without correlated means, or beside a lagged outcome, slopes answer another question than TWFE's.
+        # Without correlated means, beside a lagged outcome or of changes, slopes answer another question than TWFE's.
         if not isinstance(model, HierarchicalModel) or not model.correlated_means or model.dynamic:
+            continue
+        if model.transform != "levels":
             continue
         if not study.spec(model).slope_group:
             continue
