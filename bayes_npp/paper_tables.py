@@ -32,8 +32,8 @@ def column_table(name: str, title: str, models: Sequence[str], result: Result, n
         rows = frame[(frame["model"] == model) & ~frame["estimand"].isin(SHOWN_LATER)]
         rows = rows[(rows["estimand"] != "long_run") | (rows["term"] == result.study.roles.exposure)]
         for (outcome, sample), part in rows.groupby(["outcome", "sample"], sort=False):
-            name = "" if len(models) == 1 else model
-            columns[_header(name, rows, str(outcome), str(sample))] = part
+            label = "" if len(models) == 1 else model
+            columns[_header(label, rows, str(outcome), str(sample))] = part
     cells: dict[str, dict[str, str]] = {}
     for header, rows in columns.items():
         for _, row in rows.iterrows():
