@@ -94,6 +94,11 @@ def probability(value: float) -> str:
     return f"{value:.4f}" if text in (f"{CLEAR:.3f}", f"{1 - CLEAR:.3f}") else text
 
 
+def reason(row: pd.Series) -> str:
+    """Why a row has no estimate: the first part of its note."""
+    return str(row["note"]).split("; ")[0]
+
+
 def p_text(row: pd.Series) -> str:
     """The p-value of a row of estimates, in brackets; nothing where there is none."""
     value = row["p_value"]

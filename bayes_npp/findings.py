@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bayes_npp.cells import interval, number, relation
+from bayes_npp.cells import interval, number, reason, relation
 from bayes_npp.comparison import Difference, Heterogeneity
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
 from bayes_npp.results import FitRecord, Ladder, Result
@@ -124,7 +124,7 @@ def _dynamic(model: str, result: Result) -> Finding:
     short, long = (
         rows[(rows["term"] == exposure) & (rows["estimand"] == e)].iloc[0] for e in ("short_run", "long_run")
     )
-    steady = long["note"] if pd.isna(long["estimate"]) else f"long run {_estimate(long)}"
+    steady = reason(long) if pd.isna(long["estimate"]) else f"long run {_estimate(long)}"
     name = f"{lag['estimator'][0].upper()}{lag['estimator'][1:]}"
     text = (
         f"{name} ('{model}', {tests['n_instruments']} instruments, {lag['n_units']} units): lagged {outcome} "

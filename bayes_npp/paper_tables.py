@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.cells import Table, interval, number, p_relation, p_text, relation
+from bayes_npp.cells import Table, interval, number, p_relation, p_text, reason, relation
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.results import Result
 
@@ -69,7 +69,7 @@ def _label(row: pd.Series) -> str:
 
 def _cell(row: pd.Series) -> str:
     if pd.isna(row["estimate"]):
-        return str(row["note"])
+        return reason(row)
     spread = interval(row) if pd.isna(row["spread"]) else f"({number(row['spread'])})"
     if row["paradigm"] == "bayesian":
         return f"{number(row['estimate'])} {spread} [P(> 0) {relation(row['prob_positive'])}]"

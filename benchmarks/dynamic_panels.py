@@ -103,6 +103,7 @@ def summarise(name: str, persistence: float, rows: list[pd.DataFrame], instrumen
                 "bias": round(float(values["estimate"].mean() - truth), 4),
                 "bias_error": round(float(values["estimate"].std() / np.sqrt(len(rows))), 4),
                 "sd": round(float(values["estimate"].std()), 4),
+                "without_spread": int(values["spread"].isna().sum()),
                 "mean_spread": round(float(values["spread"].mean()), 4),
                 "coverage": round(covered / len(rows), 3),
                 "coverage_lo": round(interval.low, 3),
@@ -121,7 +122,9 @@ def write_page(results: list[dict]) -> None:
         f"{SLOPE} times an exposure that is correlated with the units' effects, unit and year effects, independent "
         "errors. Bias is the mean estimate less the truth (Monte Carlo error in brackets), coverage that of nominal "
         "95 % intervals (95 % Wilson interval in brackets). GMM: t with 29 degrees of freedom, `small`; lags 2 to 4 of "
-        "the outcome and 1 to 3 of the exposure, or all of them.",
+        "the outcome and 1 to 3 of the exposure, or all of them. With all lags the weighting matrix is singular "
+        "and the estimated variance not always positive: such replications have no standard error and count as not "
+        "covered.",
     ]
     for persistence, block in frame.groupby("rho"):
         table = pd.DataFrame({"estimator": block["estimator"].unique()}).set_index("estimator")
@@ -131,6 +134,8 @@ def write_page(results: list[dict]) -> None:
             table[f"bias, {label}"] = [f"{r.bias:+.3f} ({r.bias_error:.3f})" for r in part.itertuples()]
             table[f"SD, {label}"] = [f"{r.sd:.3f}" for r in part.itertuples()]
             table[f"mean SE, {label}"] = [f"{r.mean_spread:.3f}" for r in part.itertuples()]
+            if part["without_spread"].any():
+                table[f"no SE, {label}"] = [str(r.without_spread or "") for r in part.itertuples()]
             table[f"coverage, {label}"] = [
                 f"{r.coverage:.3f} [{r.coverage_lo:.3f}, {r.coverage_hi:.3f}]" for r in part.itertuples()
             ]

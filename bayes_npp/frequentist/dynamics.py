@@ -62,8 +62,9 @@ def dynamic_within(
         f"Nickell-biased: with {n_periods} periods the coefficient of the lagged outcome is too low by about "
         f"(1 + rho) / {n_periods - 1}"
     )
+    rows = dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df)
     return estimates_from_rows(
-        dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df),
+        [{**row, "note": "; ".join(part for part in (row.get("note", ""), note) if part)} for row in rows],
         paradigm="frequentist",
         estimator="TWFE with lagged outcome (Nickell-biased)",
         covariance=fit.covariance_label,
@@ -76,7 +77,6 @@ def dynamic_within(
         n_periods=n_periods,
         sample="all",
         convention=fit.convention_label,
-        note=note,
     )
 
 
@@ -117,9 +117,13 @@ def _is_dummy(name: str) -> bool:
     return name == "intercept" or name.startswith("time[")
 
 
-def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int | None) -> dict[str, float]:
+def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int | None) -> dict[str, Any]:
     """Estimate, SE, interval and p-value of a (linearised) combination of the coefficients."""
-    se = float(np.sqrt(gradient @ covariance @ gradient))
+    variance = float(gradient @ covariance @ gradient)
+    if not variance > 0:
+        note = "no standard error: the estimated variance is not positive"
+        return {"estimate": float(estimate), **dict.fromkeys(("spread", "lo", "hi", "p_value"), np.nan), "note": note}
+    se = float(np.sqrt(variance))
     reference = stats.norm if df is None else stats.t(df)
     reach = float(reference.ppf(0.5 + LEVEL / 2)) * se
     return {
@@ -127,5 +131,5 @@ def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int 
         "spread": se,
         "lo": float(estimate) - reach,
         "hi": float(estimate) + reach,
-        "p_value": float(2 * reference.sf(abs(estimate) / se)) if se > 0 else np.nan,
+        "p_value": float(2 * reference.sf(abs(estimate) / se)),
     }

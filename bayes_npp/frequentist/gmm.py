@@ -140,7 +140,8 @@ def estimate_gmm(
     diagnostics = _diagnostics(fit)
     factor, df = _small_sample(fit) if small else (1.0, None)
     rows = dynamic_rows(m.names, fit.coefficients, fit.covariance * factor, equations.outcome, df)
-    note = "; ".join(diagnostics["warnings"])
+    for row in rows:
+        row["note"] = "; ".join(part for part in (row.get("note", ""), *diagnostics["warnings"]) if part)
     name = "system GMM" if equations.system else "difference GMM"
     return Estimates(
         estimates_from_rows(
@@ -157,7 +158,6 @@ def estimate_gmm(
             n_periods=int(m.valid.reshape(len(m.units), -1, m.n_transformed).any(axis=(0, 1)).sum()),
             sample="all",
             convention=_convention(equations, h, small, df),
-            note=note,
         ).frame,
         diagnostics,
     )
