@@ -10,9 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.accuracy import accuracy, loo
 from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, restore
-from bayes_npp.bayesian.homogeneity import homogeneity
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.comparison import Heterogeneity, heterogeneity
@@ -27,6 +25,7 @@ from bayes_npp.plots import draw_figures
 from bayes_npp.records import content_hash
 from bayes_npp.report import render_report
 from bayes_npp.results import ErrorChoice, FitRecord, Ladder, PoolingRung, Result
+from bayes_npp.scored import HOMOGENEITY, LOO, scores
 from bayes_npp.spec import (
     DynamicWithinModel,
     FrequentistModel,
@@ -155,6 +154,10 @@ class FitSettings:
     refit: bool = False
     stored_only: bool = False
 
+    def path(self, model: str, ending: str) -> Path | None:
+        """Where something of a model's fit is stored."""
+        return None if self.folder is None else self.folder / "fits" / f"{model}{ending}"
+
 
 def estimate_model(study: Study, model: ModelSpec, settings: FitSettings) -> tuple[Estimates, FitRecord | None]:
     """Estimate one model of a study; a Bayesian one comes with the record of its fit."""
@@ -184,20 +187,22 @@ def climb(
     progress("      how well each predicts what it has not seen")
     errors = {rung.label: rung.model.name for rung in steps if rung.part == "errors"}
     chosen = choose_errors({label: records[name].predictive for label, name in errors.items()})
+    own_scores = {
+        name: scores(fitted[name], (HOMOGENEITY, LOO), settings.path(name, ".scores.json")) for name in errors.values()
+    }
     choice = ErrorChoice(
         model=model.name,
         records={label: records[name] for label, name in errors.items()},
-        homogeneity={label: homogeneity(fitted[name]) for label, name in errors.items()},
-        scores={label: loo(fitted[name], mend=False) for label, name in errors.items()},
+        homogeneity={label: own_scores[name][HOMOGENEITY] for label, name in errors.items()},
+        scores={label: own_scores[name][LOO] for label, name in errors.items()},
         chosen=chosen,
     )
-    rows = {name: accuracy(fitted[name], "leave_one_row_out") for name in {r.model.name for r in pooled(steps)}}
     pooling = []
     for rung in pooled(steps):
         name = rung.model.name
-        methods = ("leave_one_unit_out", "leave_future_out") if rung.part in ("slopes", "units") else ()
-        scores = (rows[name], *(accuracy(fitted[name], method) for method in methods))
-        pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, scores))
+        further = ("leave_one_unit_out", "leave_future_out") if rung.part in ("slopes", "units") else ()
+        found = scores(fitted[name], ("leave_one_row_out", *further), settings.path(name, ".scores.json"))
+        pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, tuple(found.values())))
     others = [record for name, record in records.items() if name != model.name]
     return Ladder(model.name, choice, tuple(pooling)), tables, others
 
@@ -241,7 +246,7 @@ def fit_model(study: Study, model: HierarchicalModel, settings: FitSettings) -> 
         model.target_accept,
     )
     key = _fit_key(design, priors, sampler, engine)
-    path = None if settings.folder is None else settings.folder / "fits" / f"{model.name}.nc"
+    path = settings.path(model.name, ".nc")
     if path is not None and path.is_file() and not settings.refit:
         tree = read_tree(path)
         if tree.attrs.get("key") == key:

@@ -1,0 +1,71 @@
+"""Scores of a stored fit that take long to compute, kept beside it: how well it predicts, whether slopes differ."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayes_npp.bayesian.accuracy import METHODS, accuracy, loo
+from bayes_npp.bayesian.fit import Fit
+from bayes_npp.bayesian.homogeneity import Homogeneity, homogeneity
+from bayes_npp.bayesian.priors import PriorSpec
+from bayes_npp.bayesian.scores import Accuracy
+from bayes_npp.store import write_json
+
+HOMOGENEITY, LOO = "homogeneity", "loo_without_refits"
+
+
+def scores(fit: Fit, wanted: Iterable[str], path: Path | None) -> dict[str, Any]:
+    """The wanted scores of a fit by name: `HOMOGENEITY`, `LOO`, or a method of `accuracy`.
+
+    With `path` they are read from there if they are of this very fit (its key), and written there.
+    """
+    key = fit.tree.attrs.get("key")
+    kept = _read(path, key)
+    missing = [name for name in dict.fromkeys(wanted) if name not in kept]
+    for name in missing:
+        kept[name] = _compute(name)(fit)
+    if missing and path is not None and key is not None:
+        write_json(path, {"key": key, "scores": {name: _plain(score) for name, score in kept.items()}})
+    return {name: kept[name] for name in wanted}
+
+
+def _compute(name: str) -> Callable[[Fit], Homogeneity | Accuracy]:
+    if name == HOMOGENEITY:
+        return homogeneity
+    if name == LOO:
+        return lambda fit: loo(fit, mend=False)
+    return lambda fit: accuracy(fit, name)
+
+
+def _read(path: Path | None, key: str | None) -> dict[str, Any]:
+    """Scores of the fit with that key; none where the file is missing, damaged or of another fit."""
+    if path is None or key is None or not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["key"] != key:
+            return {}
+        return {name: _score(name, values) for name, values in content["scores"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _plain(score: Homogeneity | Accuracy) -> dict[str, Any]:
+    values = asdict(score)
+    if isinstance(score, Homogeneity):
+        return {**values, "prior": score.prior.model_dump()}
+    return {**values, "pointwise": score.pointwise.tolist(), "k_hat": score.k_hat.tolist()}
+
+
+def _score(name: str, values: dict[str, Any]) -> Homogeneity | Accuracy:
+    if name == HOMOGENEITY:
+        by_scale = tuple((float(scale), float(factor)) for scale, factor in values["by_scale"])
+        return Homogeneity(**{**values, "prior": PriorSpec(**values["prior"]), "by_scale": by_scale})
+    if name not in (LOO, *METHODS):
+        raise KeyError(name)
+    arrays = {key: np.array(values[key], dtype=float) for key in ("pointwise", "k_hat")}
+    return Accuracy(**{**values, **arrays, "labels": tuple(values["labels"])})
