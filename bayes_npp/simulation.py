@@ -102,6 +102,82 @@ def simulate_dynamic(
     return Simulation(frame, truth)
 
 
+def simulate_mediation(
+    n_units: int = 30,
+    n_periods: int = 9,
+    path_a: dict[str, tuple[float, ...]] | None = None,
+    path_b: dict[str, tuple[float, ...]] | None = None,
+    direct: dict[str, float] | None = None,
+    rho: tuple[float, ...] | None = None,
+    unit_sd: float = 1.0,
+    time_sd: float = 0.3,
+    error_sd: float = 0.5,
+    confounding: float = 0.5,
+    seed: int = 1,
+) -> Simulation:
+    """Simulate mediators a_k[group] x + effects + error, and y = direct[group] x + sum b_k[group] mediator_k + the same.
+
+    Parameters
+    ----------
+    path_a, path_b : dict, optional
+        For each group its paths, one a mediator. Default: one group "all", one mediator, .5 and .4.
+    direct : dict, optional
+        Default 0.2 in every group.
+    rho : tuple of float, optional
+        Correlation of each mediator's error with the outcome's; the mediators' errors are independent of each other.
+    unit_sd, time_sd, error_sd, confounding, seed
+        As in `simulate`; effects and errors of each equation are its own.
+
+    Returns
+    -------
+    Simulation
+        Columns unit, time, group, outcome, exposure, mediator_1 ... mediator_K.
+
+    Raises
+    ------
+    SpecError
+        Groups or numbers of paths that differ, a rho that is impossible.
+    """
+    path_a = path_a or {"all": (0.5,)}
+    path_b = path_b or dict.fromkeys(path_a, (0.4,) * len(next(iter(path_a.values()))))
+    direct = direct or dict.fromkeys(path_a, 0.2)
+    sizes = {len(paths) for paths in (*path_a.values(), *path_b.values())}
+    if not path_a.keys() == path_b.keys() == direct.keys() or len(sizes) != 1:
+        raise SpecError("groups or numbers of mediators differ between paths", fix="Give every group every path")
+    n_mediators = sizes.pop()
+    shared = np.array(rho or (0.0,) * n_mediators)
+    if len(shared) != n_mediators or (shared**2).sum() >= 1:
+        raise SpecError("rho needs a value a mediator, their squares below one in all", fix="Correct the argument")
+    random = np.random.default_rng(seed)
+    unit, time = np.repeat(np.arange(n_units), n_periods), np.tile(np.arange(n_periods), n_units)
+    labels = list(path_a)
+    group = unit % len(labels)
+    effects = [
+        (unit_sd * random.standard_normal(n_units))[unit] + (time_sd * random.standard_normal(n_periods))[time]
+        for _ in range(n_mediators + 1)
+    ]
+    own = random.standard_normal((len(unit), n_mediators + 1))
+    own[:, -1] = own[:, :-1] @ shared + np.sqrt(1 - (shared**2).sum()) * own[:, -1]
+    exposure = confounding * sum(effects) + random.standard_normal(len(unit))
+    a, b = (np.array([paths[label] for label in labels])[group] for paths in (path_a, path_b))
+    mediators = a * exposure[:, None] + np.column_stack(effects[:-1]) + error_sd * own[:, :-1]
+    slope = np.array([direct[label] for label in labels])[group]
+    outcome = slope * exposure + (b * mediators).sum(axis=1) + effects[-1] + error_sd * own[:, -1]
+    width = len(str(n_units))
+    frame = pd.DataFrame(
+        {
+            "unit": [f"unit {i + 1:0{width}d}" for i in unit],
+            "time": time + 1,
+            "group": [labels[g] for g in group],
+            "outcome": outcome,
+            "exposure": exposure,
+            **{f"mediator_{k + 1}": mediators[:, k] for k in range(n_mediators)},
+        }
+    )
+    truth = {"path_a": path_a, "path_b": path_b, "direct": direct, "rho": shared.tolist(), "error_sd": error_sd}
+    return Simulation(frame, {**truth, "unit_sd": unit_sd, "time_sd": time_sd, "seed": seed})
+
+
 def simulate(
     n_units: int = 30,
     n_periods: int = 9,

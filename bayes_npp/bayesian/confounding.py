@@ -1,0 +1,263 @@
+"""Mediator-outcome confounding: what a mediation posterior becomes if errors of mediators and outcome correlate.
+
+With rho_k = corr(e_m_k, e_y), D R D the covariance of the mediators' errors and s the outcome's error SD given the
+mediators, the outcome equation estimates b + delta in place of b, delta = s D^-1 R^-1 rho / sqrt(1 - rho'R^-1 rho), and
+direct - sum_k delta_k a_k in place of direct; the total does not move (one mediator: Imai, Keele & Yamamoto 2010).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from arviz_stats.base import array_stats
+from scipy.optimize import brentq
+
+from bayes_npp.bayesian.fit import LEVEL, Fit
+from bayes_npp.bayesian.mediation import Mediation
+from bayes_npp.bayesian.terms import fitted_values
+from bayes_npp.errors import SpecError
+
+GRID = np.round(np.linspace(-0.9, 0.9, 37), 3)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Indirect (S, K, G) and direct (S, G) effects at one rho; log weights (S,) of the draws and their Pareto k."""
+
+    indirect: np.ndarray
+    direct: np.ndarray
+    log_weights: np.ndarray
+    k_hat: float
+
+
+def sensitivity(mediation: Mediation, rhos: Sequence[float] = tuple(GRID)) -> pd.DataFrame:
+    """Posterior of every mediator's indirect effect at each rho, one mediator's errors correlated at a time.
+
+    Returns
+    -------
+    DataFrame
+        mediator, group (empty: average over observations), rho, estimate, lo, hi, prob_positive, k_hat. Mediator "all
+        together": the total indirect effect where every mediator has the same rho.
+
+    Raises
+    ------
+    SpecError
+        A rho outside (-1, 1), errors that are not independent and of one scale.
+    """
+    rows = []
+    for name, vector in _directions(mediation).items():
+        for rho in rhos:
+            moved = at_rho(mediation, rho * vector)
+            which = mediation.mediators.index(name) if name in mediation.mediators else None
+            for group, weights in _weights(mediation).items():
+                draws = moved.indirect @ weights
+                draws = draws.sum(axis=1) if which is None else draws[:, which]
+                mean, lo, hi, positive = _summary(draws, moved.log_weights)
+                rows.append((name, group, rho, mean, lo, hi, positive, moved.k_hat))
+    names = ["mediator", "group", "rho", "estimate", "lo", "hi", "prob_positive", "k_hat"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def crossings(mediation: Mediation) -> pd.DataFrame:
+    """The rho at which each indirect effect's posterior mean is zero, and the first whose interval includes zero.
+
+    Returns
+    -------
+    DataFrame
+        mediator, group, mean_crosses, interval_includes; NaN with the reason in `note` where there is none.
+    """
+    rows = []
+    for name, vector in _directions(mediation).items():
+        which = mediation.mediators.index(name) if name in mediation.mediators else None
+        limit = 0.999 * _limit(mediation, vector)
+        for group, weights in _weights(mediation).items():
+            at = partial(_effect_at, mediation, vector, which, weights)
+            mean = _nearest_root(partial(_part, at, 0), limit)
+            _, lo, hi, _ = at(0.0)
+            first, note = np.nan, ""
+            if lo <= 0 <= hi:
+                note = "the interval includes zero at rho = 0 already"
+            else:
+                first = _nearest_root(partial(_part, at, 1 if lo > 0 else 2), limit)
+            rows.append((name, group, mean, first, note))
+    return pd.DataFrame(rows, columns=["mediator", "group", "mean_crosses", "interval_includes", "note"])
+
+
+def _effect_at(
+    mediation: Mediation, vector: np.ndarray, which: int | None, weights: np.ndarray, rho: float
+) -> tuple[float, float, float, float]:
+    """Summary of one mediator's indirect effect, or of their sum, at a multiple of a direction of rho."""
+    moved = at_rho(mediation, rho * vector)
+    draws = moved.indirect @ weights
+    return _summary(draws.sum(axis=1) if which is None else draws[:, which], moved.log_weights)
+
+
+def _part(function: Callable[[float], tuple[float, ...]], index: int, x: float) -> float:
+    return function(x)[index]
+
+
+def averaged(mediation: Mediation, rho: np.ndarray, seed: int = 1) -> pd.DataFrame:
+    """Indirect effects averaged over a prior on rho, every mediator's errors with the same one.
+
+    Parameters
+    ----------
+    rho : ndarray
+        Draws from the prior; one is dealt to every posterior draw at random. The data say nothing about rho.
+
+    Returns
+    -------
+    DataFrame
+        mediator, group, estimate, lo, hi, prob_positive.
+    """
+    _check(mediation, rho)
+    random = np.random.default_rng(seed)
+    n_draws = len(mediation.direct)
+    dealt = random.choice(np.asarray(rho, dtype=float), n_draws)
+    delta = _delta(mediation, dealt[:, None] * np.ones(len(mediation.mediators)))
+    log_weights, _ = _reweight(mediation, delta)
+    indirect = mediation.path_a * (mediation.path_b - delta[..., None])
+    rows = []
+    for group, weights in _weights(mediation).items():
+        draws = indirect @ weights
+        for k, name in enumerate(mediation.mediators):
+            rows.append((name, group, *_summary(draws[:, k], log_weights)))
+    return pd.DataFrame(rows, columns=["mediator", "group", "estimate", "lo", "hi", "prob_positive"])
+
+
+def at_rho(mediation: Mediation, rho: np.ndarray | Mapping[str, float]) -> Shifted:
+    """Effects if the errors of each mediator and of the outcome correlate by rho, shape (K,) or by mediator's name.
+
+    Exact where errors are independent and of one scale and slopes have flat priors; other priors are met by reweighting
+    the draws, and `k_hat` says how well.
+    """
+    if isinstance(rho, Mapping):
+        unknown = [name for name in rho if name not in mediation.mediators]
+        if unknown:
+            raise SpecError(f"unknown mediator '{unknown[0]}'", fix=f"Use {', '.join(mediation.mediators)}")
+        rho = np.array([rho.get(name, 0.0) for name in mediation.mediators])
+    _check(mediation, rho)
+    n_draws = len(mediation.direct)
+    delta = _delta(mediation, np.broadcast_to(rho, (n_draws, len(mediation.mediators))))
+    log_weights, k_hat = _reweight(mediation, delta)
+    return Shifted(
+        indirect=mediation.path_a * (mediation.path_b - delta[..., None]),
+        direct=mediation.direct + (delta[..., None] * mediation.path_a).sum(axis=1),
+        log_weights=log_weights,
+        k_hat=k_hat,
+    )
+
+
+def _check(mediation: Mediation, rho: np.ndarray) -> None:
+    outside = np.asarray(rho)[~(np.abs(rho) < 1)]
+    if outside.size:
+        raise SpecError(f"rho = {outside.flat[0]:g} is no correlation of errors", fix="Use values inside (-1, 1)")
+    if mediation.spec.errors != "iid":
+        raise SpecError(
+            f"the sensitivity to confounding takes independent errors, not '{mediation.spec.errors}'",
+            fix="Fit the mediation with errors = 'iid'",
+        )
+
+
+def _delta(mediation: Mediation, rho: np.ndarray) -> np.ndarray:
+    """What confounding adds to each path b, shape (S, K), in the data's units; rho (S, K)."""
+    sd = np.stack([_error_sd(mediation.equations[name]) for name in mediation.mediators], axis=1)
+    given = _error_sd(mediation.equations[mediation.spec.outcome])
+    if rho.shape[1] == 1:
+        return rho * given[:, None] / sd / np.sqrt(1 - rho**2)
+    solved = np.linalg.solve(_residual_correlation(mediation), rho[..., None])[..., 0]
+    left = 1 - (rho * solved).sum(axis=1)
+    if (left <= 0).any():
+        raise SpecError(
+            "these rho of the mediators are impossible together", fix="Use values nearer to zero: rho'R^-1 rho < 1"
+        )
+    return given[:, None] * solved / sd / np.sqrt(left)[:, None]
+
+
+def _limit(mediation: Mediation, vector: np.ndarray) -> float:
+    """The largest multiple of a direction of rho that is possible in every draw."""
+    if len(vector) == 1:
+        return 1.0
+    solved = np.linalg.solve(_residual_correlation(mediation), np.broadcast_to(vector, (1, len(vector)))[..., None])
+    return min(1.0, float(1 / np.sqrt((vector * solved[..., 0]).sum(axis=1).max())))
+
+
+def _error_sd(fit: Fit) -> np.ndarray:
+    return fit.values("error_sd") * fit.design.scales.outcome_sd
+
+
+def _residual_correlation(mediation: Mediation) -> np.ndarray:
+    """Correlation of the mediators' errors in every draw, shape (S, K, K)."""
+    residuals = []
+    for name in mediation.mediators:
+        fit = mediation.equations[name]
+        parameters = fit.parameters(len(mediation.direct))
+        residual = fit.data.outcome - fitted_values(parameters, fit.data)
+        residuals.append(residual / np.sqrt((residual**2).sum(axis=1, keepdims=True)))
+    stacked = np.stack(residuals, axis=1)
+    return stacked @ np.swapaxes(stacked, 1, 2)
+
+
+def _reweight(mediation: Mediation, delta: np.ndarray) -> tuple[np.ndarray, float]:
+    """Log weights that turn the priors of b + delta and direct - delta a into those of b and direct; their Pareto k."""
+    fit = mediation.equations[mediation.spec.outcome]
+    scales = fit.design.scales
+    total = np.zeros(len(delta))
+    for k, name in enumerate(mediation.mediators):
+        column = fit.spec.controls.index(name)
+        own = fit.values("control_slope")[:, column]
+        total += _log_ratio(fit, "controls", own, own - delta[:, k] * scales.divisors[name] / scales.outcome_sd)
+    unit = scales.divisors[fit.spec.exposure or ""] / scales.outcome_sd
+    moved = (delta[..., None] * mediation.path_a).sum(axis=1) * unit  # (S, G)
+    common = fit.values("exposure_slope")
+    total += _log_ratio(fit, "exposure", common, common + moved.mean(axis=1))
+    if fit.design.groups:
+        offset, sd = fit.values("slope_offset"), fit.values("slope_sd")[:, None]
+        shifted = offset + moved - moved.mean(axis=1, keepdims=True)
+        total += ((offset**2 - shifted**2) / (2 * sd**2)).sum(axis=1)
+    if np.ptp(total) < 1e-12:
+        return np.full(len(total), -np.log(len(total))), -np.inf
+    # psislw takes log likelihoods: weights are their inverse.
+    log_weights, k_hat = array_stats.psislw(-total)
+    return np.asarray(log_weights), float(k_hat)
+
+
+def _log_ratio(fit: Fit, slot: str, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    prior = fit.priors[slot]
+    return np.zeros(len(own)) if prior.family == "flat" else prior.log_density(moved) - prior.log_density(own)
+
+
+def _directions(mediation: Mediation) -> dict[str, np.ndarray]:
+    """Each mediator alone, and all together where there are several."""
+    unit = np.eye(len(mediation.mediators))
+    out = dict(zip(mediation.mediators, unit, strict=True))
+    return out if len(out) == 1 else {**out, "all together": np.ones(len(unit))}
+
+
+def _weights(mediation: Mediation) -> dict[str, np.ndarray]:
+    groups = mediation.groups
+    return {"": mediation.shares, **{label: np.eye(len(groups))[g] for g, label in enumerate(groups)}}
+
+
+def _summary(draws: np.ndarray, log_weights: np.ndarray) -> tuple[float, float, float, float]:
+    """Weighted mean, equal-tailed interval and P(> 0)."""
+    weights = np.exp(log_weights - log_weights.max())
+    weights /= weights.sum()
+    order = np.argsort(draws)
+    cumulative = np.cumsum(weights[order]) - weights[order] / 2
+    lo, hi = np.interp([(1 - LEVEL) / 2, (1 + LEVEL) / 2], cumulative, draws[order])
+    return float(weights @ draws), float(lo), float(hi), float(weights @ (draws > 0))
+
+
+def _nearest_root(function: Callable[[float], float], limit: float) -> float:
+    """The root nearest to zero on (-limit, limit), NaN without one."""
+    grid = np.linspace(0, limit, 41)
+    found = []
+    for side in (1.0, -1.0):
+        values = [function(side * x) for x in grid]
+        for left, right, low, high in zip(grid, grid[1:], values, values[1:], strict=False):
+            if low == 0 or low * high < 0:
+                found.append(side * brentq(lambda x, side=side: function(side * x), left, right, xtol=1e-6))
+                break
+    return min(found, key=abs) if found else np.nan

@@ -1,0 +1,291 @@
+"""Bayesian mediation: one equation a mediator and one of the outcome, their effects draw by draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bayes_npp.bayesian.fit import LEVEL, Fit, choose_engine, fit_design, make_sampler, prepare
+from bayes_npp.bayesian.priors import PriorSet, load_priors
+from bayes_npp.design import Design, Scales, build_design, group_pairs
+from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.panel import Panel
+from bayes_npp.spec import Spec
+
+PATHS = ("a", "b", "direct")
+
+
+@dataclass(frozen=True)
+class Mediation:
+    """Posterior of a mediation model with K parallel mediators, in the data's units.
+
+    Attributes
+    ----------
+    spec : Spec
+        Of the outcome without the mediators.
+    mediators : tuple of str
+    equations : dict of Fit
+        By the variable they explain; the outcome's last. Given the data they are independent: no prior ties them.
+    n_dropped : int
+        Rows of the window left out because a variable is missing.
+    """
+
+    spec: Spec
+    mediators: tuple[str, ...]
+    equations: dict[str, Fit]
+    n_dropped: int
+
+    @property
+    def design(self) -> Design:
+        return self.equations[self.spec.outcome].design
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return self.design.groups or self.equations[self.mediators[0]].design.groups
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """Share of observations in each group, shape (max(G, 1),): the weights of averages."""
+        design = next((fit.design for fit in self.equations.values() if fit.design.groups), self.design)
+        return design.group_shares
+
+    @cached_property
+    def path_a(self) -> np.ndarray:
+        """Draws of exposure to mediator, shape (S, K, max(G, 1))."""
+        slopes = [_slopes(self.equations[name], self.spec.exposure or "") for name in self.mediators]
+        return self._by_group(np.stack(slopes, axis=1))
+
+    @cached_property
+    def path_b(self) -> np.ndarray:
+        """Draws of mediator to outcome given the exposure, shape (S, K, max(G, 1))."""
+        outcome = self.equations[self.spec.outcome]
+        return self._by_group(np.stack([self._by_group(_slopes(outcome, name)) for name in self.mediators], axis=1))
+
+    @cached_property
+    def direct(self) -> np.ndarray:
+        """Draws of the exposure's slope given the mediators, shape (S, max(G, 1))."""
+        return self._by_group(_slopes(self.equations[self.spec.outcome], self.spec.exposure or ""))
+
+    @property
+    def indirect(self) -> np.ndarray:
+        """Draws of a_k b_k of each group, shape (S, K, max(G, 1))."""
+        return self.path_a * self.path_b
+
+    def _by_group(self, draws: np.ndarray) -> np.ndarray:
+        """Draws (..., 1) or (..., G) as (..., G)."""
+        return np.broadcast_to(draws, (*draws.shape[:-1], max(len(self.groups), 1)))
+
+    @property
+    def passed(self) -> bool:
+        """Whether every equation's sampler passed its diagnostics."""
+        return all(fit.diagnostics.passed for fit in self.equations.values())
+
+    def estimates(self) -> Estimates:
+        """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
+
+        A group's indirect effect is a_g b_g in every draw, the average their mean over observations, so that the
+        covariance of paths over groups is in it. The proportion mediated (posterior median) is withheld where the
+        interval of the total effect includes zero.
+        """
+        rows = [*self._effect_rows(self.shares, "")]
+        for g, label in enumerate(self.groups):
+            rows += self._effect_rows(np.eye(len(self.groups))[g], label)
+        for g, h in group_pairs(len(self.groups)):
+            contrast = np.eye(len(self.groups))[g] - np.eye(len(self.groups))[h]
+            rows += self._contrast_rows(contrast, f"{self.groups[g]} - {self.groups[h]}")
+        average = self.indirect @ self.shares
+        for k, j in group_pairs(len(self.mediators)):
+            term = f"{self.mediators[k]} - {self.mediators[j]}"
+            rows.append(_row(average[:, k] - average[:, j], term=term, estimand="indirect"))
+        failed = [name for name, fit in self.equations.items() if not fit.diagnostics.passed]
+        note = f"sampler diagnostics failed: {', '.join(failed)}" if failed else ""
+        for row in rows:
+            row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
+        fit = self.equations[self.spec.outcome]
+        return estimates_from_rows(
+            rows,
+            paradigm="bayesian",
+            estimator="mediation" + (f" x {self.spec.slopes}" if self.groups else ""),
+            covariance=f"{self.spec.errors} errors",
+            outcome=self.spec.outcome,
+            spread_kind="sd",
+            level=LEVEL,
+            interval="eti",
+            n_obs=self.design.n_obs,
+            n_units=len(self.design.units),
+            n_periods=len(self.design.times),
+            sample="all",
+            convention=f"priors: {fit.priors.name}; averages over observations",
+        )
+
+    def _effect_rows(self, weights: np.ndarray, group: str) -> list[dict[str, Any]]:
+        """Rows of one group, or of an average over groups."""
+        exposure = self.spec.exposure or ""
+        indirect, direct = self.indirect @ weights, self.direct @ weights
+        total = indirect.sum(axis=1) + direct
+        rows = []
+        for k, name in enumerate(self.mediators):
+            for estimand, draws in (("path_a", self.path_a), ("path_b", self.path_b)):
+                rows.append(_row(draws[:, k] @ weights, term=name, group=group, estimand=estimand))
+            rows.append(_row(indirect[:, k], term=name, group=group, estimand="indirect"))
+        rows += [
+            _row(indirect.sum(axis=1), term=exposure, group=group, estimand="total_indirect"),
+            _row(direct, term=exposure, group=group, estimand="direct"),
+            _row(total, term=exposure, group=group, estimand="total"),
+        ]
+        for k, name in enumerate(self.mediators):
+            rows.append({"term": name, "group": group, **_proportion(indirect[:, k], total)})
+        return rows
+
+    def _contrast_rows(self, contrast: np.ndarray, label: str) -> list[dict[str, Any]]:
+        """Rows of the difference between two groups."""
+        rows = []
+        for k, name in enumerate(self.mediators):
+            rows.append(_row(self.indirect[:, k] @ contrast, term=name, group=label, estimand="indirect"))
+        rows.append(_row(self.direct @ contrast, term=self.spec.exposure or "", group=label, estimand="direct"))
+        return rows
+
+
+def mediate(
+    panel: Panel,
+    spec: Spec,
+    mediators: Sequence[str],
+    priors: str | PriorSet = "weakly_informative",
+    *,
+    varying: Sequence[str] = PATHS,
+    missing: str = "drop",
+    draws: int = 1000,
+    chains: int = 4,
+    seed: int = 1,
+) -> Mediation:
+    """Fit the equations of one or several parallel mediators and of the outcome.
+
+    Each mediator is explained by the exposure and the controls, the outcome by these and all mediators; all with the
+    effects and errors of `spec`. Reading the effects causally takes, beside strict exogeneity of the exposure, that
+    nothing moves a mediator and the outcome together (see `confounding.sensitivity`).
+
+    Parameters
+    ----------
+    panel : Panel
+    spec : Spec
+        Of the outcome without mediators; with `slopes` a grouping column, paths vary by group.
+    mediators : sequence of str
+    priors : str or PriorSet
+        Of every equation, on its standardised scale: `exposure` of paths a and direct, `controls` of path b.
+    varying : sequence of {"a", "b", "direct"}
+        Paths that vary by group where `spec` has slopes; the direct one does where path b does.
+    missing : {"drop", "error"}
+        Rows with a missing variable: left out of every equation, or an error.
+    draws, chains, seed
+        Of the sampler; equations have seeds of their own.
+
+    Raises
+    ------
+    SpecError
+        A mediator that has another role, options that do not combine.
+    DesignError
+        Missing values with missing = "error"; a mediator that effects absorb.
+    """
+    mediators = tuple(mediators)
+    _check(panel, spec, mediators, varying, missing)
+    names = (spec.outcome, spec.exposure or "", *spec.controls, *mediators)
+    values = np.column_stack([panel.numbers(name) for name in names])
+    complete = ~np.isnan(values).any(axis=1)
+    n_dropped = int((panel.in_window & ~complete).sum())
+    if missing == "error" and n_dropped:
+        at = int(np.flatnonzero(panel.in_window & ~complete)[0])
+        blank = names[int(np.isnan(values[at]).argmax())]
+        raise DesignError(
+            f"'{blank}' is missing ({n_dropped} incomplete rows)",
+            place=panel.place(at),
+            fix="Fill it, or use missing = 'drop'",
+        )
+    own_priors, engine = load_priors(priors), choose_engine(spec, "auto")
+    designs = [build_design(panel, equation, where=complete) for equation in _equations(spec, mediators, varying)]
+    for design in reversed(designs):
+        prepare(design)  # what is not identified is found before anything is sampled, in the outcome's equation first
+    equations = {}
+    for number, design in enumerate(designs):
+        sampler = make_sampler(engine, draws, chains, seed + number)
+        equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
+    return Mediation(spec, mediators, equations, n_dropped)
+
+
+def _equations(spec: Spec, mediators: tuple[str, ...], varying: Sequence[str]) -> list[Spec]:
+    content = spec.model_dump()
+    by_group = spec.slopes if "a" in varying else None
+    out = [Spec(**{**content, "outcome": name, "slopes": by_group}) for name in mediators]
+    outcome = {**content, "controls": (*spec.controls, *mediators)}
+    if spec.slopes and "b" in varying:
+        outcome["varying"] = (*spec.varying, *mediators)
+    elif "direct" not in varying:
+        outcome["slopes"] = None
+    return [*out, Spec(**outcome)]
+
+
+def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], varying: Sequence[str], missing: str) -> None:
+    if not mediators:
+        raise SpecError("no mediator is named", fix="Name at least one")
+    if spec.exposure is None:
+        raise SpecError("mediation needs an exposure", fix="Name it in the specification")
+    roles = {spec.outcome: "the outcome", spec.exposure: "the exposure", **dict.fromkeys(spec.controls, "a control")}
+    for i, name in enumerate(mediators):
+        if name in roles:
+            raise SpecError(f"mediator '{name}' is {roles[name]} too", fix="Give it one role")
+        if name in mediators[:i]:
+            raise SpecError(f"mediator '{name}' is named twice", fix="Name it once")
+        panel.column(name)
+    unknown = [path for path in varying if path not in PATHS]
+    if unknown:
+        raise SpecError(f"unknown path '{unknown[0]}'", fix=f"Use {', '.join(PATHS)}")
+    if missing not in ("drop", "error"):
+        raise SpecError(f"unknown missing = '{missing}'", fix="Use 'drop' or 'error'")
+    if spec.unit_slopes or spec.dynamic or spec.transform != "levels" or spec.slope_pooling == "none":
+        raise SpecError(
+            "mediation takes a static specification in levels, slopes by a grouping column or none",
+            fix="Leave unit slopes, dynamic, transform and slope_pooling at their defaults",
+        )
+
+
+def _slopes(fit: Fit, name: str) -> np.ndarray:
+    """Draws of a regressor's slope in the data's units, shape (S, max(G, 1) or 1)."""
+    spec = fit.spec
+    if name == spec.exposure:
+        return fit.slopes
+    scales: Scales = fit.design.scales
+    common = fit.values("control_slope")[:, [spec.controls.index(name)]]
+    if name in spec.varying:
+        common = common + fit.values("control_offset")[:, spec.varying.index(name)]
+    return common * scales.outcome_sd / scales.divisors[name]
+
+
+def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
+    """Share mediated: median and quantiles of the ratio; withheld where the total may be zero."""
+    row: dict[str, Any] = {"estimand": "proportion_mediated"}
+    lo, hi = np.quantile(total, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    if lo <= 0 <= hi:
+        note = f"withheld: the 95 % interval of the total effect, [{lo:.3g}, {hi:.3g}], includes zero"
+        return {**row, "estimate": np.nan, "note": note}
+    ratio = indirect / total
+    low, middle, high = np.quantile(ratio, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    opposite = float((indirect * (total - indirect) < 0).mean())
+    note = "posterior median"
+    if opposite > 0.5:
+        note += "; indirect and direct effect differ in sign: no share in the usual sense"
+    values = {"estimate": float(middle), "lo": float(low), "hi": float(high), "note": note}
+    return {**row, **values, "prob_positive": float((ratio > 0).mean())}
+
+
+def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
+    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return {
+        **labels,
+        "estimate": float(draws.mean()),
+        "spread": float(draws.std(ddof=1)),
+        "lo": float(lo),
+        "hi": float(hi),
+        "prob_positive": float((draws > 0).mean()),
+    }
