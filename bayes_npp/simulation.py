@@ -115,7 +115,7 @@ def simulate_mediation(
     confounding: float = 0.5,
     seed: int = 1,
 ) -> Simulation:
-    """Simulate mediators a_k[group] x + effects + error, and y = direct[group] x + sum b_k[group] mediator_k + the same.
+    """Simulate mediators a_k[group] x + effects + error, y = direct[group] x + sum b_k[group] mediator_k + the same.
 
     Parameters
     ----------

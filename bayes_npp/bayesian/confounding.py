@@ -162,8 +162,8 @@ def _check(mediation: Mediation, rho: np.ndarray) -> None:
 
 def _delta(mediation: Mediation, rho: np.ndarray) -> np.ndarray:
     """What confounding adds to each path b, shape (S, K), in the data's units; rho (S, K)."""
-    sd = np.stack([_error_sd(mediation.equations[name]) for name in mediation.mediators], axis=1)
-    given = _error_sd(mediation.equations[mediation.spec.outcome])
+    sd = np.stack([_error_sd(mediation, name) for name in mediation.mediators], axis=1)
+    given = _error_sd(mediation, mediation.spec.outcome)
     if rho.shape[1] == 1:
         return rho * given[:, None] / sd / np.sqrt(1 - rho**2)
     solved = np.linalg.solve(_residual_correlation(mediation), rho[..., None])[..., 0]
@@ -183,8 +183,8 @@ def _limit(mediation: Mediation, vector: np.ndarray) -> float:
     return min(1.0, float(1 / np.sqrt((vector * solved[..., 0]).sum(axis=1).max())))
 
 
-def _error_sd(fit: Fit) -> np.ndarray:
-    return fit.values("error_sd") * fit.design.scales.outcome_sd
+def _error_sd(mediation: Mediation, name: str) -> np.ndarray:
+    return mediation.parameters[name]["error_sd"] * mediation.equations[name].design.scales.outcome_sd
 
 
 def _residual_correlation(mediation: Mediation) -> np.ndarray:
@@ -202,18 +202,18 @@ def _residual_correlation(mediation: Mediation) -> np.ndarray:
 def _reweight(mediation: Mediation, delta: np.ndarray) -> tuple[np.ndarray, float]:
     """Log weights that turn the priors of b + delta and direct - delta a into those of b and direct; their Pareto k."""
     fit = mediation.equations[mediation.spec.outcome]
-    scales = fit.design.scales
+    scales, values = fit.design.scales, mediation.parameters[mediation.spec.outcome]
     total = np.zeros(len(delta))
     for k, name in enumerate(mediation.mediators):
         column = fit.spec.controls.index(name)
-        own = fit.values("control_slope")[:, column]
+        own = values["control_slope"][:, column]
         total += _log_ratio(fit, "controls", own, own - delta[:, k] * scales.divisors[name] / scales.outcome_sd)
     unit = scales.divisors[fit.spec.exposure or ""] / scales.outcome_sd
     moved = (delta[..., None] * mediation.path_a).sum(axis=1) * unit  # (S, G)
-    common = fit.values("exposure_slope")
+    common = values["exposure_slope"]
     total += _log_ratio(fit, "exposure", common, common + moved.mean(axis=1))
     if fit.design.groups:
-        offset, sd = fit.values("slope_offset"), fit.values("slope_sd")[:, None]
+        offset, sd = values["slope_offset"], values["slope_sd"][:, None]
         shifted = offset + moved - moved.mean(axis=1, keepdims=True)
         total += ((offset**2 - shifted**2) / (2 * sd**2)).sum(axis=1)
     if np.ptp(total) < 1e-12:

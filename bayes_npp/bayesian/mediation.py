@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from bayes_npp.bayesian.fit import LEVEL, Fit, choose_engine, fit_design, make_sampler, prepare
+from bayes_npp.bayesian.path_correlation import tie
 from bayes_npp.bayesian.priors import PriorSet, load_priors
-from bayes_npp.design import Design, Scales, build_design, group_pairs
+from bayes_npp.bayesian.scores import BAD_K
+from bayes_npp.design import Design, build_design, group_pairs
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panel import Panel
 from bayes_npp.spec import Spec
 
 PATHS = ("a", "b", "direct")
+VARIABLES = ("exposure_slope", "slope_offset", "slope_sd", "control_slope", "control_offset", "error_sd")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,13 @@ class Mediation:
         Of the outcome without the mediators.
     mediators : tuple of str
     equations : dict of Fit
-        By the variable they explain; the outcome's last. Given the data they are independent: no prior ties them.
+        By the variable they explain; the outcome's last.
+    parameters : dict of dict of ndarray
+        Draws of every equation's slopes and scales by variable, aligned over the equations, shape (S, ...).
+    correlation : ndarray, shape (S, K), optional
+        Of the group offsets of paths a_k and b_k, where a prior ties them.
+    k_hat : float
+        Pareto k of the weights that tie the equations; -inf where nothing ties them.
     n_dropped : int
         Rows of the window left out because a variable is missing.
     """
@@ -36,6 +45,9 @@ class Mediation:
     spec: Spec
     mediators: tuple[str, ...]
     equations: dict[str, Fit]
+    parameters: dict[str, dict[str, np.ndarray]]
+    correlation: np.ndarray | None
+    k_hat: float
     n_dropped: int
 
     @property
@@ -55,33 +67,45 @@ class Mediation:
     @cached_property
     def path_a(self) -> np.ndarray:
         """Draws of exposure to mediator, shape (S, K, max(G, 1))."""
-        slopes = [_slopes(self.equations[name], self.spec.exposure or "") for name in self.mediators]
+        slopes = [self._slopes(name, self.spec.exposure or "") for name in self.mediators]
         return self._by_group(np.stack(slopes, axis=1))
 
     @cached_property
     def path_b(self) -> np.ndarray:
         """Draws of mediator to outcome given the exposure, shape (S, K, max(G, 1))."""
-        outcome = self.equations[self.spec.outcome]
-        return self._by_group(np.stack([self._by_group(_slopes(outcome, name)) for name in self.mediators], axis=1))
+        slopes = [self._by_group(self._slopes(self.spec.outcome, name)) for name in self.mediators]
+        return np.stack(slopes, axis=1)
 
     @cached_property
     def direct(self) -> np.ndarray:
         """Draws of the exposure's slope given the mediators, shape (S, max(G, 1))."""
-        return self._by_group(_slopes(self.equations[self.spec.outcome], self.spec.exposure or ""))
+        return self._by_group(self._slopes(self.spec.outcome, self.spec.exposure or ""))
 
     @property
     def indirect(self) -> np.ndarray:
         """Draws of a_k b_k of each group, shape (S, K, max(G, 1))."""
         return self.path_a * self.path_b
 
+    def _slopes(self, equation: str, name: str) -> np.ndarray:
+        """Draws of a regressor's slope in the data's units, shape (S, max(G, 1) or 1)."""
+        fit, draws = self.equations[equation], self.parameters[equation]
+        if name == fit.spec.exposure:
+            slopes = draws["exposure_slope"][:, None] + draws.get("slope_offset", 0.0)
+        else:
+            slopes = draws["control_slope"][:, [fit.spec.controls.index(name)]]
+            if name in fit.spec.varying:
+                slopes = slopes + draws["control_offset"][:, fit.spec.varying.index(name)]
+        return slopes * fit.design.scales.outcome_sd / fit.design.scales.divisors[name]
+
     def _by_group(self, draws: np.ndarray) -> np.ndarray:
         """Draws (..., 1) or (..., G) as (..., G)."""
         return np.broadcast_to(draws, (*draws.shape[:-1], max(len(self.groups), 1)))
 
     @property
-    def passed(self) -> bool:
-        """Whether every equation's sampler passed its diagnostics."""
-        return all(fit.diagnostics.passed for fit in self.equations.values())
+    def failures(self) -> tuple[str, ...]:
+        """What did not pass: samplers of equations, the weights that tie them."""
+        out = [f"sampler diagnostics of {name}" for name, fit in self.equations.items() if not fit.diagnostics.passed]
+        return (*out, *([f"weights of correlated paths (Pareto k = {self.k_hat:.2f})"] if self.k_hat > BAD_K else []))
 
     def estimates(self) -> Estimates:
         """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
@@ -100,8 +124,10 @@ class Mediation:
         for k, j in group_pairs(len(self.mediators)):
             term = f"{self.mediators[k]} - {self.mediators[j]}"
             rows.append(_row(average[:, k] - average[:, j], term=term, estimand="indirect"))
-        failed = [name for name, fit in self.equations.items() if not fit.diagnostics.passed]
-        note = f"sampler diagnostics failed: {', '.join(failed)}" if failed else ""
+        if self.correlation is not None:
+            for k, name in enumerate(self.mediators):
+                rows.append(_row(self.correlation[:, k], term=f"path_correlation, {name}", estimand="coefficient"))
+        note = f"failed: {', '.join(self.failures)}" if self.failures else ""
         for row in rows:
             row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
         fit = self.equations[self.spec.outcome]
@@ -156,6 +182,7 @@ def mediate(
     priors: str | PriorSet = "weakly_informative",
     *,
     varying: Sequence[str] = PATHS,
+    path_correlation: bool = False,
     missing: str = "drop",
     draws: int = 1000,
     chains: int = 4,
@@ -177,6 +204,8 @@ def mediate(
         Of every equation, on its standardised scale: `exposure` of paths a and direct, `controls` of path b.
     varying : sequence of {"a", "b", "direct"}
         Paths that vary by group where `spec` has slopes; the direct one does where path b does.
+    path_correlation : bool
+        Whether groups' offsets of a_k and b_k may correlate (prior `slope_correlation`).
     missing : {"drop", "error"}
         Rows with a missing variable: left out of every equation, or an error.
     draws, chains, seed
@@ -191,6 +220,10 @@ def mediate(
     """
     mediators = tuple(mediators)
     _check(panel, spec, mediators, varying, missing)
+    if path_correlation and not (spec.slopes and {"a", "b"} <= set(varying)):
+        raise SpecError(
+            "path_correlation takes paths a and b that vary by group", fix="Give the specification slopes, vary both"
+        )
     names = (spec.outcome, spec.exposure or "", *spec.controls, *mediators)
     values = np.column_stack([panel.numbers(name) for name in names])
     complete = ~np.isnan(values).any(axis=1)
@@ -211,7 +244,13 @@ def mediate(
     for number, design in enumerate(designs):
         sampler = make_sampler(engine, draws, chains, seed + number)
         equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
-    return Mediation(spec, mediators, equations, n_dropped)
+    if path_correlation:
+        tied = tie(equations, mediators, own_priors["slope_correlation"], seed)
+        return Mediation(spec, mediators, equations, tied.parameters, tied.correlation, tied.k_hat, n_dropped)
+    parameters = {
+        name: {v: fit.values(v) for v in VARIABLES if v in fit.tree["posterior"]} for name, fit in equations.items()
+    }
+    return Mediation(spec, mediators, equations, parameters, None, -np.inf, n_dropped)
 
 
 def _equations(spec: Spec, mediators: tuple[str, ...], varying: Sequence[str]) -> list[Spec]:
@@ -248,18 +287,6 @@ def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], varying: Sequen
             "mediation takes a static specification in levels, slopes by a grouping column or none",
             fix="Leave unit slopes, dynamic, transform and slope_pooling at their defaults",
         )
-
-
-def _slopes(fit: Fit, name: str) -> np.ndarray:
-    """Draws of a regressor's slope in the data's units, shape (S, max(G, 1) or 1)."""
-    spec = fit.spec
-    if name == spec.exposure:
-        return fit.slopes
-    scales: Scales = fit.design.scales
-    common = fit.values("control_slope")[:, [spec.controls.index(name)]]
-    if name in spec.varying:
-        common = common + fit.values("control_offset")[:, spec.varying.index(name)]
-    return common * scales.outcome_sd / scales.divisors[name]
 
 
 def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
