@@ -123,7 +123,7 @@ class _Block:
 
 
 def _columns(fit: Fit, mediators: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Positions of tied coefficients among the collapsed ones, and draws of their prior SD: a mediator's a, or all b."""
+    """Positions of tied coefficients among the collapsed ones, draws of their prior SD: one a, or every b."""
     out, start = [], 0
     wanted = {("slope_offset", -1): "slope_sd"}
     if mediators:
@@ -140,7 +140,7 @@ def _columns(fit: Fit, mediators: Sequence[str]) -> list[tuple[np.ndarray, np.nd
 
 
 def _tie_precision(rho: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Q (S, 2Kw, 2Kw) and constant (S,): log N2 - log N - log N = constant - wQw / 2, w = (z_a, z_b of all)."""
+    """Q (S, 2Kw, 2Kw) and constant (S,): log N2 - log N - log N is constant - z'Qz / 2, z all z_a, then all z_b."""
     n_draws, k = rho.shape
     same, cross = rho**2 / (1 - rho**2), -rho / (1 - rho**2)
     size = k * width

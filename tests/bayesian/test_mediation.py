@@ -298,3 +298,50 @@ def test_a_tie_takes_paths_by_group():
         bn.mediate(eight_groups(0.5), SPEC, ["mediator_1"], path_correlation=True)
     with pytest.raises(SpecError, match="vary by group"):
         bn.mediate(eight_groups(0.5), GROUPED, ["mediator_1"], path_correlation=True, varying=("a",))
+
+
+def test_do_gives_the_same_natural_effects():
+    """pm.do on the joint model, draw by draw: the exposure moved in the mediator's equation alone, in the outcome's
+    alone, in both. Effects and correlated means stand for units and are held at what was observed."""
+    import pymc as pm
+
+    panel = simulated(n_units=30, n_periods=6, **TWO, seed=3)
+    fit = bn.mediate(panel, GROUPED, ["mediator_1", "mediator_2"], draws=100, chains=2, seed=1)
+    design = fit.design
+    group, shares = design.group, fit.shares
+    mediators = design.controls  # observed
+    with pm.Model() as joint:
+        x_m, x_y = pm.Data("x_m", design.exposure), pm.Data("x_y", design.exposure)
+        a, b = pm.Flat("a", shape=(2, 2)), pm.Flat("b", shape=(2, 2))
+        direct = pm.Flat("direct", shape=2)
+        total = direct[group] * x_y
+        for k in range(2):
+            rest = mediators[:, k] - a[k, group] * design.exposure
+            total += b[k, group] * (rest + a[k, group] * x_m)
+        pm.Deterministic("y", total)
+    import xarray as xr
+
+    posterior = xr.Dataset(
+        {
+            "a": (("chain", "draw", "k", "g"), fit.path_a.reshape(2, 100, 2, 2)),
+            "b": (("chain", "draw", "k", "g"), fit.path_b.reshape(2, 100, 2, 2)),
+            "direct": (("chain", "draw", "g"), fit.direct.reshape(2, 100, 2)),
+        }
+    )
+
+    def outcome(**moved):
+        with pm.do(joint, {name: design.exposure + 1.0 for name in moved if moved[name]}) as intervened:
+            found = pm.compute_deterministics(posterior, model=intervened, var_names=["y"], progressbar=False)
+        return found["y"].to_numpy().reshape(200, -1)
+
+    base = outcome(x_m=False)
+    natural_indirect = outcome(x_m=True) - base
+    natural_direct = outcome(x_y=True) - base
+    total = outcome(x_m=True, x_y=True) - base
+    np.testing.assert_allclose(natural_indirect.mean(axis=1), fit.indirect.sum(axis=1) @ shares, rtol=1e-8)
+    np.testing.assert_allclose(natural_direct.mean(axis=1), fit.direct @ shares, rtol=1e-8)
+    np.testing.assert_allclose(total, natural_indirect + natural_direct, atol=1e-10)
+    for g in range(2):
+        np.testing.assert_allclose(
+            natural_indirect[:, group == g].mean(axis=1), fit.indirect.sum(axis=1)[:, g], rtol=1e-8
+        )
