@@ -39,7 +39,7 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 PEERS = Path(__file__).parent / "peers"
 TARGET = 0.98  # of the samplers that keep all coefficients
 SIZES = (30, 300, 3_000, 30_000, 300_000)
-SLOPE_SIZES = (30, 100, 300)
+SLOPE_SIZES = (30, 100, 300, 1_000, 3_000)
 PERIODS = 12
 
 

@@ -4,10 +4,14 @@ See STATISTICS section 2 and `kernel` for the density. The data enter through cr
 so nothing is compiled for a refit.
 """
 
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian import kernel
 from bayes_npp.bayesian.kernel import Layout, Priors, Products
@@ -19,6 +23,7 @@ from bayes_npp.errors import SpecError
 from bayes_npp.spec import Spec
 
 COLLAPSIBLE = ("normal", "flat")  # families of coefficients that integrate out
+PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -146,12 +151,25 @@ class Collapsed:
         drawn = np.empty((len(thetas), len(self.prior_means)))
         log_likelihood = np.empty(len(thetas))
         normals = random.standard_normal(drawn.shape)
-        kernel.draw_coefficients(thetas, normals, self.packed, drawn, log_likelihood)
+
+        def fill(some: slice) -> None:
+            kernel.draw_coefficients(thetas[some], normals[some], self.packed, drawn[some], log_likelihood[some])
+
+        if len(thetas) * len(self.products.unit_cross) <= PARALLEL_ABOVE:
+            fill(slice(None))
+        else:  # draws do not depend on each other
+            threads = os.cpu_count() or 1
+            bounds = np.linspace(0, len(thetas), threads + 1).astype(int)
+            # Threads of BLAS under these would wait for each other: minutes in place of seconds.
+            with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+                list(pool.map(fill, [slice(a, b) for a, b in itertools.pairwise(bounds)]))
         out = self.constrained(thetas)
         out["collapsed_log_likelihood"] = log_likelihood + self.constant
         out["collapsed_coefficients"] = drawn
         if with_units and self.effects:
-            self._add_unit_effects(thetas, drawn, random, out)
+            effects = self.draw_units(thetas, drawn, random)
+            for j, term in enumerate(self.effects):
+                _place(out, term, effects[:, :, j])
         at = 0
         for term in self.columns:
             block = (drawn + self.prior_means)[:, at : at + term.width]
@@ -169,80 +187,20 @@ class Collapsed:
             self._centre_fixed(out)
         return out
 
-    def _add_unit_effects(
-        self, thetas: np.ndarray, drawn: np.ndarray, random: np.random.Generator, out: dict[str, np.ndarray]
-    ) -> None:
-        n_units, _, q, _ = self.unit_cross.shape
-        effects = np.empty((len(thetas), n_units, q))
-        normals = random.standard_normal(effects.shape)
-        units = (self.unit_cross, self.unit_gram, self._scale_of)
-        kernel.draw_unit_effects(thetas, drawn, normals, *units, self.packed, effects)
-        for j, term in enumerate(self.effects):
-            _place(out, term, effects[:, :, j])
-
-    def conditional_log_likelihood(
-        self, thetas: np.ndarray, draws: dict[str, np.ndarray], seed: int
-    ) -> np.ndarray | None:
-        """Sum over rows of the log likelihood given all coefficients, those of units drawn, without drawing them.
-
-        With independent errors of one scale, sum_t (e_it - a_i)^2 over the units of a pattern depends on their effects
-        only through two sums whose joint distribution is known: a normal and a chi-square. None for other errors.
+    def draw_units(
+        self, thetas: np.ndarray, drawn: np.ndarray, random: np.random.Generator, block: slice = slice(None)
+    ) -> np.ndarray:
+        """Exact draws of the effects of some units, shape (S, units, q), given theta and the other coefficients.
 
         Parameters
         ----------
-        thetas : (S, d);  draws : what `coefficients` returned for them
+        thetas : (S, d);  drawn : (S, p), `collapsed_coefficients`
         """
-        if self.data.design.spec.error_parts or len(self.effects) != 1:
-            return None
-        random = np.random.default_rng(seed)
-        direction = self._directions(draws)
-        total = np.einsum("sa,ab,sb->s", direction, self.products.total[0, 0], direction)
-        error = draws["error_sd"] ** 2
-        prior = draws["unit_sd"] ** 2 if "unit_sd" in draws else np.full(len(thetas), np.inf)
-        starts = np.flatnonzero(self.products.unit_count > 0)
-        for begin, end in zip(starts, [*starts[1:], len(self.products.unit_count)], strict=True):
-            size = self.products.unit_gram[begin, 0, 0, 0]
-            count = self.products.unit_count[begin]
-            sums = self.products.unit_cross[begin:end, 0, 0] @ direction.T
-            square = (sums**2).sum(axis=0)
-            variance = 1 / (size / error + 1 / prior)
-            shrink = variance / error
-            z = random.standard_normal(len(thetas))
-            cross = np.sqrt(variance * square) * z  # sum of (a_i - mean_i) s_i
-            spread = variance * (z**2 + random.chisquare(max(count - 1, 1e-300), len(thetas)) * (count > 1))
-            effects = shrink**2 * square + 2 * shrink * cross + spread
-            total = total - 2 * (shrink * square + cross) + size * effects
-        n_obs = self.data.design.n_obs
-        return -0.5 * total / error - 0.5 * n_obs * np.log(2 * np.pi * error)
-
-    def _directions(self, draws: dict[str, np.ndarray]) -> np.ndarray:
-        """(-w, -beta, 1) of every draw, shape (S, P): its product with [W, X, y] is the error."""
-        n_draws = len(draws["collapsed_coefficients"])
-        kept = [draws[self.elements[j].variable].reshape(n_draws, -1) for j in self.layout.kept]
-        at = [max(self.elements[j].at, 0) for j in self.layout.kept]
-        moved = [-values[:, k] for values, k in zip(kept, at, strict=True)]
-        return np.column_stack([-draws["collapsed_coefficients"], *moved, np.ones(n_draws)])
-
-    def unit_moments(self, thetas: np.ndarray, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Posterior mean and SD of every unit's effect, averaged exactly over the draws, without drawing them.
-
-        For one partially pooled intercept a unit under independent errors of one scale; empty otherwise.
-        """
-        if self.data.design.spec.error_parts or len(self.effects) != 1 or "unit_sd" not in draws:
-            return {}
-        error, prior = draws["error_sd"] ** 2, draws["unit_sd"] ** 2
-        direction = self._directions(draws)
-        cross, size = self.unit_cross[:, 0, 0], self.unit_gram[:, 0, 0, 0]
-        mean, sd = np.empty(len(size)), np.empty(len(size))
-        for t in np.unique(size):
-            own = size == t
-            variance = 1 / (t / error + 1 / prior)
-            weighted = direction * (variance / error)[:, None]
-            first = cross[own] @ weighted.mean(axis=0)
-            centred = weighted - weighted.mean(axis=0)
-            between = np.einsum("ia,ab,ib->i", cross[own], centred.T @ centred / len(thetas), cross[own])
-            mean[own], sd[own] = first, np.sqrt(between + variance.mean())
-        return {"unit_effect_mean": mean, "unit_effect_sd": sd}
+        cross, gram, scale_of = self.unit_cross[block], self.unit_gram[block], self._scale_of[block]
+        effects = np.empty((len(thetas), len(cross), cross.shape[2]))
+        normals = random.standard_normal(effects.shape)
+        kernel.draw_unit_effects(thetas, drawn, normals, cross, gram, scale_of, self.packed, effects)
+        return effects
 
     def _centre_fixed(self, out: dict[str, np.ndarray]) -> None:
         """Fixed effects of units sum to zero; their mean is the intercept."""

@@ -12,17 +12,12 @@ from bayes_npp.bayesian.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.dynamic import check_dynamics, long_run_summary, quantities
 from bayes_npp.bayesian.likelihood import innovations
 from bayes_npp.bayesian.model import build_model, separate
-from bayes_npp.bayesian.posterior import (
-    CHUNK_CELLS,
-    POINTWISE_CELLS,
-    build_tree,
-    log_likelihood_sums,
-    reported,
-)
+from bayes_npp.bayesian.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
 from bayes_npp.bayesian.predictive import DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.sample import Sampler, compile_model, draw, draw_density
 from bayes_npp.bayesian.terms import ModelData, model_data
+from bayes_npp.bayesian.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.design import (
     Design,
     build_design,
@@ -114,7 +109,7 @@ class Fit:
         names = [str(name) for name in self.tree["posterior"].data_vars]
         total = len(self.values(names[0]))
         some = np.linspace(0, total - 1, min(draws, total)).astype(int)
-        if "unit_moments" in self.tree:
+        if "y_total" in self.tree["log_likelihood"]:  # the effects of units are not among the stored draws
             return self.collapsed.coefficients(self.thetas[some], self.sampler.seed, with_units=True)
         return {name: self.values(name)[some] for name in names}
 
@@ -122,6 +117,16 @@ class Fit:
     def slopes(self) -> np.ndarray:
         """Draws of the exposure's slope in the data's units, shape (S, max(G, 1)), one column a group."""
         return self.values("group_slope") if self.design.groups else self.values("slope")[:, None]
+
+    def slopes_of_units(self) -> np.ndarray:
+        """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
+        if "slope_of_unit" in self.tree["posterior"]:
+            return self.values("slope_of_unit")
+        names = [name for name in ("exposure_slope", "slope_offset") if name in self.tree["posterior"]]
+        coefficients = self.tree["sample_stats"]["collapsed_coefficients"].to_numpy()
+        draws = {name: self.values(name) for name in names}
+        draws["collapsed_coefficients"] = np.ascontiguousarray(coefficients.reshape(-1, coefficients.shape[-1]))
+        return slopes_of_units(self.collapsed, self.thetas, draws, self.sampler.seed)
 
     def estimates(self) -> Estimates:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
@@ -196,18 +201,13 @@ class Fit:
 
     def _unit_slope_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
         """Slopes of units, their average over observations, and groups' slopes where units are nested in groups."""
-        design = self.design
-        out = []
-        if "slope_of_unit" in self.tree["posterior"]:
-            of_unit = self.values("slope_of_unit")
-            shares = np.bincount(design.unit) / design.n_obs
-            out.append(({**term, "estimand": "average_slope"}, of_unit @ shares))
+        design, of_unit = self.design, self.slopes_of_units()
+        out = [({**term, "estimand": "average_slope"}, of_unit @ (np.bincount(design.unit) / design.n_obs))]
         out += self._population(term)
         if design.groups:
             out += self._group_quantities(term)
-        if "slope_of_unit" in self.tree["posterior"]:
-            for i, label in enumerate(design.units):
-                out.append(({**term, "group": label, "estimand": "group_slope"}, of_unit[:, i]))
+        for i, label in enumerate(design.units):
+            out.append(({**term, "group": label, "estimand": "group_slope"}, of_unit[:, i]))
         return out
 
     def _population(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
@@ -353,11 +353,15 @@ def assemble_collapsed(
     large = data.design.n_obs * len(flat) > POINTWISE_CELLS
     draws = collapsed.coefficients(flat, sampler.seed, with_units=not large)
     totals = None
-    if large:
-        sums = collapsed.conditional_log_likelihood(flat, draws, sampler.seed)
-        sums = log_likelihood_sums(collapsed, flat, sampler.seed) if sums is None else sums
-        totals = {"log_likelihood": sums.reshape(shape), **collapsed.unit_moments(flat, draws)}
     stats = stats.assign(theta=(("chain", "draw", "element"), thetas))
+    if large:
+        summaries = summarise_units(collapsed, flat, draws, sampler.seed)
+        totals = {"log_likelihood": summaries.log_likelihood.reshape(shape), **summaries.moments}
+        if summaries.level is not None:
+            draws["intercept"] = summaries.level
+        # What draws of the units' effects on request start from.
+        coefficients = draws["collapsed_coefficients"].reshape(*shape, -1)
+        stats = stats.assign(collapsed_coefficients=(("chain", "draw", "column"), coefficients))
     marginal = draws.pop("collapsed_log_likelihood").reshape(shape)
     draws.pop("collapsed_coefficients")
     parameters = {name: values.reshape(*shape, *values.shape[1:]) for name, values in draws.items()}

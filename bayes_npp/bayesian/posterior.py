@@ -1,10 +1,12 @@
 """Draws of the parameters -> the tree every engine returns: same variables, same dimensions, same groups."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from bayes_npp.bayesian.collapsed import Collapsed
 from bayes_npp.bayesian.likelihood import log_likelihood
 from bayes_npp.bayesian.priors import GROUP_PRIORS, PRIOR_OF, PriorSet
 from bayes_npp.bayesian.terms import ModelData
@@ -12,6 +14,8 @@ from bayes_npp.bayesian.terms import ModelData
 if TYPE_CHECKING:
     import xarray as xr
 
+CACHE_CELLS = 2_000_000  # draws x rows whose log likelihood is computed at once
+PART_CELLS = 100_000  # and, above, in parts
 CHUNK_CELLS = 10_000_000  # draws x rows laid out at a time
 POINTWISE_CELLS = 50_000_000  # above this many draws x rows, sums and moments replace pointwise storage
 DIMS = {
@@ -71,7 +75,7 @@ def build_tree(
     parameters : dict of ndarray, shapes (chain, draw, ...)
     totals : dict, optional
         For a panel above `POINTWISE_CELLS`: `log_likelihood` (chain, draw), its sum over rows, in place of the rows;
-        and moments of the effects of units (N,), which are then not in the posterior.
+        and moments of the effects of units, (N,) or (V, N), which are then not in the posterior.
     """
     import xarray as xr
 
@@ -90,7 +94,7 @@ def build_tree(
         labels = zip(design.unit, design.time, strict=True)
         observation = np.array([f"{design.units[u]} {design.times[t]}" for u, t in labels])
     if totals is None:
-        rows = {"y": (("chain", "draw", "observation"), log_likelihood(parameters, data))}
+        rows = {"y": (("chain", "draw", "observation"), pointwise(parameters, data))}
         likelihood = xr.Dataset(rows, {"observation": observation})
     else:
         likelihood = xr.Dataset({"y_total": (("chain", "draw"), totals["log_likelihood"])})
@@ -112,7 +116,7 @@ def build_tree(
         "constant_data": xr.Dataset(constants, {"observation": observation, "control": list(design.spec.controls)}),
     }
     if totals is not None and len(totals) > 1:
-        moments = {name: ("unit", values) for name, values in totals.items() if name != "log_likelihood"}
+        moments = {n: (("varying", "unit")[-v.ndim :], v) for n, v in totals.items() if n != "log_likelihood"}
         groups["unit_moments"] = xr.Dataset(moments, {"unit": list(design.units)})
     tree = xr.DataTree.from_dict(groups)
     for name, array in tree["posterior"].data_vars.items():
@@ -121,17 +125,23 @@ def build_tree(
     return tree
 
 
-def log_likelihood_sums(collapsed: Collapsed, thetas: np.ndarray, seed: int) -> np.ndarray:
-    """Sum over rows of the conditional log likelihood at draws of theta and of all coefficients, shape (S,).
+def pointwise(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:
+    """Log likelihood of every row, shape (chain, draw, n); beyond `CACHE_CELLS` for some draws at a time, which the
+    processor's cache holds: several times as quick."""
+    n_chains, n_draws = parameters["intercept"].shape
+    n_obs = data.design.n_obs
+    if n_chains * n_draws * n_obs <= CACHE_CELLS:
+        return log_likelihood(parameters, data)
+    out = np.empty((n_chains, n_draws, n_obs))
+    step = max(1, PART_CELLS // n_obs)
 
-    Rows are laid out for a few draws at a time. For the sizes at which `build_tree` keeps no rows.
-    """
-    step = max(1, CHUNK_CELLS // collapsed.data.design.n_obs)
-    out = []
-    for begin in range(0, len(thetas), step):
-        parameters = collapsed.coefficients(thetas[begin : begin + step], seed + begin, with_units=True)
-        out.append(log_likelihood(parameters, collapsed.data).sum(axis=-1))
-    return np.concatenate(out)
+    def fill(at: tuple[int, slice]) -> None:
+        out[at] = log_likelihood({name: values[at] for name, values in parameters.items()}, data)
+
+    parts = [(c, slice(begin, begin + step)) for c in range(n_chains) for begin in range(0, n_draws, step)]
+    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(fill, parts))
+    return out
 
 
 def in_data_units(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str, np.ndarray]:
