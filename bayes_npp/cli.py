@@ -94,13 +94,15 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     chosen = loaded.model(model)
     check_study(loaded)
     from bayes_npp.pipeline import FitSettings, estimate_model
+    from bayes_npp.results import Mechanism
 
     table, record = estimate_model(loaded, chosen, FitSettings(quick=quick, seed=seed, refit=True))
     click.echo(table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
-    if record is not None:
-        _finish((record,))
-        if not record.diagnostics.passed:
-            sys.exit(FAILED_DIAGNOSTICS)
+    own = () if record is None or isinstance(record, Mechanism) else (record,)
+    records = record.fits if isinstance(record, Mechanism) else own
+    _finish(records)
+    if not all(fit.diagnostics.passed for fit in records):
+        sys.exit(FAILED_DIAGNOSTICS)
 
 
 @cli.command()

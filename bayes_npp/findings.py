@@ -7,7 +7,8 @@ import pandas as pd
 from bayes_npp.cells import interval, number, reason, relation
 from bayes_npp.comparison import Difference, Heterogeneity
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
-from bayes_npp.results import FitRecord, Ladder, Result
+from bayes_npp.mechanism_tables import mediator_sentence, readings
+from bayes_npp.results import FitRecord, Ladder, Mechanism, Result
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ def findings(result: Result) -> tuple[Finding, ...]:
     out += [_dynamic(model, result) for model in result.gmm]
     compared = {comparison.pooled_model for comparison in result.comparisons}
     out += [f for record in result.fits if record.model not in compared for f in _errors(record)]
-    everything = (*result.fits, *result.ladder_fits)
-    out += [_convergence(record) for record in everything if not record.diagnostics.passed]
+    out += [finding for mechanism in result.mechanisms for finding in _mechanism(mechanism, result)]
+    out += [_convergence(record) for record in result.every_fit if not record.diagnostics.passed]
     return tuple(out)
 
 
@@ -134,6 +135,22 @@ def _dynamic(model: str, result: Result) -> Finding:
     if tests["warnings"]:
         return Finding("warning", f"{text} {'. '.join(w[0].upper() + w[1:] for w in tests['warnings'])}.")
     return Finding("result", text)
+
+
+def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
+    """What a mediation model says of each mediator, and whether its error model fits."""
+    rows = result.estimates.select(model=mechanism.model)
+    exposure, outcome, errors = result.study.roles.exposure, rows["outcome"].iloc[0], rows["covariance"].iloc[0]
+    sentences = [mediator_sentence(r, mechanism, exposure, outcome) for r in readings(mechanism, result)]
+    out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences)}")]
+    failing = {check.name for record in mechanism.fits for check in record.predictive if not check.passed}
+    if failing:
+        text = (
+            f"The errors behind '{mechanism.model}' fail the checks of {', '.join(sorted(failing))}: its intervals "
+            "and probabilities answer for a model the data contradict."
+        )
+        out.append(Finding("warning", text))
+    return out
 
 
 def _convergence(record: FitRecord) -> Finding:

@@ -4,41 +4,39 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, restore
-from bayes_npp.bayesian.priors import PriorSet
-from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.confounding import crossings, sensitivity
+from bayes_npp.bayesian.fit import Fit
 from bayes_npp.comparison import Heterogeneity, heterogeneity
-from bayes_npp.design import Design, build_design, twfe_weights
+from bayes_npp.design import build_design, twfe_weights
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
+from bayes_npp.fitting import FitSettings, fit_mediation, fit_model, fit_record
 from bayes_npp.frequentist.dynamics import dynamic_within
 from bayes_npp.frequentist.gmm import estimate_gmm
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.plots import draw_figures
-from bayes_npp.records import content_hash
 from bayes_npp.report import render_report
-from bayes_npp.results import ErrorChoice, FitRecord, Ladder, PoolingRung, Result
+from bayes_npp.results import ErrorChoice, FitRecord, Ladder, Mechanism, PoolingRung, Result
 from bayes_npp.scored import HOMOGENEITY, LOO, scores
 from bayes_npp.spec import (
     DynamicWithinModel,
     FrequentistModel,
     GmmModel,
     HierarchicalModel,
+    MediationModel,
     ModelSpec,
     dynamic_regressors,
 )
-from bayes_npp.store import file_hash, read_tree, versions, write_json, write_text, write_tree, write_whole
+from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study import Study, check_study, load_study
 from bayes_npp.tables import build_tables, write_tables
 
-QUICK_DRAWS = 1000
 Progress = Callable[[str], None]
 
 
@@ -85,6 +83,7 @@ def run_study(
     neighbours: list[FitRecord] = []
     ladders: list[Ladder] = []
     gmm: dict[str, dict[str, Any]] = {}
+    mechanisms: list[Mechanism] = []
     walls: dict[str, float] = {}
     settings = FitSettings(folder, quick, seed, refit, stored_only)
     for number, model in enumerate(study.models, start=1):
@@ -93,10 +92,11 @@ def run_study(
         try:
             table, record = estimate_model(study, model, settings)
             tables.append(table)
-            records += [record] if record else []
+            mechanisms += [record] if isinstance(record, Mechanism) else []
+            records += [record] if isinstance(record, FitRecord) else []
             if isinstance(model, GmmModel):
                 gmm[model.name] = table.diagnostics
-            if record and isinstance(model, HierarchicalModel) and has_ladder(model):
+            if isinstance(record, FitRecord) and isinstance(model, HierarchicalModel) and has_ladder(model):
                 ladder, ladder_tables, fits = climb(study, model, record, settings, progress)
                 ladders.append(ladder)
                 tables += ladder_tables
@@ -115,6 +115,7 @@ def run_study(
         weights=_weights(study),
         spreads=_spreads(study, ladders),
         gmm=gmm,
+        mechanisms=tuple(mechanisms),
         out=folder,
     )
     if folder is not None:
@@ -144,27 +145,30 @@ def rerender(folder: str | Path, progress: Progress = lambda line: None) -> Resu
     return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True)
 
 
-@dataclass(frozen=True)
-class FitSettings:
-    """How Bayesian models are fitted in one run: where fits are stored, whether they may be sampled, with what seed."""
-
-    folder: Path | None = None
-    quick: bool = False
-    seed: int | None = None
-    refit: bool = False
-    stored_only: bool = False
-
-    def path(self, model: str, ending: str) -> Path | None:
-        """Where something of a model's fit is stored."""
-        return None if self.folder is None else self.folder / "fits" / f"{model}{ending}"
+def estimate_model(
+    study: Study, model: ModelSpec, settings: FitSettings
+) -> tuple[Estimates, FitRecord | Mechanism | None]:
+    """Estimate one model of a study; a Bayesian one comes with its record."""
+    if isinstance(model, HierarchicalModel):
+        fit, reused = fit_model(study, model, settings)
+        return _named(fit.estimates(), study, model), fit_record(model.name, fit, reused)
+    if isinstance(model, MediationModel):
+        return mediate_model(study, model, settings)
+    return _named(frequentist_model(study, model), study, model), None
 
 
-def estimate_model(study: Study, model: ModelSpec, settings: FitSettings) -> tuple[Estimates, FitRecord | None]:
-    """Estimate one model of a study; a Bayesian one comes with the record of its fit."""
-    if not isinstance(model, HierarchicalModel):
-        return _named(frequentist_model(study, model), study, model), None
-    fit, reused = fit_model(study, model, settings)
-    return _named(fit.estimates(), study, model), _record(model.name, fit, reused)
+def mediate_model(study: Study, model: MediationModel, settings: FitSettings) -> tuple[Estimates, Mechanism]:
+    """Estimate a mediation model and its sensitivity to confounding of mediators and outcome."""
+    mediation, records = fit_mediation(study, model, settings)
+    known = model.errors == "iid"
+    mechanism = Mechanism(
+        model=model.name,
+        mediators=mediation.mediators,
+        fits=records,
+        curve=sensitivity(mediation) if known else None,
+        crossings=crossings(mediation) if known else None,
+    )
+    return _named(mediation.estimates(), study, model), mechanism
 
 
 def climb(
@@ -182,7 +186,7 @@ def climb(
             continue
         fitted[name], reused = fit_model(study, rung.model, settings)
         if not rung.declared:
-            records[name] = _record(name, fitted[name], reused)
+            records[name] = fit_record(name, fitted[name], reused)
             tables.append(_named(fitted[name].estimates(), study, rung.model))
     progress("      how well each predicts what it has not seen")
     errors = {rung.label: rung.model.name for rung in steps if rung.part == "errors"}
@@ -232,56 +236,6 @@ def frequentist_model(study: Study, model: FrequentistModel | DynamicWithinModel
             return twfe(panel, spec, **options, subsamples=model.subsamples)
 
 
-def fit_model(study: Study, model: HierarchicalModel, settings: FitSettings) -> tuple[Fit, bool]:
-    """Fit a Bayesian model, or take the stored fit made from the same data, specification, settings and versions."""
-    design = build_design(study.panel, study.spec(model), study.scales)
-    priors = study.priors(model)
-    engine = choose_engine(design.spec, model.engine)
-    sampler = make_sampler(
-        engine,
-        min(model.draws, QUICK_DRAWS) if settings.quick else model.draws,
-        model.chains,
-        study.header.seed if settings.seed is None else settings.seed,
-        model.tune,
-        model.target_accept,
-    )
-    key = _fit_key(design, priors, sampler, engine)
-    path = settings.path(model.name, ".nc")
-    if path is not None and path.is_file() and not settings.refit:
-        tree = read_tree(path)
-        if tree.attrs.get("key") == key:
-            return restore(tree, design, priors, sampler), True
-    if settings.stored_only:
-        raise SpecError(
-            "the stored fit is missing, or made from other data, settings or versions",
-            place=str(path),
-            fix="Run the study again: bayes-npp run",
-        )
-    fit = fit_design(design, priors, sampler, engine)
-    fit.tree.attrs["key"] = key
-    if path is not None:
-        write_tree(fit.tree, path)
-    return fit, False
-
-
-def _fit_key(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> str:
-    """Hash of everything a fit is made from: a stored one is taken only if all of it is the same."""
-    arrays = ("outcome", "exposure", "controls", "unit", "time", "group", "group_time", "se", "lag", "initial")
-    values = [(name, getattr(design, name)) for name in arrays]
-    return content_hash(
-        {
-            "data": [[name, None if value is None else value.tolist()] for name, value in values],
-            "labels": [list(design.units), list(design.times), list(design.groups), list(design.group_times)],
-            "spec": design.spec.content_hash(),
-            "priors": priors.content_hash(),
-            "sampler": sampler.as_dict(),
-            "engine": engine,
-            "scales": design.scales.as_dict(),
-            "versions": versions(),
-        }
-    )
-
-
 def write_outputs(result: Result, folder: Path) -> None:
     """Write tables, figures and report; every file is replaced whole."""
     weights = result.study.panel.index_weights
@@ -313,19 +267,6 @@ def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str,
         "fits_reused": {record.model: record.reused for record in result.fits},
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def _record(model: str, fit: Fit, reused: bool) -> FitRecord:
-    return FitRecord(
-        model=model,
-        priors=fit.priors,
-        sampler=fit.sampler,
-        diagnostics=fit.diagnostics,
-        predictive=fit.predictive_checks(),
-        saturated=tuple(name for name, effect in fit.data.effects.items() if effect.saturated),
-        between=tuple((name, e.rank, e.size - 1) for name, e in fit.data.effects.items() if e.rank),
-        reused=reused,
-    )
 
 
 def _weights(study: Study) -> pd.DataFrame:

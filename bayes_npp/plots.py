@@ -20,6 +20,8 @@ COLUMN_STYLE = {
     "pooled": ("Hierarchical (partial pooling)", "#1d4e89", "D"),
     "chosen": ("Hierarchical, errors as the checks ask", "#2a7f62", "v"),
 }
+MEDIATOR_COLOURS = ("#1d4e89", "#c8553d", "#2a7f62", "#8a6d3b")
+SHOWN_RHO = 0.6
 CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
 STYLE = {
     "font.size": 10,
@@ -39,10 +41,35 @@ def draw_figures(result: Result, folder: Path) -> dict[str, str]:
         drawn[name] = _save(forest(comparison), slope_frame(comparison), folder / name)
         name = f"shrinkage_{comparison.pooled_model}"
         drawn[name] = _save(shrinkage(comparison), shrinkage_frame(comparison), folder / name)
+    for mechanism in result.mechanisms:
+        if mechanism.curve is not None:
+            name = f"confounding_{mechanism.model}"
+            drawn[name] = _save(confounding(mechanism.curve), mechanism.curve, folder / name)
     for record in result.fits:
         name = f"predictive_{record.model}"
         drawn[name] = _save(predictive(record), predictive_frame(record), folder / name)
     return drawn
+
+
+def confounding(curve: pd.DataFrame) -> "Figure":
+    """Indirect effects over the correlation between errors of mediator and outcome, averaged over observations."""
+    overall = curve[curve["group"] == ""]
+    names = list(dict.fromkeys(overall["mediator"]))
+    figure, axes = _figure(7.2, 3.6)
+    axes.axhline(0, color="#444444", linewidth=0.8)
+    axes.axvline(0, color="#444444", linewidth=0.8, linestyle=":")
+    for name, colour in zip(names, MEDIATOR_COLOURS * len(names), strict=False):
+        rows = overall[overall["mediator"] == name]
+        axes.plot(rows["rho"], rows["estimate"], color=colour, label=name)
+        axes.fill_between(rows["rho"], rows["lo"], rows["hi"], color=colour, alpha=0.15, linewidth=0)
+    # Beyond |rho| of about .7 effects run away: the axis shows what happens around zero.
+    near = overall[overall["rho"].abs() <= SHOWN_RHO]
+    low, high = near["lo"].min(), near["hi"].max()
+    axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    axes.set_xlabel("Correlation between the errors of mediator and outcome (rho)")
+    axes.set_ylabel("Indirect effect (data's units), 95 % interval")
+    _legend_below(figure, axes)
+    return figure
 
 
 def forest(comparison: Heterogeneity) -> "Figure":

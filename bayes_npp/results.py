@@ -98,6 +98,29 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class Mechanism:
+    """A mediation model: its fits, and how its indirect effects answer confounding.
+
+    Attributes
+    ----------
+    model : str
+    mediators : tuple of str
+    fits : tuple of FitRecord
+        Of every equation.
+    curve : DataFrame, optional
+        Indirect effects by rho (`confounding.sensitivity`); None where the errors are not independent.
+    crossings : DataFrame, optional
+        The rho at which they vanish (`confounding.crossings`).
+    """
+
+    model: str
+    mediators: tuple[str, ...]
+    fits: tuple[FitRecord, ...]
+    curve: pd.DataFrame | None
+    crossings: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
 class Result:
     """A study that has been run.
 
@@ -117,6 +140,8 @@ class Result:
         Standard errors of the interacted slopes: model, estimand, group, covariance, se.
     gmm : dict of dict
         Tests of every GMM model, by its name.
+    mechanisms : tuple of Mechanism
+        Of the mediation models.
     out : Path, optional
         Where it was written.
     """
@@ -130,17 +155,23 @@ class Result:
     weights: pd.DataFrame
     spreads: pd.DataFrame
     gmm: dict[str, dict[str, Any]]
+    mechanisms: tuple[Mechanism, ...] = ()
     out: Path | None = None
 
     @property
+    def every_fit(self) -> tuple[FitRecord, ...]:
+        """Of declared models, of their neighbours, of equations of mediation models."""
+        return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits))
+
+    @property
     def passed(self) -> bool:
-        return all(record.diagnostics.passed for record in (*self.fits, *self.ladder_fits))
+        return all(record.diagnostics.passed for record in self.every_fit)
 
     @property
     def diagnostics(self) -> pd.DataFrame:
         """One row a check: fit, quantity, value, threshold, passed."""
         rows = []
-        for record in (*self.fits, *self.ladder_fits):
+        for record in self.every_fit:
             rows += [(record.model, c.quantity, c.value, c.threshold, c.passed) for c in record.diagnostics.checks]
             for check in record.predictive:
                 threshold = f"{check.lo:.3g} to {check.hi:.3g} in replications"

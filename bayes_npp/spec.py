@@ -37,8 +37,11 @@ class Spec(Record):
         Correlation of unit slopes with unit intercepts.
     unit_effects, time_effects : {"none", "partial", "fixed"}
         Of the hierarchical model: absent, partially pooled normal effects, or flat effects.
+    unit_trends : bool
+        A linear trend of each unit, absorbed by fixed effects; least squares only.
     group_time_effects : str, optional
-        Grouping column whose groups have own period effects, partially pooled (region-by-year effects).
+        Grouping column whose groups have own period effects (region-by-year effects): partially pooled in the
+        hierarchical model, absorbed in least squares.
     correlated_means : bool
         Whether columns with a slope get their unit and period parts (correlated effects), so that slopes target the
         same estimand as two-way fixed effects.
@@ -62,6 +65,7 @@ class Spec(Record):
     slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
+    unit_trends: bool = False
     group_time_effects: str | None = None
     correlated_means: bool = True
     errors: str = "iid"
@@ -171,6 +175,8 @@ class FrequentistModel(Record):
     controls: tuple[str, ...] | None = None
     slopes: str | None = None
     subsamples: str | None = None
+    unit_trends: bool = False
+    group_time_effects: str | None = None
     covariance: Covariance = "clustered"
     convention: Convention = "stata"
     lags: Annotated[int, Field(ge=0)] | None = None
@@ -183,9 +189,21 @@ class FrequentistModel(Record):
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
             raise SpecError("effects = 'unit' or 'time' belongs to kind = 'fixed_effects'", fix="Both or neither")
+        if self.unit_trends and "unit" not in self.absorbed:
+            raise SpecError("unit_trends needs unit effects", fix="Use kind = 'twfe', or leave unit_trends out")
+        if self.group_time_effects and "time" not in self.absorbed:
+            raise SpecError("group_time_effects needs period effects", fix="Use kind = 'twfe', or leave it out")
         if self.lags is not None and self.covariance != "driscoll_kraay":
             raise SpecError("lags belongs to covariance = 'driscoll_kraay'", fix="Remove lags or change covariance")
         return self
+
+
+    @property
+    def absorbed(self) -> tuple[str, ...]:
+        """Whose effects are absorbed: unit, time, both or neither."""
+        if self.kind == "fixed_effects":
+            return (self.effects or "unit",)
+        return ("unit", "time") if self.kind == "twfe" else ()
 
 
 class DynamicWithinModel(Record):
@@ -257,7 +275,29 @@ class HierarchicalModel(Record):
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
 
-ModelSpec = FrequentistModel | DynamicWithinModel | GmmModel | HierarchicalModel
+class MediationModel(Record):
+    """A [[model]] table of Bayesian mediation: the study's mediators unless it names its own, keys of `Spec`."""
+
+    name: Name
+    kind: Literal["mediation"]
+    mediators: tuple[str, ...] | None = None
+    controls: tuple[str, ...] | None = None
+    slopes: str | None = None
+    varying_paths: tuple[Literal["a", "b", "direct"], ...] = ("a", "b", "direct")
+    path_correlation: bool = False
+    missing: Literal["drop", "error"] = "drop"
+    unit_effects: Effects = "partial"
+    time_effects: Effects = "partial"
+    correlated_means: bool = True
+    errors: str = "iid"
+    priors: str = "weakly_informative"
+    draws: Annotated[int, Field(ge=100)] = 2000
+    tune: Annotated[int, Field(ge=100)] | None = None
+    chains: Annotated[int, Field(ge=2)] = 4
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+
+
+ModelSpec = FrequentistModel | DynamicWithinModel | GmmModel | HierarchicalModel | MediationModel
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "pooled_ols": FrequentistModel,
     "fixed_effects": FrequentistModel,
@@ -266,6 +306,7 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "difference_gmm": GmmModel,
     "system_gmm": GmmModel,
     "hierarchical": HierarchicalModel,
+    "mediation": MediationModel,
 }
 
 

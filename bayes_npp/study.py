@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_npp.bayesian.equations import equation_designs
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
-from bayes_npp.design import Scales, build_design, check_membership, check_two_way
+from bayes_npp.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.frequentist.moments import Equations, build_moments
 from bayes_npp.panel import Panel, read_panel
@@ -19,6 +20,7 @@ from bayes_npp.spec import (
     MODEL_RECORDS,
     GmmModel,
     HierarchicalModel,
+    MediationModel,
     ModelSpec,
     PaperTable,
     Roles,
@@ -102,7 +104,11 @@ class Study:
             f"unknown model '{name}'", place=_short(self.path), fix=nearest(name, [m.name for m in self.models])
         )
 
-    def priors(self, model: HierarchicalModel) -> PriorSet:
+    def mediators(self, model: MediationModel) -> tuple[str, ...]:
+        """The mediators of a model: its own, or the study's."""
+        return self.roles.mediators if model.mediators is None else model.mediators
+
+    def priors(self, model: HierarchicalModel | MediationModel) -> PriorSet:
         return load_priors(model.priors, self.path.parent)
 
     def content_hash(self) -> str:
@@ -197,8 +203,10 @@ def check_study(study: Study) -> list[str]:
             design = build_design(panel, study.spec(model))
             if _is_two_way(model):
                 check_two_way(design, panel.source)
-            if isinstance(model, HierarchicalModel):
+            if isinstance(model, HierarchicalModel | MediationModel):
                 check_membership(design)
+            if isinstance(model, MediationModel):
+                *_, design = _check_mediation(study, model)
         except BayesNppError as error:
             raise error.at(f"{place}, model '{model.name}'") from None
         if isinstance(model, GmmModel):
@@ -211,7 +219,7 @@ def check_study(study: Study) -> list[str]:
             continue
         dropped = f", {design.n_dropped} dropped for missing values" if design.n_dropped else ""
         lines.append(f"model {model.name} ({model.kind}): {design.n_obs} rows{dropped}")
-        if isinstance(model, HierarchicalModel):
+        if isinstance(model, HierarchicalModel | MediationModel):
             priors = study.priors(model)
             try:
                 check_priors(priors, study.spec(model))
@@ -223,9 +231,21 @@ def check_study(study: Study) -> list[str]:
     return lines
 
 
+def _check_mediation(study: Study, model: MediationModel) -> list[Design]:
+    """Designs of a mediation model's equations, the outcome's last, each with identified slopes."""
+    mediators, spec = study.mediators(model), study.spec(model)
+    designs, _ = equation_designs(
+        study.panel, spec, mediators, model.varying_paths, model.path_correlation, model.missing
+    )
+    if model.correlated_means:
+        for design in reversed(designs):
+            check_two_way(design, study.panel.source)
+    return designs
+
+
 def _is_two_way(model: ModelSpec) -> bool:
     """Whether slopes are identified by variation within units and periods, on the whole sample."""
-    if isinstance(model, HierarchicalModel):
+    if isinstance(model, HierarchicalModel | MediationModel):
         return model.correlated_means
     return model.kind == "twfe" and not model.subsamples
 

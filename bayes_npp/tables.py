@@ -16,6 +16,7 @@ from bayes_npp.cells import (
 from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
+from bayes_npp.mechanism_tables import mechanism_tables
 from bayes_npp.paper_tables import column_table, paper_tables
 from bayes_npp.results import FitRecord, Result
 from bayes_npp.store import write_text
@@ -30,6 +31,7 @@ def build_tables(result: Result) -> dict[str, Table]:
     compared = {c.subsample_model for c in result.comparisons} | {c.interacted_model for c in result.comparisons}
     compared |= {c.pooled_model for c in result.comparisons}
     shown = {name for table in result.study.tables for name in table.columns}
+    shown |= {mechanism.model for mechanism in result.mechanisms}
     others = [m for m in dict.fromkeys(declared["model"]) if m not in compared and m not in single and m not in shown]
     single = [name for name in single if name not in shown]
     tables = paper_tables(result)
@@ -42,6 +44,8 @@ def build_tables(result: Result) -> dict[str, Table]:
     for ladder in result.ladders:
         tables += [error_table(ladder, result), spread_table(ladder, result)]
         tables += [pooling_table(ladder, result), accuracy_table(ladder)]
+    for mechanism in result.mechanisms:
+        tables += mechanism_tables(mechanism, result)
     if result.study.published is not None:
         tables.append(published_table(result.study.published))
     if result.fits:
@@ -183,9 +187,9 @@ def published_table(published: pd.DataFrame) -> Table:
 
 
 def diagnostics_table(result: Result) -> Table:
-    """Convergence of every fit."""
+    """Convergence of every fit of a declared model."""
     rows = []
-    for record in result.fits:
+    for record in (*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)):
         checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
         rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
     note = "Worst value over all sampled parameters; the needed value in brackets."

@@ -72,7 +72,9 @@ def test_text_follows_the_decision(comparison):
     texts = [
         f.text
         for f in findings(
-            SimpleNamespace(comparisons=(comparison,), fits=(record,), ladder_fits=(), ladders=(), gmm={})
+            SimpleNamespace(
+                comparisons=(comparison,), fits=(record,), every_fit=(record,), ladders=(), gmm={}, mechanisms=()
+            )
         )
     ]
     assert any("p < 0.05 in East (10 units) and not in West (11 units)" in text for text in texts)
@@ -81,7 +83,9 @@ def test_text_follows_the_decision(comparison):
     pooled["prob_positive"] = 0.9
     open_ = replace(comparison, differences=(replace(comparison.differences[0], pooled=pooled),))
     failed = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=False, verdict="failed: x"))
-    found = findings(SimpleNamespace(comparisons=(open_,), fits=(failed,), ladder_fits=(), ladders=(), gmm={}))
+    found = findings(
+        SimpleNamespace(comparisons=(open_,), fits=(failed,), every_fit=(failed,), ladders=(), gmm={}, mechanisms=())
+    )
     assert any("no sign is clear: East - West" in f.text for f in found)
     assert [f.status for f in found if "did not pass" in f.text] == ["failure"]
 

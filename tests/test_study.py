@@ -69,6 +69,24 @@ def test_tables_in_the_layout_of_the_paper(run):
     assert "89 instruments exceed 30 units" in text
 
 
+def test_a_mediator_without_a_path_gets_no_story(run):
+    """Both mediators are in the report with a reading; where the sign is undecided the open path is named."""
+    text = (run.out / "report.md").read_text(encoding="utf-8")
+    frame = run.estimates.frame
+    for mediator in run.study.roles.mediators:
+        row = frame[(frame["model"] == "mechanism") & (frame["estimand"] == "indirect") & (frame["term"] == mediator)]
+        assert 0.025 < row.iloc[0]["prob_positive"] < 0.975
+        assert f"{mediator}: no indirect association is established" in text
+        assert f"openness to {mediator} (P(> 0)" in text
+    table = pd.read_csv(run.out / "tables" / "confounding_mechanism.csv")
+    assert "the interval includes zero at rho = 0 already" in set(table["interval includes zero from rho"])
+    for name in ("figures/confounding_mechanism.csv", "tables/contrasts_mechanism.csv", "fits/mechanism--npp.nc"):
+        assert (run.out / name).stat().st_size > 0
+    assert not (run.out / "tables" / "confounding_mechanism_ar1_unit_scale.csv").exists()
+    fits = set(pd.read_csv(run.out / "diagnostics.csv")["fit"])
+    assert {"mechanism--structure", "mechanism--st_share", "mechanism--npp"} <= fits
+
+
 def test_files_of_the_contract(run):
     expected = ["report.html", "report.md", "estimates.csv", "diagnostics.csv", "weights.csv", "manifest.json"]
     expected += [
@@ -122,7 +140,7 @@ def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     from dataclasses import replace
 
     from bayes_npp.errors import SpecError
-    from bayes_npp.pipeline import FitSettings, fit_model
+    from bayes_npp.fitting import FitSettings, fit_model
 
     model = study.model("regions")
     panel = study.panel

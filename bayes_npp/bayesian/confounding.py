@@ -7,7 +7,6 @@ direct - sum_k delta_k a_k in place of direct; the total does not move (one medi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,10 @@ from scipy.optimize import brentq
 
 from bayes_npp.bayesian.fit import LEVEL, Fit
 from bayes_npp.bayesian.mediation import Mediation
-from bayes_npp.bayesian.terms import fitted_values
 from bayes_npp.errors import SpecError
 
+Root = Callable[[float], float]
+STEPS = 40  # of the grid on which a crossing is looked for, to each side
 GRID = np.round(np.linspace(-0.9, 0.9, 37), 3)
 
 
@@ -39,7 +39,7 @@ def sensitivity(mediation: Mediation, rhos: Sequence[float] = tuple(GRID)) -> pd
     -------
     DataFrame
         mediator, group (empty: average over observations), rho, estimate, lo, hi, prob_positive, k_hat. Mediator "all
-        together": the total indirect effect where every mediator has the same rho.
+        together": the total indirect effect where every mediator has the same rho, as far as that is possible.
 
     Raises
     ------
@@ -47,15 +47,13 @@ def sensitivity(mediation: Mediation, rhos: Sequence[float] = tuple(GRID)) -> pd
         A rho outside (-1, 1), errors that are not independent and of one scale.
     """
     rows = []
+    _check(mediation, np.array(rhos))
     for name, vector in _directions(mediation).items():
-        for rho in rhos:
-            moved = at_rho(mediation, rho * vector)
-            which = mediation.mediators.index(name) if name in mediation.mediators else None
-            for group, weights in _weights(mediation).items():
-                draws = moved.indirect @ weights
-                draws = draws.sum(axis=1) if which is None else draws[:, which]
-                mean, lo, hi, positive = _summary(draws, moved.log_weights)
-                rows.append((name, group, rho, mean, lo, hi, positive, moved.k_hat))
+        limit = _limit(mediation, vector)
+        for rho in (rho for rho in rhos if abs(rho) < limit):
+            k_hat = at_rho(mediation, rho * vector).k_hat
+            for group, summary in _effects_at(mediation, name, rho * vector).items():
+                rows.append((name, group, rho, *summary, k_hat))
     names = ["mediator", "group", "rho", "estimate", "lo", "hi", "prob_positive", "k_hat"]
     return pd.DataFrame(rows, columns=names)
 
@@ -70,32 +68,34 @@ def crossings(mediation: Mediation) -> pd.DataFrame:
     """
     rows = []
     for name, vector in _directions(mediation).items():
-        which = mediation.mediators.index(name) if name in mediation.mediators else None
         limit = 0.999 * _limit(mediation, vector)
-        for group, weights in _weights(mediation).items():
-            at = partial(_effect_at, mediation, vector, which, weights)
-            mean = _nearest_root(partial(_part, at, 0), limit)
-            _, lo, hi, _ = at(0.0)
+        grid = limit * np.linspace(-1, 1, 2 * STEPS + 1)
+        on_grid = [_effects_at(mediation, name, rho * vector) for rho in grid]
+        for group in _weights(mediation):
+            here = np.array([effects[group] for effects in on_grid])
+            mean = _nearest_root(_along(mediation, name, vector, group, 0), grid, here[:, 0])
+            _, lo, hi, _ = here[STEPS]
             first, note = np.nan, ""
             if lo <= 0 <= hi:
                 note = "the interval includes zero at rho = 0 already"
             else:
-                first = _nearest_root(partial(_part, at, 1 if lo > 0 else 2), limit)
+                end = 1 if lo > 0 else 2
+                first = _nearest_root(_along(mediation, name, vector, group, end), grid, here[:, end])
             rows.append((name, group, mean, first, note))
     return pd.DataFrame(rows, columns=["mediator", "group", "mean_crosses", "interval_includes", "note"])
 
 
-def _effect_at(
-    mediation: Mediation, vector: np.ndarray, which: int | None, weights: np.ndarray, rho: float
-) -> tuple[float, float, float, float]:
-    """Summary of one mediator's indirect effect, or of their sum, at a multiple of a direction of rho."""
-    moved = at_rho(mediation, rho * vector)
-    draws = moved.indirect @ weights
-    return _summary(draws.sum(axis=1) if which is None else draws[:, which], moved.log_weights)
+def _along(mediation: Mediation, name: str, vector: np.ndarray, group: str, index: int) -> Root:
+    """One number of a summary (0 mean, 1 lo, 2 hi) as a function of rho."""
+    return lambda rho: _effects_at(mediation, name, rho * vector)[group][index]
 
 
-def _part(function: Callable[[float], tuple[float, ...]], index: int, x: float) -> float:
-    return function(x)[index]
+def _effects_at(mediation: Mediation, name: str, rho: np.ndarray) -> dict[str, tuple[float, float, float, float]]:
+    """Summary of one mediator's indirect effect, or of their sum, in every group."""
+    moved = at_rho(mediation, rho)
+    which = mediation.mediators.index(name) if name in mediation.mediators else None
+    draws = moved.indirect.sum(axis=1) if which is None else moved.indirect[:, which]
+    return {group: _summary(draws @ weights, moved.log_weights) for group, weights in _weights(mediation).items()}
 
 
 def averaged(mediation: Mediation, rho: np.ndarray, seed: int = 1) -> pd.DataFrame:
@@ -166,7 +166,7 @@ def _delta(mediation: Mediation, rho: np.ndarray) -> np.ndarray:
     given = _error_sd(mediation, mediation.spec.outcome)
     if rho.shape[1] == 1:
         return rho * given[:, None] / sd / np.sqrt(1 - rho**2)
-    solved = np.linalg.solve(_residual_correlation(mediation), rho[..., None])[..., 0]
+    solved = np.linalg.solve(mediation.error_correlation, rho[..., None])[..., 0]
     left = 1 - (rho * solved).sum(axis=1)
     if (left <= 0).any():
         raise SpecError(
@@ -179,24 +179,12 @@ def _limit(mediation: Mediation, vector: np.ndarray) -> float:
     """The largest multiple of a direction of rho that is possible in every draw."""
     if len(vector) == 1:
         return 1.0
-    solved = np.linalg.solve(_residual_correlation(mediation), np.broadcast_to(vector, (1, len(vector)))[..., None])
+    solved = np.linalg.solve(mediation.error_correlation, np.broadcast_to(vector, (1, len(vector)))[..., None])
     return min(1.0, float(1 / np.sqrt((vector * solved[..., 0]).sum(axis=1).max())))
 
 
 def _error_sd(mediation: Mediation, name: str) -> np.ndarray:
     return mediation.parameters[name]["error_sd"] * mediation.equations[name].design.scales.outcome_sd
-
-
-def _residual_correlation(mediation: Mediation) -> np.ndarray:
-    """Correlation of the mediators' errors in every draw, shape (S, K, K)."""
-    residuals = []
-    for name in mediation.mediators:
-        fit = mediation.equations[name]
-        parameters = fit.parameters(len(mediation.direct))
-        residual = fit.data.outcome - fitted_values(parameters, fit.data)
-        residuals.append(residual / np.sqrt((residual**2).sum(axis=1, keepdims=True)))
-    stacked = np.stack(residuals, axis=1)
-    return stacked @ np.swapaxes(stacked, 1, 2)
 
 
 def _reweight(mediation: Mediation, delta: np.ndarray) -> tuple[np.ndarray, float]:
@@ -250,14 +238,11 @@ def _summary(draws: np.ndarray, log_weights: np.ndarray) -> tuple[float, float, 
     return float(weights @ draws), float(lo), float(hi), float(weights @ (draws > 0))
 
 
-def _nearest_root(function: Callable[[float], float], limit: float) -> float:
-    """The root nearest to zero on (-limit, limit), NaN without one."""
-    grid = np.linspace(0, limit, 41)
-    found = []
-    for side in (1.0, -1.0):
-        values = [function(side * x) for x in grid]
-        for left, right, low, high in zip(grid, grid[1:], values, values[1:], strict=False):
-            if low == 0 or low * high < 0:
-                found.append(side * brentq(lambda x, side=side: function(side * x), left, right, xtol=1e-6))
-                break
-    return min(found, key=abs) if found else np.nan
+def _nearest_root(function: Root, grid: np.ndarray, values: np.ndarray) -> float:
+    """The root nearest to zero, from a function's values on a grid; NaN without one."""
+    signs = np.sign(values)
+    changes = np.flatnonzero(signs[:-1] * signs[1:] <= 0)
+    if not len(changes):
+        return np.nan
+    at = changes[np.argmin(np.abs(grid[changes] + grid[changes + 1]))]
+    return float(brentq(function, grid[at], grid[at + 1], xtol=1e-4))

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from bayes_npp.bayesian.equations import PATHS, equation_designs
 from bayes_npp.bayesian.fit import LEVEL, Fit, choose_engine, fit_design, make_sampler, prepare
 from bayes_npp.bayesian.path_correlation import tie
+from bayes_npp.bayesian.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.priors import PriorSet, load_priors
 from bayes_npp.bayesian.scores import BAD_K
-from bayes_npp.design import Design, build_design, group_pairs
-from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.bayesian.terms import fitted_values
+from bayes_npp.design import Design, group_pairs
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panel import Panel
 from bayes_npp.spec import Spec
 
-PATHS = ("a", "b", "direct")
 VARIABLES = ("exposure_slope", "slope_offset", "slope_sd", "control_slope", "control_offset", "error_sd")
 
 
@@ -80,6 +81,27 @@ class Mediation:
     def direct(self) -> np.ndarray:
         """Draws of the exposure's slope given the mediators, shape (S, max(G, 1))."""
         return self._by_group(self._slopes(self.spec.outcome, self.spec.exposure or ""))
+
+    @cached_property
+    def error_correlation(self) -> np.ndarray:
+        """Correlation of the mediators' errors in every draw, shape (S, K, K), from the draws' residuals."""
+        n_draws = len(self.direct)
+        out = np.empty((n_draws, len(self.mediators), len(self.mediators)))
+        fits = [self.equations[name] for name in self.mediators]
+        parameters = [fit.parameters(n_draws) for fit in fits]
+        step = max(1, CHUNK_CELLS // self.design.n_obs)
+        for start in range(0, n_draws, step):
+            some = slice(start, start + step)
+            residuals = np.stack(
+                [
+                    fit.data.outcome - fitted_values({name: draws[some] for name, draws in own.items()}, fit.data)
+                    for fit, own in zip(fits, parameters, strict=True)
+                ],
+                axis=1,
+            )
+            residuals /= np.sqrt((residuals**2).sum(axis=2, keepdims=True))
+            out[some] = residuals @ np.swapaxes(residuals, 1, 2)
+        return out
 
     @property
     def indirect(self) -> np.ndarray:
@@ -219,74 +241,33 @@ def mediate(
         Missing values with missing = "error"; a mediator that effects absorb.
     """
     mediators = tuple(mediators)
-    _check(panel, spec, mediators, varying, missing)
-    if path_correlation and not (spec.slopes and {"a", "b"} <= set(varying)):
-        raise SpecError(
-            "path_correlation takes paths a and b that vary by group", fix="Give the specification slopes, vary both"
-        )
-    names = (spec.outcome, spec.exposure or "", *spec.controls, *mediators)
-    values = np.column_stack([panel.numbers(name) for name in names])
-    complete = ~np.isnan(values).any(axis=1)
-    n_dropped = int((panel.in_window & ~complete).sum())
-    if missing == "error" and n_dropped:
-        at = int(np.flatnonzero(panel.in_window & ~complete)[0])
-        blank = names[int(np.isnan(values[at]).argmax())]
-        raise DesignError(
-            f"'{blank}' is missing ({n_dropped} incomplete rows)",
-            place=panel.place(at),
-            fix="Fill it, or use missing = 'drop'",
-        )
+    designs, n_dropped = equation_designs(panel, spec, mediators, varying, path_correlation, missing)
     own_priors, engine = load_priors(priors), choose_engine(spec, "auto")
-    designs = [build_design(panel, equation, where=complete) for equation in _equations(spec, mediators, varying)]
+    equations: dict[str, Fit] = {}
     for design in reversed(designs):
-        prepare(design)  # what is not identified is found before anything is sampled, in the outcome's equation first
-    equations = {}
+        prepare(design)  # what is not identified is found before anything is sampled
     for number, design in enumerate(designs):
         sampler = make_sampler(engine, draws, chains, seed + number)
         equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
+    return assemble(spec, mediators, equations, path_correlation, n_dropped, seed)
+
+
+def assemble(
+    spec: Spec,
+    mediators: tuple[str, ...],
+    equations: dict[str, Fit],
+    path_correlation: bool = False,
+    n_dropped: int = 0,
+    seed: int = 1,
+) -> Mediation:
+    """A mediation from its fitted equations, the outcome's last."""
     if path_correlation:
-        tied = tie(equations, mediators, own_priors["slope_correlation"], seed)
+        tied = tie(equations, mediators, equations[spec.outcome].priors["slope_correlation"], seed)
         return Mediation(spec, mediators, equations, tied.parameters, tied.correlation, tied.k_hat, n_dropped)
     parameters = {
         name: {v: fit.values(v) for v in VARIABLES if v in fit.tree["posterior"]} for name, fit in equations.items()
     }
     return Mediation(spec, mediators, equations, parameters, None, -np.inf, n_dropped)
-
-
-def _equations(spec: Spec, mediators: tuple[str, ...], varying: Sequence[str]) -> list[Spec]:
-    content = spec.model_dump()
-    by_group = spec.slopes if "a" in varying else None
-    out = [Spec(**{**content, "outcome": name, "slopes": by_group}) for name in mediators]
-    outcome = {**content, "controls": (*spec.controls, *mediators)}
-    if spec.slopes and "b" in varying:
-        outcome["varying"] = (*spec.varying, *mediators)
-    elif "direct" not in varying:
-        outcome["slopes"] = None
-    return [*out, Spec(**outcome)]
-
-
-def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], varying: Sequence[str], missing: str) -> None:
-    if not mediators:
-        raise SpecError("no mediator is named", fix="Name at least one")
-    if spec.exposure is None:
-        raise SpecError("mediation needs an exposure", fix="Name it in the specification")
-    roles = {spec.outcome: "the outcome", spec.exposure: "the exposure", **dict.fromkeys(spec.controls, "a control")}
-    for i, name in enumerate(mediators):
-        if name in roles:
-            raise SpecError(f"mediator '{name}' is {roles[name]} too", fix="Give it one role")
-        if name in mediators[:i]:
-            raise SpecError(f"mediator '{name}' is named twice", fix="Name it once")
-        panel.column(name)
-    unknown = [path for path in varying if path not in PATHS]
-    if unknown:
-        raise SpecError(f"unknown path '{unknown[0]}'", fix=f"Use {', '.join(PATHS)}")
-    if missing not in ("drop", "error"):
-        raise SpecError(f"unknown missing = '{missing}'", fix="Use 'drop' or 'error'")
-    if spec.unit_slopes or spec.dynamic or spec.transform != "levels" or spec.slope_pooling == "none":
-        raise SpecError(
-            "mediation takes a static specification in levels, slopes by a grouping column or none",
-            fix="Leave unit slopes, dynamic, transform and slope_pooling at their defaults",
-        )
 
 
 def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:

@@ -345,3 +345,24 @@ def test_do_gives_the_same_natural_effects():
         np.testing.assert_allclose(
             natural_indirect[:, group == g].mean(axis=1), fit.indirect.sum(axis=1)[:, g], rtol=1e-8
         )
+
+
+def test_a_grid_of_rho_leaves_out_what_is_impossible_together():
+    panel = simulated(n_units=20, n_periods=6, path_a={"all": (0.5, 0.3)}, path_b={"all": (0.4, 0.4)}, seed=1)
+    fit = bn.mediate(panel, SPEC, ["mediator_1", "mediator_2"], draws=200, seed=1)
+    curve = sensitivity(fit, (-0.9, 0.0, 0.5, 0.9))
+    assert set(curve.loc[curve["mediator"] == "mediator_1", "rho"]) == {-0.9, 0.0, 0.5, 0.9}
+    assert set(curve.loc[curve["mediator"] == "all together", "rho"]) == {0.0, 0.5}
+    together = curve[(curve["mediator"] == "all together") & (curve["rho"] == 0.0)].iloc[0]
+    assert together["estimate"] == pytest.approx(fit.indirect.sum(axis=1).mean())
+
+
+def test_where_the_interval_first_includes_zero():
+    """A clear indirect effect: its lower end reaches zero before its mean does, both for a positive rho."""
+    fit = bn.mediate(simulated(n_units=60, n_periods=8, seed=4), SPEC, ["mediator_1"], seed=1)
+    row = crossings(fit).iloc[0]
+    assert 0 < row["interval_includes"] < row["mean_crosses"] < 1
+    at = sensitivity(fit, (row["interval_includes"], row["mean_crosses"]))
+    scale = fit.indirect.std()
+    assert at["lo"].iloc[0] == pytest.approx(0, abs=0.02 * scale)
+    assert at["estimate"].iloc[1] == pytest.approx(0, abs=0.02 * scale)
