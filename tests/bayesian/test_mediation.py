@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.confounding import at_rho, averaged, crossings, sensitivity
@@ -366,3 +367,43 @@ def test_where_the_interval_first_includes_zero():
     scale = fit.indirect.std()
     assert at["lo"].iloc[0] == pytest.approx(0, abs=0.02 * scale)
     assert at["estimate"].iloc[1] == pytest.approx(0, abs=0.02 * scale)
+
+
+@pytest.mark.slow
+def test_coverage_over_simulated_panels():
+    """200 panels, two mediators, four groups whose paths a and b correlate: 95 % intervals of average effects cover
+    within binomial error; those of groups too, their truths drawn from a normal population as the model assumes."""
+    n_panels, covered, seen = 200, {}, {}
+    for seed in range(n_panels):
+        random = np.random.default_rng([9, seed])
+        groups = [f"g{i}" for i in range(4)]
+        common = random.normal(0.3, 0.3, 4)  # a and b of the two mediators
+        a, b = np.empty((4, 2)), np.empty((4, 2))
+        for k in range(2):
+            pair = random.multivariate_normal(common[[k, 2 + k]], 0.04 * np.array([[1, 0.5], [0.5, 1]]), 4)
+            a[:, k], b[:, k] = pair.T
+        direct = random.normal(0.2, 0.2, 4)
+        panel = simulated(
+            n_units=32,
+            n_periods=8,
+            path_a={g: tuple(a[i]) for i, g in enumerate(groups)},
+            path_b={g: tuple(b[i]) for i, g in enumerate(groups)},
+            direct={g: float(direct[i]) for i, g in enumerate(groups)},
+            seed=seed,
+        )
+        fit = bn.mediate(panel, GROUPED, ["mediator_1", "mediator_2"], draws=500, chains=2, seed=seed + 1)
+        order = [groups.index(g) for g in fit.groups]
+        truth = {"direct": direct[order], "total": ((a * b).sum(axis=1) + direct)[order]}
+        found = {"direct": fit.direct, "total": fit.indirect.sum(axis=1) + fit.direct}
+        for k in range(2):
+            truth[f"indirect {k}"], found[f"indirect {k}"] = (a * b)[order, k], fit.indirect[:, k]
+        for name, value in truth.items():
+            for kind, draws, at in (
+                ("average", found[name] @ fit.shares, value @ fit.shares),
+                *(("group", found[name][:, g], value[g]) for g in range(4)),
+            ):
+                lo, hi = np.quantile(draws, [0.025, 0.975])
+                covered[kind, name] = covered.get((kind, name), 0) + (lo <= at <= hi)
+                seen[kind, name] = seen.get((kind, name), 0) + 1
+    for key, count in seen.items():
+        assert stats.binomtest(int(covered[key]), count, 0.95).pvalue > 0.001, (key, covered[key] / count)
