@@ -163,7 +163,8 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     if len(units) < 2 or (len(times) < 2 and panel.time is not None):
         raise DesignError("fewer than two units or periods are left", place=panel.source, fix="Widen the sample")
     for name, column in groupings.items():
-        _check_groups(name, column, keep, rows, panel.source)
+        key = "slopes" if name == spec.slope_group else "group_time_effects"
+        _check_groups(key, name, column, keep, rows, panel.source)
     group: np.ndarray | None = None
     labels: Iterable[object] = ()
     if spec.slope_group:
@@ -219,12 +220,12 @@ def _check_time(panel: Panel, spec: Spec) -> None:
         )
 
 
-def _check_groups(name: str, column: pd.Series, keep: np.ndarray, rows: np.ndarray, source: str) -> None:
+def _check_groups(key: str, name: str, column: pd.Series, keep: np.ndarray, rows: np.ndarray, source: str) -> None:
     """At least two groups, and no group of the window without a complete row."""
     left = set(column.iloc[rows].unique())
     if len(left) < 2:
         raise DesignError(
-            f"slopes = '{name}' has only one group", place=source, fix="Leave slopes out, or widen the sample"
+            f"{key} = '{name}' has only one group", place=source, fix=f"Leave {key} out, or widen the sample"
         )
     gone = [label for label in column[keep].dropna().unique() if label not in left]
     if gone:

@@ -1,6 +1,6 @@
 """What a run says, one finding at a time: sentences rendered from records that already hold the decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -13,30 +13,38 @@ from bayes_npp.results import FitRecord, Ladder, Mechanism, Result
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence or two, and whether it reports a result or warns of one."""
+    """One sentence or two, whether it reports a result or warns of one, and what it is about."""
 
     status: str  # result | warning | failure
     text: str
+    about: str = ""
 
 
 def findings(result: Result) -> tuple[Finding, ...]:
     """Findings in reading order: warnings about a fit directly after what rests on it."""
     out: list[Finding] = []
     for comparison in result.comparisons:
-        out += _pattern(comparison)
-        out.append(_differences(comparison))
+        own = _pattern(comparison)
+        own.append(_differences(comparison))
         ladder = next((ladder for ladder in result.ladders if ladder.model == comparison.pooled_model), None)
         if ladder:
-            out += _choice(ladder, result)
+            own += _choice(ladder, result)
         else:
-            out += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
-        out.append(_average(comparison))
-    out += [_dynamic(model, result) for model in result.gmm]
+            own += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
+        own.append(_average(comparison))
+        out += _under(f"Slopes by {comparison.grouping}", own)
+    out += _under("Dynamics", [_dynamic(model, result) for model in result.gmm])
+    mechanisms = [finding for mechanism in result.mechanisms for finding in _mechanism(mechanism, result)]
+    out += _under("Mechanisms", mechanisms)
     compared = {comparison.pooled_model for comparison in result.comparisons}
-    out += [f for record in result.fits if record.model not in compared for f in _errors(record)]
-    out += [finding for mechanism in result.mechanisms for finding in _mechanism(mechanism, result)]
-    out += [_convergence(record) for record in result.every_fit if not record.diagnostics.passed]
-    return tuple(out)
+    fits = [f for record in result.fits if record.model not in compared for f in _errors(record)]
+    fits += [_convergence(record) for record in result.every_fit if not record.diagnostics.passed]
+    return (*out, *_under("Other fits", fits))
+
+
+def _under(about: str, found: list[Finding]) -> list[Finding]:
+    """Findings under a heading."""
+    return [replace(finding, about=about) for finding in found]
 
 
 def _pattern(comparison: Heterogeneity) -> list[Finding]:

@@ -13,16 +13,26 @@ from bayes_npp.bayesian.confounding import crossings, sensitivity
 from bayes_npp.bayesian.fit import Fit
 from bayes_npp.comparison import Heterogeneity, heterogeneity
 from bayes_npp.design import build_design, twfe_weights
-from bayes_npp.errors import BayesNppError, OutputError, SpecError
+from bayes_npp.equality import equal_slopes
+from bayes_npp.errors import BayesNppError, DesignError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.fitting import FitSettings, fit_mediation, fit_model, fit_record
 from bayes_npp.frequentist.dynamics import dynamic_within
 from bayes_npp.frequentist.gmm import estimate_gmm
-from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.frequentist.static import fixed_effects, pooled_ols, replace_slopes, twfe
 from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.plots import draw_figures
 from bayes_npp.report import render_report
-from bayes_npp.results import ErrorChoice, FitRecord, Ladder, Mechanism, PoolingRung, Result
+from bayes_npp.results import (
+    ErrorChoice,
+    FitRecord,
+    GroupTests,
+    Ladder,
+    Mechanism,
+    PoolingRung,
+    Result,
+    RobustnessRecord,
+)
 from bayes_npp.scored import HOMOGENEITY, LOO, scores
 from bayes_npp.spec import (
     DynamicWithinModel,
@@ -104,7 +114,8 @@ def run_study(
         except BayesNppError as error:
             raise error.at(f"model '{model.name}'") from None
         walls[model.name] = round(time.time() - begun, 2)
-    estimates = concat(tables)
+    robustness, altered_tables = rerun_altered(study, settings, progress, walls)
+    estimates = concat([*tables, *altered_tables])
     result = Result(
         study=study,
         estimates=estimates,
@@ -116,6 +127,8 @@ def run_study(
         spreads=_spreads(study, ladders),
         gmm=gmm,
         mechanisms=tuple(mechanisms),
+        robustness=robustness,
+        equality=tuple(_equality(study)),
         out=folder,
     )
     if folder is not None:
@@ -211,6 +224,51 @@ def climb(
     return Ladder(model.name, choice, tuple(pooling)), tables, others
 
 
+def rerun_altered(
+    study: Study, settings: FitSettings, progress: Progress, walls: dict[str, float]
+) -> tuple[tuple[RobustnessRecord, ...], list[Estimates]]:
+    """Estimate every robustness row of the study; `walls` gets its seconds."""
+    records, tables = [], []
+    for declared, row, altered in study.altered():
+        begun, name = time.time(), altered.model.name
+        progress(f"[robustness] {name}")
+        try:
+            table, fit = estimate_model(study.on(altered), altered.model, settings)
+        except BayesNppError as error:
+            raise error.at(f"robustness '{row.name}' of '{declared}'") from None
+        frame = table.frame
+        sample, note = frame["sample"].replace("all", ""), frame["note"]
+        left = "" if altered.sample == "all" else altered.sample
+        texts = {
+            "sample": [("; ".join(p for p in (own, left) if p)) or "all" for own in sample],
+            "note": ["; ".join(p for p in (own, altered.changed) if p) for own in note],
+        }
+        tables.append(Estimates(frame.assign(**texts), table.diagnostics))
+        record = fit if isinstance(fit, FitRecord) else None
+        records.append(RobustnessRecord(declared, name, altered, row.note, record))
+        walls[name] = round(time.time() - begun, 2)
+    return tuple(records), tables
+
+
+def _equality(study: Study) -> list[GroupTests]:
+    """Tests of equal slopes of every two-way fixed effects model by group; a test that fails says why."""
+    out = []
+    for model in study.models:
+        if not isinstance(model, FrequentistModel) or model.kind != "twfe":
+            continue
+        grouping = model.slopes or model.subsamples
+        if not grouping:
+            continue
+        spec = replace_slopes(study.spec(model), grouping)
+        options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
+        try:
+            test = equal_slopes(study.panel, spec, **options, separate=model.subsamples is not None)
+            out.append(GroupTests(model.name, grouping, test))
+        except DesignError as error:
+            out.append(GroupTests(model.name, grouping, None, error.problem))
+    return out
+
+
 def _named(table: Estimates, study: Study, model: ModelSpec) -> Estimates:
     return Estimates(table.frame.assign(study=study.name, model=model.name), table.diagnostics)
 
@@ -299,7 +357,13 @@ def _spreads(study: Study, ladders: list[Ladder]) -> pd.DataFrame:
 def _comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> list[Heterogeneity]:
     """One comparison for each hierarchical model with slopes that has an interacted counterpart."""
     out = []
-    frequentist = [model for model in study.models if isinstance(model, FrequentistModel) and model.kind == "twfe"]
+    frequentist = [
+        model
+        for model in study.models
+        if isinstance(model, FrequentistModel)
+        and model.kind == "twfe"
+        and not (model.unit_trends or model.group_time_effects)
+    ]
     for model in study.models:
         # Without correlated means, beside a lagged outcome or of changes, slopes answer another question than TWFE's.
         if not isinstance(model, HierarchicalModel) or not model.correlated_means or model.dynamic:

@@ -13,7 +13,9 @@ from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.scores import Accuracy
 from bayes_npp.comparison import Heterogeneity
+from bayes_npp.equality import EqualityTest
 from bayes_npp.estimates import Estimates
+from bayes_npp.robustness import Altered
 from bayes_npp.study import Study
 
 
@@ -121,6 +123,40 @@ class Mechanism:
 
 
 @dataclass(frozen=True)
+class RobustnessRecord:
+    """One robustness row of one model.
+
+    Attributes
+    ----------
+    declared : str
+        The model as declared.
+    model : str
+        <declared>.<row>, its name in the estimates.
+    altered : Altered
+    note : str
+        Where the row comes from, as the study says.
+    fit : FitRecord, optional
+        Of a Bayesian model.
+    """
+
+    declared: str
+    model: str
+    altered: Altered
+    note: str
+    fit: FitRecord | None = None
+
+
+@dataclass(frozen=True)
+class GroupTests:
+    """Tests of equal slopes of one declared model by group; `reason` says why one could not be computed."""
+
+    model: str
+    grouping: str
+    test: EqualityTest | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Result:
     """A study that has been run.
 
@@ -142,6 +178,9 @@ class Result:
         Tests of every GMM model, by its name.
     mechanisms : tuple of Mechanism
         Of the mediation models.
+    robustness : tuple of RobustnessRecord
+    equality : tuple of GroupTests
+        Of two-way fixed effects by group, interacted or in subsamples.
     out : Path, optional
         Where it was written.
     """
@@ -156,12 +195,15 @@ class Result:
     spreads: pd.DataFrame
     gmm: dict[str, dict[str, Any]]
     mechanisms: tuple[Mechanism, ...] = ()
+    robustness: tuple[RobustnessRecord, ...] = ()
+    equality: tuple[GroupTests, ...] = ()
     out: Path | None = None
 
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
-        """Of declared models, of their neighbours, of equations of mediation models."""
-        return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits))
+        """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
+        altered = (row.fit for row in self.robustness if row.fit)
+        return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits), *altered)
 
     @property
     def passed(self) -> bool:

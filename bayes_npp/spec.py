@@ -189,21 +189,20 @@ class FrequentistModel(Record):
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
             raise SpecError("effects = 'unit' or 'time' belongs to kind = 'fixed_effects'", fix="Both or neither")
-        if self.unit_trends and "unit" not in self.absorbed:
+        if self.unit_trends and self.absorbed_effects not in ("unit", "two-way"):
             raise SpecError("unit_trends needs unit effects", fix="Use kind = 'twfe', or leave unit_trends out")
-        if self.group_time_effects and "time" not in self.absorbed:
+        if self.group_time_effects and self.absorbed_effects not in ("time", "two-way"):
             raise SpecError("group_time_effects needs period effects", fix="Use kind = 'twfe', or leave it out")
         if self.lags is not None and self.covariance != "driscoll_kraay":
             raise SpecError("lags belongs to covariance = 'driscoll_kraay'", fix="Remove lags or change covariance")
         return self
 
-
     @property
-    def absorbed(self) -> tuple[str, ...]:
-        """Whose effects are absorbed: unit, time, both or neither."""
+    def absorbed_effects(self) -> Literal["none", "unit", "time", "two-way"]:
+        """Whose effects are absorbed."""
         if self.kind == "fixed_effects":
-            return (self.effects or "unit",)
-        return ("unit", "time") if self.kind == "twfe" else ()
+            return self.effects or "unit"
+        return "two-way" if self.kind == "twfe" else "none"
 
 
 class DynamicWithinModel(Record):

@@ -12,12 +12,15 @@ from bayes_npp.bayesian.equations import equation_designs
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
+from bayes_npp.frequentist.absorbed import check_absorbed
 from bayes_npp.frequentist.moments import Equations, build_moments
 from bayes_npp.panel import Panel, read_panel
 from bayes_npp.published import read_published
 from bayes_npp.records import content_hash
+from bayes_npp.robustness import Altered, Robustness, alter, check_altered, targets
 from bayes_npp.spec import (
     MODEL_RECORDS,
+    FrequentistModel,
     GmmModel,
     HierarchicalModel,
     MediationModel,
@@ -31,7 +34,7 @@ from bayes_npp.spec import (
 )
 from bayes_npp.variables import Transform, derive, parse_variable
 
-TABLES = ("study", "roles", "variable", "model", "table")
+TABLES = ("study", "roles", "variable", "model", "table", "robustness")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Study:
     models: tuple[ModelSpec, ...]
     tables: tuple[PaperTable, ...]
     content: dict[str, Any] = field(repr=False)
+    robustness: tuple[Robustness, ...] = ()
 
     @property
     def name(self) -> str:
@@ -108,6 +112,23 @@ class Study:
         """The mediators of a model: its own, or the study's."""
         return self.roles.mediators if model.mediators is None else model.mediators
 
+    def altered(self) -> list[tuple[str, Robustness, Altered]]:
+        """Every robustness row, once for each model it applies to: the model's name, the row, what it estimates."""
+        rows = []
+        for row in self.robustness:
+            try:
+                for model in targets(row, self.models):
+                    rows.append((model.name, row, alter(self.panel, self.roles, self.scales, model, row)))
+            except BayesNppError as error:
+                raise error.at(f"{_short(self.path)}, robustness '{row.name}'") from None
+        return rows
+
+    def on(self, altered: Altered) -> "Study":
+        """The study with the data and roles of a robustness row, and the baseline's scales."""
+        other = replace(self, roles=altered.roles)
+        vars(other).update(panel=altered.panel, scales=altered.scales)  # cached: never computed from the file again
+        return other
+
     def priors(self, model: HierarchicalModel | MediationModel) -> PriorSet:
         return load_priors(model.priors, self.path.parent)
 
@@ -139,7 +160,7 @@ def load_study(path: str | Path) -> Study:
     for table in ("study", "roles", "model"):
         if not content.get(table):
             raise SpecError(f"table [{table}] is missing", place=place, fix=f"A study has {', '.join(TABLES)}")
-    for table in ("variable", "model", "table"):
+    for table in ("variable", "model", "table", "robustness"):
         if not isinstance(content.get(table, []), list):
             raise SpecError(f"[{table}] must be a list of tables", place=place, fix=f"Write [[{table}]]")
     header = StudyHeader.parse(content["study"], f"{place}, [study]")
@@ -164,7 +185,15 @@ def load_study(path: str | Path) -> Study:
             if name not in names:
                 where = f"{place}, [[table]] {declared.number}"
                 raise SpecError(f"unknown model '{name}' in columns", place=where, fix=nearest(name, names))
-    return Study(path, header, roles, variables, models, tables, content)
+    robustness = tuple(
+        Robustness.parse(table, f"{place}, [[robustness]] {number}")
+        for number, table in enumerate(content.get("robustness", []), start=1)
+    )
+    rows = [row.name for row in robustness]
+    twice = [name for i, name in enumerate(rows) if name in rows[:i]]
+    if twice:
+        raise SpecError(f"two robustness rows are named '{twice[0]}'", place=place, fix="Give each row its own name")
+    return Study(path, header, roles, variables, models, tables, content, robustness)
 
 
 def check_study(study: Study) -> list[str]:
@@ -201,7 +230,9 @@ def check_study(study: Study) -> list[str]:
     for model in study.models:
         try:
             design = build_design(panel, study.spec(model))
-            if _is_two_way(model):
+            if isinstance(model, FrequentistModel) and _is_two_way(model):
+                check_absorbed(design, model.absorbed_effects, panel.source)
+            elif _is_two_way(model):
                 check_two_way(design, panel.source)
             if isinstance(model, HierarchicalModel | MediationModel):
                 check_membership(design)
@@ -226,6 +257,14 @@ def check_study(study: Study) -> list[str]:
             except BayesNppError as error:
                 raise error.at(f"{place}, model '{model.name}'") from None
             lines.append(f"  priors: {priors.name}")
+    for name, row, altered in study.altered():
+        try:
+            design = check_altered(altered)
+            if isinstance(altered.model, HierarchicalModel):
+                check_priors(study.priors(altered.model), study.on(altered).spec(altered.model))
+        except BayesNppError as error:
+            raise error.at(f"{place}, robustness '{row.name}' of '{name}'") from None
+        lines.append(f"robustness {altered.model.name}: {altered.changed}")
     if study.published is not None:
         lines.append(f"published numbers: {len(study.published)} rows")
     return lines

@@ -15,17 +15,19 @@ from bayes_npp.cells import (
 )
 from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.group_tests import equality_tables
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
 from bayes_npp.mechanism_tables import mechanism_tables
 from bayes_npp.paper_tables import column_table, paper_tables
 from bayes_npp.results import FitRecord, Result
+from bayes_npp.robustness_tables import robustness_table
 from bayes_npp.store import write_text
 
 
 def build_tables(result: Result) -> dict[str, Table]:
     """Every table of a run, by name."""
     frame = result.estimates.frame
-    beside = {record.model for record in result.ladder_fits}
+    beside = {record.model for record in result.ladder_fits} | {record.model for record in result.robustness}
     declared = frame[~frame["model"].isin(beside)]
     single = [str(m) for m, rows in declared.groupby("model", sort=False) if (rows["group"] == "").all()]
     compared = {c.subsample_model for c in result.comparisons} | {c.interacted_model for c in result.comparisons}
@@ -44,6 +46,9 @@ def build_tables(result: Result) -> dict[str, Table]:
     for ladder in result.ladders:
         tables += [error_table(ladder, result), spread_table(ladder, result)]
         tables += [pooling_table(ladder, result), accuracy_table(ladder)]
+    tables += equality_tables(result)
+    if result.robustness:
+        tables.append(robustness_table(result))
     for mechanism in result.mechanisms:
         tables += mechanism_tables(mechanism, result)
     if result.study.published is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from bayes_npp.bayesian.dynamic import History
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.design import Design, contrast_basis, part_basis, two_way_parts
+from bayes_npp.errors import SpecError
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
 # effects exceeds its expectation by this much.
@@ -180,6 +181,8 @@ class ModelData:
 def model_data(design: Design) -> ModelData:
     """Standardise, split columns into parts and residuals, choose bases and parametrisation."""
     spec, scales = design.spec, design.scales
+    if spec.unit_trends:
+        raise SpecError("unit_trends belongs to least squares", fix="Leave it out; errors = 'ar1' is the nearest")
     outcome = (design.outcome - scales.outcome_mean) / scales.outcome_sd
     exposure = design.slope_columns
     if spec.exposure:

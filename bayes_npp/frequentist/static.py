@@ -13,11 +13,10 @@ from bayes_npp.design import (
     check_identified,
     group_pairs,
     slope_names,
-    twfe_weights,
-    two_way_parts,
 )
-from bayes_npp.errors import DesignError, SpecError, nearest
+from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import Estimates, concat, estimates_from_rows
+from bayes_npp.frequentist.absorbed import absorb, absorbs_more, check_degrees, slope_weights
 from bayes_npp.frequentist.covariance import (
     CONVENTIONS,
     Counts,
@@ -83,7 +82,7 @@ def twfe(
     panel : Panel
     spec : Spec
         With `slopes`, the exposure is interacted with every group (controls and effects shared): rows for each group's
-        slope, their averages and all pairwise differences.
+        slope, their averages and all pairwise differences. `unit_trends` and `group_time_effects` are absorbed.
     covariance : {"classical", "clustered", "driscoll_kraay"}
         Clustered by unit; Driscoll-Kraay with a Bartlett kernel.
     convention : {"stata", "hc0", "sss", "lsdv"}
@@ -136,7 +135,7 @@ def _estimate(
     return estimates_from_rows(
         rows,
         paradigm="frequentist",
-        estimator=ESTIMATORS[effects] + (f" x {spec.slopes}" if spec.slopes else ""),
+        estimator=_label(spec, effects),
         covariance=fit.covariance_label,
         outcome=spec.outcome,
         spread_kind="se",
@@ -148,6 +147,13 @@ def _estimate(
         sample="all",
         convention=fit.convention_label,
     )
+
+
+def _label(spec: Spec, effects: str) -> str:
+    parts = [ESTIMATORS[effects] + (f" x {spec.slopes}" if spec.slopes else "")]
+    parts += ["unit trends"] if spec.unit_trends else []
+    parts += [f"period effects by {spec.group_time_effects}"] if spec.group_time_effects else []
+    return ", ".join(parts)
 
 
 def linear_fit(
@@ -174,11 +180,16 @@ def linear_fit(
             fix="Beside fixed effects it has Nickell's bias: fit the hierarchical model, or leave dynamic out",
         )
     names = (*slope_names(design), *design.spec.controls)
-    check_identified(columns, _residual(columns, design, effects), names, source)
+    absorbed = absorb(columns, design, effects)
+    check_identified(columns, absorbed.residual, names, source)
     if effects == "none":
         columns, names = np.column_stack([columns, np.ones(design.n_obs)]), (*names, "intercept")
     index = pd.MultiIndex.from_arrays([design.unit, design.time])
-    outcome = pd.Series(design.outcome, index=index, name=design.spec.outcome)
+    target, left = design.outcome, effects
+    if absorbs_more(design.spec):  # Frisch and Waugh: the regression of residuals has the same scores
+        target, columns = absorb(target[:, None], design, effects).residual[:, 0], absorbed.residual
+        left = "none"
+    outcome = pd.Series(target, index=index, name=design.spec.outcome)
     # Unit-SD columns keep the normal equations well conditioned; coefficients are scaled back below.
     scale = np.where(columns.std(axis=0) > 0, columns.std(axis=0), 1.0)
     regressors = pd.DataFrame(columns / scale, index=index, columns=[f"x{j}" for j in range(len(names))])
@@ -188,23 +199,18 @@ def linear_fit(
         model = PanelOLS(
             outcome,
             regressors,
-            entity_effects=effects in ("unit", "two-way"),
-            time_effects=effects in ("time", "two-way"),
+            entity_effects=left in ("unit", "two-way"),
+            time_effects=left in ("time", "two-way"),
         )
     n_units, n_times = len(design.units), len(design.times)
     counts = Counts(
         n_obs=design.n_obs,
         n_slopes=len(names) - (effects == "none"),
         n_constant=int(effects == "none"),
-        n_unit_dummies=n_units - 1 if effects in ("unit", "two-way") else 0,
-        n_time_dummies=n_times - 1 if effects in ("time", "two-way") else 0,
+        n_unit_dummies=absorbed.n_units,
+        n_other_dummies=absorbed.n_others,
     )
-    if counts.n_obs <= counts.n_all:
-        raise DesignError(
-            f"{counts.n_obs} rows for {counts.n_all} parameters leave no degrees of freedom",
-            place=source,
-            fix="Widen the sample or drop regressors",
-        )
+    check_degrees(counts.n_obs, counts.n_all, source)
     # With these three options off linearmodels returns the bare sandwich (and RSS / n for classical errors).
     bare = {"debiased": False} if effects == "none" else {"debiased": False, "auto_df": False, "count_effects": False}
     if covariance == "classical":
@@ -235,14 +241,6 @@ def linear_fit(
     )
 
 
-def _residual(columns: np.ndarray, design: Design, effects: str) -> np.ndarray:
-    """Columns less the effects; one-way effects are two-way ones with a single unit or period."""
-    one = np.zeros_like(design.unit)
-    unit = design.unit if effects in ("unit", "two-way") else one
-    time = design.time if effects in ("time", "two-way") else one
-    return two_way_parts(columns, unit, time).residual
-
-
 def _slope_rows(design: Design, fit: LinearFit, effects: str) -> list[dict[str, Any]]:
     term = design.spec.exposure
     if design.group is None:
@@ -251,7 +249,7 @@ def _slope_rows(design: Design, fit: LinearFit, effects: str) -> list[dict[str, 
     n_groups = len(design.groups)
     averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
     if effects == "two-way":
-        averages = {"average_slope_twfe_weighted": twfe_weights(design), **averages}
+        averages = {"average_slope_twfe_weighted": slope_weights(design), **averages}
     rest = np.zeros(len(fit.names) - n_groups)
     rows = [{"term": term, "estimand": e, **_row(fit, np.append(w, rest))} for e, w in averages.items()]
     for g, label in enumerate(design.groups):

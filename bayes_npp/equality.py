@@ -1,0 +1,189 @@
+"""Are the slopes of groups equal? Joint and pairwise tests in one regression, of interactions and of subsamples."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from bayes_npp.design import Design, build_design, check_membership, group_pairs
+from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.frequentist.static import LinearFit, linear_fit
+from bayes_npp.panel import Panel
+from bayes_npp.spec import Spec
+
+SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' correlation matrix
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """First group's slope less the second's, tested with t; `p_holm` is adjusted for all pairs (Holm 1979)."""
+
+    groups: str
+    difference: float
+    se: float
+    statistic: float
+    distribution: str
+    p_value: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class EqualityTest:
+    """A Wald test, divided by its restrictions, that all groups have one slope.
+
+    Attributes
+    ----------
+    name, null : str
+        What the test is called, and its null hypothesis in words.
+    statistic, p_value : float
+    distribution : str
+        Under the null, such as "F(3, 29)".
+    slopes : dict of float
+        Of each group.
+    pairs : tuple of PairTest
+    covariance, convention : str
+        Of the regression's standard errors.
+    n_obs, n_units : int
+    fewest_units : int
+        Of any group: with a handful of clusters in a group these tests reject too often.
+    """
+
+    name: str
+    null: str
+    statistic: float
+    distribution: str
+    p_value: float
+    slopes: dict[str, float]
+    pairs: tuple[PairTest, ...]
+    covariance: str
+    convention: str
+    n_obs: int
+    n_units: int
+    fewest_units: int
+
+
+def equal_slopes(
+    panel: Panel,
+    spec: Spec,
+    covariance: str = "clustered",
+    *,
+    convention: str = "stata",
+    lags: int | None = None,
+    separate: bool = False,
+) -> EqualityTest:
+    """Test that the groups of `spec.slopes` have one slope, jointly (F) and pair by pair (t).
+
+    Parameters
+    ----------
+    panel : Panel
+    spec : Spec
+        With `slopes` a grouping column.
+    covariance, convention, lags
+        As in `twfe`.
+    separate : bool
+        Controls and period effects of each group are its own too: this one regression has the coefficients of separate
+        regressions exactly, and so supplies the test of equality that they lack.
+
+    Returns
+    -------
+    EqualityTest
+        Denominator degrees of freedom: those of the t distribution of `twfe` (units less one if clustered).
+
+    Raises
+    ------
+    SpecError
+        `slopes` is no grouping column.
+    DesignError
+        Slopes that are not identified, a unit in two groups, differences whose covariance is singular.
+    """
+    if not spec.slope_group or spec.unit_slopes:
+        raise SpecError("a test of equal slopes needs slopes by a grouping column", fix="Give slopes = '<column>'")
+    design = build_design(panel, spec)
+    check_membership(design)
+    if separate:
+        design = fully_interacted(design)
+    fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
+    n_groups, term = len(design.groups), str(spec.exposure)
+    slopes, spread = fit.coefficients[:n_groups], fit.covariance[:n_groups, :n_groups]
+    statistic = _wald(slopes, spread, panel.source) / (n_groups - 1)
+    shared = "controls and period effects of each group its own" if separate else "controls and period effects shared"
+    return EqualityTest(
+        name="fully interacted regression (= separate regressions)" if separate else f"TWFE, {term} x {spec.slopes}",
+        null=f"the slopes of {term} are equal in all {n_groups} groups ({shared})",
+        statistic=statistic,
+        distribution=f"F({n_groups - 1}, {fit.df})",
+        p_value=float(stats.f.sf(statistic, n_groups - 1, fit.df)),
+        slopes=dict(zip(design.groups, slopes.tolist(), strict=True)),
+        pairs=_pairs(design.groups, fit),
+        covariance=fit.covariance_label,
+        convention=fit.convention_label,
+        n_obs=design.n_obs,
+        n_units=len(design.units),
+        fewest_units=min(len(np.unique(design.unit[design.group == g])) for g in range(n_groups)),
+    )
+
+
+def fully_interacted(design: Design) -> Design:
+    """The design with controls and period effects of every group its own: least squares on it is separate regressions.
+
+    Units are nested in groups, so that unit effects (and trends) are separate already.
+    """
+    assert design.group is not None
+    member = design.group[:, None] == np.arange(len(design.groups))
+    controls = [design.controls[:, [k]] * member for k in range(design.controls.shape[1])]
+    names = tuple(f"{name}:{group}" for name in design.spec.controls for group in design.groups)
+    within = design.time if design.group_time is None else design.group_time
+    _, cells = np.unique(np.column_stack([design.group, within]), axis=0, return_inverse=True)
+    content = {**design.spec.model_dump(), "controls": names, "varying": ()}
+    return replace(
+        design,
+        spec=Spec(**{**content, "group_time_effects": design.spec.slope_group}),
+        controls=np.column_stack(controls) if controls else design.controls,
+        group_time=cells.ravel(),
+        group_times=tuple(str(cell) for cell in range(int(cells.max()) + 1)),
+    )
+
+
+def _wald(slopes: np.ndarray, covariance: np.ndarray, source: str) -> float:
+    """Wald statistic of equal slopes: the same for any choice of contrasts."""
+    contrast = np.column_stack([-np.ones(len(slopes) - 1), np.eye(len(slopes) - 1)])
+    spread = contrast @ covariance @ contrast.T
+    size = np.sqrt(np.diag(spread))
+    values = np.linalg.eigvalsh(spread / np.outer(size, size)) if (size > 0).all() else np.zeros(1)
+    if values.min() <= SINGULAR * values.max():
+        raise DesignError(
+            "the covariance of the differences between slopes is singular",
+            place=source,
+            fix="There are too few clusters for so many groups, or a group is fitted exactly: merge groups",
+        )
+    gaps = contrast @ slopes / size
+    return float(gaps @ np.linalg.solve(spread / np.outer(size, size), gaps))
+
+
+def _pairs(groups: tuple[str, ...], fit: LinearFit) -> tuple[PairTest, ...]:
+    pairs = group_pairs(len(groups))
+    gaps = np.array([fit.coefficients[g] - fit.coefficients[h] for g, h in pairs])
+    spread = fit.covariance
+    ses = np.sqrt([spread[g, g] + spread[h, h] - 2 * spread[g, h] for g, h in pairs])
+    p_values = 2 * stats.t.sf(np.abs(gaps / ses), fit.df)
+    return tuple(
+        PairTest(
+            groups=f"{groups[g]} - {groups[h]}",
+            difference=float(gap),
+            se=float(se),
+            statistic=float(gap / se),
+            distribution=f"t({fit.df})",
+            p_value=float(p),
+            p_holm=float(adjusted),
+        )
+        for (g, h), gap, se, p, adjusted in zip(pairs, gaps, ses, p_values, holm(p_values), strict=True)
+    )
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P-values adjusted for their number by Holm's step-down rule, shape unchanged."""
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted

@@ -1,0 +1,148 @@
+"""What fixed effects absorb beyond units and periods: trends of units, period effects of groups. Exact projection."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_npp.design import Design, check_identified, slope_names, twfe_weights, two_way_parts
+from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.spec import Spec
+
+SINGULAR = 1e-10  # relative to the largest eigenvalue of a Gram matrix with unit diagonal
+
+
+@dataclass(frozen=True)
+class Absorbed:
+    """Columns less all effects, shape (n, k), and the parameters those effects have beside the constant.
+
+    `n_units` counts unit dummies, `n_others` the rank that period dummies, unit trends and group-by-period dummies add.
+    """
+
+    residual: np.ndarray
+    n_units: int
+    n_others: int
+
+
+def absorbs_more(spec: Spec) -> bool:
+    """Whether least squares absorbs more than unit and period effects."""
+    return spec.unit_trends or spec.group_time_effects is not None
+
+
+def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
+    """Columns less unit effects, unit trends and period effects (or those of each group).
+
+    Units, with their trends, are eliminated in closed form, so that the cost is O(n k + N J^2 + J^3) for N units and J
+    periods or cells; unbalanced panels included. A trend is linear in the period's own number, so that a gap counts.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (n, k)
+    design : Design
+    effects : {"none", "unit", "time", "two-way"}
+        Trends need unit effects, group-by-period effects need period effects.
+
+    Raises
+    ------
+    SpecError
+        Trends without unit effects, group-by-period effects without period effects.
+    """
+    spec, n_units, n_times = design.spec, len(design.units), len(design.times)
+    by_unit, by_time = effects in ("unit", "two-way"), effects in ("time", "two-way")
+    if spec.unit_trends and not by_unit:
+        raise SpecError("unit_trends without unit effects", fix="Use two-way or unit fixed effects, or leave them out")
+    if spec.group_time_effects and not by_time:
+        raise SpecError(
+            "group_time_effects without period effects", fix="Use two-way or time fixed effects, or leave them out"
+        )
+    n_units_absorbed = n_units - 1 if by_unit else 0
+    if not absorbs_more(spec):
+        one = np.zeros_like(design.unit)
+        parts = two_way_parts(columns, design.unit if by_unit else one, design.time if by_time else one)
+        return Absorbed(parts.residual, n_units_absorbed, n_times - 1 if by_time else 0)
+    basis = _unit_basis(design) if by_unit else []
+    n_trends = int((np.bincount(design.unit, weights=basis[1] ** 2) > 0.5).sum()) if len(basis) > 1 else 0
+    cell = (design.time if design.group_time is None else design.group_time) if by_time else None
+    residual, n_cells = columns, 0
+    for _ in range(2):  # the second round removes what rounding left
+        residual, n_cells = _project(residual, basis, design.unit, n_units, cell)
+    n_others = n_trends + n_cells - (0 if by_unit else 1)
+    return Absorbed(residual, n_units_absorbed, n_others)
+
+
+def check_absorbed(design: Design, effects: str, source: str) -> None:
+    """Raise `DesignError` if the effects absorb a column with a slope, or leave no degrees of freedom."""
+    columns = np.column_stack([design.slope_columns, design.controls])
+    absorbed = absorb(columns, design, effects)
+    check_identified(columns, absorbed.residual, (*slope_names(design), *design.spec.controls), source)
+    check_degrees(design.n_obs, columns.shape[1] + 1 + absorbed.n_units + absorbed.n_others, source)
+
+
+def check_degrees(n_obs: int, n_parameters: int, source: str) -> None:
+    """Raise `DesignError` if there are not more rows than parameters."""
+    if n_obs <= n_parameters:
+        raise DesignError(
+            f"{n_obs} rows for {n_parameters} parameters leave no degrees of freedom",
+            place=source,
+            fix="Widen the sample or drop regressors",
+        )
+
+
+def slope_weights(design: Design) -> np.ndarray:
+    """Weights with which the regression averages slopes of groups, shape (G,); see `design.twfe_weights`."""
+    if not absorbs_more(design.spec):
+        return twfe_weights(design)
+    columns = np.column_stack([design.slope_columns.sum(axis=1), design.controls])
+    residual = absorb(columns, design, "two-way").residual
+    exposure, controls = residual[:, 0], residual[:, 1:]
+    if controls.shape[1]:
+        exposure = exposure - controls @ np.linalg.lstsq(controls, exposure, rcond=None)[0]
+    return exposure @ design.slope_columns / (exposure @ columns[:, 0])
+
+
+def _unit_basis(design: Design) -> list[np.ndarray]:
+    """Orthonormal columns of every unit, stored as one vector (n,) each: its constant and its centred trend."""
+    unit, counts = design.unit, np.bincount(design.unit)
+    basis = [counts[unit] ** -0.5]
+    if design.spec.unit_trends:
+        period = np.array(design.times, dtype=float)[design.time]
+        centred = period - (np.bincount(unit, weights=period) / counts)[unit]
+        size = np.sqrt(np.bincount(unit, weights=centred**2))[unit]
+        basis.append(np.divide(centred, size, out=np.zeros_like(centred), where=size > 0))
+    return basis
+
+
+def _project(
+    columns: np.ndarray, basis: list[np.ndarray], unit: np.ndarray, n_units: int, cell: np.ndarray | None
+) -> tuple[np.ndarray, int]:
+    """Columns less the span of the units' basis and the cells' dummies, and the rank the dummies add."""
+    residual = _less_units(columns, basis, unit, n_units)
+    if cell is None:
+        return residual, 0
+    n_cells = int(cell.max()) + 1
+    counts = np.bincount(cell, minlength=n_cells).astype(float)
+    gram = np.diag(counts)
+    loadings = []
+    for vector in basis:
+        loading = np.zeros((n_units, n_cells))
+        np.add.at(loading, (unit, cell), vector)
+        gram -= loading.T @ loading
+        loadings.append(loading)
+    # Dummies of all cells hold the constant, and what trends share with them: that overlap is known, not a fault of the
+    # data, and the projection is the same whichever of the dummies is left out.
+    scale = counts**-0.5
+    values, vectors = np.linalg.eigh(gram * np.outer(scale, scale))
+    kept = values > SINGULAR
+    sums = np.column_stack([np.bincount(cell, weights=column, minlength=n_cells) for column in residual.T])
+    inverse = vectors[:, kept] / values[kept] @ vectors[:, kept].T
+    coefficients = scale[:, None] * (inverse @ (scale[:, None] * sums))
+    residual = residual - coefficients[cell]
+    for vector, loading in zip(basis, loadings, strict=True):
+        residual += vector[:, None] * (loading @ coefficients)[unit]
+    return residual, int(kept.sum())
+
+
+def _less_units(columns: np.ndarray, basis: list[np.ndarray], unit: np.ndarray, n_units: int) -> np.ndarray:
+    for vector in basis:
+        sums = [np.bincount(unit, weights=column * vector, minlength=n_units) for column in columns.T]
+        columns = columns - vector[:, None] * np.column_stack(sums)[unit]
+    return columns

@@ -1,0 +1,342 @@
+"""Robustness rows: a declared model again, on altered data or with more effects absorbed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from bayes_npp.design import Design, Scales, build_design, check_membership, check_two_way
+from bayes_npp.errors import SpecError, nearest
+from bayes_npp.frequentist.absorbed import check_absorbed
+from bayes_npp.panel import Panel
+from bayes_npp.records import Record
+from bayes_npp.spec import FrequentistModel, HierarchicalModel, ModelSpec, Name, Roles, model_spec
+from bayes_npp.variables import Winsorise
+
+
+class Robustness(Record):
+    """A [[robustness]] table: models of the study again, on altered data.
+
+    Attributes
+    ----------
+    models : tuple of str
+        The first two-way fixed effects model with one slope and the study's controls if empty.
+    winsorise : float, optional
+        Outcome, exposure and controls set to their quantiles of this and one less this (type 7) beyond them, over the
+        altered sample or, with `within_period`, within each of its periods.
+    drop_units : tuple of str
+    window : (int, int), optional
+        Within the study's.
+    outcome, exposure, controls : str, str, tuple of str, optional
+        In place of the model's. With `rescale` the outcome gets mean and SD of the study's outcome.
+    unit_trends : bool
+    group_time_effects : str, optional
+        As in `Spec`.
+    lead, lag : int, optional
+        The exposure so many periods later as one more control (a placebo), earlier in place of the exposure.
+    note : str
+        Where the row comes from, such as the table of the paper it repeats.
+    """
+
+    name: Name
+    models: tuple[str, ...] = ()
+    winsorise: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    within_period: bool = False
+    drop_units: tuple[str, ...] = ()
+    window: tuple[int, int] | None = None
+    outcome: str | None = None
+    rescale: bool = False
+    exposure: str | None = None
+    controls: tuple[str, ...] | None = None
+    unit_trends: bool = False
+    group_time_effects: str | None = None
+    lead: Annotated[int, Field(ge=1)] | None = None
+    lag: Annotated[int, Field(ge=1)] | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _alters_something(self) -> "Robustness":
+        options = ("name", "models", "within_period", "rescale", "note")
+        alterations = [name for name in type(self).model_fields if name not in options]
+        if all(getattr(self, name) in (None, (), False) for name in alterations if name != "controls") and (
+            self.controls is None
+        ):
+            raise SpecError("nothing is altered", fix=f"Give one of {', '.join(alterations)}")
+        if self.within_period and self.winsorise is None:
+            raise SpecError("within_period belongs to winsorise", fix="Give winsorise = 0.01, or leave it out")
+        if self.rescale and self.outcome is None:
+            raise SpecError("rescale belongs to a replaced outcome", fix="Give outcome, or leave rescale out")
+        twice = [unit for i, unit in enumerate(self.drop_units) if unit in self.drop_units[:i]]
+        if twice:
+            raise SpecError(f"drop_units names '{twice[0]}' twice", fix="Name each unit once")
+        return self
+
+
+@dataclass(frozen=True)
+class Altered:
+    """What one row estimates: a model on altered data.
+
+    Attributes
+    ----------
+    panel : Panel
+    roles : Roles
+        Outcome and exposure in place of the study's.
+    scales : Scales
+        Of the study's baseline sample; a lag or lead of the exposure has the exposure's.
+    model : FrequentistModel or HierarchicalModel
+        Named <model>.<row>.
+    sample : str
+        Units or periods left out; "all" if none.
+    changed : str
+        Everything that was altered, in words.
+    placebo : str
+        The term whose coefficient the row is about where that is a lead of the exposure; else empty.
+    """
+
+    panel: Panel
+    roles: Roles
+    scales: Scales
+    model: FrequentistModel | HierarchicalModel
+    sample: str
+    changed: str
+    placebo: str = ""
+
+
+def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistModel | HierarchicalModel]:
+    """The models that a row applies to.
+
+    Raises
+    ------
+    SpecError
+        An unknown model, one of a kind that rows do not apply to, no model to apply to by default.
+    """
+    if not row.models:
+        for model in models:
+            if not isinstance(model, FrequentistModel) or model.kind != "twfe" or model.controls is not None:
+                continue
+            if not (model.slopes or model.subsamples or model.unit_trends or model.group_time_effects):
+                return [model]
+        raise SpecError("no model to apply the row to", fix="Give models = [...], or declare a plain twfe model")
+    known = {model.name: model for model in models}
+    found = []
+    for name in row.models:
+        if name not in known:
+            raise SpecError(f"unknown model '{name}' in models", fix=nearest(name, known))
+        model = known[name]
+        if not isinstance(model, FrequentistModel | HierarchicalModel):
+            raise SpecError(
+                f"robustness rows do not apply to '{name}' (kind = '{model.kind}')",
+                fix="They apply to twfe, fixed_effects, pooled_ols and hierarchical models; declare the variant as a "
+                "[[model]] of its own",
+            )
+        found.append(model)
+    return found
+
+
+def alter(
+    panel: Panel, roles: Roles, scales: Scales, model: FrequentistModel | HierarchicalModel, row: Robustness
+) -> Altered:
+    """Apply a row to a model.
+
+    The order is: columns replaced, lags and leads (by time; periods outside the window serve), units dropped, window
+    narrowed, values winsorised on what is left. Indices keep the weights that the study's whole window gave them.
+
+    Raises
+    ------
+    SpecError
+        An unknown unit or column, a window outside the study's, an alteration that the model cannot take.
+    """
+    _check_applies(model, row)
+    _check_columns(panel, row)
+    outcome, exposure = row.outcome or roles.outcome, row.exposure or roles.exposure
+    controls = row.controls if row.controls is not None else model_spec(model, roles).controls
+    changes, sample, placebo = [], [], ""
+    divisors = dict(scales.divisors)
+    for name in (exposure, *controls):
+        divisors.setdefault(name, _moments(panel, name)[1])
+    if row.outcome:
+        changes.append(f"outcome {row.outcome} in place of {roles.outcome}")
+        if row.rescale:
+            panel = _rescaled(panel, row.outcome, scales)
+            changes[-1] += f", rescaled to the mean and SD of {roles.outcome}"
+    if row.exposure:
+        changes.append(f"exposure {row.exposure} in place of {roles.exposure}")
+    if row.controls is not None:
+        changes.append(f"controls {', '.join(row.controls) or 'none'}")
+    shifts = [("L", row.lag), ("F", -row.lead if row.lead else None)]
+    moved = [(f"{letter}{abs(by)}.{exposure}", by) for letter, by in shifts if by]
+    for name, by in moved:
+        panel = panel.with_column(name, panel.shift(panel.numbers(exposure), by))
+        divisors[name] = divisors[exposure]
+        if by < 0:
+            placebo, controls = name, (*controls, name)
+            changes.append(f"{exposure} {_periods(by)} later added as a placebo")
+        else:
+            changes.append(f"{exposure} {_periods(by)} earlier in place of its own period")
+    if row.lag:
+        exposure = moved[0][0]
+    if row.drop_units:
+        panel = _without(panel, row.drop_units)
+        sample.append(f"without {', '.join(row.drop_units)}")
+    if row.window:
+        panel = _narrowed(panel, row.window)
+        sample.append(f"{row.window[0]} to {row.window[1]}")
+    changes += sample
+    if sample and {outcome, exposure} & set(panel.index_weights["index"]):
+        changes.append("indices keep the weights of the study's whole sample")
+    changes += [text for name, _ in moved if (text := _lost(panel, name))]
+    if row.winsorise is not None:
+        panel = _winsorised(panel, (outcome, exposure, *controls), row.winsorise, row.within_period)
+        over = "within each period" if row.within_period else "over the sample"
+        changes.append(
+            f"outcome, exposure and controls winsorised at {100 * row.winsorise:g} and {100 - 100 * row.winsorise:g} % "
+            f"(type 7, {over}; columns of two values kept)"
+        )
+    if row.unit_trends:
+        changes.append("a linear trend of each unit absorbed")
+    if row.group_time_effects:
+        how = "partially pooled" if isinstance(model, HierarchicalModel) else "absorbed"
+        changes.append(f"period effects of each {row.group_time_effects} {how}")
+    return Altered(
+        panel=panel,
+        roles=Roles(outcome=outcome, exposure=exposure, controls=roles.controls, mediators=roles.mediators),
+        scales=Scales(scales.outcome_mean, scales.outcome_sd, divisors),
+        model=_altered_model(model, row, controls),
+        sample="; ".join(sample) or "all",
+        changed="; ".join(changes),
+        placebo=placebo,
+    )
+
+
+def check_altered(altered: Altered) -> Design:
+    """The design of a row (of its last subsample, if it has several), after checking that its slopes are identified.
+
+    Raises
+    ------
+    BayesNppError
+    """
+    panel, model, source = altered.panel, altered.model, altered.panel.source
+    spec = model_spec(model, altered.roles)
+    if isinstance(model, HierarchicalModel):
+        design = build_design(panel, spec, altered.scales)
+        if model.correlated_means:
+            check_two_way(design, source)
+        check_membership(design)
+        return design
+    wheres: list[np.ndarray | None] = [None]
+    if model.subsamples:
+        groups = panel.column(model.subsamples)
+        wheres = [(groups == label).to_numpy() for label in groups[panel.in_window].dropna().unique()]
+    for where in wheres:
+        design = build_design(panel, spec, where=where)
+        check_absorbed(design, model.absorbed_effects, source)
+    return design
+
+
+def _check_applies(model: FrequentistModel | HierarchicalModel, row: Robustness) -> None:
+    if isinstance(model, HierarchicalModel):
+        if row.unit_trends:
+            raise SpecError(
+                f"unit_trends does not apply to the hierarchical model '{model.name}'",
+                fix="Apply the row to a twfe model; errors = 'ar1' or slopes = 'unit' are the hierarchical relatives",
+            )
+        if row.outcome and not row.rescale:
+            raise SpecError(
+                f"another outcome needs rescale = true for the hierarchical model '{model.name}'",
+                fix="Its priors live on the scale of the study's outcome: add rescale = true",
+            )
+    if row.outcome and model_has_known_errors(model):
+        raise SpecError(f"'{model.name}' has known standard errors of its own outcome", fix="Leave outcome out")
+
+
+def model_has_known_errors(model: FrequentistModel | HierarchicalModel) -> bool:
+    """Whether the model's error variances are data."""
+    return isinstance(model, HierarchicalModel) and model.se is not None
+
+
+def _check_columns(panel: Panel, row: Robustness) -> None:
+    named = {"outcome": row.outcome, "exposure": row.exposure, "group_time_effects": row.group_time_effects}
+    columns = [(key, name) for key, name in named.items() if name] + [("controls", n) for n in row.controls or ()]
+    for key, name in columns:
+        if name not in panel.frame:
+            raise SpecError(f"unknown column '{name}' in {key}", fix=nearest(name, panel.frame.columns))
+
+
+def _altered_model(
+    model: FrequentistModel | HierarchicalModel, row: Robustness, controls: tuple[str, ...]
+) -> FrequentistModel | HierarchicalModel:
+    """The model with the row's options, validated; its neighbours in error model and pooling are not fitted again."""
+    changes: dict[str, object] = {"controls": controls}
+    if row.unit_trends:
+        changes["unit_trends"] = True
+    if row.group_time_effects:
+        changes["group_time_effects"] = row.group_time_effects
+    if isinstance(model, HierarchicalModel):
+        changes["ladder"] = False
+    altered = type(model)(**{**model.model_dump(), **changes})
+    return altered.model_copy(update={"name": f"{model.name}.{row.name}"})
+
+
+def _moments(panel: Panel, name: str) -> tuple[float, float]:
+    """Mean and SD (n - 1) over the window."""
+    values = panel.numbers(name)[panel.in_window]
+    values = values[~np.isnan(values)]
+    if len(values) < 2 or np.ptp(values) == 0:
+        raise SpecError(f"column '{name}' does not vary in the window", fix="Choose another column")
+    return float(values.mean()), float(values.std(ddof=1))
+
+
+def _rescaled(panel: Panel, name: str, scales: Scales) -> Panel:
+    mean, sd = _moments(panel, name)
+    return panel.with_column(name, scales.outcome_mean + (panel.numbers(name) - mean) / sd * scales.outcome_sd)
+
+
+def _without(panel: Panel, units: tuple[str, ...]) -> Panel:
+    names = panel.frame[panel.unit].astype(str)
+    known = names[panel.in_window].unique()
+    for unit in units:
+        if unit not in known:
+            raise SpecError(f"unknown unit '{unit}' in drop_units", fix=nearest(unit, known))
+    kept = ~names.isin(units).to_numpy()
+    return replace(panel, frame=panel.frame[kept].reset_index(drop=True), file_rows=panel.file_rows[kept])
+
+
+def _narrowed(panel: Panel, window: tuple[int, int]) -> Panel:
+    if panel.time is None:
+        raise SpecError("a window needs a time column", fix="Leave window out")
+    times = panel.frame[panel.time]
+    first, last = panel.window or (int(times.min()), int(times.max()))
+    if not first <= window[0] < window[1] <= last:
+        raise SpecError(
+            f"window [{window[0]}, {window[1]}] is not inside the study's", fix=f"It runs from {first} to {last}"
+        )
+    return replace(panel, window=window)
+
+
+def _lost(panel: Panel, name: str) -> str:
+    """What a lag or lead costs in the window, and whether periods outside it served."""
+    assert panel.time is not None
+    inside = panel.in_window
+    missing = np.isnan(panel.numbers(name)) & inside
+    if not missing.any():
+        return "periods outside the window serve it, no row is lost"
+    times = panel.frame[panel.time]
+    whole = [str(t) for t, own in times[inside].groupby(times[inside]) if missing[own.index].all()]
+    place = f", all of {', '.join(whole)}" if whole else ""
+    return f"{missing.sum()} rows without it left out{place}"
+
+
+def _winsorised(panel: Panel, names: tuple[str, ...], p: float, within_period: bool) -> Panel:
+    within: Literal["window", "period"] = "period" if within_period else "window"
+    new = {}
+    for name in names:
+        values = panel.numbers(name)[panel.in_window]
+        if len(np.unique(values[~np.isnan(values)])) > 2:
+            new[name] = Winsorise(name=name, winsorise=name, p=p, within=within).values(panel)
+    return replace(panel, frame=panel.frame.assign(**new))
+
+
+def _periods(by: int) -> str:
+    return "one period" if abs(by) == 1 else f"{abs(by)} periods"

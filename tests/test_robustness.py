@@ -1,0 +1,353 @@
+"""Robustness rows: each equals the same estimator on data altered by hand; absorbed trends equal dense dummies.
+
+Tolerances: 1e-8 relative for the same algebra by another route; goldens as in frequentist/test_static.py.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_npp as bn
+from bayes_npp.design import build_design
+from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.frequentist.absorbed import absorb, slope_weights
+from bayes_npp.pipeline import run_study
+from bayes_npp.robustness import Robustness, alter
+from bayes_npp.spec import FrequentistModel, HierarchicalModel, Roles
+from bayes_npp.study import check_study, load_study
+from tests.conftest import REFERENCE, ROOT, SLOPES
+from tests.test_equality import dense
+
+GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")
+MORE = {
+    "unit trends": {"unit_trends": True},
+    "group by period": {"group_time_effects": "group"},
+    "both": {"unit_trends": True, "group_time_effects": "group"},
+}
+TWFE = FrequentistModel(name="m", kind="twfe")
+
+
+def dummies_of(frame, spec, effects):
+    """All dummies and trends of a specification, redundant ones included."""
+    units = pd.get_dummies(frame["unit"]).to_numpy(dtype=float)
+    parts = [units] if effects in ("unit", "two-way") else []
+    if spec.unit_trends:
+        parts.append(units * (frame[["time"]].to_numpy(dtype=float) - frame["time"].mean()))
+    if effects in ("time", "two-way"):
+        cells = frame["group"] + frame["time"].astype(str) if spec.group_time_effects else frame["time"]
+        parts.append(pd.get_dummies(cells).to_numpy(dtype=float))
+    return np.column_stack(parts)
+
+
+def with_spec(spec, **changes):
+    return bn.Spec(**{**spec.model_dump(), **changes})
+
+
+def by_hand(panel, spec, effects):
+    frame = panel.frame
+    x = frame[["exposure", "control_1", "control_2"]].to_numpy()
+    return dense(frame["outcome"].to_numpy(), x, dummies_of(frame, spec, effects), frame["unit"])
+
+
+@pytest.mark.parametrize("more", MORE.values(), ids=MORE)
+def test_absorbed_effects_equal_dense_dummies(more, simulated, grouped_spec):
+    spec = with_spec(grouped_spec, slopes=None, **more)
+    beta, covariance = by_hand(simulated, spec, "two-way")
+    ours = bn.twfe(simulated, spec, convention="hc0").frame
+    np.testing.assert_allclose(ours["estimate"], beta, rtol=1e-8)
+    np.testing.assert_allclose(ours["spread"], np.sqrt(np.diag(covariance)), rtol=1e-8)
+
+
+@pytest.mark.parametrize("more", MORE.values(), ids=MORE)
+def test_conventions_count_the_dummies_that_they_are(more, simulated, grouped_spec):
+    spec = with_spec(grouped_spec, slopes=None, **more)
+    rank = np.linalg.matrix_rank(dummies_of(simulated.frame, spec, "two-way"), tol=1e-8)
+    n, units = len(simulated.frame), simulated.frame["unit"].nunique()
+    spread = {
+        c: bn.twfe(simulated, spec, convention=c).frame["spread"].iloc[0] for c in ("hc0", "sss", "stata", "lsdv")
+    }
+    counted = {"sss": 3, "stata": 3 + rank - units + 1, "lsdv": 3 + rank}
+    for convention, k in counted.items():
+        factor = units / (units - 1) * (n - 1) / (n - k)
+        assert (spread[convention] / spread["hc0"]) ** 2 == pytest.approx(factor, rel=1e-10), convention
+    classical = bn.twfe(simulated, spec, "classical").frame.iloc[0]
+    assert classical["convention"].endswith(f"K = {3 + rank} parameters; t({n - 3 - rank})")
+
+
+@pytest.mark.parametrize(
+    ("effects", "more"), [("unit", {"unit_trends": True}), ("time", {"group_time_effects": "group"})]
+)
+def test_one_way_effects_with_more(effects, more, unbalanced, grouped_spec):
+    spec = with_spec(grouped_spec, slopes=None, **more)
+    beta, covariance = by_hand(unbalanced, spec, effects)
+    ours = bn.fixed_effects(unbalanced, spec, effects, convention="hc0").frame
+    np.testing.assert_allclose(ours["estimate"], beta, rtol=1e-8)
+    np.testing.assert_allclose(ours["spread"], np.sqrt(np.diag(covariance)), rtol=1e-8)
+
+
+def test_residuals_are_orthogonal_to_what_is_absorbed(unbalanced, grouped_spec):
+    design = build_design(unbalanced, with_spec(grouped_spec, **MORE["both"]))
+    columns = np.column_stack([design.outcome, design.exposure]) + 1e6
+    absorbed = absorb(columns, design, "two-way")
+    dummies = dummies_of(unbalanced.frame, design.spec, "two-way")
+    assert abs(dummies.T @ absorbed.residual).max() < 1e-6
+    assert absorbed.n_units + absorbed.n_others + 1 == np.linalg.matrix_rank(dummies, tol=1e-8)
+
+
+def test_a_trend_runs_by_time_and_not_by_row():
+    """A gap of three periods counts as three: outcomes that are exact trends leave nothing."""
+    frame = bn.simulate(8, 9, SLOPES, seed=3).frame
+    frame = frame[~frame["time"].isin([3, 4])].reset_index(drop=True)
+    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
+    spec = bn.Spec(outcome="outcome", exposure="exposure", unit_trends=True)
+    design = build_design(panel, spec)
+    trend = (design.unit + 1) * np.array(design.times, dtype=float)[design.time]
+    assert abs(absorb(trend[:, None], design, "two-way").residual).max() < 1e-9
+
+
+@pytest.mark.parametrize("more", MORE.values(), ids=MORE)
+def test_average_of_group_slopes_keeps_its_identity(more, simulated, grouped_spec):
+    spec = with_spec(grouped_spec, **more)
+    grouped = bn.twfe(simulated, spec).frame
+    plain = bn.twfe(simulated, with_spec(spec, slopes=None)).frame.iloc[0]
+    average = grouped[grouped["estimand"] == "average_slope_twfe_weighted"].iloc[0]
+    assert average["estimate"] == pytest.approx(plain["estimate"], rel=1e-8)
+    assert slope_weights(build_design(simulated, spec)).sum() == pytest.approx(1.0)
+
+
+def test_golden_winsorised_row(produc, produc_spec):
+    """The row of R: type-7 quantiles of the logged variables, outcome included."""
+    roles = Roles(outcome="lgsp", exposure="lpcap", controls=("lpc", "lemp", "unemp"))
+    row = Robustness(name="w", winsorise=0.01)
+    altered = alter(produc, roles, build_design(produc, produc_spec).scales, TWFE, row)
+    ours = bn.twfe(altered.panel, produc_spec, convention="sss").frame.set_index("term")
+    golden = GOLDEN[GOLDEN["spec"] == "TWFE winsorised 1/99 each var | cluster sss"]
+    assert len(golden) == 4
+    for _, expected in golden.iterrows():
+        term = expected["term"].removesuffix("_w").removesuffix(".w")
+        assert ours.loc[term, "estimate"] == pytest.approx(expected["estimate"], rel=1e-6)
+        assert ours.loc[term, "spread"] == pytest.approx(expected["se"], rel=1e-5)
+
+
+ROLES = Roles(outcome="outcome", exposure="exposure", controls=("control_1", "control_2"))
+
+
+def altered_row(panel, model=TWFE, **row):
+    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1", "control_2"))
+    return alter(panel, ROLES, build_design(panel, spec).scales, model, Robustness(name="r", **row))
+
+
+def estimate(altered):
+    controls = altered.model.controls
+    spec = bn.Spec(outcome=altered.roles.outcome, exposure=altered.roles.exposure, controls=controls)
+    return bn.twfe(altered.panel, spec).frame.set_index("term")
+
+
+def read(frame, window=None):
+    return bn.read_panel(frame, unit="unit", time="time", group="group", window=window)
+
+
+def test_units_dropped_and_window_narrowed(unbalanced):
+    frame = unbalanced.frame
+    gone = ("unit 03", "unit 11")
+    by_hand = read(frame[~frame["unit"].isin(gone) & frame["time"].between(2, 6)])
+    altered = altered_row(unbalanced, drop_units=gone, window=(2, 6))
+    assert altered.sample == "without unit 03, unit 11; 2 to 6"
+    assert altered.panel.place(0).startswith(unbalanced.place(0).split(", row")[0])
+    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=ROLES.controls)
+    pd.testing.assert_frame_equal(estimate(altered), bn.twfe(by_hand, spec).frame.set_index("term"))
+    assert len(unbalanced.frame) == len(frame)
+
+
+def test_lag_and_lead_are_by_time_and_use_periods_beyond_the_window(unbalanced):
+    frame = unbalanced.frame
+    panel = read(frame, window=(2, 6))
+    altered = altered_row(panel, lead=1, lag=1)
+    later = frame.assign(time=frame["time"] - 1).rename(columns={"exposure": "later"})[["unit", "time", "later"]]
+    earlier = frame.assign(time=frame["time"] + 1).rename(columns={"exposure": "earlier"})[["unit", "time", "earlier"]]
+    joined = frame.merge(later, how="left").merge(earlier, how="left")
+    joined = joined[joined["time"].between(2, 6)].dropna(subset=["later", "earlier"])
+    assert {2, 6} <= set(joined["time"])
+    spec = bn.Spec(outcome="outcome", exposure="earlier", controls=(*ROLES.controls, "later"))
+    expected = bn.twfe(read(joined), spec).frame
+    ours = estimate(altered)
+    assert altered.placebo == "F1.exposure"
+    assert list(ours.index) == ["L1.exposure", "control_1", "control_2", "F1.exposure"]
+    np.testing.assert_allclose(ours["estimate"], expected["estimate"], rtol=1e-9)
+    np.testing.assert_allclose(ours["spread"], expected["spread"], rtol=1e-9)
+    assert ours["n_obs"].iloc[0] == len(joined)
+    shuffled = read(frame.sample(frac=1, random_state=1), window=(2, 6))
+    np.testing.assert_allclose(estimate(altered_row(shuffled, lead=1, lag=1))["estimate"], ours["estimate"], rtol=1e-9)
+
+
+def test_what_a_lead_costs_is_said():
+    panel = read(bn.simulate(10, 6, SLOPES, controls=(0.5, -0.4), seed=1).frame)
+    assert "10 rows without it left out, all of 6" in altered_row(panel, lead=1).changed
+    inside = read(panel.frame, window=(1, 5))
+    assert "no row is lost" in altered_row(inside, lead=1).changed
+
+
+def test_replaced_outcome_is_rescaled_to_the_baseline(unbalanced):
+    panel = unbalanced.with_column("other", 100 + 7 * unbalanced.numbers("outcome") ** 3)
+    altered = altered_row(panel, outcome="other", rescale=True, drop_units=("unit 01",))
+    outcome = unbalanced.numbers("outcome")
+    scale = outcome.std(ddof=1) / panel.numbers("other").std(ddof=1)
+    spec = bn.Spec(outcome="other", exposure="exposure", controls=ROLES.controls)
+    raw = bn.twfe(altered_row(panel, drop_units=("unit 01",)).panel, spec).frame.set_index("term")
+    ours = estimate(altered)
+    np.testing.assert_allclose(ours["estimate"], raw["estimate"] * scale, rtol=1e-9)
+    np.testing.assert_allclose(ours["p_value"], raw["p_value"], rtol=1e-7)
+    assert (ours["outcome"] == "other").all()
+    assert "rescaled" in altered.changed
+
+
+def test_winsorised_within_each_period_and_after_units_are_dropped(simulated):
+    altered = altered_row(simulated, winsorise=0.1, within_period=True, drop_units=("unit 02",))
+    frame = simulated.frame[simulated.frame["unit"] != "unit 02"].reset_index(drop=True)
+    for name in ("outcome", "exposure", "control_1"):
+        own = frame.groupby("time")[name]
+        low, high = (own.transform(lambda v, q=q: np.quantile(v, q)) for q in (0.1, 0.9))
+        np.testing.assert_allclose(altered.panel.numbers(name), frame[name].clip(low, high), rtol=1e-12)
+    binary = simulated.with_column("control_2", (simulated.numbers("control_2") > 1.5).astype(float))
+    kept = altered_row(binary, winsorise=0.2).panel
+    np.testing.assert_array_equal(kept.numbers("control_2"), binary.numbers("control_2"))
+
+
+def test_scales_are_the_baseline_s(simulated):
+    model = HierarchicalModel(name="h", kind="hierarchical")
+    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=ROLES.controls)
+    baseline = build_design(simulated, spec).scales
+    altered = altered_row(simulated, model, winsorise=0.05, drop_units=("unit 04",), lead=1)
+    assert altered.scales.divisors["exposure"] == altered.scales.divisors["F1.exposure"]
+    assert altered.scales.divisors["exposure"] == baseline.divisors["exposure"]
+    assert (altered.scales.outcome_mean, altered.scales.outcome_sd) == (baseline.outcome_mean, baseline.outcome_sd)
+    assert altered.model.ladder is False
+
+
+HEADER = """
+[study]
+title = "rows"
+panel = "panel.csv"
+unit = "unit"
+time = "time"
+group = "group"
+window = [2, 6]
+[roles]
+outcome = "outcome"
+exposure = "exposure"
+controls = ["control_1"]
+[[model]]
+name = "subsamples"
+kind = "twfe"
+subsamples = "group"
+[[model]]
+name = "baseline"
+kind = "twfe"
+[[model]]
+name = "pooled"
+kind = "pooled_ols"
+[[model]]
+name = "within"
+kind = "dynamic_within"
+[[model]]
+name = "bayes"
+kind = "hierarchical"
+ladder = false
+draws = 200
+"""
+
+
+def small_study(folder, *rows):
+    bn.simulate(18, 7, SLOPES, controls=(0.5, -0.4), seed=6).frame.to_csv(folder / "panel.csv", index=False)
+    text = "".join(f"[[robustness]]\n{row}\n" for row in rows)
+    (folder / "study.toml").write_text(HEADER + text, encoding="utf-8")
+    return folder
+
+
+BAD = {
+    "unknown unit": ('drop_units = ["unit 0l"]', "unknown unit 'unit 0l' in drop_units. The nearest known name is"),
+    "unknown column": ('outcome = "outcom"', "unknown column 'outcom' in outcome. The nearest known name is 'outcome'"),
+    "unknown model": ('models = ["baselin"]\nlead = 1', "unknown model 'baselin' in models. The nearest"),
+    "other kind": ('models = ["within"]\nlead = 1', r"do not apply to 'within' \(kind = 'dynamic_within'\)"),
+    "window": ("window = [1, 5]", r"window \[1, 5\] is not inside the study's. It runs from 2 to 6"),
+    "nothing": ('note = "so what"', "nothing is altered"),
+    "within": ("within_period = true\nlead = 1", "within_period belongs to winsorise"),
+    "rescale": ("rescale = true\nlead = 1", "rescale belongs to a replaced outcome"),
+    "trends": (
+        'models = ["bayes"]\nunit_trends = true',
+        "unit_trends does not apply to the hierarchical model 'bayes'",
+    ),
+    "pooled": ('models = ["pooled"]\nunit_trends = true', "unit_trends needs unit effects"),
+    "outcome": ('models = ["bayes"]\noutcome = "control_2"', "needs rescale = true"),
+    "absorbed": ('controls = ["by_unit"]', "unknown column 'by_unit'"),
+    "two roles": ('exposure = "control_1"', "'control_1' has two roles"),
+    "winsorise": ("winsorise = 0.6", "'winsorise' has the wrong value 0.6"),
+    "key": ("winsorize = 0.01", "unknown key 'winsorize'. The nearest known name is 'winsorise'"),
+}
+
+
+@pytest.mark.parametrize(("row", "message"), BAD.values(), ids=BAD)
+def test_bad_rows_are_found_before_anything_is_estimated(row, message, tmp_path):
+    folder = small_study(tmp_path, f'name = "r"\n{row}')
+    with pytest.raises(SpecError, match=message) as caught:
+        check_study(load_study(folder))
+    assert "robustness" in str(caught.value)
+
+
+def test_a_row_without_degrees_of_freedom_is_found_by_check(tmp_path):
+    folder = small_study(tmp_path, 'name = "r"\nunit_trends = true\nwindow = [2, 3]')
+    with pytest.raises(DesignError, match="robustness 'r' of 'baseline'"):
+        check_study(load_study(folder))
+
+
+def test_two_rows_of_one_name(tmp_path):
+    with pytest.raises(SpecError, match="two robustness rows are named 'r'"):
+        load_study(small_study(tmp_path, 'name = "r"\nlead = 1', 'name = "r"\nlag = 1'))
+
+
+def test_unit_trends_never_reach_a_posterior(simulated, grouped_spec):
+    with pytest.raises(SpecError, match="unit_trends belongs to least squares"):
+        bn.fit(simulated, with_spec(grouped_spec, unit_trends=True), draws=100)
+
+
+@pytest.mark.xdist_group("sampling")
+def test_rows_of_a_run(tmp_path):
+    rows = [
+        'name = "trends"\nunit_trends = true',
+        'name = "short"\nmodels = ["baseline", "subsamples", "bayes"]\nwindow = [3, 6]\nnote = "table 4"',
+        'name = "placebo"\nlead = 1',
+    ]
+    result = run_study(small_study(tmp_path, *rows), tmp_path / "out", quick=True)
+    names = ["baseline.trends", "baseline.short", "subsamples.short", "bayes.short", "baseline.placebo"]
+    assert [record.model for record in result.robustness] == names
+    assert list(dict.fromkeys(result.estimates.frame["model"]))[-5:] == names
+    short = result.estimates.select(model="baseline.short", term="exposure").iloc[0]
+    assert (short["sample"], short["n_obs"]) == ("3 to 6", 72)
+    own = result.estimates.select(model="subsamples.short", term="exposure")
+    assert [f"group = {g}; 3 to 6" for g in own["group"]] == own["sample"].tolist()
+    # Flat-ish priors, iid errors: the posterior mean is TWFE's on the same rows, within a fifth of its standard error.
+    bayes = result.estimates.select(model="bayes.short", term="exposure").iloc[0]
+    assert abs(bayes["estimate"] - short["estimate"]) < 0.2 * short["spread"]
+    assert (tmp_path / "out" / "fits" / "bayes.short.nc").is_file()
+    assert any(record.model == "bayes.short" for record in result.every_fit)
+    table = pd.read_csv(tmp_path / "out" / "tables" / "robustness.csv", keep_default_na=False)
+    placebo = table[table["row"] == "placebo"]
+    assert placebo["coefficient of"].tolist()[0].startswith("F1.exposure")
+    assert len(table) == 5 + 6 + 2  # the placebo has two lines, subsamples three each
+    # 200 draws are too few: a failed fit is shown, and says so.
+    failed = table[table["warning"].str.startswith("the fit failed")]
+    assert set(failed["model"]) == {"bayes"}
+    for ending in ("md", "html"):
+        text = (tmp_path / "out" / f"report.{ending}").read_text(encoding="utf-8")
+        assert "a linear trend of each unit absorbed" in text
+        assert "(table 4)" in text
+    again = run_study(load_study(tmp_path), tmp_path / "out", quick=True)
+    assert next(r.fit for r in again.robustness if r.fit).reused
+    pd.testing.assert_frame_equal(again.estimates.frame, result.estimates.frame)
+
+
+def test_the_default_study_declares_the_paper_s_rows():
+    study = load_study(ROOT / "models" / "digital_trade")
+    lines = "\n".join(check_study(study))
+    for part in ("winsorised at 1 and 99 %", "without Beijing, Tianjin, Shanghai, Chongqing", "outcome npp_pca"):
+        assert part in lines
