@@ -22,8 +22,11 @@ _HOME = {
     "dynamic_within": "frequentist.dynamics",
     "fit": "bayesian.fit",
     "fixed_effects": "frequentist.static",
+    "hausman": "frequentist.specification_tests",
     "load_study": "study",
     "mediate": "bayesian.mediation",
+    "mediation_paths": "frequentist.mediation",
+    "pesaran_cd": "frequentist.specification_tests",
     "pooled_ols": "frequentist.static",
     "predict": "bayesian.predict",
     "read_panel": "panel",
@@ -33,6 +36,7 @@ _HOME = {
     "simulate_mediation": "simulation",
     "system_gmm": "frequentist.gmm",
     "twfe": "frequentist.static",
+    "wooldridge_serial": "frequentist.specification_tests",
 }
 __all__ = [*_HOME, "__version__"]
 

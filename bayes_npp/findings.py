@@ -8,7 +8,9 @@ from bayes_npp.cells import interval, number, reason, relation
 from bayes_npp.comparison import Difference, Heterogeneity
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
 from bayes_npp.mechanism_tables import mediator_sentence, readings
-from bayes_npp.results import FitRecord, Ladder, Mechanism, Result
+from bayes_npp.path_tables import path_models, path_sentence
+from bayes_npp.replication_tables import replication_sentence
+from bayes_npp.results import FitRecord, Ladder, Mechanism, Result, RobustnessRecord
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Finding:
 def findings(result: Result) -> tuple[Finding, ...]:
     """Findings in reading order: warnings about a fit directly after what rests on it."""
     out: list[Finding] = []
+    if result.replication is not None:
+        whole, text = replication_sentence(result.replication)
+        out += _under("Replication", [Finding("result" if whole else "warning", text)])
     for comparison in result.comparisons:
         own = _pattern(comparison)
         own.append(_differences(comparison))
@@ -33,8 +38,10 @@ def findings(result: Result) -> tuple[Finding, ...]:
             own += [f for record in result.fits if record.model == comparison.pooled_model for f in _errors(record)]
         own.append(_average(comparison))
         out += _under(f"Slopes by {comparison.grouping}", own)
+    out += _under("Robustness", _robustness(result))
     out += _under("Dynamics", [_dynamic(model, result) for model in result.gmm])
     mechanisms = [finding for mechanism in result.mechanisms for finding in _mechanism(mechanism, result)]
+    mechanisms += [Finding("result", path_sentence(result, model)) for model in path_models(result)]
     out += _under("Mechanisms", mechanisms)
     compared = {comparison.pooled_model for comparison in result.comparisons}
     fits = [f for record in result.fits if record.model not in compared for f in _errors(record)]
@@ -159,6 +166,43 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
         )
         out.append(Finding("warning", text))
     return out
+
+
+def _robustness(result: Result) -> list[Finding]:
+    """How far the declared rows move the slope, and whether a placebo finds one where there should be none."""
+    exposure, out = result.study.roles.exposure, []
+    for model in dict.fromkeys(record.declared for record in result.robustness):
+        records = [record for record in result.robustness if record.declared == model and not record.altered.placebo]
+        found = [(_overall(result, record.model, record.altered.roles.exposure), record) for record in records]
+        rows = sorted(((float(row["estimate"]), row, record) for row, record in found if row is not None), key=_first)
+        own = _overall(result, model, exposure)
+        if own is None or len(rows) < 2:
+            continue
+        (_, low, lowest), (_, high, highest) = rows[0], rows[-1]
+        text = (
+            f"'{model}' as declared: {_estimate(own)}. Over its rows of robustness the slope of {exposure} runs from "
+            f"{_estimate(low)} ({lowest.altered.changed}), to {_estimate(high)} ({highest.altered.changed})."
+        )
+        out.append(Finding("result", text))
+    for record in result.robustness:
+        if record.altered.placebo:
+            row = _overall(result, record.model, record.altered.placebo)
+            if row is not None and not row["lo"] <= 0 <= row["hi"]:
+                text = (
+                    f"Placebo ('{record.model}'): the exposure of a later period has a slope of {_estimate(row)}. "
+                    "Under strict exogeneity it is zero; every slope here rests on strict exogeneity."
+                )
+                out.append(Finding("warning", text))
+    return out
+
+
+def _first(row: tuple[float, pd.Series, RobustnessRecord]) -> float:
+    return row[0]
+
+
+def _overall(result: Result, model: str, term: str) -> pd.Series | None:
+    rows = result.estimates.select(model=model, term=term, group="")
+    return None if rows.empty else rows.iloc[0]
 
 
 def _convergence(record: FitRecord) -> Finding:

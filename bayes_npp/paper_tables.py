@@ -10,6 +10,7 @@ from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.results import Result
 
 SHOWN_LATER = ("scale", "slope_difference")
+MECHANISM = ("path_a", "path_b", "indirect", "total_indirect", "direct", "total", "proportion_mediated")
 
 
 def paper_tables(result: Result) -> list[Table]:
@@ -62,6 +63,8 @@ def _header(model: str, rows: pd.DataFrame, outcome: str, sample: str) -> str:
 def _label(row: pd.Series) -> str:
     if row["estimand"] == "long_run":
         return f"{row['term']}, long run"
+    if row["estimand"] in MECHANISM:  # one term has several of these
+        return f"{row['term']}, {ESTIMANDS[row['estimand']]}"
     if row["group"] and row["estimand"] != "subsample_slope" and row["sample"] == "all":
         return f"{row['term']}, {row['group']}"
     return str(row["term"])

@@ -11,22 +11,21 @@ import pandas as pd
 
 from bayes_npp.bayesian.confounding import crossings, sensitivity
 from bayes_npp.bayesian.fit import Fit
-from bayes_npp.comparison import Heterogeneity, heterogeneity
-from bayes_npp.design import build_design, twfe_weights
-from bayes_npp.equality import equal_slopes
-from bayes_npp.errors import BayesNppError, DesignError, OutputError, SpecError
+from bayes_npp.beside import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
+from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
-from bayes_npp.fitting import FitSettings, fit_mediation, fit_model, fit_record
+from bayes_npp.fitting import QUICK_DRAWS, FitSettings, fit_mediation, fit_model, fit_record
 from bayes_npp.frequentist.dynamics import dynamic_within
 from bayes_npp.frequentist.gmm import estimate_gmm
-from bayes_npp.frequentist.static import fixed_effects, pooled_ols, replace_slopes, twfe
+from bayes_npp.frequentist.mediation import mediation_paths
+from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.plots import draw_figures
+from bayes_npp.replication import replicate
 from bayes_npp.report import render_report
 from bayes_npp.results import (
     ErrorChoice,
     FitRecord,
-    GroupTests,
     Ladder,
     Mechanism,
     PoolingRung,
@@ -40,6 +39,7 @@ from bayes_npp.spec import (
     GmmModel,
     HierarchicalModel,
     MediationModel,
+    MediationPathsModel,
     ModelSpec,
     dynamic_regressors,
 )
@@ -122,13 +122,15 @@ def run_study(
         fits=tuple(records),
         ladder_fits=tuple(neighbours),
         ladders=tuple(ladders),
-        comparisons=tuple(_comparisons(study, estimates, ladders)),
-        weights=_weights(study),
-        spreads=_spreads(study, ladders),
+        comparisons=tuple(comparisons(study, estimates, ladders)),
+        weights=twfe_weight_table(study),
+        spreads=spread_table(study, ladders),
         gmm=gmm,
         mechanisms=tuple(mechanisms),
+        specification=specification_tests(study),
         robustness=robustness,
-        equality=tuple(_equality(study)),
+        equality=tuple(group_tests(study)),
+        replication=_replication(study, estimates),
         out=folder,
     )
     if folder is not None:
@@ -167,6 +169,8 @@ def estimate_model(
         return _named(fit.estimates(), study, model), fit_record(model.name, fit, reused)
     if isinstance(model, MediationModel):
         return mediate_model(study, model, settings)
+    if isinstance(model, MediationPathsModel):
+        return _named(path_model(study, model, settings), study, model), None
     return _named(frequentist_model(study, model), study, model), None
 
 
@@ -182,6 +186,19 @@ def mediate_model(study: Study, model: MediationModel, settings: FitSettings) ->
         crossings=crossings(mediation) if known else None,
     )
     return _named(mediation.estimates(), study, model), mechanism
+
+
+def path_model(study: Study, model: MediationPathsModel, settings: FitSettings) -> Estimates:
+    """Estimate mediation paths by least squares; intervals that are drawn take the run's seed."""
+    options = ("method", "effects", "covariance", "interval", "convention", "lags")
+    return mediation_paths(
+        study.panel,
+        study.spec(model),
+        study.mediators(model),
+        **{name: getattr(model, name) for name in options},
+        draws=min(model.draws, QUICK_DRAWS) if settings.quick else model.draws,
+        seed=study.header.seed if settings.seed is None else settings.seed,
+    )
 
 
 def climb(
@@ -250,23 +267,13 @@ def rerun_altered(
     return tuple(records), tables
 
 
-def _equality(study: Study) -> list[GroupTests]:
-    """Tests of equal slopes of every two-way fixed effects model by group; a test that fails says why."""
-    out = []
-    for model in study.models:
-        if not isinstance(model, FrequentistModel) or model.kind != "twfe":
-            continue
-        grouping = model.slopes or model.subsamples
-        if not grouping:
-            continue
-        spec = replace_slopes(study.spec(model), grouping)
-        options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
-        try:
-            test = equal_slopes(study.panel, spec, **options, separate=model.subsamples is not None)
-            out.append(GroupTests(model.name, grouping, test))
-        except DesignError as error:
-            out.append(GroupTests(model.name, grouping, None, error.problem))
-    return out
+def _replication(study: Study, estimates: Estimates) -> pd.DataFrame | None:
+    """The paper's numbers beside ours, where the data are its own."""
+    header = study.header
+    if not header.replicates or study.published is None:
+        return None
+    names = [model.name for model in study.models]
+    return replicate(study.published, estimates.frame, names, header.tolerance_estimate, header.tolerance_se)
 
 
 def _named(table: Estimates, study: Study, model: ModelSpec) -> Estimates:
@@ -284,7 +291,8 @@ def frequentist_model(study: Study, model: FrequentistModel | DynamicWithinModel
         regressors = dynamic_regressors(model, study.roles)
         options = {"covariance": model.covariance, "convention": model.convention}
         return dynamic_within(panel, outcome=spec.outcome, regressors=regressors, **options)
-    options = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
+    names = ("covariance", "convention", "lags", "cluster", "weights", "draws", "seed")
+    options = {name: getattr(model, name) for name in names}
     match model.kind:
         case "pooled_ols":
             return pooled_ols(panel, spec, **options)
@@ -325,60 +333,3 @@ def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str,
         "fits_reused": {record.model: record.reused for record in result.fits},
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def _weights(study: Study) -> pd.DataFrame:
-    """TWFE's weights on the groups of every hierarchical model with slopes."""
-    names = ["model", "group", "twfe_weight", "share_of_observations"]
-    frames = []
-    for model in study.models:
-        if isinstance(model, HierarchicalModel) and study.spec(model).slope_group and not model.dynamic:
-            design = build_design(study.panel, study.spec(model))
-            columns = (model.name, list(design.groups), twfe_weights(design), design.group_shares)
-            frames.append(pd.DataFrame(dict(zip(names, columns, strict=True))))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
-
-
-def _spreads(study: Study, ladders: list[Ladder]) -> pd.DataFrame:
-    """Standard errors of the interacted slopes under three covariances, for every model with a ladder."""
-    names = ["model", "estimand", "group", "covariance", "se"]
-    rows = []
-    for model in study.models:
-        if model.name not in {ladder.model for ladder in ladders}:
-            continue
-        for covariance in ("classical", "clustered", "driscoll_kraay"):
-            frame = twfe(study.panel, study.spec(model), covariance=covariance).frame
-            wanted = frame[frame["estimand"].isin(["average_slope_twfe_weighted", "group_slope"])]
-            label = covariance.replace("driscoll_kraay", "Driscoll-Kraay")
-            rows += [(model.name, r.estimand, r.group, label, r.spread) for r in wanted.itertuples()]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> list[Heterogeneity]:
-    """One comparison for each hierarchical model with slopes that has an interacted counterpart."""
-    out = []
-    frequentist = [
-        model
-        for model in study.models
-        if isinstance(model, FrequentistModel)
-        and model.kind == "twfe"
-        and not (model.unit_trends or model.group_time_effects)
-    ]
-    for model in study.models:
-        # Without correlated means, beside a lagged outcome or of changes, slopes answer another question than TWFE's.
-        if not isinstance(model, HierarchicalModel) or not model.correlated_means or model.dynamic:
-            continue
-        if model.transform != "levels":
-            continue
-        if not study.spec(model).slope_group:
-            continue
-        controls = study.spec(model).controls
-        same = [other for other in frequentist if study.spec(other).controls == controls]
-        interacted = next((other.name for other in same if other.slopes == model.slopes), None)
-        subsamples = next((other.name for other in same if other.subsamples == model.slopes), "")
-        plain = next((other.name for other in same if not other.slopes and not other.subsamples), "")
-        if interacted and model.slopes:
-            choice = next((ladder.errors for ladder in ladders if ladder.model == model.name), None)
-            names = (model.name, interacted, subsamples, plain, choice.record.model if choice else "")
-            out.append(heterogeneity(estimates, model.slopes, *names))
-    return out

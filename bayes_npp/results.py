@@ -15,6 +15,7 @@ from bayes_npp.bayesian.scores import Accuracy
 from bayes_npp.comparison import Heterogeneity
 from bayes_npp.equality import EqualityTest
 from bayes_npp.estimates import Estimates
+from bayes_npp.frequentist.specification_tests import SpecificationTest
 from bayes_npp.robustness import Altered
 from bayes_npp.study import Study
 
@@ -178,9 +179,13 @@ class Result:
         Tests of every GMM model, by its name.
     mechanisms : tuple of Mechanism
         Of the mediation models.
+    specification : tuple of SpecificationTest or str
+        Tests on the baseline regression; the reason where one could not be computed.
     robustness : tuple of RobustnessRecord
     equality : tuple of GroupTests
         Of two-way fixed effects by group, interacted or in subsamples.
+    replication : DataFrame, optional
+        Printed numbers matched to ours (`replication.replicate`); None unless the data are the paper's own.
     out : Path, optional
         Where it was written.
     """
@@ -195,8 +200,10 @@ class Result:
     spreads: pd.DataFrame
     gmm: dict[str, dict[str, Any]]
     mechanisms: tuple[Mechanism, ...] = ()
+    specification: tuple[SpecificationTest | str, ...] = ()
     robustness: tuple[RobustnessRecord, ...] = ()
     equality: tuple[GroupTests, ...] = ()
+    replication: pd.DataFrame | None = None
     out: Path | None = None
 
     @property

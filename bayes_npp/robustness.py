@@ -116,6 +116,8 @@ def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistMod
         for model in models:
             if not isinstance(model, FrequentistModel) or model.kind != "twfe" or model.controls is not None:
                 continue
+            if _has_own(model):
+                continue
             if not (model.slopes or model.subsamples or model.unit_trends or model.group_time_effects):
                 return [model]
         raise SpecError("no model to apply the row to", fix="Give models = [...], or declare a plain twfe model")
@@ -131,8 +133,18 @@ def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistMod
                 fix="They apply to twfe, fixed_effects, pooled_ols and hierarchical models; declare the variant as a "
                 "[[model]] of its own",
             )
+        if _has_own(model):
+            raise SpecError(
+                f"robustness rows do not apply to '{name}', which has an outcome or exposure of its own",
+                fix="They alter the study's: declare the variant as a [[model]] of its own",
+            )
         found.append(model)
     return found
+
+
+def _has_own(model: FrequentistModel | HierarchicalModel) -> bool:
+    """Whether a model names an outcome or exposure that is not the study's."""
+    return isinstance(model, FrequentistModel) and (model.outcome is not None or model.exposure is not None)
 
 
 def alter(

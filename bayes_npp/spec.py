@@ -14,6 +14,8 @@ Convention = Literal["stata", "hc0", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
 ERROR_PARTS = ("ar1", "unit_scale", "student_t")
 ERROR_MODELS = ("iid", "known", *ERROR_PARTS)
+OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
+OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
 
 
 class Spec(Record):
@@ -167,19 +169,28 @@ class Spec(Record):
 
 
 class FrequentistModel(Record):
-    """A [[model]] table of a frequentist estimator."""
+    """A [[model]] table of a frequentist estimator; outcome and exposure are the study's unless it names its own.
+
+    `cluster` is "unit" or ["unit", "time"]; `weights`, `draws` and `seed` are the wild bootstrap's.
+    """
 
     name: Name
     kind: Literal["pooled_ols", "fixed_effects", "twfe"]
+    outcome: str | None = None
+    exposure: str | None = None
     effects: Literal["unit", "time"] | None = None
     controls: tuple[str, ...] | None = None
     slopes: str | None = None
     subsamples: str | None = None
     unit_trends: bool = False
     group_time_effects: str | None = None
-    covariance: Covariance = "clustered"
+    covariance: Covariance | Literal["wild_bootstrap"] = "clustered"
     convention: Convention = "stata"
     lags: Annotated[int, Field(ge=0)] | None = None
+    cluster: str | tuple[str, ...] = "unit"
+    weights: Literal["rademacher", "webb"] = "rademacher"
+    draws: Annotated[int, Field(ge=99)] = 9999
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
     def _options_fit(self) -> "FrequentistModel":
@@ -193,8 +204,12 @@ class FrequentistModel(Record):
             raise SpecError("unit_trends needs unit effects", fix="Use kind = 'twfe', or leave unit_trends out")
         if self.group_time_effects and self.absorbed_effects not in ("time", "two-way"):
             raise SpecError("group_time_effects needs period effects", fix="Use kind = 'twfe', or leave it out")
-        if self.lags is not None and self.covariance != "driscoll_kraay":
-            raise SpecError("lags belongs to covariance = 'driscoll_kraay'", fix="Remove lags or change covariance")
+        for name, covariance in OPTIONS_OF.items():
+            if self.covariance != covariance and getattr(self, name) != type(self).model_fields[name].default:
+                fix = f"Remove {name} or change covariance"
+                raise SpecError(f"{name} belongs to covariance = '{covariance}'", fix=fix)
+        if self.cluster != "unit" and (isinstance(self.cluster, str) or sorted(self.cluster) != ["time", "unit"]):
+            raise SpecError(f"unknown cluster {self.cluster!r}", fix="Use 'unit' or ['unit', 'time']")
         return self
 
     @property
@@ -296,7 +311,36 @@ class MediationModel(Record):
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
 
-ModelSpec = FrequentistModel | DynamicWithinModel | GmmModel | HierarchicalModel | MediationModel
+class MediationPathsModel(Record):
+    """A [[model]] table of mediation by least squares: keys of `frequentist.mediation.mediation_paths`.
+
+    Mediators, outcome and exposure are the study's unless it names its own.
+    """
+
+    name: Name
+    kind: Literal["mediation_paths"]
+    mediators: tuple[str, ...] | None = None
+    outcome: str | None = None
+    exposure: str | None = None
+    controls: tuple[str, ...] | None = None
+    method: Literal["two_step", "baron_kenny", "product"] = "two_step"
+    effects: Literal["two-way", "unit", "time", "none"] = "two-way"
+    covariance: Covariance = "clustered"
+    convention: Convention = "stata"
+    lags: Annotated[int, Field(ge=0)] | None = None
+    interval: Literal["delta", "monte_carlo", "cluster_bootstrap"] = "delta"
+    draws: Annotated[int, Field(ge=199)] = 9999
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> "MediationPathsModel":
+        if self.interval == "monte_carlo" and self.method != "product":
+            raise SpecError("interval = 'monte_carlo' belongs to method = 'product'", fix="Change one of the two")
+        if self.lags is not None and self.covariance != "driscoll_kraay":
+            raise SpecError("lags belongs to covariance = 'driscoll_kraay'", fix="Remove lags or change covariance")
+        return self
+
+
+ModelSpec = FrequentistModel | DynamicWithinModel | GmmModel | HierarchicalModel | MediationModel | MediationPathsModel
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "pooled_ols": FrequentistModel,
     "fixed_effects": FrequentistModel,
@@ -306,6 +350,7 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "system_gmm": GmmModel,
     "hierarchical": HierarchicalModel,
     "mediation": MediationModel,
+    "mediation_paths": MediationPathsModel,
 }
 
 
@@ -328,7 +373,11 @@ class Roles(Record):
 
 
 class StudyHeader(Record):
-    """The [study] table."""
+    """The [study] table.
+
+    With `replicates` the data are the paper's own and its numbers are differenced with ours; the tolerances say what
+    the data allow beyond printing (see `replication.replicate`).
+    """
 
     title: str
     panel: str
@@ -338,10 +387,21 @@ class StudyHeader(Record):
     group: str | None = None
     window: tuple[int, int] | None = None
     published: str | None = None
+    replicates: bool = False
+    tolerance_estimate: Annotated[float, Field(ge=0)] = 0.0
+    tolerance_se: Annotated[float, Field(ge=0)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     data_are: str = ""
     data_are_not: str = ""
     doubts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _replication_fits(self) -> "StudyHeader":
+        if self.replicates and self.published is None:
+            raise SpecError("replicates without published numbers", fix="Give published = 'published.csv'")
+        if not self.replicates and (self.tolerance_estimate or self.tolerance_se):
+            raise SpecError("tolerances belong to replicates = true", fix="Remove them, or say replicates")
+        return self
 
 
 def model_spec(model: ModelSpec, roles: Roles) -> Spec:
@@ -349,7 +409,8 @@ def model_spec(model: ModelSpec, roles: Roles) -> Spec:
     fields = () if isinstance(model, GmmModel) else type(model).model_fields
     shared = {name: getattr(model, name) for name in Spec.model_fields if name in fields}
     controls = roles.controls if model.controls is None else model.controls
-    return Spec(**{**shared, "outcome": roles.outcome, "exposure": roles.exposure, "controls": controls})
+    own = {name: getattr(model, name, None) or getattr(roles, name) for name in ("outcome", "exposure")}
+    return Spec(**{**shared, **own, "controls": controls})
 
 
 def dynamic_regressors(model: DynamicWithinModel | GmmModel, roles: Roles) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from bayes_npp.design import Design, Scales, build_design, check_membership, che
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.frequentist.absorbed import check_absorbed
 from bayes_npp.frequentist.moments import Equations, build_moments
+from bayes_npp.frequentist.path_equations import path_equations
 from bayes_npp.panel import Panel, read_panel
 from bayes_npp.published import read_published
 from bayes_npp.records import content_hash
@@ -24,6 +25,7 @@ from bayes_npp.spec import (
     GmmModel,
     HierarchicalModel,
     MediationModel,
+    MediationPathsModel,
     ModelSpec,
     PaperTable,
     Roles,
@@ -108,7 +110,7 @@ class Study:
             f"unknown model '{name}'", place=_short(self.path), fix=nearest(name, [m.name for m in self.models])
         )
 
-    def mediators(self, model: MediationModel) -> tuple[str, ...]:
+    def mediators(self, model: MediationModel | MediationPathsModel) -> tuple[str, ...]:
         """The mediators of a model: its own, or the study's."""
         return self.roles.mediators if model.mediators is None else model.mediators
 
@@ -176,15 +178,6 @@ def load_study(path: str | Path) -> Study:
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
         raise SpecError(f"two models are named '{twice[0]}'", place=place, fix="Give each model its own name")
-    tables = tuple(
-        PaperTable.parse(table, f"{place}, [[table]] {number}")
-        for number, table in enumerate(content.get("table", []), start=1)
-    )
-    for declared in tables:
-        for name in declared.columns:
-            if name not in names:
-                where = f"{place}, [[table]] {declared.number}"
-                raise SpecError(f"unknown model '{name}' in columns", place=where, fix=nearest(name, names))
     robustness = tuple(
         Robustness.parse(table, f"{place}, [[robustness]] {number}")
         for number, table in enumerate(content.get("robustness", []), start=1)
@@ -193,6 +186,10 @@ def load_study(path: str | Path) -> Study:
     twice = [name for i, name in enumerate(rows) if name in rows[:i]]
     if twice:
         raise SpecError(f"two robustness rows are named '{twice[0]}'", place=place, fix="Give each row its own name")
+    tables = tuple(
+        PaperTable.parse(table, f"{place}, [[table]] {number}")
+        for number, table in enumerate(content.get("table", []), start=1)
+    )
     return Study(path, header, roles, variables, models, tables, content, robustness)
 
 
@@ -217,9 +214,10 @@ def check_study(study: Study) -> list[str]:
         except BayesNppError as error:
             raise error.at(f"{place}, model '{model.name}'") from None
         named = {"slopes": spec.slope_group, "group_time_effects": spec.group_time_effects, "se": spec.se}
-        named["subsamples"] = getattr(model, "subsamples", None)
+        named |= {key: getattr(model, key, None) for key in ("subsamples", "outcome", "exposure")}
         columns += [(f"model '{model.name}', {key}", name) for key, name in named.items() if name]
         columns += [(f"model '{model.name}', controls", name) for name in model.controls or ()]
+        columns += [(f"model '{model.name}', mediators", name) for name in getattr(model, "mediators", None) or ()]
     for where, name in columns:
         if name not in panel.frame:
             raise SpecError(
@@ -238,6 +236,9 @@ def check_study(study: Study) -> list[str]:
                 check_membership(design)
             if isinstance(model, MediationModel):
                 *_, design = _check_mediation(study, model)
+            if isinstance(model, MediationPathsModel):
+                equations = path_equations(panel, study.spec(model), study.mediators(model), model.effects)
+                design = replace(equations.outcome, n_dropped=equations.n_dropped)
         except BayesNppError as error:
             raise error.at(f"{place}, model '{model.name}'") from None
         if isinstance(model, GmmModel):
@@ -265,6 +266,12 @@ def check_study(study: Study) -> list[str]:
         except BayesNppError as error:
             raise error.at(f"{place}, robustness '{row.name}' of '{name}'") from None
         lines.append(f"robustness {altered.model.name}: {altered.changed}")
+    known = [*(model.name for model in study.models), *(altered.model.name for _, _, altered in study.altered())]
+    for declared in study.tables:
+        for name in declared.columns:
+            if name not in known:
+                where = f"{place}, [[table]] {declared.number}"
+                raise SpecError(f"unknown model '{name}' in columns", place=where, fix=nearest(name, known))
     if study.published is not None:
         lines.append(f"published numbers: {len(study.published)} rows")
     return lines

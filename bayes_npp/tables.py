@@ -9,6 +9,7 @@ from bayes_npp.cells import (
     cell,
     frequentist_note,
     number,
+    p_relation,
     posterior_note,
     probability,
     same_estimand,
@@ -19,6 +20,8 @@ from bayes_npp.group_tests import equality_tables
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
 from bayes_npp.mechanism_tables import mechanism_tables
 from bayes_npp.paper_tables import column_table, paper_tables
+from bayes_npp.path_tables import path_models, path_tables
+from bayes_npp.replication_tables import replication_table
 from bayes_npp.results import FitRecord, Result
 from bayes_npp.robustness_tables import robustness_table
 from bayes_npp.store import write_text
@@ -33,7 +36,7 @@ def build_tables(result: Result) -> dict[str, Table]:
     compared = {c.subsample_model for c in result.comparisons} | {c.interacted_model for c in result.comparisons}
     compared |= {c.pooled_model for c in result.comparisons}
     shown = {name for table in result.study.tables for name in table.columns}
-    shown |= {mechanism.model for mechanism in result.mechanisms}
+    shown |= {mechanism.model for mechanism in result.mechanisms} | set(path_models(result))
     others = [m for m in dict.fromkeys(declared["model"]) if m not in compared and m not in single and m not in shown]
     single = [name for name in single if name not in shown]
     tables = paper_tables(result)
@@ -43,6 +46,8 @@ def build_tables(result: Result) -> dict[str, Table]:
     tables += [group_table(result, model) for model in others]
     for comparison in result.comparisons:
         tables += [slope_table(comparison), difference_table(comparison), average_table(comparison, result)]
+    if result.specification:
+        tables.append(specification_table(result))
     for ladder in result.ladders:
         tables += [error_table(ladder, result), spread_table(ladder, result)]
         tables += [pooling_table(ladder, result), accuracy_table(ladder)]
@@ -51,7 +56,11 @@ def build_tables(result: Result) -> dict[str, Table]:
         tables.append(robustness_table(result))
     for mechanism in result.mechanisms:
         tables += mechanism_tables(mechanism, result)
-    if result.study.published is not None:
+    tables += path_tables(result)
+    reproduced = replication_table(result)
+    if reproduced is not None:
+        tables.append(reproduced)
+    elif result.study.published is not None:
         tables.append(published_table(result.study.published))
     if result.fits:
         tables.append(diagnostics_table(result))
@@ -71,7 +80,7 @@ def write_tables(tables: dict[str, Table], folder: Path) -> None:
 
 def group_table(result: Result, model: str) -> Table:
     """Slopes by group of a model that has no counterpart to be compared with."""
-    exposure = result.study.roles.exposure
+    exposure = result.study.spec(result.study.model(model)).exposure
     rows = result.estimates.select(model=model, term=exposure)
     cells = [(ESTIMANDS[row["estimand"]], row["group"], cell(row)) for _, row in rows.iterrows()]
     frame = pd.DataFrame(cells, columns=["estimand", "group", "estimate"])
@@ -199,6 +208,30 @@ def diagnostics_table(result: Result) -> Table:
         rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
     note = "Worst value over all sampled parameters; the needed value in brackets."
     return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows), (note,))
+
+
+def specification_table(result: Result) -> Table:
+    """Tests on the baseline regression: which errors and which effects the data ask for."""
+    rows = [
+        {
+            "test": test.name,
+            "null hypothesis": test.null,
+            "statistic": f"{test.statistic:.2f}, {test.distribution}",
+            "p-value": p_relation(test.p_value),
+            "computed from": test.used,
+        }
+        for test in result.specification
+        if not isinstance(test, str)
+    ]
+    notes = [
+        "On the study's outcome, exposure and controls. Rejected serial correlation speaks against classical errors, "
+        "rejected independence of units against errors clustered by unit alone; a test that does not reject shows "
+        "nothing. CD is computed from residuals less period effects, which hide a factor that all units share alike.",
+        *(f"Not computed: {test}." for test in result.specification if isinstance(test, str)),
+    ]
+    columns = ["test", "null hypothesis", "statistic", "p-value", "computed from"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return Table("specification", "Which errors do the data ask for?", frame, tuple(notes))
 
 
 def predictive_table(fits: tuple[FitRecord, ...]) -> Table:

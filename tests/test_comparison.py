@@ -68,13 +68,14 @@ def test_decisions(comparison):
 def test_text_follows_the_decision(comparison):
     from types import SimpleNamespace
 
+    roles = SimpleNamespace(exposure="openness", outcome="npp")
+    nothing_else = {"ladders": (), "gmm": {}, "mechanisms": (), "robustness": (), "replication": None}
+    nothing_else["study"] = SimpleNamespace(roles=roles, models=())
     record = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=True))
     texts = [
         f.text
         for f in findings(
-            SimpleNamespace(
-                comparisons=(comparison,), fits=(record,), every_fit=(record,), ladders=(), gmm={}, mechanisms=()
-            )
+            SimpleNamespace(comparisons=(comparison,), fits=(record,), every_fit=(record,), **nothing_else)
         )
     ]
     assert any("p < 0.05 in East (10 units) and not in West (11 units)" in text for text in texts)
@@ -83,9 +84,7 @@ def test_text_follows_the_decision(comparison):
     pooled["prob_positive"] = 0.9
     open_ = replace(comparison, differences=(replace(comparison.differences[0], pooled=pooled),))
     failed = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=False, verdict="failed: x"))
-    found = findings(
-        SimpleNamespace(comparisons=(open_,), fits=(failed,), every_fit=(failed,), ladders=(), gmm={}, mechanisms=())
-    )
+    found = findings(SimpleNamespace(comparisons=(open_,), fits=(failed,), every_fit=(failed,), **nothing_else))
     assert any("no sign is clear: East - West" in f.text for f in found)
     assert [f.status for f in found if "did not pass" in f.text] == ["failure"]
 

@@ -1,5 +1,6 @@
-"""Pooled OLS, one-way and two-way fixed effects, on balanced and unbalanced panels (linearmodels underneath)."""
+"""Pooled OLS, one-way and two-way fixed effects, on balanced and unbalanced panels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -7,28 +8,31 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayes_npp.design import (
-    Design,
-    build_design,
-    check_identified,
-    group_pairs,
-    slope_names,
-)
-from bayes_npp.errors import SpecError, nearest
+from bayes_npp.design import Design, build_design, group_pairs
+from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, concat, estimates_from_rows
-from bayes_npp.frequentist.absorbed import absorb, absorbs_more, check_degrees, slope_weights
-from bayes_npp.frequentist.covariance import (
-    CONVENTIONS,
-    Counts,
-    driscoll_kraay_lags,
-    small_sample_factor,
-)
+from bayes_npp.frequentist.absorbed import slope_weights
+from bayes_npp.frequentist.covariance import NOT_POSITIVE, check_options, sandwich
+from bayes_npp.frequentist.wild_bootstrap import all_signs, check_wild, wild_bootstrap
+from bayes_npp.frequentist.within import WithinFit, within_fit
 from bayes_npp.panel import Panel
 from bayes_npp.spec import Spec
 
 LEVEL = 0.95
 ESTIMATORS = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
-COVARIANCES = ("classical", "clustered", "driscoll_kraay")
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How standard errors, intervals and p-values are computed; see `twfe`."""
+
+    covariance: str = "clustered"
+    convention: str = "stata"
+    lags: int | None = None
+    cluster: str | Sequence[str] = "unit"
+    weights: str = "rademacher"
+    draws: int = 9999
+    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,24 @@ class LinearFit:
     df: int
     covariance_label: str
     convention_label: str
+    note: str = ""
 
 
 def pooled_ols(
-    panel: Panel, spec: Spec, covariance: str = "clustered", *, convention: str = "stata", lags: int | None = None
+    panel: Panel,
+    spec: Spec,
+    covariance: str = "clustered",
+    *,
+    convention: str = "stata",
+    lags: int | None = None,
+    cluster: str | Sequence[str] = "unit",
+    weights: str = "rademacher",
+    draws: int = 9999,
+    seed: int = 1,
 ) -> Estimates:
     """Pooled OLS with a constant; see `twfe` for the parameters."""
-    return _estimate(build_design(panel, spec), "none", covariance, convention, lags, panel.source)
+    errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
+    return _estimate(build_design(panel, spec), "none", errors, panel.source)
 
 
 def fixed_effects(
@@ -59,11 +74,16 @@ def fixed_effects(
     *,
     convention: str = "stata",
     lags: int | None = None,
+    cluster: str | Sequence[str] = "unit",
+    weights: str = "rademacher",
+    draws: int = 9999,
+    seed: int = 1,
 ) -> Estimates:
     """One-way or two-way fixed effects; see `twfe` for the parameters."""
     if effects not in ("unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'unit', 'time' or 'two-way'")
-    return _estimate(build_design(panel, spec), effects, covariance, convention, lags, panel.source)
+    errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
+    return _estimate(build_design(panel, spec), effects, errors, panel.source)
 
 
 def twfe(
@@ -74,6 +94,10 @@ def twfe(
     convention: str = "stata",
     lags: int | None = None,
     subsamples: str | None = None,
+    cluster: str | Sequence[str] = "unit",
+    weights: str = "rademacher",
+    draws: int = 9999,
+    seed: int = 1,
 ) -> Estimates:
     """Two-way fixed effects.
 
@@ -83,8 +107,9 @@ def twfe(
     spec : Spec
         With `slopes`, the exposure is interacted with every group (controls and effects shared): rows for each group's
         slope, their averages and all pairwise differences. `unit_trends` and `group_time_effects` are absorbed.
-    covariance : {"classical", "clustered", "driscoll_kraay"}
-        Clustered by unit; Driscoll-Kraay with a Bartlett kernel.
+    covariance : {"classical", "clustered", "driscoll_kraay", "wild_bootstrap"}
+        Driscoll-Kraay with a Bartlett kernel. "wild_bootstrap" gives errors clustered by unit, and p-values and
+        intervals of the wild cluster bootstrap-t with the null imposed (`wild_bootstrap.wild_bootstrap`).
     convention : {"stata", "hc0", "sss", "lsdv"}
         Small-sample factor of clustered and Driscoll-Kraay errors (`covariance.CONVENTIONS`); classical errors always
         divide by n less all parameters.
@@ -92,26 +117,36 @@ def twfe(
         Of Driscoll-Kraay; default floor(4 (T/100)^(2/9)).
     subsamples : str, optional
         Grouping column: one separate regression for each group, controls and period effects its own.
+    cluster : "unit" or ("unit", "time")
+        Of clustered errors. Two-way (Cameron, Gelbach & Miller 2011): one factor with G the fewer of units and periods;
+        a covariance that is not positive semi-definite is not altered, and said to be so in the notes.
+    weights : {"rademacher", "webb"}
+        Of the wild bootstrap.
+    draws, seed : int
+        Of the wild bootstrap; all 2^G sign vectors are taken where those are fewer than `draws`.
 
     Returns
     -------
     Estimates
-        95 % confidence intervals and p-values from t: G - 1 degrees of freedom for clustered errors, T - 1 for
-        Driscoll-Kraay, n less all parameters for classical ones.
+        95 % confidence intervals and p-values from t: G - 1 degrees of freedom for clustered errors (G the fewer of
+        units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical ones.
 
     Raises
     ------
+    SpecError
+        An unknown option, an option of another covariance.
     DesignError
         A column that effects or other columns absorb, too few rows.
     """
+    errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     if subsamples is None:
-        return _estimate(build_design(panel, spec), "two-way", covariance, convention, lags, panel.source)
+        return _estimate(build_design(panel, spec), "two-way", errors, panel.source)
     spec = replace_slopes(spec, None)
     labels = panel.column(subsamples).where(pd.Series(panel.in_window, index=panel.frame.index))
     tables = []
     for label in labels.dropna().unique():
         design = build_design(panel, spec, where=(labels == label).to_numpy())
-        table = _estimate(design, "two-way", covariance, convention, lags, f"{panel.source}, {subsamples} {label}")
+        table = _estimate(design, "two-way", errors, f"{panel.source}, {subsamples} {label}")
         frame = table.frame.assign(group=str(label), sample=f"{subsamples} = {label}")
         frame.loc[frame["estimand"] == "average_slope_twfe_weighted", "estimand"] = "subsample_slope"
         tables.append(Estimates(frame))
@@ -123,21 +158,30 @@ def replace_slopes(spec: Spec, slopes: str | None) -> Spec:
     return Spec(**{**spec.model_dump(), "slopes": slopes})
 
 
-def _estimate(
-    design: Design, effects: str, covariance: str, convention: str, lags: int | None, source: str
-) -> Estimates:
-    fit = linear_fit(design, effects, covariance, convention, lags, source)
-    spec = design.spec
-    rows = _slope_rows(design, fit, effects)
-    n_slopes = design.slope_columns.shape[1]
-    others = [j for j in range(len(fit.names)) if j >= n_slopes]
-    rows += [{"term": fit.names[j], "estimand": "coefficient", **_row(fit, _unit_vector(fit, j))} for j in others]
+def _estimate(design: Design, effects: str, errors: Errors, source: str) -> Estimates:
+    wild = errors.covariance == "wild_bootstrap"
+    check_options(errors.covariance, errors.convention, errors.lags, errors.cluster)
+    if wild:
+        check_wild(errors.weights, errors.draws, errors.seed)
+    solved = within_fit(design, effects, source)
+    covariance = "clustered" if wild else errors.covariance
+    fit = _with_errors(solved, design, covariance, errors.convention, errors.lags, errors.cluster, source)
+    labelled = _labelled_combinations(design, fit, effects)
+    rows = [{**label, **_row(fit, combination)} for label, combination in labelled]
+    if wild:
+        combinations = np.array([combination for _, combination in labelled])
+        options: dict[str, Any] = {"weights": errors.weights, "draws": errors.draws, "seed": errors.seed}
+        tests = wild_bootstrap(design, effects, solved, combinations, **options, level=LEVEL)
+        rows = [
+            {**row, "p_value": test.p_value, "lo": test.lo, "hi": test.hi, "note": _joined(fit.note, test.note)}
+            for row, test in zip(rows, tests, strict=True)
+        ]
     return estimates_from_rows(
         rows,
         paradigm="frequentist",
-        estimator=_label(spec, effects),
-        covariance=fit.covariance_label,
-        outcome=spec.outcome,
+        estimator=_label(design.spec, effects),
+        covariance="clustered by unit, wild bootstrap-t" if wild else fit.covariance_label,
+        outcome=design.spec.outcome,
         spread_kind="se",
         level=LEVEL,
         interval="ci",
@@ -145,8 +189,24 @@ def _estimate(
         n_units=len(design.units),
         n_periods=len(design.times),
         sample="all",
-        convention=fit.convention_label,
+        convention=_wild_convention(design, errors) if wild else fit.convention_label,
     )
+
+
+def _wild_convention(design: Design, errors: Errors) -> str:
+    n_units = len(design.units)
+    drawn = f"{errors.draws} draws, seed {errors.seed}"
+    if all_signs(n_units, errors.weights, errors.draws):
+        drawn = f"all {2**n_units} sign vectors"
+    weights = {"rademacher": "Rademacher", "webb": "Webb"}[errors.weights]
+    return (
+        f"errors: {errors.convention}; p-value and interval: wild cluster bootstrap-t by unit, null imposed, {weights} "
+        f"weights, {drawn}, interval by test inversion"
+    )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _label(spec: Spec, effects: str) -> str:
@@ -157,118 +217,85 @@ def _label(spec: Spec, effects: str) -> str:
 
 
 def linear_fit(
-    design: Design, effects: str, covariance: str, convention: str, lags: int | None = None, source: str = ""
+    design: Design,
+    effects: str,
+    covariance: str,
+    convention: str,
+    lags: int | None = None,
+    source: str = "",
+    cluster: str | Sequence[str] = "unit",
 ) -> LinearFit:
-    """Least squares with the given effects and covariance on a design; the numeric core of this module."""
-    from linearmodels.panel import PanelOLS, PooledOLS
+    """Least squares with the given effects and covariance on a design.
 
-    if covariance not in COVARIANCES:
-        raise SpecError(f"unknown covariance '{covariance}'", fix=nearest(covariance, COVARIANCES))
-    if convention not in CONVENTIONS:
-        raise SpecError(f"unknown convention '{convention}'", fix=nearest(convention, CONVENTIONS))
-    columns = np.column_stack([design.slope_columns, design.controls])
-    if design.spec.exposure is None or design.spec.unit_slopes:
+    Raises
+    ------
+    SpecError
+        Also for the wild bootstrap, which gives intervals and no covariance.
+    """
+    check_options(covariance, convention, lags, cluster)
+    if covariance == "wild_bootstrap":
         raise SpecError(
-            "least squares needs an exposure, with slopes by a grouping column or none",
+            "the wild bootstrap is for single coefficients and their combinations, it gives no covariance",
             place=source,
-            fix="Slopes by unit belong to hierarchical models",
+            fix="Use covariance = 'clustered'",
         )
-    if design.spec.dynamic:
-        raise SpecError(
-            "least squares with a lagged outcome is not among the static estimators",
-            place=source,
-            fix="Beside fixed effects it has Nickell's bias: fit the hierarchical model, or leave dynamic out",
-        )
-    names = (*slope_names(design), *design.spec.controls)
-    absorbed = absorb(columns, design, effects)
-    check_identified(columns, absorbed.residual, names, source)
-    if effects == "none":
-        columns, names = np.column_stack([columns, np.ones(design.n_obs)]), (*names, "intercept")
-    index = pd.MultiIndex.from_arrays([design.unit, design.time])
-    target, left = design.outcome, effects
-    if absorbs_more(design.spec):  # Frisch and Waugh: the regression of residuals has the same scores
-        target, columns = absorb(target[:, None], design, effects).residual[:, 0], absorbed.residual
-        left = "none"
-    outcome = pd.Series(target, index=index, name=design.spec.outcome)
-    # Unit-SD columns keep the normal equations well conditioned; coefficients are scaled back below.
-    scale = np.where(columns.std(axis=0) > 0, columns.std(axis=0), 1.0)
-    regressors = pd.DataFrame(columns / scale, index=index, columns=[f"x{j}" for j in range(len(names))])
-    if effects == "none":
-        model = PooledOLS(outcome, regressors)
-    else:
-        model = PanelOLS(
-            outcome,
-            regressors,
-            entity_effects=left in ("unit", "two-way"),
-            time_effects=left in ("time", "two-way"),
-        )
-    n_units, n_times = len(design.units), len(design.times)
-    counts = Counts(
-        n_obs=design.n_obs,
-        n_slopes=len(names) - (effects == "none"),
-        n_constant=int(effects == "none"),
-        n_unit_dummies=absorbed.n_units,
-        n_other_dummies=absorbed.n_others,
-    )
-    check_degrees(counts.n_obs, counts.n_all, source)
-    # With these three options off linearmodels returns the bare sandwich (and RSS / n for classical errors).
-    bare = {"debiased": False} if effects == "none" else {"debiased": False, "auto_df": False, "count_effects": False}
-    if covariance == "classical":
-        result = model.fit(cov_type="unadjusted", **bare)
-        factor, df = design.n_obs / (design.n_obs - counts.n_all), design.n_obs - counts.n_all
-        label, convention_label = "classical", f"RSS / (n - K), K = {counts.n_all} parameters; t({df})"
-    elif covariance == "clustered":
-        result = model.fit(cov_type="clustered", cluster_entity=True, group_debias=False, **bare)
-        factor, df = small_sample_factor(convention, counts, n_units), n_units - 1
-        label, convention_label = "clustered by unit", f"{convention}; t({df})"
-    else:
-        bandwidth = driscoll_kraay_lags(n_times) if lags is None else lags
-        if bandwidth >= n_times:
-            raise SpecError(
-                f"lags = {bandwidth} with {n_times} periods", place=source, fix="Use fewer lags than periods"
-            )
-        result = model.fit(cov_type="kernel", kernel="bartlett", bandwidth=bandwidth, **bare)
-        factor, df = small_sample_factor(convention, counts, n_times), n_times - 1
-        label, convention_label = f"Driscoll-Kraay, Bartlett, {bandwidth} lags", f"{convention}; t({df})"
+    return _with_errors(within_fit(design, effects, source), design, covariance, convention, lags, cluster, source)
+
+
+def _with_errors(
+    solved: WithinFit,
+    design: Design,
+    covariance: str,
+    convention: str,
+    lags: int | None,
+    cluster: str | Sequence[str],
+    source: str,
+) -> LinearFit:
+    options = (covariance, convention, lags, cluster, source)
+    spread = sandwich(design, solved.influence, solved.residuals, solved.counts, *options)
     return LinearFit(
-        names=names,
-        coefficients=result.params.to_numpy() / scale,
-        covariance=result.cov.to_numpy() * factor / np.outer(scale, scale),
-        residuals=result.resids.to_numpy(),
-        df=df,
-        covariance_label=label,
-        convention_label=convention_label,
+        names=solved.names,
+        coefficients=solved.coefficients,
+        covariance=spread.covariance,
+        residuals=solved.residuals,
+        df=spread.df,
+        covariance_label=spread.label,
+        convention_label=spread.convention,
+        note=_joined(solved.note, spread.note),
     )
 
 
-def _slope_rows(design: Design, fit: LinearFit, effects: str) -> list[dict[str, Any]]:
-    term = design.spec.exposure
+def _labelled_combinations(design: Design, fit: LinearFit, effects: str) -> list[tuple[dict[str, Any], np.ndarray]]:
+    """What every row of the table is, and the combination of coefficients (k,) it estimates; overall rows first."""
+    term, one = design.spec.exposure, np.eye(len(fit.names))
     if design.group is None:
         estimand = {"none": "pooled_slope", "two-way": "average_slope_twfe_weighted"}.get(effects, "coefficient")
-        return [{"term": term, "estimand": estimand, **_row(fit, _unit_vector(fit, 0))}]
-    n_groups = len(design.groups)
-    averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
-    if effects == "two-way":
-        averages = {"average_slope_twfe_weighted": slope_weights(design), **averages}
-    rest = np.zeros(len(fit.names) - n_groups)
-    rows = [{"term": term, "estimand": e, **_row(fit, np.append(w, rest))} for e, w in averages.items()]
-    for g, label in enumerate(design.groups):
-        rows.append({"term": term, "group": label, "estimand": "group_slope", **_row(fit, _unit_vector(fit, g))})
-    for g, h in group_pairs(n_groups):
-        contrast = _unit_vector(fit, g) - _unit_vector(fit, h)
-        label = f"{design.groups[g]} - {design.groups[h]}"
-        rows.append({"term": term, "group": label, "estimand": "slope_difference", **_row(fit, contrast)})
-    return rows
+        rows: list[tuple[dict[str, Any], np.ndarray]] = [({"term": term, "estimand": estimand}, one[0])]
+    else:
+        n_groups = len(design.groups)
+        averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
+        if effects == "two-way":
+            averages = {"average_slope_twfe_weighted": slope_weights(design), **averages}
+        rows = [({"term": term, "estimand": name}, w @ one[:n_groups]) for name, w in averages.items()]
+        for g, label in enumerate(design.groups):
+            rows.append(({"term": term, "group": label, "estimand": "group_slope"}, one[g]))
+        for g, h in group_pairs(n_groups):
+            label = f"{design.groups[g]} - {design.groups[h]}"
+            rows.append(({"term": term, "group": label, "estimand": "slope_difference"}, one[g] - one[h]))
+    n_slopes = design.slope_columns.shape[1]
+    others = range(n_slopes, len(fit.names))
+    return rows + [({"term": fit.names[j], "estimand": "coefficient"}, one[j]) for j in others]
 
 
-def _row(fit: LinearFit, combination: np.ndarray) -> dict[str, float]:
-    """Estimate, SE, interval and p-value of a linear combination of the coefficients."""
+def _row(fit: LinearFit, combination: np.ndarray) -> dict[str, Any]:
+    """Estimate, SE, interval, p-value and note of a linear combination of the coefficients."""
     estimate = float(combination @ fit.coefficients)
-    se = float(np.sqrt(combination @ fit.covariance @ combination))
+    variance = float(combination @ fit.covariance @ combination)
+    if not variance > 0:
+        blank = dict.fromkeys(("spread", "lo", "hi", "p_value"), np.nan)
+        return {"estimate": estimate, **blank, "note": _joined(fit.note, NOT_POSITIVE)}
+    se = float(np.sqrt(variance))
     reach = float(stats.t.ppf(0.5 + LEVEL / 2, fit.df)) * se
-    p_value = float(2 * stats.t.sf(abs(estimate) / se, fit.df)) if se > 0 else np.nan
-    return {"estimate": estimate, "spread": se, "lo": estimate - reach, "hi": estimate + reach, "p_value": p_value}
-
-
-def _unit_vector(fit: LinearFit, j: int) -> np.ndarray:
-    return np.eye(len(fit.names))[j]
+    p_value = float(2 * stats.t.sf(abs(estimate) / se, fit.df))
+    bounds = {"lo": estimate - reach, "hi": estimate + reach}
+    return {"estimate": estimate, "spread": se, **bounds, "p_value": p_value, "note": fit.note}

@@ -1,0 +1,109 @@
+"""What stands beside a study's estimates: tests, TWFE's weights, standard errors, the comparisons of group slopes."""
+
+from typing import Any
+
+import pandas as pd
+
+from bayes_npp.comparison import Heterogeneity, heterogeneity
+from bayes_npp.design import build_design, twfe_weights
+from bayes_npp.equality import equal_slopes
+from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.estimates import Estimates
+from bayes_npp.frequentist.specification_tests import SpecificationTest, hausman, pesaran_cd, wooldridge_serial
+from bayes_npp.frequentist.static import replace_slopes, twfe
+from bayes_npp.results import GroupTests, Ladder
+from bayes_npp.spec import FrequentistModel, HierarchicalModel, Spec
+from bayes_npp.study import Study
+
+
+def specification_tests(study: Study) -> tuple[SpecificationTest | str, ...]:
+    """What the baseline regression's residuals ask for: the study's roles, two-way fixed effects."""
+    roles = study.roles
+    out: list[SpecificationTest | str] = []
+    if study.header.time is None:
+        return ()
+    spec = Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls)
+    for test in (wooldridge_serial, pesaran_cd, hausman):
+        try:
+            out.append(test(study.panel, spec))
+        except DesignError as error:
+            out.append(f"{test.__name__.replace('_', ' ')}: {error.problem}")
+    return tuple(out)
+
+
+def group_tests(study: Study) -> list[GroupTests]:
+    """Tests of equal slopes of every two-way fixed effects model by group; a test that fails says why."""
+    out = []
+    for model in study.models:
+        if not isinstance(model, FrequentistModel) or model.kind != "twfe":
+            continue
+        grouping = model.slopes or model.subsamples
+        if not grouping:
+            continue
+        spec = replace_slopes(study.spec(model), grouping)
+        options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
+        try:
+            test = equal_slopes(study.panel, spec, **options, separate=model.subsamples is not None)
+            out.append(GroupTests(model.name, grouping, test))
+        except (DesignError, SpecError) as error:
+            out.append(GroupTests(model.name, grouping, None, error.problem))
+    return out
+
+
+def twfe_weight_table(study: Study) -> pd.DataFrame:
+    """TWFE's weights on the groups of every hierarchical model with slopes."""
+    names = ["model", "group", "twfe_weight", "share_of_observations"]
+    frames = []
+    for model in study.models:
+        if isinstance(model, HierarchicalModel) and study.spec(model).slope_group and not model.dynamic:
+            design = build_design(study.panel, study.spec(model))
+            columns = (model.name, list(design.groups), twfe_weights(design), design.group_shares)
+            frames.append(pd.DataFrame(dict(zip(names, columns, strict=True))))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+
+
+def spread_table(study: Study, ladders: list[Ladder]) -> pd.DataFrame:
+    """Standard errors of the interacted slopes under three covariances, for every model with a ladder."""
+    names = ["model", "estimand", "group", "covariance", "se"]
+    rows = []
+    for model in study.models:
+        if model.name not in {ladder.model for ladder in ladders}:
+            continue
+        for covariance in ("classical", "clustered", "driscoll_kraay"):
+            frame = twfe(study.panel, study.spec(model), covariance=covariance).frame
+            wanted = frame[frame["estimand"].isin(["average_slope_twfe_weighted", "group_slope"])]
+            label = covariance.replace("driscoll_kraay", "Driscoll-Kraay")
+            rows += [(model.name, r.estimand, r.group, label, r.spread) for r in wanted.itertuples()]
+    return pd.DataFrame(rows, columns=names)
+
+
+def comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> list[Heterogeneity]:
+    """One comparison for each hierarchical model with slopes that has an interacted counterpart."""
+    out = []
+    frequentist = [
+        model
+        for model in study.models
+        if isinstance(model, FrequentistModel)
+        and model.kind == "twfe"
+        and not (model.unit_trends or model.group_time_effects)
+    ]
+    for model in study.models:
+        # Without correlated means, beside a lagged outcome or of changes, slopes answer another question than TWFE's.
+        if not isinstance(model, HierarchicalModel) or not model.correlated_means or model.dynamic:
+            continue
+        if model.transform != "levels":
+            continue
+        if not study.spec(model).slope_group:
+            continue
+        own = study.spec(model)
+        same = [
+            o for o in frequentist if (study.spec(o).outcome, study.spec(o).regressors) == (own.outcome, own.regressors)
+        ]
+        interacted = next((other.name for other in same if other.slopes == model.slopes), None)
+        subsamples = next((other.name for other in same if other.subsamples == model.slopes), "")
+        plain = next((other.name for other in same if not other.slopes and not other.subsamples), "")
+        if interacted and model.slopes:
+            choice = next((ladder.errors for ladder in ladders if ladder.model == model.name), None)
+            names = (model.name, interacted, subsamples, plain, choice.record.model if choice else "")
+            out.append(heterogeneity(estimates, model.slopes, *names))
+    return out

@@ -1,0 +1,369 @@
+"""Mediation by least squares: the two-step practice, Baron and Kenny's steps, products of paths."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bayes_npp.design import group_pairs
+from bayes_npp.errors import SpecError, nearest
+from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.frequentist.path_bootstrap import bootstrap_paths
+from bayes_npp.frequentist.path_equations import PathEquations, path_equations
+from bayes_npp.frequentist.stacked import Stacked, stack
+from bayes_npp.frequentist.static import ESTIMATORS, LEVEL
+from bayes_npp.panel import Panel
+from bayes_npp.spec import Spec
+
+METHODS = {
+    "two_step": "two-step mechanism regressions",
+    "baron_kenny": "Baron-Kenny regressions",
+    "product": "product of paths",
+}
+INTERVALS = ("delta", "monte_carlo", "cluster_bootstrap")
+MIN_DRAWS = 199  # the smallest number at which the 2.5 % points are order statistics with four draws beyond each
+ALPHA = 1 - LEVEL
+NOT_ESTIMATED = (
+    "two-step practice: exposure to mediator only; the mediator's link to the outcome, an indirect effect and its "
+    "uncertainty are not estimated"
+)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Estimated paths and what their intervals rest on.
+
+    Positions of total, a_k, b_k and direct in every vector: 0, 1..K, K+1..2K, 2K+1.
+
+    Attributes
+    ----------
+    mediators : tuple of str
+    stacked : Stacked
+    draws : ndarray, shape (B, 2 + 2 K), optional
+        Of the joint normal (Monte Carlo) or of the bootstrap.
+    interval : str
+    """
+
+    mediators: tuple[str, ...]
+    stacked: Stacked
+    draws: np.ndarray | None
+    interval: str
+
+    @property
+    def size(self) -> int:
+        return len(self.stacked.coefficients)
+
+    def a(self, k: int) -> int:
+        return 1 + k
+
+    def b(self, k: int) -> int:
+        return 1 + len(self.mediators) + k
+
+    @property
+    def direct(self) -> int:
+        return self.size - 1
+
+
+def mediation_paths(
+    panel: Panel,
+    spec: Spec,
+    mediators: Sequence[str],
+    method: str = "two_step",
+    effects: str = "two-way",
+    covariance: str = "clustered",
+    interval: str = "delta",
+    *,
+    draws: int = 9999,
+    seed: int = 1,
+    convention: str = "stata",
+    lags: int | None = None,
+) -> Estimates:
+    """Paths from exposure over parallel mediators to outcome, by least squares on one common sample.
+
+    Parameters
+    ----------
+    panel : Panel
+    spec : Spec
+        Outcome, exposure and controls; static, one slope. Rows complete in these and in every mediator are used by all
+        equations, whatever the method.
+    mediators : sequence of str
+        K parallel mediators: none is in another's equation.
+    method : {"two_step", "baron_kenny", "product"}
+        two_step: each mediator on exposure and controls, nothing else (Jiang 2022). baron_kenny: the outcome on
+        exposure and controls (total), each mediator on the same (a), the outcome on all of them (b, direct), with the
+        reading of Baron and Kenny's (1986) steps as a note. product: these, indirect effects a_k b_k, their sum, shares
+        mediated and differences between mediators.
+    effects : {"two-way", "unit", "time", "none"}
+        Of every equation.
+    covariance, convention, lags
+        As in `static.twfe`; jointly over the equations.
+    interval : {"delta", "monte_carlo", "cluster_bootstrap"}
+        Of indirect effects. delta: first order (Sobel 1982) with the paths' joint covariance, normal. monte_carlo:
+        quantiles over draws of the paths from their joint normal. cluster_bootstrap: quantiles over resampled units,
+        copies as new units, every effect estimated anew; for paths, direct and total too.
+    draws, seed : int
+        Of the last two.
+
+    Returns
+    -------
+    Estimates
+        `term` is the mediator in rows of paths, indirect effects and shares (`m1 - m2` in differences of indirect
+        effects), the exposure in those of total_indirect, direct and total; `outcome` is that of the specification.
+        Paths, direct and total have t intervals of their own regressions unless bootstrapped. p-values of drawn rows
+        are twice the smaller share of draws on one side of zero. A share mediated is withheld where the interval of the
+        total includes zero. `diagnostics` holds draws and failed_draws.
+
+    Raises
+    ------
+    SpecError
+        An unknown option, options that do not combine, a mediator with another role.
+    PanelError
+        An unknown column.
+    DesignError
+        A column that effects or other columns absorb, too few rows, too many failed bootstrap draws.
+    """
+    _check_options(method, effects, interval, draws)
+    equations = path_equations(panel, spec, mediators, effects)
+    paths, failed = _estimate(equations, effects, covariance, convention, lags, interval, draws, seed, panel.source)
+    exposure = spec.exposure or ""
+    match method:
+        case "two_step":
+            rows = [{**row, "note": NOT_ESTIMATED} for row in _path_rows(paths, "path_a")]
+        case "baron_kenny":
+            rows = [*_effect_rows(paths, exposure), *_path_rows(paths, "path_a"), *_path_rows(paths, "path_b")]
+            rows[0]["note"] = steps_note(rows)
+        case _:
+            rows = _product_rows(paths, exposure)
+    if failed:
+        lost = f"{failed} of {draws} bootstrap draws left out: they do not identify the paths"
+        for row in rows:
+            row["note"] = "; ".join(part for part in (row.get("note", ""), lost) if part)
+    design, fit = equations.outcome, paths.stacked.fits[0]
+    how = f"{METHODS[method]}, {ESTIMATORS[effects]}"
+    table = estimates_from_rows(
+        rows,
+        paradigm="frequentist",
+        estimator=how,
+        covariance=f"{draws} cluster bootstrap draws" if interval == "cluster_bootstrap" else fit.covariance_label,
+        outcome=spec.outcome,
+        level=LEVEL,
+        interval="ci",
+        n_obs=design.n_obs,
+        n_units=len(design.units),
+        n_periods=len(design.times),
+        sample=_sample(equations),
+    )
+    diagnostics = {} if paths.draws is None else {"draws": draws, "failed_draws": failed}
+    return Estimates(table.frame, diagnostics)
+
+
+def steps_note(rows: list[dict[str, Any]]) -> str:
+    """Baron and Kenny's steps as the rows read: total, a, b, and what is left of the total beside the mediators."""
+    found = {(row["estimand"], row["term"]): row for row in rows}
+    total = next(row for (estimand, _), row in found.items() if estimand == "total")
+    direct = next(row for (estimand, _), row in found.items() if estimand == "direct")
+    parts = [f"step 1, total: {_p(total)}"]
+    met = _below(total)
+    for (estimand, name), row in found.items():
+        if estimand == "path_a":
+            other = found["path_b", name]
+            parts.append(f"step 2, a of {name}: {_p(row)}; step 3, b of {name}: {_p(other)}")
+            met = met and _below(row) and _below(other)
+    left = "smaller" if abs(direct["estimate"]) < abs(total["estimate"]) else "not smaller"
+    parts.append(f"step 4, direct {direct['estimate']:.3g} {left} than total {total['estimate']:.3g}, {_p(direct)}")
+    if not met:
+        reading = "the steps are not all met at 0.05"
+    elif left == "not smaller":
+        reading = "steps 1 to 3 are met, the direct effect is not smaller: no mediation in their sense"
+    else:
+        kind = "partial" if _below(direct) else "complete"
+        reading = f"the steps are met, {kind} mediation in their sense"
+    return f"{'; '.join(parts)}: {reading}; no step tests the indirect effect itself"
+
+
+def _check_options(method: str, effects: str, interval: str, draws: int) -> None:
+    for key, value, known in (
+        ("method", method, METHODS),
+        ("effects", effects, ("two-way", "unit", "time", "none")),
+        ("interval", interval, INTERVALS),
+    ):
+        if value not in known:
+            raise SpecError(f"unknown {key} '{value}'", fix=nearest(value, known))
+    if interval == "monte_carlo" and method != "product":
+        raise SpecError(
+            f"interval = 'monte_carlo' draws products of paths, and method = '{method}' has none",
+            fix="Use method = 'product', or interval = 'delta'",
+        )
+    if interval != "delta" and draws < MIN_DRAWS:
+        raise SpecError(f"draws = {draws} are too few for 95 % intervals", fix=f"Use at least {MIN_DRAWS}")
+
+
+def _estimate(
+    equations: PathEquations,
+    effects: str,
+    covariance: str,
+    convention: str,
+    lags: int | None,
+    interval: str,
+    draws: int,
+    seed: int,
+    source: str,
+) -> tuple[Paths, int]:
+    exposure = equations.spec.exposure or ""
+    wanted = [
+        (equations.total, exposure),
+        *((design, exposure) for design in equations.by_mediator),
+        *((equations.outcome, name) for name in equations.mediators),
+        (equations.outcome, exposure),
+    ]
+    stacked = stack(wanted, effects, covariance, convention, lags, source)
+    drawn, failed = None, 0
+    if interval == "monte_carlo":
+        drawn = _normal_draws(stacked, draws, seed)
+    elif interval == "cluster_bootstrap":
+        drawn, failed = bootstrap_paths(equations, effects, draws, seed, source)
+    return Paths(equations.mediators, stacked, drawn, interval), failed
+
+
+def _normal_draws(stacked: Stacked, draws: int, seed: int) -> np.ndarray:
+    """Draws from the joint normal of the paths, whose covariance may be singular (total = direct + sum of a b)."""
+    scale = stacked.spreads
+    values, vectors = np.linalg.eigh(stacked.covariance / np.outer(scale, scale))
+    root = vectors * np.sqrt(np.clip(values, 0, None))
+    normal = np.random.default_rng(seed).standard_normal((draws, len(scale)))
+    return stacked.coefficients + scale * (normal @ root.T)
+
+
+def _path_rows(paths: Paths, estimand: str) -> list[dict[str, Any]]:
+    place = paths.a if estimand == "path_a" else paths.b
+    rows = [_coefficient(paths, place(k)) for k in range(len(paths.mediators))]
+    return [{"term": n, "estimand": estimand, **row} for n, row in zip(paths.mediators, rows, strict=True)]
+
+
+def _effect_rows(paths: Paths, exposure: str) -> list[dict[str, Any]]:
+    return [
+        {"term": exposure, "estimand": "total", **_coefficient(paths, 0)},
+        {"term": exposure, "estimand": "direct", **_coefficient(paths, paths.direct)},
+    ]
+
+
+def _product_rows(paths: Paths, exposure: str) -> list[dict[str, Any]]:
+    mediators, count = paths.mediators, len(paths.mediators)
+    first, second = _path_rows(paths, "path_a"), _path_rows(paths, "path_b")
+    total, direct = _effect_rows(paths, exposure)
+    rows: list[dict[str, Any]] = []
+    for k, name in enumerate(mediators):
+        own = {"term": name, "estimand": "indirect", **_products(paths, np.eye(count)[k])}
+        rows += [first[k], second[k], own]
+    every = {"term": exposure, "estimand": "total_indirect", **_products(paths, np.ones(count))}
+    rows += [every, direct, total]
+    rows += [{"term": name, **_share(paths, k, total)} for k, name in enumerate(mediators)]
+    for k, j in group_pairs(count):
+        label = f"{mediators[k]} - {mediators[j]}"
+        contrast = np.eye(count)[k] - np.eye(count)[j]
+        rows.append({"term": label, "estimand": "indirect", **_products(paths, contrast)})
+    return rows
+
+
+def _coefficient(paths: Paths, j: int) -> dict[str, Any]:
+    """A path, direct or total: of its regression, or of the bootstrap."""
+    estimate, fit = float(paths.stacked.coefficients[j]), paths.stacked.fits[j]
+    if paths.interval == "cluster_bootstrap" and paths.draws is not None:
+        return {"estimate": estimate, **_drawn(paths.draws[:, j], paths)}
+    se = float(paths.stacked.spreads[j])
+    reach = float(stats.t.ppf(0.5 + LEVEL / 2, fit.df)) * se
+    return {
+        "estimate": estimate,
+        "spread": se,
+        "spread_kind": "se",
+        "lo": estimate - reach,
+        "hi": estimate + reach,
+        "p_value": float(2 * stats.t.sf(abs(estimate) / se, fit.df)),
+        "convention": fit.convention_label,
+    }
+
+
+def _products(paths: Paths, weights: np.ndarray) -> dict[str, Any]:
+    """A weighted sum of indirect effects a_k b_k; weights have shape (K,)."""
+    count, theta = len(paths.mediators), paths.stacked.coefficients
+    a, b = theta[1 : 1 + count], theta[1 + count : 1 + 2 * count]
+    estimate = float(weights @ (a * b))
+    if paths.draws is not None:
+        sampled = (paths.draws[:, 1 : 1 + count] * paths.draws[:, 1 + count : 1 + 2 * count]) @ weights
+        return {"estimate": estimate, **_drawn(sampled, paths)}
+    gradient = np.concatenate([[0.0], weights * b, weights * a, [0.0]])
+    return {"estimate": estimate, **_delta(estimate, gradient, paths)}
+
+
+def _share(paths: Paths, k: int, total: dict[str, Any]) -> dict[str, Any]:
+    """Share of the total that a mediator carries; withheld where the total may be zero."""
+    row: dict[str, Any] = {"estimand": "proportion_mediated"}
+    if total["lo"] <= 0 <= total["hi"]:
+        note = f"withheld: the 95 % interval of the total, [{total['lo']:.3g}, {total['hi']:.3g}], includes zero"
+        return {**row, "estimate": np.nan, "convention": total["convention"], "note": note}
+    theta, at, bt = paths.stacked.coefficients, paths.a(k), paths.b(k)
+    whole = theta[0]
+    share = float(theta[at] * theta[bt] / whole)
+    if not 0 <= share <= 1:
+        row["note"] = (
+            "outside 0 to 1: what this mediator carries and the rest differ in sign, no share in the usual sense"
+        )
+    if paths.draws is not None:
+        drawn = _drawn(paths.draws[:, at] * paths.draws[:, bt] / paths.draws[:, 0], paths)
+        # A ratio has no variance: quantiles say what the draws can.
+        return {**row, "estimate": share, **drawn, "spread": np.nan, "spread_kind": ""}
+    gradient = np.zeros(paths.size)
+    gradient[[0, at, bt]] = -share / whole, theta[bt] / whole, theta[at] / whole
+    return {**row, "estimate": share, **_delta(share, gradient, paths)}
+
+
+def _delta(estimate: float, gradient: np.ndarray, paths: Paths) -> dict[str, Any]:
+    se = float(np.sqrt(gradient @ paths.stacked.covariance @ gradient))
+    reach = float(stats.norm.ppf(0.5 + LEVEL / 2)) * se
+    return {
+        "spread": se,
+        "spread_kind": "se",
+        "lo": estimate - reach,
+        "hi": estimate + reach,
+        "p_value": float(2 * stats.norm.sf(abs(estimate) / se)) if se > 0 else np.nan,
+        "convention": f"delta method, first order (Sobel), normal; paths: {_factor(paths)}",
+    }
+
+
+def _drawn(values: np.ndarray, paths: Paths) -> dict[str, Any]:
+    lo, hi = np.quantile(values, [ALPHA / 2, 1 - ALPHA / 2])
+    beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    if paths.interval == "monte_carlo":
+        how = f"Monte Carlo, {len(values)} draws of the paths' joint normal; paths: {_factor(paths)}"
+    else:
+        how = f"percentile, {len(values)} draws of units with replacement"
+    return {
+        "spread": float(values.std(ddof=1)),
+        "spread_kind": "se",
+        "lo": float(lo),
+        "hi": float(hi),
+        "p_value": min(1.0, 2 * (beyond + 1) / (len(values) + 1)),
+        "convention": how,
+    }
+
+
+def _factor(paths: Paths) -> str:
+    """Small-sample convention of the paths' covariance, without their reference distributions."""
+    return paths.stacked.fits[0].convention_label.split(";")[0].split(", K =")[0]
+
+
+def _sample(equations: PathEquations) -> str:
+    if not equations.n_dropped:
+        return "all"
+    kept = "rows complete in outcome, exposure, controls and mediators"
+    return f"all; {kept} ({equations.n_dropped} of {equations.n_dropped + equations.outcome.n_obs} left out)"
+
+
+def _below(row: dict[str, Any]) -> bool:
+    return bool(row["p_value"] < ALPHA)
+
+
+def _p(row: dict[str, Any]) -> str:
+    return "p < 0.001" if row["p_value"] < 0.0005 else f"p = {row['p_value']:.3f}"
