@@ -7,7 +7,7 @@ import pandas as pd
 from bayes_npp.cells import interval, number, reason, relation
 from bayes_npp.comparison import Difference, Heterogeneity
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
-from bayes_npp.mechanism_tables import mediator_sentence, readings
+from bayes_npp.mechanism_tables import chain_sentence, mediator_sentence, readings
 from bayes_npp.path_tables import path_models, path_sentence
 from bayes_npp.replication_tables import replication_sentence
 from bayes_npp.results import FitRecord, Ladder, Mechanism, Result, RobustnessRecord
@@ -157,7 +157,8 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
     rows = result.estimates.select(model=mechanism.model)
     exposure, outcome, errors = result.study.roles.exposure, rows["outcome"].iloc[0], rows["covariance"].iloc[0]
     sentences = [mediator_sentence(r, mechanism, exposure, outcome) for r in readings(mechanism, result)]
-    out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences)}")]
+    sentences.append(chain_sentence(mechanism, result))
+    out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences).strip()}")]
     failing = {check.name for record in mechanism.fits for check in record.predictive if not check.passed}
     if failing:
         text = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayes_npp.bayesian.equations import equation_designs
+from bayes_npp.bayesian.equations import declared_paths, equation_designs
 from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
 from bayes_npp.bayesian.mediation import Mediation, assemble
 from bayes_npp.bayesian.priors import PriorSet
@@ -45,9 +45,8 @@ def fit_mediation(
 ) -> tuple[Mediation, tuple[FitRecord, ...]]:
     """Fit every equation of a mediation model; stored as <model>--<what it explains>."""
     spec, mediators = study.spec(model), study.mediators(model)
-    designs, n_dropped = equation_designs(
-        study.panel, spec, mediators, model.varying_paths, model.path_correlation, model.missing
-    )
+    paths = declared_paths(model)
+    designs, n_dropped = equation_designs(study.panel, spec, mediators, paths, model.missing)
     for design in reversed(designs):
         prepare(design)  # what is not identified is found before anything is sampled
     equations, records = {}, []
@@ -57,7 +56,7 @@ def fit_mediation(
         equations[outcome], reused = _stored_or_fitted(study, model, name, design, number, settings)
         records.append(fit_record(name, equations[outcome], reused))
     seed = study.header.seed if settings.seed is None else settings.seed
-    return assemble(spec, mediators, equations, model.path_correlation, n_dropped, seed), tuple(records)
+    return assemble(spec, mediators, paths, equations, n_dropped, seed), tuple(records)
 
 
 def _stored_or_fitted(

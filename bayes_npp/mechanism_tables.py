@@ -65,6 +65,8 @@ def effect_table(mechanism: Mechanism, result: Result) -> Table:
         "mediator and the outcome together: no data can show that.",
         RULE,
     ]
+    if mechanism.why_not:
+        notes.append(f"How much confounding it would take is not shown: {mechanism.why_not}.")
     return Table(
         f"mechanism_{mechanism.model}", f"Mechanism: {mechanism.model}", _indexed(frame, "effect"), tuple(notes)
     )
@@ -137,14 +139,38 @@ def mediator_sentence(reading: Reading, mechanism: Mechanism, exposure: str, out
         return f"{name}: no indirect association is established ({effect}, {probability}); {why}."
     text = f"{name}: the indirect association is {reading.sign} ({effect}, {probability})"
     text += f"; share mediated {_share(reading.proportion)}"
-    if mechanism.crossings is None:
+    row = _crossing(mechanism, name)
+    if row is None:
         return f"{text}."
-    found = mechanism.crossings
-    row = found[(found["mediator"] == name) & (found["group"] == "")].iloc[0]
     return (
         f"{text}. Errors of {name} and {outcome} correlated by {_rho(row['interval_includes'])} would let its interval "
         f"include zero, by {_rho(row['mean_crosses'])} would bring its mean to zero."
     )
+
+
+def confounded_from(mechanism: Mechanism, mediator: str) -> str | None:
+    """The correlation of errors from which a mediator's interval includes zero; None where it is not known."""
+    row = _crossing(mechanism, mediator)
+    return None if row is None else _rho(row["interval_includes"])
+
+
+def _crossing(mechanism: Mechanism, mediator: str) -> pd.Series | None:
+    if mechanism.crossings is None:
+        return None
+    found = mechanism.crossings
+    return found[(found["mediator"] == mediator) & (found["group"] == "")].iloc[0]
+
+
+def chain_sentence(mechanism: Mechanism, result: Result) -> str:
+    """What may be said of every chain of serial mediators; empty without any."""
+    rows = result.estimates.select(model=mechanism.model, estimand="indirect", group="")
+    chains = rows[rows["term"].str.contains(" -> ", regex=False) & ~rows["term"].str.contains(" - ", regex=False)]
+    found = [
+        f"{row['term']}: the indirect association along this chain is {sign_reading(row['prob_positive'])} "
+        f"({number(row['estimate'])}, 95 % interval {interval(row)}, P(> 0) {relation(row['prob_positive'])})."
+        for _, row in chains.iterrows()
+    ]
+    return " ".join(found)
 
 
 def _share(row: pd.Series) -> str:

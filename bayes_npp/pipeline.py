@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.confounding import crossings, sensitivity
+from bayes_npp.bayesian.confounding import crossings, obstacle, sensitivity
 from bayes_npp.bayesian.fit import Fit
 from bayes_npp.beside import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
@@ -177,13 +177,14 @@ def estimate_model(
 def mediate_model(study: Study, model: MediationModel, settings: FitSettings) -> tuple[Estimates, Mechanism]:
     """Estimate a mediation model and its sensitivity to confounding of mediators and outcome."""
     mediation, records = fit_mediation(study, model, settings)
-    known = model.errors == "iid"
+    why_not = obstacle(mediation)
     mechanism = Mechanism(
         model=model.name,
         mediators=mediation.mediators,
         fits=records,
-        curve=sensitivity(mediation) if known else None,
-        crossings=crossings(mediation) if known else None,
+        curve=None if why_not else sensitivity(mediation),
+        crossings=None if why_not else crossings(mediation),
+        why_not=why_not.problem if why_not else "",
     )
     return _named(mediation.estimates(), study, model), mechanism
 

@@ -111,9 +111,11 @@ class Mechanism:
     fits : tuple of FitRecord
         Of every equation.
     curve : DataFrame, optional
-        Indirect effects by rho (`confounding.sensitivity`); None where the errors are not independent.
+        Indirect effects by rho (`confounding.sensitivity`); None where they have no closed form.
     crossings : DataFrame, optional
         The rho at which they vanish (`confounding.crossings`).
+    why_not : str
+        Why there is no closed form.
     """
 
     model: str
@@ -121,6 +123,7 @@ class Mechanism:
     fits: tuple[FitRecord, ...]
     curve: pd.DataFrame | None
     crossings: pd.DataFrame | None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ def simulate_mediation(
     error_sd: float = 0.5,
     confounding: float = 0.5,
     seed: int = 1,
+    serial: dict[str, tuple[float, ...]] | None = None,
 ) -> Simulation:
     """Simulate mediators a_k[group] x + effects + error, y = direct[group] x + sum b_k[group] mediator_k + the same.
 
@@ -127,6 +128,8 @@ def simulate_mediation(
         Correlation of each mediator's error with the outcome's; the mediators' errors are independent of each other.
     unit_sd, time_sd, error_sd, confounding, seed
         As in `simulate`; effects and errors of each equation are its own.
+    serial : dict, optional
+        For each group the slopes of mediator 1 in the equation of mediator 2, of 2 in that of 3, and so on. Default: 0.
 
     Returns
     -------
@@ -145,6 +148,11 @@ def simulate_mediation(
     if not path_a.keys() == path_b.keys() == direct.keys() or len(sizes) != 1:
         raise SpecError("groups or numbers of mediators differ between paths", fix="Give every group every path")
     n_mediators = sizes.pop()
+    serial = serial or dict.fromkeys(path_a, (0.0,) * (n_mediators - 1))
+    if serial.keys() != path_a.keys() or {len(slopes) for slopes in serial.values()} != {n_mediators - 1}:
+        raise SpecError(
+            "serial needs a slope fewer than there are mediators, for each group", fix="Correct the argument"
+        )
     shared = np.array(rho or (0.0,) * n_mediators)
     if len(shared) != n_mediators or (shared**2).sum() >= 1:
         raise SpecError("rho needs a value a mediator, their squares below one in all", fix="Correct the argument")
@@ -161,6 +169,8 @@ def simulate_mediation(
     exposure = confounding * sum(effects) + random.standard_normal(len(unit))
     a, b = (np.array([paths[label] for label in labels])[group] for paths in (path_a, path_b))
     mediators = a * exposure[:, None] + np.column_stack(effects[:-1]) + error_sd * own[:, :-1]
+    for k in range(n_mediators - 1):
+        mediators[:, k + 1] += np.array([serial[label][k] for label in labels])[group] * mediators[:, k]
     slope = np.array([direct[label] for label in labels])[group]
     outcome = slope * exposure + (b * mediators).sum(axis=1) + effects[-1] + error_sd * own[:, -1]
     width = len(str(n_units))
@@ -175,6 +185,7 @@ def simulate_mediation(
         }
     )
     truth = {"path_a": path_a, "path_b": path_b, "direct": direct, "rho": shared.tolist(), "error_sd": error_sd}
+    truth["serial"] = serial
     return Simulation(frame, {**truth, "unit_sd": unit_sd, "time_sd": time_sd, "seed": seed})
 
 

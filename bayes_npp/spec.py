@@ -297,7 +297,9 @@ class MediationModel(Record):
     mediators: tuple[str, ...] | None = None
     controls: tuple[str, ...] | None = None
     slopes: str | None = None
-    varying_paths: tuple[Literal["a", "b", "direct"], ...] = ("a", "b", "direct")
+    varying_paths: tuple[Literal["a", "b", "direct", "serial"], ...] = ("a", "b", "direct", "serial")
+    serial: tuple[tuple[str, str], ...] = ()
+    lags: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
     path_correlation: bool = False
     missing: Literal["drop", "error"] = "drop"
     unit_effects: Effects = "partial"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.equations import equation_designs
+from bayes_npp.bayesian.equations import declared_paths, equation_designs
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
@@ -280,9 +280,7 @@ def check_study(study: Study) -> list[str]:
 def _check_mediation(study: Study, model: MediationModel) -> list[Design]:
     """Designs of a mediation model's equations, the outcome's last, each with identified slopes."""
     mediators, spec = study.mediators(model), study.spec(model)
-    designs, _ = equation_designs(
-        study.panel, spec, mediators, model.varying_paths, model.path_correlation, model.missing
-    )
+    designs, _ = equation_designs(study.panel, spec, mediators, declared_paths(model), model.missing)
     if model.correlated_means:
         for design in reversed(designs):
             check_two_way(design, study.panel.source)

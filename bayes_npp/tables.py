@@ -18,6 +18,7 @@ from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.group_tests import equality_tables
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
+from bayes_npp.mechanism_methods import methods_table
 from bayes_npp.mechanism_tables import mechanism_tables
 from bayes_npp.paper_tables import column_table, paper_tables
 from bayes_npp.path_tables import path_models, path_tables
@@ -57,6 +58,9 @@ def build_tables(result: Result) -> dict[str, Table]:
     for mechanism in result.mechanisms:
         tables += mechanism_tables(mechanism, result)
     tables += path_tables(result)
+    methods = methods_table(result)
+    if methods is not None:
+        tables.append(methods)
     reproduced = replication_table(result)
     if reproduced is not None:
         tables.append(reproduced)
@@ -273,6 +277,7 @@ def weight_table(weights: pd.DataFrame) -> Table:
     )
     notes = (
         "Entropy: indicators min-max scaled over the window, weights proportional to 1 - entropy. PCA: loadings of the "
-        "first principal component of the scaled indicators' correlation matrix.",
+        "first principal component of the scaled indicators' correlation matrix. CRITIC: weights proportional to SD "
+        "times the sum of 1 - correlation (Diakoulaki et al. 1995).",
     )
     return Table("index_weights", "How the indices are put together", frame, notes)

@@ -121,6 +121,21 @@ def test_the_whole_study_runs(tmp_path):
     assert posterior["estimate"] == pytest.approx(twfe["estimate"], abs=0.3 * twfe["spread"])
     bayes = result.estimates.select(model="mechanism", estimand="indirect").iloc[0]
     assert bayes["estimate"] == pytest.approx(-0.00237653, abs=2e-4)
+    assert bayes["hi"] < 0
+    product = result.estimates.select(model="indirect", estimand="indirect").iloc[0]
+    assert product["estimate"] == pytest.approx(-0.00237653, rel=1e-3)
+    assert product["lo"] < 0 < product["hi"]
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "step 3, b of ln_tech_density: p = 0.135" in text
+    crossing = result.mechanisms[0].crossings.iloc[0]
+    assert crossing["mean_crosses"] == pytest.approx(-0.22, abs=0.02)
+    assert crossing["mean_crosses"] < crossing["interval_includes"] < 0
+    assert f"by {crossing['mean_crosses']:+.2f} would bring its mean to zero" in text
+    methods = pd.read_csv(tmp_path / "out" / "tables" / "mechanism_methods.csv").set_index("method")
+    follows = methods["so one may conclude"]
+    assert follows["Baron-Kenny regressions ('steps')"].startswith("not both paths differ from zero")
+    assert "its interval includes zero" in follows["product of paths, clustered by unit ('indirect')"]
+    assert "clearly negative, up to errors correlated by" in follows["posterior, iid errors ('mechanism')"]
 
 
 # --- Matching

@@ -103,3 +103,34 @@ def test_bad_tables_and_dynamic_models(tables, message, tmp_path):
     with pytest.raises(bn.BayesNppError, match=message):
         run_study(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.xdist_group("study")
+def test_serial_and_lagged_mediators_in_a_study(tmp_path):
+    paths = {"path_a": {"all": (0.8, 0.1)}, "path_b": {"all": (0.2, 0.7)}, "serial": {"all": (0.9,)}}
+    bn.simulate_mediation(40, 8, **paths, seed=4).frame.to_csv(tmp_path / "panel.csv", index=False)
+    header = (
+        HEADER.replace('group = "group"\n', "")
+        .replace("controls", "mediators")
+        .replace('"control_1"', '"mediator_1", "mediator_2"')
+    )
+    model = '[[model]]\nname = "{}"\nkind = "mediation"\ndraws = 500\n{}\n'
+    serial = model.format("chain", 'serial = [["mediator_1", "mediator_2"]]')
+    later = model.format("later", "lags = [1, 0]")
+    (tmp_path / "study.toml").write_text(header + serial + later)
+    result = run_study(tmp_path, tmp_path / "out")
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "mediator_1 -> mediator_2: the indirect association along this chain is clearly positive" in text
+    assert "indirect through mediator_1 -> mediator_2" in text
+    assert "lags: exposure to mediators 1, mediators to outcome 0, direct and total 1" in text
+    chain, later = (result.estimates.select(model=name) for name in ("chain", "later"))
+    assert set(chain["n_obs"]) == {320}
+    assert set(later["n_obs"]) == {280}
+    assert [mechanism.crossings is None for mechanism in result.mechanisms] == [False, True]
+    assert not (tmp_path / "out" / "tables" / "confounding_later.csv").exists()
+    assert "is not shown: the sensitivity to confounding has no closed form with lagged paths" in text
+    cycle = 'serial = [["mediator_1", "mediator_2"], ["mediator_2", "mediator_1"]]'
+    (tmp_path / "study.toml").write_text(header + model.format("chain", cycle))
+    with pytest.raises(SpecError, match="form a cycle"):
+        run_study(tmp_path, tmp_path / "other")
+    assert not (tmp_path / "other").exists()

@@ -83,6 +83,12 @@ def test_a_mediator_without_a_path_gets_no_story(run):
     for name in ("figures/confounding_mechanism.csv", "tables/contrasts_mechanism.csv", "fits/mechanism--npp.nc"):
         assert (run.out / name).stat().st_size > 0
     assert not (run.out / "tables" / "confounding_mechanism_ar1_unit_scale.csv").exists()
+    methods = pd.read_csv(run.out / "tables" / "mechanism_methods.csv").set_index(["mediator", "method"])
+    follows = methods["so one may conclude"]
+    for mediator in run.study.roles.mediators:
+        two_step = follows[mediator, "two-step mechanism regressions ('two_step')"]
+        assert f"nothing about {mediator} and npp, so nothing about mediation" in two_step
+        assert "no indirect association is established" in follows[mediator, "posterior, iid errors ('mechanism')"]
     fits = set(pd.read_csv(run.out / "diagnostics.csv")["fit"])
     assert {"mechanism--structure", "mechanism--st_share", "mechanism--npp"} <= fits
 

@@ -3,6 +3,7 @@
 With rho_k = corr(e_m_k, e_y), D R D the covariance of the mediators' errors and s the outcome's error SD given the
 mediators, the outcome equation estimates b + delta in place of b, delta = s D^-1 R^-1 rho / sqrt(1 - rho'R^-1 rho), and
 direct - sum_k delta_k a_k in place of direct; the total does not move (one mediator: Imai, Keele & Yamamoto 2010).
+Where mediator j explains mediator k by a link l_jk, b_j moves by delta_j - sum_k l_jk delta_k.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,7 @@ def sensitivity(mediation: Mediation, rhos: Sequence[float] = tuple(GRID)) -> pd
     Raises
     ------
     SpecError
-        A rho outside (-1, 1), errors that are not independent and of one scale.
+        A rho outside (-1, 1), a mediation without a closed form (`obstacle`).
     """
     rows = []
     _check(mediation, np.array(rhos))
@@ -91,10 +92,10 @@ def _along(mediation: Mediation, name: str, vector: np.ndarray, group: str, inde
 
 
 def _effects_at(mediation: Mediation, name: str, rho: np.ndarray) -> dict[str, tuple[float, float, float, float]]:
-    """Summary of one mediator's indirect effect, or of their sum, in every group."""
+    """Summary, in every group, of the indirect effect through one mediator (all its chains), or through any."""
     moved = at_rho(mediation, rho)
-    which = mediation.mediators.index(name) if name in mediation.mediators else None
-    draws = moved.indirect.sum(axis=1) if which is None else moved.indirect[:, which]
+    through = [name in chain or name not in mediation.mediators for chain in mediation.chains]
+    draws = moved.indirect[:, through].sum(axis=1)
     return {group: _summary(draws @ weights, moved.log_weights) for group, weights in _weights(mediation).items()}
 
 
@@ -115,14 +116,12 @@ def averaged(mediation: Mediation, rho: np.ndarray, seed: int = 1) -> pd.DataFra
     random = np.random.default_rng(seed)
     n_draws = len(mediation.direct)
     dealt = random.choice(np.asarray(rho, dtype=float), n_draws)
-    delta = _delta(mediation, dealt[:, None] * np.ones(len(mediation.mediators)))
-    log_weights, _ = _reweight(mediation, delta)
-    indirect = mediation.path_a * (mediation.path_b - delta[..., None])
+    moved = _moved(mediation, dealt[:, None] * np.ones(len(mediation.mediators)))
     rows = []
     for group, weights in _weights(mediation).items():
-        draws = indirect @ weights
-        for k, name in enumerate(mediation.mediators):
-            rows.append((name, group, *_summary(draws[:, k], log_weights)))
+        draws = moved.indirect @ weights
+        for k, name in enumerate(mediation.terms):
+            rows.append((name, group, *_summary(draws[:, k], moved.log_weights)))
     return pd.DataFrame(rows, columns=["mediator", "group", "estimate", "lo", "hi", "prob_positive"])
 
 
@@ -138,26 +137,52 @@ def at_rho(mediation: Mediation, rho: np.ndarray | Mapping[str, float]) -> Shift
             raise SpecError(f"unknown mediator '{unknown[0]}'", fix=f"Use {', '.join(mediation.mediators)}")
         rho = np.array([rho.get(name, 0.0) for name in mediation.mediators])
     _check(mediation, rho)
-    n_draws = len(mediation.direct)
-    delta = _delta(mediation, np.broadcast_to(rho, (n_draws, len(mediation.mediators))))
-    log_weights, k_hat = _reweight(mediation, delta)
-    return Shifted(
-        indirect=mediation.path_a * (mediation.path_b - delta[..., None]),
-        direct=mediation.direct + (delta[..., None] * mediation.path_a).sum(axis=1),
-        log_weights=log_weights,
-        k_hat=k_hat,
-    )
+    return _moved(mediation, np.broadcast_to(rho, (len(mediation.direct), len(mediation.mediators))))
+
+
+def _moved(mediation: Mediation, rho: np.ndarray) -> Shifted:
+    """Effects under the rho (S, K) of every draw."""
+    delta = _delta(mediation, rho)[..., None]
+    to_direct = (delta * mediation.path_a).sum(axis=1)
+    from_b = np.repeat(delta, to_direct.shape[1], axis=2)
+    for (cause, effect), link in mediation.links.items():
+        from_b[:, mediation.mediators.index(cause)] -= link * delta[:, mediation.mediators.index(effect)]
+    log_weights, k_hat = _reweight(mediation, from_b, to_direct)
+    return Shifted(mediation.through(mediation.path_b - from_b), mediation.direct + to_direct, log_weights, k_hat)
+
+
+def obstacle(mediation: Mediation) -> SpecError | None:
+    """Why a mediation has no closed form of its sensitivity to confounding; None where it has one."""
+    if mediation.spec.errors != "iid":
+        return SpecError(
+            f"the sensitivity to confounding takes independent errors, not '{mediation.spec.errors}'",
+            fix="Fit the mediation with errors = 'iid'",
+        )
+    if any(mediation.paths.lags):
+        return SpecError(
+            "the sensitivity to confounding has no closed form with lagged paths",
+            fix="Fit the mediation with lags = [0, 0]",
+        )
+    equations = list(mediation.equations.values())
+    wanting = [fit.spec.outcome for fit in equations[:-1] if fit.design.groups and not equations[-1].design.groups]
+    if not set(mediation.mediators) <= set(equations[-1].spec.varying):
+        links = mediation.paths.serial
+        wanting += [cause for cause, effect in links if cause in mediation.equations[effect].spec.varying]
+    if wanting:
+        return SpecError(
+            f"paths of '{wanting[0]}' vary by group where the outcome's equation has one slope",
+            fix="The sensitivity to confounding takes 'b' and 'direct' in varying, where 'a' or 'serial' are",
+        )
+    return None
 
 
 def _check(mediation: Mediation, rho: np.ndarray) -> None:
     outside = np.asarray(rho)[~(np.abs(rho) < 1)]
     if outside.size:
         raise SpecError(f"rho = {outside.flat[0]:g} is no correlation of errors", fix="Use values inside (-1, 1)")
-    if mediation.spec.errors != "iid":
-        raise SpecError(
-            f"the sensitivity to confounding takes independent errors, not '{mediation.spec.errors}'",
-            fix="Fit the mediation with errors = 'iid'",
-        )
+    error = obstacle(mediation)
+    if error is not None:
+        raise error
 
 
 def _delta(mediation: Mediation, rho: np.ndarray) -> np.ndarray:
@@ -187,28 +212,37 @@ def _error_sd(mediation: Mediation, name: str) -> np.ndarray:
     return mediation.parameters[name]["error_sd"] * mediation.equations[name].design.scales.outcome_sd
 
 
-def _reweight(mediation: Mediation, delta: np.ndarray) -> tuple[np.ndarray, float]:
-    """Log weights that turn the priors of b + delta and direct - delta a into those of b and direct; their Pareto k."""
+def _reweight(mediation: Mediation, from_b: np.ndarray, to_direct: np.ndarray) -> tuple[np.ndarray, float]:
+    """Log weights (S,) that turn the priors of paths as estimated into those of paths as moved; their Pareto k.
+
+    from_b (S, K, G) is taken from paths b, to_direct (S, G) added to the direct path.
+    """
     fit = mediation.equations[mediation.spec.outcome]
     scales, values = fit.design.scales, mediation.parameters[mediation.spec.outcome]
-    total = np.zeros(len(delta))
+    total = np.zeros(len(to_direct))
     for k, name in enumerate(mediation.mediators):
-        column = fit.spec.controls.index(name)
-        own = values["control_slope"][:, column]
-        total += _log_ratio(fit, "controls", own, own - delta[:, k] * scales.divisors[name] / scales.outcome_sd)
-    unit = scales.divisors[fit.spec.exposure or ""] / scales.outcome_sd
-    moved = (delta[..., None] * mediation.path_a).sum(axis=1) * unit  # (S, G)
+        own = values["control_slope"][:, fit.spec.controls.index(name)]
+        moved = -from_b[:, k] * scales.divisors[name] / scales.outcome_sd
+        total += _log_ratio(fit, "controls", own, own + moved.mean(axis=1))
+        if name in fit.spec.varying:
+            at = fit.spec.varying.index(name)
+            total += _offset_ratio(values["control_offset"][:, at], moved, values["control_slope_sd"][:, at])
+    moved = to_direct * scales.divisors[fit.spec.exposure or ""] / scales.outcome_sd
     common = values["exposure_slope"]
     total += _log_ratio(fit, "exposure", common, common + moved.mean(axis=1))
     if fit.design.groups:
-        offset, sd = values["slope_offset"], values["slope_sd"][:, None]
-        shifted = offset + moved - moved.mean(axis=1, keepdims=True)
-        total += ((offset**2 - shifted**2) / (2 * sd**2)).sum(axis=1)
+        total += _offset_ratio(values["slope_offset"], moved, values["slope_sd"])
     if np.ptp(total) < 1e-12:
         return np.full(len(total), -np.log(len(total))), -np.inf
     # psislw takes log likelihoods: weights are their inverse.
     log_weights, k_hat = array_stats.psislw(-total)
     return np.asarray(log_weights), float(k_hat)
+
+
+def _offset_ratio(offset: np.ndarray, moved: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Log prior of group offsets (S, G) moved, less that of those as estimated; sd (S,)."""
+    shifted = offset + moved - moved.mean(axis=1, keepdims=True)
+    return ((offset**2 - shifted**2) / (2 * sd[:, None] ** 2)).sum(axis=1)
 
 
 def _log_ratio(fit: Fit, slot: str, own: np.ndarray, moved: np.ndarray) -> np.ndarray:

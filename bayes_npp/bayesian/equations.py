@@ -1,60 +1,141 @@
 """Equations of a mediation model: what explains what, on which rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 import numpy as np
 
 from bayes_npp.design import Design, build_design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panel import Panel
-from bayes_npp.spec import Spec
+from bayes_npp.spec import MediationModel, Spec
 
-PATHS = ("a", "b", "direct")
+PATHS = ("a", "b", "direct", "serial")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What is drawn between exposure, mediators and outcome.
+
+    Attributes
+    ----------
+    varying : tuple of {"a", "b", "direct", "serial"}
+        Paths that vary by group where the specification has slopes.
+    serial : tuple of pairs
+        Links (m1, m2): mediator m1 explains mediator m2.
+    lags : tuple of int
+        Periods from exposure to mediators and from mediators to outcome; the direct path then takes their sum.
+    correlated : bool
+        Whether groups' offsets of a_k and b_k may correlate.
+    """
+
+    varying: tuple[str, ...] = PATHS
+    serial: tuple[tuple[str, str], ...] = ()
+    lags: tuple[int, int] = (0, 0)
+    correlated: bool = False
+
+    def causes(self, mediator: str) -> tuple[str, ...]:
+        """Mediators that explain a mediator."""
+        return tuple(cause for cause, effect in self.serial if effect == mediator)
+
+    def chains(self, mediators: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        """Every way from exposure to outcome through mediators; each mediator by itself comes first."""
+        out: list[tuple[str, ...]] = []
+        open_: list[tuple[str, ...]] = [(name,) for name in mediators]
+        while open_:
+            out += open_
+            open_ = [(*chain, effect) for chain in open_ for cause, effect in self.serial if cause == chain[-1]]
+        return tuple(out)
+
+
+def declared_paths(model: MediationModel) -> Paths:
+    """The paths a model of a study declares."""
+    return Paths(model.varying_paths, model.serial, model.lags, model.path_correlation)
+
+
+def lagged(name: str, periods: int) -> str:
+    """The name of a column some periods earlier."""
+    return f"L{periods}.{name}" if periods else name
 
 
 def equation_designs(
-    panel: Panel,
-    spec: Spec,
-    mediators: tuple[str, ...],
-    varying: Sequence[str] = PATHS,
-    path_correlation: bool = False,
-    missing: str = "drop",
+    panel: Panel, spec: Spec, mediators: tuple[str, ...], paths: Paths, missing: str = "drop"
 ) -> tuple[list[Design], int]:
-    """Designs of the mediators' equations and, last, the outcome's; how many rows of the window are left out."""
-    _check(panel, spec, mediators, varying, missing)
-    if path_correlation and not (spec.slopes and {"a", "b"} <= set(varying)):
-        raise SpecError(
-            "path_correlation takes paths a and b that vary by group", fix="Give the specification slopes, vary both"
-        )
-    names = (spec.outcome, spec.exposure or "", *spec.controls, *mediators)
-    values = np.column_stack([panel.numbers(name) for name in names])
-    complete = ~np.isnan(values).any(axis=1)
-    n_dropped = int((panel.in_window & ~complete).sum())
-    if missing == "error" and n_dropped:
-        at = int(np.flatnonzero(panel.in_window & ~complete)[0])
-        blank = names[int(np.isnan(values[at]).argmax())]
+    """Designs of the mediators' equations and, last, the outcome's; how many rows of the window the last leaves out.
+
+    Without lags all equations have the same rows; with them, each those on which its own variables are complete.
+    """
+    _check(panel, spec, mediators, missing)
+    _check_paths(spec, mediators, paths)
+    panel = _with_lags(panel, spec, mediators, paths)
+    equations = _equations(spec, mediators, paths)
+    complete = [_complete(panel, equation) for equation in equations]
+    if not any(paths.lags):
+        complete = [np.logical_and.reduce(complete)] * len(equations)
+    left_out = panel.in_window & ~complete[-1]
+    if missing == "error" and left_out.any():
+        at = int(np.flatnonzero(left_out)[0])
+        blank = next(n for equation in equations for n in _columns(equation) if np.isnan(panel.numbers(n)[at]))
         raise DesignError(
-            f"'{blank}' is missing ({n_dropped} incomplete rows)",
+            f"'{blank}' is missing ({left_out.sum()} incomplete rows)",
             place=panel.place(at),
             fix="Fill it, or use missing = 'drop'",
         )
-    designs = [build_design(panel, equation, where=complete) for equation in _equations(spec, mediators, varying)]
-    return designs, n_dropped
+    designs = [build_design(panel, one, where=where) for one, where in zip(equations, complete, strict=True)]
+    return designs, int(left_out.sum())
 
 
-def _equations(spec: Spec, mediators: tuple[str, ...], varying: Sequence[str]) -> list[Spec]:
-    content = spec.model_dump()
-    by_group = spec.slopes if "a" in varying else None
-    out = [Spec(**{**content, "outcome": name, "slopes": by_group}) for name in mediators]
-    outcome = {**content, "controls": (*spec.controls, *mediators)}
-    if spec.slopes and "b" in varying:
-        outcome["varying"] = (*spec.varying, *mediators)
-    elif "direct" not in varying:
+def _equations(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> list[Spec]:
+    content, (to_mediator, to_outcome) = spec.model_dump(), paths.lags
+    out = []
+    for name in mediators:
+        causes = paths.causes(name)
+        by_cause = causes if spec.slopes and "serial" in paths.varying else ()
+        own = {
+            "outcome": name,
+            "exposure": lagged(spec.exposure or "", to_mediator),
+            "controls": (*spec.controls, *causes),
+            "varying": (*spec.varying, *by_cause),
+            "slopes": spec.slopes if "a" in paths.varying or by_cause else None,
+        }
+        out.append(Spec(**{**content, **own}))
+    entering = tuple(lagged(name, to_outcome) for name in mediators)
+    outcome: dict[str, Any] = {
+        "exposure": lagged(spec.exposure or "", to_mediator + to_outcome),
+        "controls": (*spec.controls, *entering),
+    }
+    if spec.slopes and "b" in paths.varying:
+        outcome["varying"] = (*spec.varying, *entering)
+    elif "direct" not in paths.varying:
         outcome["slopes"] = None
-    return [*out, Spec(**outcome)]
+    return [*out, Spec(**{**content, **outcome})]
 
 
-def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], varying: Sequence[str], missing: str) -> None:
+def _with_lags(panel: Panel, spec: Spec, mediators: tuple[str, ...], paths: Paths) -> Panel:
+    to_mediator, to_outcome = paths.lags
+    exposure = spec.exposure or ""
+    wanted = [
+        (exposure, to_mediator),
+        (exposure, to_mediator + to_outcome),
+        *((name, to_outcome) for name in mediators),
+    ]
+    for name, periods in wanted:
+        if periods:
+            panel = panel.with_column(lagged(name, periods), panel.shift(panel.numbers(name), periods))
+    return panel
+
+
+def _columns(spec: Spec) -> tuple[str, ...]:
+    return (spec.outcome, spec.exposure or "", *spec.controls)
+
+
+def _complete(panel: Panel, spec: Spec) -> np.ndarray:
+    return ~np.isnan(np.column_stack([panel.numbers(name) for name in _columns(spec)])).any(axis=1)
+
+
+def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], missing: str) -> None:
     if not mediators:
         raise SpecError("no mediator is named", fix="Name at least one")
     if spec.exposure is None:
@@ -66,9 +147,6 @@ def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], varying: Sequen
         if name in mediators[:i]:
             raise SpecError(f"mediator '{name}' is named twice", fix="Name it once")
         panel.column(name)
-    unknown = [path for path in varying if path not in PATHS]
-    if unknown:
-        raise SpecError(f"unknown path '{unknown[0]}'", fix=f"Use {', '.join(PATHS)}")
     if missing not in ("drop", "error"):
         raise SpecError(f"unknown missing = '{missing}'", fix="Use 'drop' or 'error'")
     if spec.unit_slopes or spec.dynamic or spec.transform != "levels" or spec.slope_pooling == "none":
@@ -76,3 +154,36 @@ def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], varying: Sequen
             "mediation takes a static specification in levels, slopes by a grouping column or none",
             fix="Leave unit slopes, dynamic, transform and slope_pooling at their defaults",
         )
+
+
+def _check_paths(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> None:
+    unknown = [path for path in paths.varying if path not in PATHS]
+    if unknown:
+        raise SpecError(f"unknown path '{unknown[0]}'", fix=f"Use {', '.join(PATHS)}")
+    if paths.correlated and not (spec.slopes and {"a", "b"} <= set(paths.varying)):
+        raise SpecError(
+            "path_correlation takes paths a and b that vary by group", fix="Give the specification slopes, vary both"
+        )
+    if min(paths.lags) < 0:
+        raise SpecError(
+            f"lags = {list(paths.lags)}",
+            fix="Give two numbers of periods, none negative: exposure to mediators, mediators to outcome",
+        )
+    for link in paths.serial:
+        for name in link:
+            if name not in mediators:
+                raise SpecError(f"serial path {_arrow(link)}: '{name}' is no mediator", fix="Name it in mediators too")
+    if len(set(paths.serial)) < len(paths.serial):
+        raise SpecError("a serial path is declared twice", fix="Declare it once")
+    graph = {name: paths.causes(name) for name in mediators}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise SpecError(
+            f"serial paths form a cycle: {_arrow(reversed(error.args[1]))}",
+            fix="Declare an order: no mediator may explain itself, by any way",
+        ) from None
+
+
+def _arrow(names: Iterable[str]) -> str:
+    return " -> ".join(names)

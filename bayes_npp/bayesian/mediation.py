@@ -1,13 +1,15 @@
 """Bayesian mediation: one equation a mediator and one of the outcome, their effects draw by draw."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.equations import PATHS, equation_designs
+from bayes_npp.bayesian.equations import PATHS, Paths, equation_designs, lagged
 from bayes_npp.bayesian.fit import LEVEL, Fit, choose_engine, fit_design, make_sampler, prepare
 from bayes_npp.bayesian.path_correlation import tie
 from bayes_npp.bayesian.posterior import CHUNK_CELLS
@@ -19,18 +21,28 @@ from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panel import Panel
 from bayes_npp.spec import Spec
 
-VARIABLES = ("exposure_slope", "slope_offset", "slope_sd", "control_slope", "control_offset", "error_sd")
+VARIABLES = (
+    "exposure_slope",
+    "slope_offset",
+    "slope_sd",
+    "control_slope",
+    "control_offset",
+    "control_slope_sd",
+    "error_sd",
+)
 
 
 @dataclass(frozen=True)
 class Mediation:
-    """Posterior of a mediation model with K parallel mediators, in the data's units.
+    """Posterior of a mediation model with K mediators, in the data's units.
 
     Attributes
     ----------
     spec : Spec
         Of the outcome without the mediators.
     mediators : tuple of str
+    paths : Paths
+        What varies by group, serial links, lags.
     equations : dict of Fit
         By the variable they explain; the outcome's last.
     parameters : dict of dict of ndarray
@@ -45,6 +57,7 @@ class Mediation:
 
     spec: Spec
     mediators: tuple[str, ...]
+    paths: Paths
     equations: dict[str, Fit]
     parameters: dict[str, dict[str, np.ndarray]]
     correlation: np.ndarray | None
@@ -67,20 +80,34 @@ class Mediation:
 
     @cached_property
     def path_a(self) -> np.ndarray:
-        """Draws of exposure to mediator, shape (S, K, max(G, 1))."""
-        slopes = [self._slopes(name, self.spec.exposure or "") for name in self.mediators]
-        return self._by_group(np.stack(slopes, axis=1))
+        """Draws of exposure to mediator, given the mediators that explain it, shape (S, K, max(G, 1))."""
+        return np.stack([self._exposure_slopes(name) for name in self.mediators], axis=1)
 
     @cached_property
     def path_b(self) -> np.ndarray:
         """Draws of mediator to outcome given the exposure, shape (S, K, max(G, 1))."""
-        slopes = [self._by_group(self._slopes(self.spec.outcome, name)) for name in self.mediators]
-        return np.stack(slopes, axis=1)
+        outcome, periods = self.spec.outcome, self.paths.lags[1]
+        return np.stack([self._slopes(outcome, lagged(name, periods)) for name in self.mediators], axis=1)
 
     @cached_property
     def direct(self) -> np.ndarray:
         """Draws of the exposure's slope given the mediators, shape (S, max(G, 1))."""
-        return self._by_group(self._slopes(self.spec.outcome, self.spec.exposure or ""))
+        return self._exposure_slopes(self.spec.outcome)
+
+    @cached_property
+    def links(self) -> dict[tuple[str, str], np.ndarray]:
+        """Draws of every serial path, from one mediator to another, shape (S, max(G, 1))."""
+        return {(cause, effect): self._slopes(effect, cause) for cause, effect in self.paths.serial}
+
+    @cached_property
+    def chains(self) -> tuple[tuple[str, ...], ...]:
+        """Ways from exposure to outcome through mediators: the K mediators, then serial ones."""
+        return self.paths.chains(self.mediators)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the chains in tables."""
+        return tuple(" -> ".join(chain) for chain in self.chains)
 
     @cached_property
     def error_correlation(self) -> np.ndarray:
@@ -103,21 +130,35 @@ class Mediation:
             out[some] = residuals @ np.swapaxes(residuals, 1, 2)
         return out
 
-    @property
+    @cached_property
     def indirect(self) -> np.ndarray:
-        """Draws of a_k b_k of each group, shape (S, K, max(G, 1))."""
-        return self.path_a * self.path_b
+        """Draws of each chain's product of paths, shape (S, number of chains, max(G, 1)); a_k b_k comes first."""
+        return self.through(self.path_b)
+
+    def through(self, path_b: np.ndarray) -> np.ndarray:
+        """Indirect effects with other paths b, shape (S, K, max(G, 1))."""
+        out = []
+        for chain in self.chains:
+            first, last = self.mediators.index(chain[0]), self.mediators.index(chain[-1])
+            steps = [self.links[link] for link in pairwise(chain)]
+            out.append(math.prod(steps, start=self.path_a[:, first] * path_b[:, last]))
+        return np.stack(out, axis=1)
+
+    def _exposure_slopes(self, equation: str) -> np.ndarray:
+        """Draws of the exposure's slope in one equation, in the data's units, shape (S, max(G, 1))."""
+        fit, draws = self.equations[equation], self.parameters[equation]
+        slopes = draws["exposure_slope"][:, None] + draws.get("slope_offset", 0.0)
+        return self._by_group(
+            slopes * fit.design.scales.outcome_sd / fit.design.scales.divisors[fit.spec.exposure or ""]
+        )
 
     def _slopes(self, equation: str, name: str) -> np.ndarray:
-        """Draws of a regressor's slope in the data's units, shape (S, max(G, 1) or 1)."""
+        """Draws of a mediator's slope in one equation, in the data's units, shape (S, max(G, 1))."""
         fit, draws = self.equations[equation], self.parameters[equation]
-        if name == fit.spec.exposure:
-            slopes = draws["exposure_slope"][:, None] + draws.get("slope_offset", 0.0)
-        else:
-            slopes = draws["control_slope"][:, [fit.spec.controls.index(name)]]
-            if name in fit.spec.varying:
-                slopes = slopes + draws["control_offset"][:, fit.spec.varying.index(name)]
-        return slopes * fit.design.scales.outcome_sd / fit.design.scales.divisors[name]
+        slopes = draws["control_slope"][:, [fit.spec.controls.index(name)]]
+        if name in fit.spec.varying:
+            slopes = slopes + draws["control_offset"][:, fit.spec.varying.index(name)]
+        return self._by_group(slopes * fit.design.scales.outcome_sd / fit.design.scales.divisors[name])
 
     def _by_group(self, draws: np.ndarray) -> np.ndarray:
         """Draws (..., 1) or (..., G) as (..., G)."""
@@ -143,8 +184,8 @@ class Mediation:
             contrast = np.eye(len(self.groups))[g] - np.eye(len(self.groups))[h]
             rows += self._contrast_rows(contrast, f"{self.groups[g]} - {self.groups[h]}")
         average = self.indirect @ self.shares
-        for k, j in group_pairs(len(self.mediators)):
-            term = f"{self.mediators[k]} - {self.mediators[j]}"
+        for k, j in group_pairs(len(self.chains)):
+            term = f"{self.terms[k]} - {self.terms[j]}"
             rows.append(_row(average[:, k] - average[:, j], term=term, estimand="indirect"))
         if self.correlation is not None:
             for k, name in enumerate(self.mediators):
@@ -166,7 +207,17 @@ class Mediation:
             n_units=len(self.design.units),
             n_periods=len(self.design.times),
             sample="all",
-            convention=f"priors: {fit.priors.name}; averages over observations",
+            convention=f"priors: {fit.priors.name}; averages over observations{self._timing()}",
+        )
+
+    def _timing(self) -> str:
+        """When causes stand, of paths with lags."""
+        to_mediator, to_outcome = self.paths.lags
+        if not any(self.paths.lags):
+            return ""
+        return (
+            f"; lags: exposure to mediators {to_mediator}, mediators to outcome {to_outcome}, direct and total "
+            f"{to_mediator + to_outcome}"
         )
 
     def _effect_rows(self, weights: np.ndarray, group: str) -> list[dict[str, Any]]:
@@ -179,19 +230,23 @@ class Mediation:
             for estimand, draws in (("path_a", self.path_a), ("path_b", self.path_b)):
                 rows.append(_row(draws[:, k] @ weights, term=name, group=group, estimand=estimand))
             rows.append(_row(indirect[:, k], term=name, group=group, estimand="indirect"))
+        for (cause, effect), draws in self.links.items():
+            rows.append(_row(draws @ weights, term=f"{cause} -> {effect}", group=group, estimand="coefficient"))
+        for k in range(len(self.mediators), len(self.chains)):
+            rows.append(_row(indirect[:, k], term=self.terms[k], group=group, estimand="indirect"))
         rows += [
             _row(indirect.sum(axis=1), term=exposure, group=group, estimand="total_indirect"),
             _row(direct, term=exposure, group=group, estimand="direct"),
             _row(total, term=exposure, group=group, estimand="total"),
         ]
-        for k, name in enumerate(self.mediators):
+        for k, name in enumerate(self.terms):
             rows.append({"term": name, "group": group, **_proportion(indirect[:, k], total)})
         return rows
 
     def _contrast_rows(self, contrast: np.ndarray, label: str) -> list[dict[str, Any]]:
         """Rows of the difference between two groups."""
         rows = []
-        for k, name in enumerate(self.mediators):
+        for k, name in enumerate(self.terms):
             rows.append(_row(self.indirect[:, k] @ contrast, term=name, group=label, estimand="indirect"))
         rows.append(_row(self.direct @ contrast, term=self.spec.exposure or "", group=label, estimand="direct"))
         return rows
@@ -204,13 +259,15 @@ def mediate(
     priors: str | PriorSet = "weakly_informative",
     *,
     varying: Sequence[str] = PATHS,
+    serial: Sequence[tuple[str, str]] = (),
+    lags: tuple[int, int] = (0, 0),
     path_correlation: bool = False,
     missing: str = "drop",
     draws: int = 1000,
     chains: int = 4,
     seed: int = 1,
 ) -> Mediation:
-    """Fit the equations of one or several parallel mediators and of the outcome.
+    """Fit the equations of one or several mediators, parallel or in series, and of the outcome.
 
     Each mediator is explained by the exposure and the controls, the outcome by these and all mediators; all with the
     effects and errors of `spec`. Reading the effects causally takes, beside strict exogeneity of the exposure, that
@@ -224,8 +281,14 @@ def mediate(
     mediators : sequence of str
     priors : str or PriorSet
         Of every equation, on its standardised scale: `exposure` of paths a and direct, `controls` of path b.
-    varying : sequence of {"a", "b", "direct"}
-        Paths that vary by group where `spec` has slopes; the direct one does where path b does.
+    varying : sequence of {"a", "b", "direct", "serial"}
+        Paths that vary by group where `spec` has slopes; the direct one does where path b does, a where a serial path
+        to its mediator does.
+    serial : sequence of pairs
+        (m1, m2): mediator m1 explains mediator m2 too. Indirect effects are then those of every chain, "m1 -> m2".
+    lags : pair of int
+        Periods from exposure to mediators, and from mediators to outcome; the direct path and the total take the sum.
+        Controls and effects stay those of the period an equation explains.
     path_correlation : bool
         Whether groups' offsets of a_k and b_k may correlate (prior `slope_correlation`).
     missing : {"drop", "error"}
@@ -236,12 +299,14 @@ def mediate(
     Raises
     ------
     SpecError
-        A mediator that has another role, options that do not combine.
+        A mediator that has another role, serial paths in a cycle, options that do not combine.
     DesignError
         Missing values with missing = "error"; a mediator that effects absorb.
     """
     mediators = tuple(mediators)
-    designs, n_dropped = equation_designs(panel, spec, mediators, varying, path_correlation, missing)
+    links = tuple((cause, effect) for cause, effect in serial)
+    paths = Paths(tuple(varying), links, lags, path_correlation)
+    designs, n_dropped = equation_designs(panel, spec, mediators, paths, missing)
     own_priors, engine = load_priors(priors), choose_engine(spec, "auto")
     equations: dict[str, Fit] = {}
     for design in reversed(designs):
@@ -249,25 +314,26 @@ def mediate(
     for number, design in enumerate(designs):
         sampler = make_sampler(engine, draws, chains, seed + number)
         equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
-    return assemble(spec, mediators, equations, path_correlation, n_dropped, seed)
+    return assemble(spec, mediators, paths, equations, n_dropped, seed)
 
 
 def assemble(
     spec: Spec,
     mediators: tuple[str, ...],
+    paths: Paths,
     equations: dict[str, Fit],
-    path_correlation: bool = False,
     n_dropped: int = 0,
     seed: int = 1,
 ) -> Mediation:
     """A mediation from its fitted equations, the outcome's last."""
-    if path_correlation:
-        tied = tie(equations, mediators, equations[spec.outcome].priors["slope_correlation"], seed)
-        return Mediation(spec, mediators, equations, tied.parameters, tied.correlation, tied.k_hat, n_dropped)
+    if paths.correlated:
+        entering = [lagged(name, paths.lags[1]) for name in mediators]
+        tied = tie(equations, entering, equations[spec.outcome].priors["slope_correlation"], seed)
+        return Mediation(spec, mediators, paths, equations, tied.parameters, tied.correlation, tied.k_hat, n_dropped)
     parameters = {
         name: {v: fit.values(v) for v in VARIABLES if v in fit.tree["posterior"]} for name, fit in equations.items()
     }
-    return Mediation(spec, mediators, equations, parameters, None, -np.inf, n_dropped)
+    return Mediation(spec, mediators, paths, equations, parameters, None, -np.inf, n_dropped)
 
 
 def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
