@@ -106,6 +106,45 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
 
 
 @cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("model")
+@click.option(
+    "--claim", "propositions", multiple=True, help="Such as 'average_slope > 0'; default: the study's claims."
+)
+@click.option("--grid", default=None, help="A named grid of priors or a .toml file; default: the study's.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
+@click.option("--quick", is_flag=True, help="Fewer cells of the grid and points of curves.")
+def sensitivity(
+    study: Path, model: str, propositions: tuple[str, ...], grid: str | None, seed: int | None, quick: bool
+) -> None:
+    """Ask claims about the slopes of a hierarchical MODEL of STUDY again under other priors; print CSV."""
+    from bayes_npp.errors import SpecError
+    from bayes_npp.spec import HierarchicalModel
+    from bayes_npp.study import check_study, load_study
+
+    loaded = load_study(study)
+    chosen = loaded.model(model)
+    if not isinstance(chosen, HierarchicalModel):
+        raise SpecError(f"model '{model}' has kind '{chosen.kind}'", fix="Name a hierarchical model")
+    check_study(loaded)
+    asked = propositions or tuple(claim.proposition for claim in loaded.claims if claim.model == model)
+    if not asked:
+        raise SpecError(f"the study declares no claim about '{model}'", fix="Give one: --claim 'average_slope > 0'")
+    from bayes_npp.bayesian.prior_grid import load_grid
+    from bayes_npp.fitting import FitSettings, fit_model
+    from bayes_npp.prior_sensitivity import sensitivity as under_other_priors
+
+    own_grid = load_grid(grid) if grid else load_grid(loaded.claim_rules.grid, loaded.path.parent)
+    fitted, _ = fit_model(loaded, chosen, FitSettings(quick=quick, seed=seed))
+    own_seed = loaded.header.seed if seed is None else seed
+    found = under_other_priors(fitted, asked, own_grid, seed=own_seed, quick=quick)
+    click.echo(found.rows().to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
+    if not fitted.diagnostics.passed:
+        _say(f"{model}: sampler diagnostics {fitted.diagnostics.verdict}")
+        sys.exit(FAILED_DIAGNOSTICS)
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def report(folder: Path) -> None:
     """Write report, tables and figures of the run in FOLDER again, from its stored fits."""
@@ -137,6 +176,35 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
         tables.append(table)
     wide = side_by_side(tables, estimand)
     click.echo(wide.to_csv(float_format="%.6g", lineterminator="\n"), nl=False)
+
+
+@cli.command()
+@click.argument("published", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Write audit.html, audit.md, tables and figures here.")
+@click.option("--cap", type=float, help="Most that one unknown standard error may be of the other; default 5.")
+@click.option("--sceptic", "sceptics", multiple=True, type=float, help="P(effect beyond the printed one), repeatable.")
+@click.option("--prior-sd", "prior_sds", multiple=True, type=float, help="Sceptical prior by its SD; repeatable.")
+@click.option("--share", "shares", multiple=True, type=float, help="True effect / printed one; repeatable.")
+@click.option("--alpha", type=float, help="Level of the tests behind type S and type M; default 0.05.")
+@click.option(
+    "--star", "stars", multiple=True, type=float, help="Levels of *, **, ...; repeatable. Default .1 .05 .01."
+)
+@click.option("--claim", "claims", multiple=True, help="Compare subsamples of this claim only; repeatable.")
+@click.option(
+    "--reference", type=click.Choice(["auto", "normal"]), help="auto: t(n_units - 1) where units are printed."
+)
+def audit(published: Path, out: Path | None, **declared: Any) -> None:
+    """Re-analyse the printed numbers of PUBLISHED (a published.csv) without the data behind them.
+
+    Options marked repeatable replace their defaults: --sceptic 0.16 0.05 0.01, --share 0.1 0.25 0.5 0.75 1.
+    """
+    from bayes_npp.auditing.run import audit as audit_published
+
+    options = {name: value for name, value in declared.items() if value not in (None, ())}
+    for sentence in audit_published(published, out=out, **options).sentences:
+        click.echo(f"- {sentence}")
+    if out is not None:
+        click.echo(str(out / "audit.html"))
 
 
 @cli.command()

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bayes_npp.cells import interval, number, reason, relation
+from bayes_npp.claim_tables import claim_sentence
 from bayes_npp.comparison import Difference, Heterogeneity
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
+from bayes_npp.ledger import ClaimRecord
+from bayes_npp.measurement_tables import average_sentence, overlap_sentence, variant_sentence
 from bayes_npp.mechanism_tables import chain_sentence, mediator_sentence, readings
 from bayes_npp.path_tables import path_models, path_sentence
 from bayes_npp.replication_tables import replication_sentence
@@ -28,6 +31,8 @@ def findings(result: Result) -> tuple[Finding, ...]:
     if result.replication is not None:
         whole, text = replication_sentence(result.replication)
         out += _under("Replication", [Finding("result" if whole else "warning", text)])
+    if result.ledger is not None:
+        out += _under("The claims", [_claim(record) for record in result.ledger.records])
     for comparison in result.comparisons:
         own = _pattern(comparison)
         own.append(_differences(comparison))
@@ -39,6 +44,7 @@ def findings(result: Result) -> tuple[Finding, ...]:
         own.append(_average(comparison))
         out += _under(f"Slopes by {comparison.grouping}", own)
     out += _under("Robustness", _robustness(result))
+    out += _under("Measurement", _measurement(result))
     out += _under("Dynamics", [_dynamic(model, result) for model in result.gmm])
     mechanisms = [finding for mechanism in result.mechanisms for finding in _mechanism(mechanism, result)]
     mechanisms += [Finding("result", path_sentence(result, model)) for model in path_models(result)]
@@ -47,6 +53,10 @@ def findings(result: Result) -> tuple[Finding, ...]:
     fits = [f for record in result.fits if record.model not in compared for f in _errors(record)]
     fits += [_convergence(record) for record in result.every_fit if not record.diagnostics.passed]
     return (*out, *_under("Other fits", fits))
+
+
+def _claim(record: ClaimRecord) -> Finding:
+    return Finding("result", claim_sentence(record))
 
 
 def _under(about: str, found: list[Finding]) -> list[Finding]:
@@ -159,6 +169,9 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
     sentences = [mediator_sentence(r, mechanism, exposure, outcome) for r in readings(mechanism, result)]
     sentences.append(chain_sentence(mechanism, result))
     out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences).strip()}")]
+    if mechanism.missing:
+        status = "warning" if mechanism.missing.startswith("WARNING") else "result"
+        out.append(Finding(status, f"Cells behind '{mechanism.model}': {mechanism.missing.removeprefix('WARNING: ')}."))
     failing = {check.name for record in mechanism.fits for check in record.predictive if not check.passed}
     if failing:
         text = (
@@ -194,6 +207,20 @@ def _robustness(result: Result) -> list[Finding]:
                     "Under strict exogeneity it is zero; every slope here rests on strict exogeneity."
                 )
                 out.append(Finding("warning", text))
+    return out
+
+
+def _measurement(result: Result) -> list[Finding]:
+    """What other measures of outcome and exposure change, and what they share by construction."""
+    out = []
+    for record in result.measurement:
+        status = "result" if record.passed else "failure"
+        out.append(Finding(status, variant_sentence(record, result.study.roles.outcome)))
+        if len(record.averages):
+            out.append(Finding(status, average_sentence(record)))
+    if result.study.overlaps or result.measurement:
+        status = "warning" if result.study.overlaps else "result"
+        out.append(Finding(status, overlap_sentence(result.study.overlaps)))
     return out
 
 

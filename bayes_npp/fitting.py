@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bayes_npp.bayesian.equations import declared_paths, equation_designs
+import pandas as pd
+
+from bayes_npp.bayesian.equations import declared_paths
 from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
+from bayes_npp.bayesian.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation import Mediation, assemble
+from bayes_npp.bayesian.missing import Treated, missing_mediators, treat
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.design import Design, build_design
-from bayes_npp.errors import SpecError
+from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.records import content_hash
 from bayes_npp.results import FitRecord
 from bayes_npp.spec import HierarchicalModel, MediationModel
@@ -17,6 +22,13 @@ from bayes_npp.store import read_tree, versions, write_tree
 from bayes_npp.study import Study
 
 QUICK_DRAWS = 1000
+MISSING_TREATMENTS: dict[str, dict[str, str]] = {
+    "rows dropped": {"missing": "drop"},
+    "interpolated inside": {"missing": "interpolate"},
+    "extrapolated along a line": {"missing": "extrapolate"},
+    "extrapolated, nearest year carried": {"missing": "extrapolate", "extrapolation": "carry"},
+    "imputed": {"missing": "impute"},
+}
 
 
 @dataclass(frozen=True)
@@ -46,17 +58,117 @@ def fit_mediation(
     """Fit every equation of a mediation model; stored as <model>--<what it explains>."""
     spec, mediators = study.spec(model), study.mediators(model)
     paths = declared_paths(model)
-    designs, n_dropped = equation_designs(study.panel, spec, mediators, paths, model.missing)
-    for design in reversed(designs):
+    treated = _treated(study, model)
+    for design in reversed(treated.designs):
         prepare(design)  # what is not identified is found before anything is sampled
-    equations, records = {}, []
-    for number, design in enumerate(designs):
-        outcome = design.spec.outcome
-        name = f"{model.name}--{outcome}"
-        equations[outcome], reused = _stored_or_fitted(study, model, name, design, number, settings)
-        records.append(fit_record(name, equations[outcome], reused))
+    equations: dict[str, Fit] = {}
+    records: list[FitRecord] = []
+    if treated.unknown:
+        equations, reused = _stored_or_jointly_fitted(study, model, treated, settings)
+        records = [fit_record(f"{model.name}--{name}", fit, reused) for name, fit in equations.items()]
+    else:
+        for number, design in enumerate(treated.designs):
+            outcome = design.spec.outcome
+            name = f"{model.name}--{outcome}"
+            equations[outcome], reused = _stored_or_fitted(study, model, name, design, number, settings)
+            records.append(fit_record(name, equations[outcome], reused))
     seed = study.header.seed if settings.seed is None else settings.seed
-    return assemble(spec, mediators, paths, equations, n_dropped, seed), tuple(records)
+    return assemble(spec, mediators, paths, equations, treated.missing, seed), tuple(records)
+
+
+def missing_treatments(
+    study: Study, model: MediationModel, own: Mediation, settings: FitSettings
+) -> pd.DataFrame | None:
+    """Indirect effects under every treatment of mediators' missing cells; None where there are none, or by declaration.
+
+    Equations have the errors of the model as declared, so that treatments differ in the cells alone.
+
+    Returns
+    -------
+    DataFrame
+        treatment, mediator, filled (cells), n_obs, estimate, lo, hi, prob_positive, passed (the samplers' diagnostics),
+        why (no estimate: the reason).
+    """
+    wanting = missing_mediators(study.panel, own.mediators)
+    if not wanting or not model.compare_missing or model.missing == "error":
+        return None
+    errors = own.equations[own.mediators[0]].spec.errors
+    rows: list[dict[str, Any]] = []
+    for label, options in MISSING_TREATMENTS.items():
+        changes = {"extrapolation": "linear", "mediator_errors": errors, **options}
+        slug = "_".join(options.values())
+        variant = model.model_copy(update={**changes, "name": f"{model.name}.{slug}"})
+        declared = all(getattr(model, name) == value for name, value in changes.items() if name != "mediator_errors")
+        why = "" if declared else _why_not(study, variant)
+        if why:
+            rows += [{"treatment": label, "mediator": name, "why": why} for name in wanting]
+            continue
+        mediation = own if declared else fit_mediation(study, variant, settings)[0]
+        found = mediation.estimates()
+        for name in wanting:
+            row = found.select(estimand="indirect", term=name, group="").iloc[0]
+            numbers = {key: float(row[key]) for key in ("estimate", "lo", "hi", "prob_positive")}
+            cells = {"filled": mediation.missing.filled.get(name, 0), "n_obs": mediation.design.n_obs}
+            labels: dict[str, Any] = {"treatment": label, "mediator": name, "why": "", "passed": not mediation.failures}
+            rows.append({**labels, **cells, **numbers})
+    columns = ("treatment", "mediator", "filled", "n_obs", "estimate", "lo", "hi", "prob_positive", "passed", "why")
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def _why_not(study: Study, model: MediationModel) -> str:
+    """Why a treatment of missing cells cannot be fitted; empty where it can."""
+    try:
+        treated = _treated(study, model)
+        for design in treated.designs:
+            prepare(design)
+        if treated.unknown:
+            check_imputable(treated.designs, treated.unknown, study.priors(model))
+    except BayesNppError as error:
+        return error.problem
+    return ""
+
+
+def _treated(study: Study, model: MediationModel) -> Treated:
+    spec, mediators = study.spec(model), study.mediators(model)
+    declared = (model.missing, model.extrapolation, model.mediator_errors)
+    return treat(study.panel, spec, mediators, declared_paths(model), *declared)
+
+
+def mediation_sampler(study: Study, model: MediationModel, settings: FitSettings) -> Sampler:
+    """Settings of a mediation's sampler where missing cells are imputed."""
+    return make_sampler(
+        "collapsed",
+        min(model.draws, QUICK_DRAWS) if settings.quick else model.draws,
+        model.chains,
+        study.header.seed if settings.seed is None else settings.seed,
+        TUNE if model.tune is None else model.tune,
+    )
+
+
+def _stored_or_jointly_fitted(
+    study: Study, model: MediationModel, treated: Treated, settings: FitSettings
+) -> tuple[dict[str, Fit], bool]:
+    """Fit equations with the missing cells of mediators, or take all of them from storage."""
+    priors, sampler = study.priors(model), mediation_sampler(study, model, settings)
+    unknown = {name: rows.tolist() for name, rows in treated.unknown.items()}
+    keys = [_fit_key(design, priors, sampler, "gibbs") for design in treated.designs]
+    key = content_hash({"equations": keys, "unknown": unknown})
+    names = [design.spec.outcome for design in treated.designs]
+    paths = [settings.path(f"{model.name}--{name}", ".nc") for name in names]
+    if not settings.refit and all(path is not None and path.is_file() for path in paths):
+        trees = [read_tree(path) for path in paths if path is not None]
+        if all(tree.attrs.get("key") == key for tree in trees):
+            designs = on_observed_scales(treated.designs, treated.unknown)
+            restored = [restore(tree, one, priors, sampler) for tree, one in zip(trees, designs, strict=True)]
+            return dict(zip(names, restored, strict=True)), True
+    if settings.stored_only:
+        raise _not_stored(paths[0])
+    fits = fit_jointly(treated.designs, treated.unknown, priors, sampler)
+    for fit, path in zip(fits.values(), paths, strict=True):
+        fit.tree.attrs["key"] = key
+        if path is not None:
+            write_tree(fit.tree, path)
+    return fits, False
 
 
 def _stored_or_fitted(
@@ -85,16 +197,20 @@ def _stored_or_fitted(
         if tree.attrs.get("key") == key:
             return restore(tree, design, priors, sampler), True
     if settings.stored_only:
-        raise SpecError(
-            "the stored fit is missing, or made from other data, settings or versions",
-            place=str(path),
-            fix="Run the study again: bayes-npp run",
-        )
+        raise _not_stored(path)
     fit = fit_design(design, priors, sampler, engine)
     fit.tree.attrs["key"] = key
     if path is not None:
         write_tree(fit.tree, path)
     return fit, False
+
+
+def _not_stored(path: Path | None) -> SpecError:
+    return SpecError(
+        "the stored fit is missing, or made from other data, settings or versions",
+        place=str(path),
+        fix="Run the study again: bayes-npp run",
+    )
 
 
 def _fit_key(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> str:

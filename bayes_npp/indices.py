@@ -1,4 +1,4 @@
-"""Composite indices of indicators: min-max scaling, entropy weights, first principal component. Plain arrays."""
+"""Composite indices of indicators: min-max scaling; entropy, CRITIC, equal weights; first component. Plain arrays."""
 
 from collections.abc import Sequence
 
@@ -44,6 +44,64 @@ def entropy_weights(scaled: np.ndarray, shift: float) -> tuple[np.ndarray, np.nd
     entropy = -(shares * np.log(shares)).sum(axis=0) / np.log(len(scaled))
     divergence = 1 - entropy
     return divergence / divergence.sum(), entropy
+
+
+def equal_weights(scaled: np.ndarray) -> np.ndarray:
+    """1 / k for each of k indicators (n, k)."""
+    return np.full(scaled.shape[1], 1 / scaled.shape[1])
+
+
+def critic_weights(scaled: np.ndarray) -> np.ndarray:
+    """CRITIC weights of min-max scaled indicators: much contrast, little in common with the others.
+
+    C_j = s_j sum_k (1 - r_jk), w_j = C_j / sum_k C_k, with s_j the SD (n - 1) and r_jk the correlation of indicators
+    (Diakoulaki, Mavrotas & Papayannakis 1995, Computers & Operations Research 22, 763-770).
+
+    Parameters
+    ----------
+    scaled : ndarray, shape (n, k)
+
+    Returns
+    -------
+    ndarray, shape (k,)
+
+    Raises
+    ------
+    VariableError
+        Indicators that are all perfectly correlated, so that none adds information.
+    """
+    correlation = np.atleast_2d(np.corrcoef(scaled, rowvar=False))
+    information = scaled.std(axis=0, ddof=1) * (1 - correlation).sum(axis=0)
+    if information.sum() < 1e-12:
+        raise VariableError(
+            "the indicators are perfectly correlated: CRITIC weights do not exist", fix="Use weights of another kind"
+        )
+    return information / information.sum()
+
+
+def combine(scaled: np.ndarray, method: str, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An index of min-max scaled indicators (n, k), by "entropy", "critic" or "equal" weights or "pca".
+
+    Returns
+    -------
+    index : ndarray, shape (n,)
+    weights : ndarray, shape (k,)
+        Loadings of the first component with "pca".
+    entropy : ndarray, shape (k,)
+        Not a number without entropy weights.
+    """
+    entropy = np.full(scaled.shape[1], np.nan)
+    match method:
+        case "entropy":
+            weights, entropy = entropy_weights(scaled, shift)
+        case "critic":
+            weights = critic_weights(scaled)
+        case "equal":
+            weights = equal_weights(scaled)
+        case _:
+            weights = first_component(scaled)
+            return component_scores(scaled, weights), weights, entropy
+    return scaled @ weights, weights, entropy
 
 
 def first_component(scaled: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What a mediation model says of each mediator: readings, tables, the sentence about confounding."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -65,6 +66,8 @@ def effect_table(mechanism: Mechanism, result: Result) -> Table:
         "mediator and the outcome together: no data can show that.",
         RULE,
     ]
+    if mechanism.missing:
+        notes.append(f"{mechanism.missing}.")
     if mechanism.why_not:
         notes.append(f"How much confounding it would take is not shown: {mechanism.why_not}.")
     return Table(
@@ -116,11 +119,42 @@ def confounding_table(mechanism: Mechanism) -> Table | None:
     return Table(f"confounding_{mechanism.model}", title, pd.DataFrame(lines), notes)
 
 
+def missing_table(mechanism: Mechanism) -> Table | None:
+    """Indirect effects under every treatment of mediators' missing cells; None where no cell is missing."""
+    if mechanism.treatments is None:
+        return None
+    lines = [
+        {
+            "mediator": row.mediator,
+            "missing years": row.treatment,
+            "cells filled": "" if row.why else str(int(row.filled)),
+            "rows used": "" if row.why else str(int(row.n_obs)),
+            "indirect effect": row.why or _treated_effect(row),
+        }
+        for row in mechanism.treatments.sort_values("mediator", kind="stable").itertuples()
+    ]
+    notes = (
+        "Posterior mean, 95 % equal-tailed interval, P(> 0), averaged over observations. Treatments differ in the "
+        "mediators' missing cells alone. Interpolated and extrapolated cells are treated as data: their intervals do "
+        "not know that they were filled.",
+        "Imputed cells are unknowns of the model, drawn with its coefficients. That takes ignorable missingness, and "
+        "where no unit has a year its common level is known from the prior of period effects alone.",
+    )
+    title = f"Indirect effects by treatment of missing years: {mechanism.model}"
+    return Table(f"missing_{mechanism.model}", title, pd.DataFrame(lines), notes)
+
+
+def _treated_effect(row: Any) -> str:
+    text = f"{number(row.estimate)} [{number(row.lo)}, {number(row.hi)}]; P(> 0) {relation(row.prob_positive)}"
+    return text if row.passed else f"{text} (the sampler failed its diagnostics)"
+
+
 def mechanism_tables(mechanism: Mechanism, result: Result) -> list[Table]:
     """Every table of a mediation model."""
     tables = (
         effect_table(mechanism, result),
         contrast_table(mechanism, result),
+        missing_table(mechanism),
         confounding_table(mechanism),
     )
     return [table for table in tables if table is not None]

@@ -12,14 +12,17 @@ import pandas as pd
 from bayes_npp.bayesian.confounding import crossings, obstacle, sensitivity
 from bayes_npp.bayesian.fit import Fit
 from bayes_npp.beside import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
+from bayes_npp.claim_plots import draw_claims
+from bayes_npp.claims import answer_claims
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
-from bayes_npp.fitting import QUICK_DRAWS, FitSettings, fit_mediation, fit_model, fit_record
+from bayes_npp.fitting import QUICK_DRAWS, FitSettings, fit_mediation, fit_model, fit_record, missing_treatments
 from bayes_npp.frequentist.dynamics import dynamic_within
 from bayes_npp.frequentist.gmm import estimate_gmm
 from bayes_npp.frequentist.mediation import mediation_paths
 from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
+from bayes_npp.measuring import measure, measurement_rows
 from bayes_npp.plots import draw_figures
 from bayes_npp.replication import replicate
 from bayes_npp.report import render_report
@@ -27,6 +30,7 @@ from bayes_npp.results import (
     ErrorChoice,
     FitRecord,
     Ladder,
+    MeasurementRecord,
     Mechanism,
     PoolingRung,
     Result,
@@ -116,6 +120,15 @@ def run_study(
         walls[model.name] = round(time.time() - begun, 2)
     robustness, altered_tables = rerun_altered(study, settings, progress, walls)
     estimates = concat([*tables, *altered_tables])
+    measurement: tuple[MeasurementRecord, ...] = ()
+    if study.measurement is not None:
+        begun = time.time()
+        progress("[measurement] variants of the index, drawn weights, other exposures")
+        measurement = measure(study, ladders, settings)
+        walls["measurement"] = round(time.time() - begun, 2)
+    begun = time.time()
+    ledger = answer_claims(study, estimates, ladders, [*records, *neighbours], measurement, settings, progress)
+    walls["claims"] = round(time.time() - begun, 2)
     result = Result(
         study=study,
         estimates=estimates,
@@ -131,6 +144,8 @@ def run_study(
         robustness=robustness,
         equality=tuple(group_tests(study)),
         replication=_replication(study, estimates),
+        measurement=measurement,
+        ledger=ledger,
         out=folder,
     )
     if folder is not None:
@@ -185,6 +200,8 @@ def mediate_model(study: Study, model: MediationModel, settings: FitSettings) ->
         curve=None if why_not else sensitivity(mediation),
         crossings=None if why_not else crossings(mediation),
         why_not=why_not.problem if why_not else "",
+        missing=mediation.missing.note,
+        treatments=missing_treatments(study, model, mediation, settings),
     )
     return _named(mediation.estimates(), study, model), mechanism
 
@@ -308,9 +325,18 @@ def write_outputs(result: Result, folder: Path) -> None:
     weights = result.study.panel.index_weights
     tables = build_tables(result)
     write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
-    for name, frame in (("diagnostics", result.diagnostics), ("weights", weights)):
+    frames = {"diagnostics": result.diagnostics, "weights": weights}
+    sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
+    if result.ledger is not None:
+        frames["claims"] = result.ledger.frame()
+        sensitivity.append(result.ledger.sensitivity_rows())
+    if sensitivity:
+        frames["sensitivity"] = pd.concat(sensitivity, ignore_index=True)
+    for name, frame in frames.items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     figures = draw_figures(result, folder / "figures")
+    if result.ledger is not None:
+        figures |= draw_claims(result.ledger, folder / "figures")
     write_tables(tables, folder / "tables")
     html, markdown = render_report(result, tables, figures)
     write_text(folder / "report.md", markdown)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.comparison import Heterogeneity, slope_frame
+from bayes_npp.drawing import legend_below, new_figure, save_figure
+from bayes_npp.measurement_figure import curve_frame, measurement_curve
 from bayes_npp.results import FitRecord, Result
-from bayes_npp.store import write_text, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,15 +23,6 @@ COLUMN_STYLE = {
 }
 MEDIATOR_COLOURS = ("#1d4e89", "#c8553d", "#2a7f62", "#8a6d3b")
 SHOWN_RHO = 0.6
-CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "bayes_npp",
-    "figure.dpi": 110,
-    "savefig.bbox": "tight",
-}
 
 
 def draw_figures(result: Result, folder: Path) -> dict[str, str]:
@@ -38,16 +30,21 @@ def draw_figures(result: Result, folder: Path) -> dict[str, str]:
     drawn = {}
     for comparison in result.comparisons:
         name = f"slopes_{comparison.pooled_model}"
-        drawn[name] = _save(forest(comparison), slope_frame(comparison), folder / name)
+        drawn[name] = save_figure(forest(comparison), slope_frame(comparison), folder / name)
         name = f"shrinkage_{comparison.pooled_model}"
-        drawn[name] = _save(shrinkage(comparison), shrinkage_frame(comparison), folder / name)
+        drawn[name] = save_figure(shrinkage(comparison), shrinkage_frame(comparison), folder / name)
     for mechanism in result.mechanisms:
         if mechanism.curve is not None:
             name = f"confounding_{mechanism.model}"
-            drawn[name] = _save(confounding(mechanism.curve), mechanism.curve, folder / name)
+            drawn[name] = save_figure(confounding(mechanism.curve), mechanism.curve, folder / name)
+    for declared in dict.fromkeys(record.declared for record in result.measurement):
+        records = [record for record in result.measurement if record.declared == declared]
+        frame, name = curve_frame(records), f"measurement_{declared}"
+        figure = measurement_curve(frame, result.study.roles.exposure, [record.errors for record in records])
+        drawn[name] = save_figure(figure, frame, folder / name)
     for record in result.fits:
         name = f"predictive_{record.model}"
-        drawn[name] = _save(predictive(record), predictive_frame(record), folder / name)
+        drawn[name] = save_figure(predictive(record), predictive_frame(record), folder / name)
     return drawn
 
 
@@ -55,7 +52,7 @@ def confounding(curve: pd.DataFrame) -> "Figure":
     """Indirect effects over the correlation between errors of mediator and outcome, averaged over observations."""
     overall = curve[curve["group"] == ""]
     names = list(dict.fromkeys(overall["mediator"]))
-    figure, axes = _figure(7.2, 3.6)
+    figure, axes = new_figure(7.2, 3.6)
     axes.axhline(0, color="#444444", linewidth=0.8)
     axes.axvline(0, color="#444444", linewidth=0.8, linestyle=":")
     for name, colour in zip(names, MEDIATOR_COLOURS * len(names), strict=False):
@@ -68,7 +65,7 @@ def confounding(curve: pd.DataFrame) -> "Figure":
     axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     axes.set_xlabel("Correlation between the errors of mediator and outcome (rho)")
     axes.set_ylabel("Indirect effect (data's units), 95 % interval")
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
     return figure
 
 
@@ -76,7 +73,7 @@ def forest(comparison: Heterogeneity) -> "Figure":
     """Slopes of the groups in three columns with 95 % intervals."""
     table = slope_frame(comparison)
     groups = list(dict.fromkeys(table["group"]))
-    figure, axes = _figure(7.2, 1.1 + 0.85 * len(groups))
+    figure, axes = new_figure(7.2, 1.1 + 0.85 * len(groups))
     axes.axvline(0, color="#444444", linewidth=0.8)
     columns = [c for c in COLUMN_STYLE if c in set(table["column"])]
     for c, column in enumerate(columns):
@@ -96,7 +93,7 @@ def forest(comparison: Heterogeneity) -> "Figure":
         min(low - margin, table["estimate"].min() - margin), max(high + margin, table["estimate"].max() + margin)
     )
     axes.set_xlabel(f"Slope of {comparison.exposure} (data's units), 95 % interval")
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
     return figure
 
 
@@ -104,7 +101,7 @@ def shrinkage(comparison: Heterogeneity) -> "Figure":
     """Arrows from the interacted (no pooling) slope to the partially pooled one."""
     table = shrinkage_frame(comparison)
     groups = list(table["group"])
-    figure, axes = _figure(7.2, 1.1 + 0.5 * len(groups))
+    figure, axes = new_figure(7.2, 1.1 + 0.5 * len(groups))
     average = table["average"].iloc[0]
     axes.axvline(
         average, color="#1d4e89", linewidth=1, linestyle=":", label="Mean of the groups' slopes, partial pooling"
@@ -124,14 +121,14 @@ def shrinkage(comparison: Heterogeneity) -> "Figure":
         axes.plot(table[column], range(len(groups)), marker, color=colour, label=label, markersize=7)
     _group_axis(axes, groups)
     axes.set_xlabel(f"Slope of {comparison.exposure} (data's units)")
-    _legend_below(figure, axes)
+    legend_below(figure, axes)
     return figure
 
 
 def predictive(record: FitRecord) -> "Figure":
     """What the residuals are, beside the range the error model can produce."""
     table = predictive_frame(record)
-    figure, panels = _figure(7.2, 2.0, columns=len(table))
+    figure, panels = new_figure(7.2, 2.0, columns=len(table))
     for axes, row in zip(np.atleast_1d(panels), table.itertuples(), strict=True):
         axes.hlines(0, row.lo, row.hi, color="#1d4e89", linewidth=7, alpha=0.45, label="95 % of replications")
         axes.plot(row.observed, 0, "o", color="#c8553d", markersize=8, label="Observed residuals")
@@ -140,7 +137,7 @@ def predictive(record: FitRecord) -> "Figure":
         axes.set_title(row.check, fontsize=10, loc="left")
         axes.set_xlabel(row.meaning, fontsize=8)
         axes.margins(x=0.12)
-    _legend_below(figure, np.atleast_1d(panels)[0])
+    legend_below(figure, np.atleast_1d(panels)[0])
     return figure
 
 
@@ -157,44 +154,7 @@ def predictive_frame(record: FitRecord) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["check", "meaning", "observed", "lo", "hi", "p"])
 
 
-def _style() -> Any:
-    """The style, with the first font for Chinese names that this machine has behind the default one."""
-    from matplotlib.font_manager import fontManager
-
-    installed = fontManager.get_font_names()
-    chinese = [font for font in CJK_FONTS if font in installed][:1]
-    return {**STYLE, "font.family": ["DejaVu Sans", *chinese]}
-
-
-def _figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(_style()):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure, figure.subplots(1, columns)
-
-
 def _group_axis(axes: Any, groups: list[str]) -> None:
     axes.set_yticks(range(len(groups)), groups)
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-
-
-def _legend_below(figure: "Figure", axes: Any) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2), frameon=False, fontsize=8)
-
-
-def _save(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
-    """Write png, svg and csv; return the SVG as text for one-file reports."""
-    import matplotlib
-
-    with matplotlib.rc_context(_style()):
-        write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
-        write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
-    write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-    svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
-    return svg[svg.index("<svg") :]

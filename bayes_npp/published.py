@@ -35,7 +35,9 @@ def read_published(path: Path) -> pd.DataFrame:
         No file, a missing or unknown column, an estimate that is not a number, a row without a term.
     """
     if not path.is_file():
-        raise SpecError("the file does not exist", place=str(path), fix="Correct 'published' in the study file")
+        raise SpecError(
+            "the file does not exist", place=str(path), fix="Correct the path (in a study file: 'published')"
+        )
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False).fillna("")
     except (ValueError, UnicodeDecodeError) as error:
@@ -44,12 +46,23 @@ def read_published(path: Path) -> pd.DataFrame:
     if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first column for labels
         fix = "Remove the extra comma, or put a value that contains one in quotes"
         raise SpecError("row 2 has more cells than the header", place=str(path), fix=fix)
+    return check_published(frame, str(path))
+
+
+def check_published(frame: pd.DataFrame, place: str) -> pd.DataFrame:
+    """Check a table of printed text against the schema; return it.
+
+    Raises
+    ------
+    SpecError
+        As `read_published`; `place` leads the message.
+    """
     for name in frame.columns:
         if name not in COLUMNS:
-            raise SpecError(f"unknown column '{name}'", place=str(path), fix=nearest(name, COLUMNS))
+            raise SpecError(f"unknown column '{name}'", place=place, fix=nearest(name, COLUMNS))
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
-        raise SpecError(f"column '{missing[0]}' is missing", place=str(path), fix=f"Columns: {', '.join(COLUMNS)}")
+        raise SpecError(f"column '{missing[0]}' is missing", place=place, fix=f"Columns: {', '.join(COLUMNS)}")
     for name in ("estimate", "se", "t", "p"):
         text = frame[name].str.strip()
         wrong = (text != "") & pd.to_numeric(text, errors="coerce").isna()
@@ -57,10 +70,10 @@ def read_published(path: Path) -> pd.DataFrame:
             at = int(wrong.to_numpy().argmax())
             raise SpecError(
                 f"column '{name}' has the value {text.iloc[at]!r}, which is not a number",
-                place=f"{path}, row {at + 2}",
+                place=f"{place}, row {at + 2}",
                 fix="Write the number as printed, or leave the cell blank",
             )
     if (frame["term"].str.strip() == "").any():
         at = int((frame["term"].str.strip() == "").to_numpy().argmax())
-        raise SpecError("a row has no term", place=f"{path}, row {at + 2}", fix="Name the coefficient")
+        raise SpecError("a row has no term", place=f"{place}, row {at + 2}", fix="Name the coefficient")
     return frame

@@ -1,6 +1,7 @@
 """The report: one HTML file that opens offline, and the same in Markdown. Templates render; nothing is decided here."""
 
 from bayes_npp.findings import findings
+from bayes_npp.rendering import render_pages
 from bayes_npp.results import Result
 from bayes_npp.tables import Table
 
@@ -15,8 +16,6 @@ def render_report(result: Result, tables: dict[str, Table], figures: dict[str, s
     figures : dict of str
         SVG text by name; Markdown links the png of the same name.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     context = {
         "study": result.study,
         "result": result,
@@ -25,16 +24,4 @@ def render_report(result: Result, tables: dict[str, Table], figures: dict[str, s
         "tables": tables,
         "figures": figures,
     }
-    pages = []
-    for name, escape in (("report.html.jinja", True), ("report.md.jinja", False)):
-        environment = Environment(
-            loader=PackageLoader("bayes_npp"),
-            autoescape=escape,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        pages.append(environment.get_template(name).render(context))
-    html, markdown = pages
-    return html, markdown
+    return render_pages("report", context)

@@ -16,6 +16,7 @@ from bayes_npp.comparison import Heterogeneity
 from bayes_npp.equality import EqualityTest
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.specification_tests import SpecificationTest
+from bayes_npp.ledger import Ledger
 from bayes_npp.robustness import Altered
 from bayes_npp.study import Study
 
@@ -116,6 +117,10 @@ class Mechanism:
         The rho at which they vanish (`confounding.crossings`).
     why_not : str
         Why there is no closed form.
+    missing : str
+        What was done about missing cells of mediators; empty where none was filled.
+    treatments : DataFrame, optional
+        Indirect effects under every treatment of missing cells (`fitting.missing_treatments`).
     """
 
     model: str
@@ -124,6 +129,8 @@ class Mechanism:
     curve: pd.DataFrame | None
     crossings: pd.DataFrame | None
     why_not: str = ""
+    missing: str = ""
+    treatments: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,42 @@ class RobustnessRecord:
     altered: Altered
     note: str
     fit: FitRecord | None = None
+
+
+@dataclass(frozen=True)
+class MeasurementRecord:
+    """One model under every variant of how outcome and exposure are measured.
+
+    Attributes
+    ----------
+    declared : str
+        The model as declared.
+    model : str
+        The model fitted: as declared, or with the errors behind the verdicts.
+    errors : str
+    variants : DataFrame
+        One row a variant, the declared measurement first: variant, weights, logs, left_out, exposure, n_obs;
+        correlation, correlation_within with the declared index (or exposure); per_unit, a slope in the variant's own
+        units over the slope shown; twfe, twfe_se, twfe_lo, twfe_hi, twfe_p of two-way fixed effects with one slope,
+        clustered by unit; mean, sd, lo, hi, prob_positive of the posterior's average slope with their weights; verdict
+        of the sampler.
+    slopes : DataFrame
+        Every slope: variant, estimand, group, mean, sd, lo, hi, prob_positive.
+    averages : DataFrame
+        Over indices of drawn weights: source, indices, failed, estimand, group, mean, sd, lo, hi, prob_positive,
+        within_sd, between_sd, index_share; declared_mean, declared_sd, declared_lo, declared_hi of the one index.
+    """
+
+    declared: str
+    model: str
+    errors: str
+    variants: pd.DataFrame
+    slopes: pd.DataFrame
+    averages: pd.DataFrame
+
+    @property
+    def passed(self) -> bool:
+        return bool((self.variants["verdict"] == "passed").all()) and not self.averages["failed"].any()
 
 
 @dataclass(frozen=True)
@@ -189,6 +232,9 @@ class Result:
         Of two-way fixed effects by group, interacted or in subsamples.
     replication : DataFrame, optional
         Printed numbers matched to ours (`replication.replicate`); None unless the data are the paper's own.
+    measurement : tuple of MeasurementRecord
+    ledger : Ledger, optional
+        The claims, answered; None where the study declares none.
     out : Path, optional
         Where it was written.
     """
@@ -207,6 +253,8 @@ class Result:
     robustness: tuple[RobustnessRecord, ...] = ()
     equality: tuple[GroupTests, ...] = ()
     replication: pd.DataFrame | None = None
+    measurement: tuple[MeasurementRecord, ...] = ()
+    ledger: Ledger | None = None
     out: Path | None = None
 
     @property
@@ -217,7 +265,8 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        return all(record.diagnostics.passed for record in self.every_fit)
+        fits = all(record.diagnostics.passed for record in self.every_fit)
+        return fits and all(record.passed for record in self.measurement)
 
     @property
     def diagnostics(self) -> pd.DataFrame:

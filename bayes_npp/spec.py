@@ -259,58 +259,54 @@ class GmmModel(Record):
         return tuple(tuple(None if i == 2 and v == "all" else v for i, v in enumerate(entry)) for entry in self.gmm)
 
 
-class HierarchicalModel(Record):
+class _BayesianModel(Record):
+    """What both kinds of Bayesian model declare."""
+
+    name: Name
+    controls: tuple[str, ...] | None = None
+    slopes: str | None = None
+    unit_effects: Effects = "partial"
+    time_effects: Effects = "partial"
+    correlated_means: bool = True
+    errors: str = "iid"
+    priors: str = "weakly_informative"
+    draws: Annotated[int, Field(ge=100)] = 2000
+    tune: Annotated[int, Field(ge=100)] | None = None
+    chains: Annotated[int, Field(ge=2)] = 4
+    target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+
+
+class HierarchicalModel(_BayesianModel):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
     With `ladder` a model with slopes by group is fitted under other error models and other pooling too.
     """
 
-    name: Name
     kind: Literal["hierarchical"]
-    controls: tuple[str, ...] | None = None
-    slopes: str | None = None
     varying: tuple[str, ...] = ()
     slope_pooling: Literal["sum_to_zero", "exchangeable", "none"] = "sum_to_zero"
     slope_correlation: bool = False
-    unit_effects: Effects = "partial"
-    time_effects: Effects = "partial"
     group_time_effects: str | None = None
-    correlated_means: bool = True
-    errors: str = "iid"
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
     engine: Engine = "auto"
     ladder: bool = True
-    priors: str = "weakly_informative"
-    draws: Annotated[int, Field(ge=100)] = 2000
-    tune: Annotated[int, Field(ge=100)] | None = None
-    chains: Annotated[int, Field(ge=2)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
 
-class MediationModel(Record):
-    """A [[model]] table of Bayesian mediation: the study's mediators unless it names its own, keys of `Spec`."""
+class MediationModel(_BayesianModel):
+    """A [[model]] table of Bayesian mediation; `compare_missing` shows every treatment of mediators' missing cells."""
 
-    name: Name
     kind: Literal["mediation"]
     mediators: tuple[str, ...] | None = None
-    controls: tuple[str, ...] | None = None
-    slopes: str | None = None
     varying_paths: tuple[Literal["a", "b", "direct", "serial"], ...] = ("a", "b", "direct", "serial")
     serial: tuple[tuple[str, str], ...] = ()
     lags: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
     path_correlation: bool = False
-    missing: Literal["drop", "error"] = "drop"
-    unit_effects: Effects = "partial"
-    time_effects: Effects = "partial"
-    correlated_means: bool = True
-    errors: str = "iid"
-    priors: str = "weakly_informative"
-    draws: Annotated[int, Field(ge=100)] = 2000
-    tune: Annotated[int, Field(ge=100)] | None = None
-    chains: Annotated[int, Field(ge=2)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+    missing: Literal["drop", "error", "interpolate", "extrapolate", "impute"] = "drop"
+    extrapolation: Literal["linear", "carry"] = "linear"
+    mediator_errors: str | None = None
+    compare_missing: bool = True
 
 
 class MediationPathsModel(Record):

@@ -8,17 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.equations import declared_paths, equation_designs
+from bayes_npp.bayesian.equations import check_quantities, declared_paths
+from bayes_npp.bayesian.missing import treat
+from bayes_npp.bayesian.prior_grid import load_grid
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
+from bayes_npp.claim_spec import Claim, ClaimRules
 from bayes_npp.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.frequentist.absorbed import check_absorbed
 from bayes_npp.frequentist.moments import Equations, build_moments
 from bayes_npp.frequentist.path_equations import path_equations
+from bayes_npp.index_variants import check_measurement
+from bayes_npp.measurement import Measurement
+from bayes_npp.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
 from bayes_npp.panel import Panel, read_panel
 from bayes_npp.published import read_published
 from bayes_npp.records import content_hash
 from bayes_npp.robustness import Altered, Robustness, alter, check_altered, targets
+from bayes_npp.slope_contrasts import slope_weights
 from bayes_npp.spec import (
     MODEL_RECORDS,
     FrequentistModel,
@@ -36,7 +43,7 @@ from bayes_npp.spec import (
 )
 from bayes_npp.variables import Transform, derive, parse_variable
 
-TABLES = ("study", "roles", "variable", "model", "table", "robustness")
+TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,10 @@ class Study:
     tables: tuple[PaperTable, ...]
     content: dict[str, Any] = field(repr=False)
     robustness: tuple[Robustness, ...] = ()
+    measurement: Measurement | None = None
+    concepts: tuple[Concept, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    claim_rules: ClaimRules = field(default_factory=ClaimRules)
 
     @property
     def name(self) -> str:
@@ -114,6 +125,12 @@ class Study:
         """The mediators of a model: its own, or the study's."""
         return self.roles.mediators if model.mediators is None else model.mediators
 
+    @cached_property
+    def overlaps(self) -> tuple[Overlap, ...]:
+        """What variables of different roles share, alternative exposures among them."""
+        exposures = self.measurement.exposures if self.measurement else ()
+        return overlaps(parts_of_study(self.roles, self.models, exposures), self.variables, self.concepts)
+
     def altered(self) -> list[tuple[str, Robustness, Altered]]:
         """Every robustness row, once for each model it applies to: the model's name, the row, what it estimates."""
         rows = []
@@ -162,7 +179,7 @@ def load_study(path: str | Path) -> Study:
     for table in ("study", "roles", "model"):
         if not content.get(table):
             raise SpecError(f"table [{table}] is missing", place=place, fix=f"A study has {', '.join(TABLES)}")
-    for table in ("variable", "model", "table", "robustness"):
+    for table in ("variable", "model", "table", "robustness", "overlap", "claim"):
         if not isinstance(content.get(table, []), list):
             raise SpecError(f"[{table}] must be a list of tables", place=place, fix=f"Write [[{table}]]")
     header = StudyHeader.parse(content["study"], f"{place}, [study]")
@@ -190,7 +207,21 @@ def load_study(path: str | Path) -> Study:
         PaperTable.parse(table, f"{place}, [[table]] {number}")
         for number, table in enumerate(content.get("table", []), start=1)
     )
-    return Study(path, header, roles, variables, models, tables, content, robustness)
+    measurement = None
+    if "measurement" in content:
+        measurement = Measurement.parse(content["measurement"], f"{place}, [measurement]")
+    concepts = tuple(
+        Concept.parse(table, f"{place}, [[overlap]] {number}")
+        for number, table in enumerate(content.get("overlap", []), start=1)
+    )
+    claims = tuple(
+        Claim.parse(table, f"{place}, [[claim]] {number}")
+        for number, table in enumerate(content.get("claim", []), start=1)
+    )
+    rules = ClaimRules.parse(content.get("claims", {}), f"{place}, [claims]")
+    return Study(
+        path, header, roles, variables, models, tables, content, robustness, measurement, concepts, claims, rules
+    )
 
 
 def check_study(study: Study) -> list[str]:
@@ -266,21 +297,59 @@ def check_study(study: Study) -> list[str]:
         except BayesNppError as error:
             raise error.at(f"{place}, robustness '{row.name}' of '{name}'") from None
         lines.append(f"robustness {altered.model.name}: {altered.changed}")
+    if study.measurement is not None:
+        try:
+            lines.append(check_measurement(study.measurement, panel, study.variables, study.roles, study.models))
+        except BayesNppError as error:
+            raise error.at(f"{place}, [measurement]") from None
+    try:
+        check_concepts(study.concepts, panel)
+    except BayesNppError as error:
+        raise error.at(f"{place}, [[overlap]]") from None
     known = [*(model.name for model in study.models), *(altered.model.name for _, _, altered in study.altered())]
     for declared in study.tables:
         for name in declared.columns:
             if name not in known:
                 where = f"{place}, [[table]] {declared.number}"
                 raise SpecError(f"unknown model '{name}' in columns", place=where, fix=nearest(name, known))
+    lines += _check_claims(study, place)
     if study.published is not None:
         lines.append(f"published numbers: {len(study.published)} rows")
     return lines
 
 
-def _check_mediation(study: Study, model: MediationModel) -> list[Design]:
+def _check_claims(study: Study, place: str) -> list[str]:
+    """Every claim is about something its model estimates; one line each."""
+    if study.claims:
+        load_grid(study.claim_rules.grid, study.path.parent)
+    seen: set[tuple[str, str]] = set()
+    for claim in study.claims:
+        where = f"{place}, [[claim]] '{claim.id}'"
+        if (claim.id, claim.proposition) in seen:
+            raise SpecError("the claim is declared twice", place=where, fix="Declare it once")
+        seen.add((claim.id, claim.proposition))
+        try:
+            model = study.model(claim.model)
+            if isinstance(model, MediationModel):
+                groups = _check_mediation(study, model)[0].groups
+                check_quantities(claim.parsed, study.mediators(model), declared_paths(model), groups)
+            elif isinstance(model, HierarchicalModel):
+                slope_weights(claim.parsed, build_design(study.panel, study.spec(model)))
+            else:
+                raise SpecError(
+                    f"model '{claim.model}' has kind '{model.kind}'",
+                    fix="A claim is answered by a hierarchical or a mediation model",
+                )
+        except BayesNppError as error:
+            raise error.at(where) from None
+    return [f"claim {claim.id}: {claim.proposition} ({claim.model})" for claim in study.claims]
+
+
+def _check_mediation(study: Study, model: MediationModel) -> tuple[Design, ...]:
     """Designs of a mediation model's equations, the outcome's last, each with identified slopes."""
     mediators, spec = study.mediators(model), study.spec(model)
-    designs, _ = equation_designs(study.panel, spec, mediators, declared_paths(model), model.missing)
+    declared = (model.missing, model.extrapolation, model.mediator_errors)
+    designs = treat(study.panel, spec, mediators, declared_paths(model), *declared).designs
     if model.correlated_means:
         for design in reversed(designs):
             check_two_way(design, study.panel.source)

@@ -14,10 +14,12 @@ from bayes_npp.cells import (
     probability,
     same_estimand,
 )
+from bayes_npp.claim_tables import claim_tables
 from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.group_tests import equality_tables
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
+from bayes_npp.measurement_tables import measurement_tables
 from bayes_npp.mechanism_methods import methods_table
 from bayes_npp.mechanism_tables import mechanism_tables
 from bayes_npp.paper_tables import column_table, paper_tables
@@ -55,12 +57,14 @@ def build_tables(result: Result) -> dict[str, Table]:
     tables += equality_tables(result)
     if result.robustness:
         tables.append(robustness_table(result))
+    tables += measurement_tables(result)
     for mechanism in result.mechanisms:
         tables += mechanism_tables(mechanism, result)
     tables += path_tables(result)
     methods = methods_table(result)
     if methods is not None:
         tables.append(methods)
+    tables += claim_tables(result.ledger) if result.ledger is not None else []
     reproduced = replication_table(result)
     if reproduced is not None:
         tables.append(reproduced)

@@ -110,15 +110,24 @@ class Lead(Transform):
 
 
 class Index(Transform):
-    """Composite index of indicators over the window: entropy weights or the first principal component."""
+    """Composite index of indicators over the window: entropy, CRITIC or equal weights, or the first component."""
 
-    index: Literal["entropy", "pca"]
+    index: Literal["entropy", "pca", "equal", "critic"]
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     shift: Annotated[float, Field(gt=0, le=1)] = 1e-4
 
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        return (*self.positive, *self.negative)
+
+    @property
+    def signs(self) -> np.ndarray:
+        """+1 for each positive indicator, -1 for each negative one, shape (k,)."""
+        return np.array([1] * len(self.positive) + [-1] * len(self.negative))
+
     def apply(self, panel: Panel) -> Panel:
-        names = (*self.positive, *self.negative)
+        names = self.indicators
         if len(names) < 2:
             raise VariableError("an index needs at least two indicators", fix="List them under positive and negative")
         twice = [name for i, name in enumerate(names) if name in names[:i]]
@@ -126,15 +135,9 @@ class Index(Transform):
             raise VariableError(f"indicator '{twice[0]}' is listed twice", fix="List each indicator once")
         values = np.column_stack([panel.numbers(name) for name in names])
         rows = panel.in_window & ~np.isnan(values).any(axis=1)
-        signs = np.array([1] * len(self.positive) + [-1] * len(self.negative))
+        signs = self.signs
         scaled = indices.min_max(values[rows], signs, names)
-        if self.index == "entropy":
-            weights, entropy = indices.entropy_weights(scaled, self.shift)
-            index = scaled @ weights
-        else:
-            weights = indices.first_component(scaled)
-            entropy = np.full(len(names), np.nan)
-            index = indices.component_scores(scaled, weights)
+        index, weights, entropy = indices.combine(scaled, self.index, self.shift)
         column = np.full(len(panel.frame), np.nan)
         column[rows] = index
         table = pd.DataFrame(

@@ -125,6 +125,23 @@ def test_report_opens_offline_and_tells_the_truth(run):
     assert "Qinghai 2021" in text
 
 
+def test_measurement_under_both_error_models(run):
+    """Logarithms change far more than uncertain weights do; the errors behind the verdicts stand beside."""
+    declared, chosen = run.measurement
+    assert (declared.errors, declared.model) == ("iid", "regions")
+    assert chosen.errors == run.ladders[0].errors.chosen
+    assert (len(declared.variants), len(chosen.variants)) == (65, 9)
+    logged = declared.variants[declared.variants["logs"] == "ln"]
+    raw = declared.variants[(declared.variants["logs"] == "none") & (declared.variants["exposure"] == "")]
+    assert logged["mean"].max() < 0.1 < 0.15 < raw["mean"].min()
+    assert logged["correlation_within"].max() < 0.3
+    average = declared.averages[declared.averages["estimand"] == "average_slope_twfe_weighted"]
+    assert (average["index_share"] < 0.15).all()
+    report = (run.out / "report.md").read_text(encoding="utf-8")
+    assert "outcome npp and mediator st_share share the column fiscal_exp_scitech_100m_cny" in report
+    assert "an average over measurement choices (cut, no feedback), not a posterior of one model" in report
+
+
 def test_published_numbers_are_never_differenced(run):
     from bayes_npp.comparison import difference
     from bayes_npp.errors import EstimatesError
@@ -138,7 +155,8 @@ def test_published_numbers_are_never_differenced(run):
 def test_same_seed_gives_the_same_files(run, tmp_path):
     again = run_study(ROOT / "models" / "digital_trade", tmp_path, quick=True)
     assert not again.fits[0].reused
-    for name in ("estimates.csv", "report.md", "diagnostics.csv", "weights.csv", "figures/slopes_regions.csv"):
+    names = ("estimates.csv", "report.md", "diagnostics.csv", "weights.csv", "sensitivity.csv")
+    for name in (*names, "figures/slopes_regions.csv"):
         assert (tmp_path / name).read_bytes() == (run.out / name).read_bytes(), name
 
 

@@ -163,11 +163,19 @@ class Collapsed:
             # Threads of BLAS under these would wait for each other: minutes in place of seconds.
             with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
                 list(pool.map(fill, [slice(a, b) for a, b in itertools.pairwise(bounds)]))
-        out = self.constrained(thetas)
+        effects = self.draw_units(thetas, drawn, random) if with_units and self.effects else None
+        out = self.named(thetas, drawn, effects, random)
         out["collapsed_log_likelihood"] = log_likelihood + self.constant
         out["collapsed_coefficients"] = drawn
-        if with_units and self.effects:
-            effects = self.draw_units(thetas, drawn, random)
+        return out
+
+    def named(
+        self, thetas: np.ndarray, drawn: np.ndarray, effects: np.ndarray | None, random: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Draws by variable of the posterior, from theta (S, d), coefficients less prior means (S, p), effects of units
+        (S, N, q)."""
+        out = self.constrained(thetas)
+        if effects is not None:
             for j, term in enumerate(self.effects):
                 _place(out, term, effects[:, :, j])
         at = 0
@@ -183,7 +191,7 @@ class Collapsed:
         for name in ("intercept", "exposure_slope"):
             if name in out and out[name].ndim == 2:
                 out[name] = out[name][:, 0]
-        if with_units:
+        if effects is not None:
             self._centre_fixed(out)
         return out
 
@@ -249,6 +257,21 @@ class Collapsed:
             prior_means=means,
         )
 
+    def with_data(self, data: ModelData, columns: tuple[Term, ...]) -> "Collapsed":
+        """The same model with other values in outcome or columns: cross-products anew, layout and priors kept."""
+        products, unit_cross, unit_gram = cross_products(data, columns, self.effects)
+        means = self.prior_means
+        return replace(
+            self,
+            data=data,
+            columns=columns,
+            products=products._replace(
+                total=_shifted(products.total, means, both=True), unit_cross=_shifted(products.unit_cross, means)
+            ),
+            unit_cross=_shifted(unit_cross, means),
+            unit_gram=unit_gram,
+        )
+
 
 def why_not_collapsible(spec: Spec) -> str:
     """Why the collapsed sampler is not exact for a model; empty where it is."""
@@ -257,8 +280,15 @@ def why_not_collapsible(spec: Spec) -> str:
     return ""
 
 
-def collapse(data: ModelData, priors: PriorSet) -> Collapsed:
+def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> Collapsed:
     """Cross-products, layout and priors of the collapsed posterior.
+
+    Parameters
+    ----------
+    data : ModelData
+    priors : PriorSet
+    more : tuple of Term
+        Beyond those of the model.
 
     Raises
     ------
@@ -268,7 +298,7 @@ def collapse(data: ModelData, priors: PriorSet) -> Collapsed:
     reason = why_not_collapsible(data.design.spec)
     if reason:
         raise SpecError(f"the collapsed sampler cannot fit this model: {reason}", fix="Use engine = 'nuts'")
-    everything = list(terms(data, priors))
+    everything = [*terms(data, priors), *more]
     kept = [term for term in everything if term.slot and priors[term.slot].family not in COLLAPSIBLE and not term.scale]
     columns = tuple(term for term in everything if not any(term is other for other in kept))
     effects = tuple(unit_terms(data))

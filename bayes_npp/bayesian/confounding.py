@@ -153,9 +153,15 @@ def _moved(mediation: Mediation, rho: np.ndarray) -> Shifted:
 
 def obstacle(mediation: Mediation) -> SpecError | None:
     """Why a mediation has no closed form of its sensitivity to confounding; None where it has one."""
-    if mediation.spec.errors != "iid":
+    if mediation.missing.imputed:
         return SpecError(
-            f"the sensitivity to confounding takes independent errors, not '{mediation.spec.errors}'",
+            "the sensitivity to confounding has no closed form with imputed cells",
+            fix="Use another treatment of missing cells, with errors = 'iid'",
+        )
+    errors = next((fit.spec.errors for fit in mediation.equations.values() if fit.spec.errors != "iid"), "iid")
+    if errors != "iid":
+        return SpecError(
+            f"the sensitivity to confounding takes independent errors, not '{errors}'",
             fix="Fit the mediation with errors = 'iid'",
         )
     if any(mediation.paths.lags):

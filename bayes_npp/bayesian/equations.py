@@ -10,6 +10,9 @@ import numpy as np
 from bayes_npp.design import Design, build_design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panel import Panel
+from bayes_npp.propositions import PATHS as PATH_QUANTITIES
+from bayes_npp.propositions import Proposition
+from bayes_npp.slope_contrasts import no_group, position
 from bayes_npp.spec import MediationModel, Spec
 
 PATHS = ("a", "b", "direct", "serial")
@@ -187,3 +190,20 @@ def _check_paths(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> None:
 
 def _arrow(names: Iterable[str]) -> str:
     return " -> ".join(names)
+
+
+def check_quantities(
+    proposition: Proposition, mediators: tuple[str, ...], paths: Paths, groups: tuple[str, ...]
+) -> None:
+    """Raise `SpecError` if a proposition names a path that a mediation with these mediators and groups lacks."""
+    terms = tuple(" -> ".join(chain) for chain in paths.chains(mediators))
+    for quantity in proposition.quantities:
+        labels = list(quantity.labels)
+        if quantity.name not in PATH_QUANTITIES:
+            raise SpecError(f"'{quantity}' is no path", fix="Name a hierarchical model")
+        if quantity.name in ("path_a", "path_b", "indirect"):
+            position(labels.pop(0), terms if quantity.name == "indirect" else mediators, quantity)
+        if labels and not groups:
+            no_group(quantity)
+        if labels:
+            position(labels[0], groups, quantity)

@@ -63,7 +63,7 @@ class Fit:
     data : ModelData
     priors : PriorSet
     sampler : Sampler
-    engine : "collapsed" or "nuts"
+    engine : "collapsed", "nuts" or "gibbs" (`joint_fit`)
         What sampled it.
     tree : DataTree
         Groups posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data. Parameters are on the
@@ -100,7 +100,7 @@ class Fit:
     def thetas(self) -> np.ndarray:
         """Draws of the collapsed sampler's theta on the unconstrained scale, shape (S, d)."""
         if self.engine != "collapsed":
-            raise SpecError("the full model has no collapsed draws", fix="Fit it with engine = 'collapsed'")
+            raise SpecError(f"engine '{self.engine}' has no collapsed draws", fix="Fit it with engine = 'collapsed'")
         theta = self.tree["sample_stats"]["theta"].to_numpy()
         return np.ascontiguousarray(theta.reshape(theta.shape[0] * theta.shape[1], theta.shape[2]))
 
@@ -171,13 +171,14 @@ class Fit:
         return "hierarchical" + (f" x {self.spec.slopes}" if self.spec.slopes else "") + differences + dynamics
 
     def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
-        """Posterior predictive checks of the errors: serial correlation, spread by unit, dependence between units."""
-        draws = max(20, min(DRAWS, CHUNK_CELLS // self.design.n_obs))
-        parameters = self.parameters(draws)
+        """Checks of the errors: serial correlation, spread by unit, dependence; imputed cells as each draw has them."""
+        stats, times = self.tree["sample_stats"], np.array(self.design.times)[self.design.time]
+        if "innovation" in stats:
+            return error_checks(stats["innovation"].to_numpy(), self.design.unit, times, seed=self.sampler.seed)
+        parameters = self.parameters(max(20, min(DRAWS, CHUNK_CELLS // self.design.n_obs)))
         own, sd = innovations(parameters, self.data)
-        times = np.array(self.design.times)[self.design.time]
         degrees = parameters.get("degrees")
-        return error_checks(own / sd, self.design.unit, times, seed=self.sampler.seed, degrees=degrees)
+        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, degrees=degrees)
 
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""

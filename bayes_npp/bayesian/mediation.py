@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.equations import PATHS, Paths, equation_designs, lagged
+from bayes_npp.bayesian.equations import PATHS, Paths, lagged
 from bayes_npp.bayesian.fit import LEVEL, Fit, choose_engine, fit_design, make_sampler, prepare
+from bayes_npp.bayesian.joint_fit import TUNE, fit_jointly
+from bayes_npp.bayesian.missing import MissingCells, treat
 from bayes_npp.bayesian.path_correlation import tie
 from bayes_npp.bayesian.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.priors import PriorSet, load_priors
 from bayes_npp.bayesian.scores import BAD_K
 from bayes_npp.bayesian.terms import fitted_values
 from bayes_npp.design import Design, group_pairs
+from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panel import Panel
 from bayes_npp.spec import Spec
@@ -53,6 +56,8 @@ class Mediation:
         Pareto k of the weights that tie the equations; -inf where nothing ties them.
     n_dropped : int
         Rows of the window left out because a variable is missing.
+    missing : MissingCells
+        How missing cells of mediators were treated.
     """
 
     spec: Spec
@@ -63,6 +68,7 @@ class Mediation:
     correlation: np.ndarray | None
     k_hat: float
     n_dropped: int
+    missing: MissingCells
 
     @property
     def design(self) -> Design:
@@ -112,6 +118,8 @@ class Mediation:
     @cached_property
     def error_correlation(self) -> np.ndarray:
         """Correlation of the mediators' errors in every draw, shape (S, K, K), from the draws' residuals."""
+        if self.missing.imputed:
+            raise SpecError("no correlation of errors with imputed cells", fix="Use another treatment of missing cells")
         n_draws = len(self.direct)
         out = np.empty((n_draws, len(self.mediators), len(self.mediators)))
         fits = [self.equations[name] for name in self.mediators]
@@ -170,6 +178,12 @@ class Mediation:
         out = [f"sampler diagnostics of {name}" for name, fit in self.equations.items() if not fit.diagnostics.passed]
         return (*out, *([f"weights of correlated paths (Pareto k = {self.k_hat:.2f})"] if self.k_hat > BAD_K else []))
 
+    @property
+    def errors(self) -> str:
+        """Error models of the outcome's equation and, where they differ, of the mediators'."""
+        own = self.equations[self.mediators[0]].spec.errors
+        return f"{self.spec.errors} errors" + ("" if own == self.spec.errors else f", {own} of mediators")
+
     def estimates(self) -> Estimates:
         """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
 
@@ -192,13 +206,13 @@ class Mediation:
                 rows.append(_row(self.correlation[:, k], term=f"path_correlation, {name}", estimand="coefficient"))
         note = f"failed: {', '.join(self.failures)}" if self.failures else ""
         for row in rows:
-            row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
+            row["note"] = "; ".join(part for part in (row.get("note", ""), self.missing.note, note) if part)
         fit = self.equations[self.spec.outcome]
         return estimates_from_rows(
             rows,
             paradigm="bayesian",
             estimator="mediation" + (f" x {self.spec.slopes}" if self.groups else ""),
-            covariance=f"{self.spec.errors} errors",
+            covariance=self.errors,
             outcome=self.spec.outcome,
             spread_kind="sd",
             level=LEVEL,
@@ -263,6 +277,8 @@ def mediate(
     lags: tuple[int, int] = (0, 0),
     path_correlation: bool = False,
     missing: str = "drop",
+    extrapolation: str = "linear",
+    mediator_errors: str | None = None,
     draws: int = 1000,
     chains: int = 4,
     seed: int = 1,
@@ -291,8 +307,14 @@ def mediate(
         Controls and effects stay those of the period an equation explains.
     path_correlation : bool
         Whether groups' offsets of a_k and b_k may correlate (prior `slope_correlation`).
-    missing : {"drop", "error"}
-        Rows with a missing variable: left out of every equation, or an error.
+    missing : {"drop", "error", "interpolate", "extrapolate", "impute"}
+        Rows with a missing variable: left out of every equation, or an error. Of mediators alone: linear over time
+        between a unit's observed years; also beyond them; or estimated jointly with the equations, missingness
+        being ignorable. Filled cells are treated as data, which the note of every estimate says.
+    extrapolation : {"linear", "carry"}
+        Beyond a unit's observed years: the line through its two nearest, or the nearest.
+    mediator_errors : str, optional
+        Errors of the mediators' equations, as in `Spec`; default those of `spec`, with "impute" AR(1) added.
     draws, chains, seed
         Of the sampler; equations have seeds of their own.
 
@@ -301,20 +323,26 @@ def mediate(
     SpecError
         A mediator that has another role, serial paths in a cycle, options that do not combine.
     DesignError
-        Missing values with missing = "error"; a mediator that effects absorb.
+        Missing values with missing = "error"; a mediator that effects absorb; one to fill that is missing everywhere or
+        in every year of a unit.
     """
     mediators = tuple(mediators)
     links = tuple((cause, effect) for cause, effect in serial)
     paths = Paths(tuple(varying), links, lags, path_correlation)
-    designs, n_dropped = equation_designs(panel, spec, mediators, paths, missing)
-    own_priors, engine = load_priors(priors), choose_engine(spec, "auto")
-    equations: dict[str, Fit] = {}
-    for design in reversed(designs):
+    treated = treat(panel, spec, mediators, paths, missing, extrapolation, mediator_errors)
+    own_priors = load_priors(priors)
+    for design in reversed(treated.designs):
         prepare(design)  # what is not identified is found before anything is sampled
-    for number, design in enumerate(designs):
-        sampler = make_sampler(engine, draws, chains, seed + number)
-        equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
-    return assemble(spec, mediators, paths, equations, n_dropped, seed)
+    equations: dict[str, Fit] = {}
+    if treated.unknown:
+        sampler = make_sampler("collapsed", draws, chains, seed, TUNE)
+        equations = fit_jointly(treated.designs, treated.unknown, own_priors, sampler)
+    else:
+        for number, design in enumerate(treated.designs):
+            engine = choose_engine(design.spec, "auto")
+            sampler = make_sampler(engine, draws, chains, seed + number)
+            equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
+    return assemble(spec, mediators, paths, equations, treated.missing, seed)
 
 
 def assemble(
@@ -322,18 +350,19 @@ def assemble(
     mediators: tuple[str, ...],
     paths: Paths,
     equations: dict[str, Fit],
-    n_dropped: int = 0,
+    missing: MissingCells,
     seed: int = 1,
 ) -> Mediation:
     """A mediation from its fitted equations, the outcome's last."""
     if paths.correlated:
         entering = [lagged(name, paths.lags[1]) for name in mediators]
         tied = tie(equations, entering, equations[spec.outcome].priors["slope_correlation"], seed)
-        return Mediation(spec, mediators, paths, equations, tied.parameters, tied.correlation, tied.k_hat, n_dropped)
+        found = (tied.parameters, tied.correlation, tied.k_hat)
+        return Mediation(spec, mediators, paths, equations, *found, missing.n_dropped, missing)
     parameters = {
         name: {v: fit.values(v) for v in VARIABLES if v in fit.tree["posterior"]} for name, fit in equations.items()
     }
-    return Mediation(spec, mediators, paths, equations, parameters, None, -np.inf, n_dropped)
+    return Mediation(spec, mediators, paths, equations, parameters, None, -np.inf, missing.n_dropped, missing)
 
 
 def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:

@@ -32,6 +32,9 @@ DIMS = {
     "unit_scale": ("unit",),
     "unit_between": ("unit_part",),
     "time_between": ("time_part",),
+    "mediator_unit_between": ("mediator_unit_part",),
+    "mediator_time_between": ("mediator_time_part",),
+    "missing_cell": ("missing",),
     "group_slope": ("group",),
     "slope_of_unit": ("unit",),
 }
@@ -67,6 +70,7 @@ def build_tree(
     priors: PriorSet,
     stats: "xr.Dataset",
     totals: dict[str, np.ndarray] | None = None,
+    likelihood_of_rows: np.ndarray | None = None,
 ) -> "xr.DataTree":
     """Groups posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data.
 
@@ -76,6 +80,8 @@ def build_tree(
     totals : dict, optional
         For a panel above `POINTWISE_CELLS`: `log_likelihood` (chain, draw), its sum over rows, in place of the rows;
         and moments of the effects of units, (N,) or (V, N), which are then not in the posterior.
+    likelihood_of_rows : ndarray, shape (chain, draw, n), optional
+        Log likelihood of every row where `data` alone does not give it: columns that differ from draw to draw.
     """
     import xarray as xr
 
@@ -94,7 +100,8 @@ def build_tree(
         labels = zip(design.unit, design.time, strict=True)
         observation = np.array([f"{design.units[u]} {design.times[t]}" for u, t in labels])
     if totals is None:
-        rows = {"y": (("chain", "draw", "observation"), pointwise(parameters, data))}
+        own = pointwise(parameters, data) if likelihood_of_rows is None else likelihood_of_rows
+        rows = {"y": (("chain", "draw", "observation"), own)}
         likelihood = xr.Dataset(rows, {"observation": observation})
     else:
         likelihood = xr.Dataset({"y_total": (("chain", "draw"), totals["log_likelihood"])})

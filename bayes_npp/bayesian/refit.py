@@ -1,4 +1,4 @@
-"""One model under many priors: refits through the collapsed sampler, without compiling or reading the rows again."""
+"""One model under many priors or with many outcomes: refits through the collapsed sampler, without compiling."""
 
 import os
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from bayes_npp.bayesian.sample import Sampler, draw_density
 SHORT = Sampler(draws=600, tune=150, chains=2, target_accept=0.8)
 MAX_K_HAT = 0.5  # of importance weights: below it their averages have finite variance
 MIN_WEIGHTED = 500  # effective number of weighted draws
+TRIED, PROMISING = 100, 0.7  # draws weighted first, and the share of MIN_WEIGHTED they must promise
 
 
 @dataclass(frozen=True)
@@ -82,21 +83,42 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     SpecError
         A prior set without a prior the model needs.
     """
+    return refit_each([(_under(collapsed, priors), priors) for priors in prior_sets], sampler)
+
+
+def refit_each(
+    targets: Sequence[tuple[Collapsed, PriorSet]], sampler: Sampler = SHORT, near: bool = True
+) -> list[Refit]:
+    """Fit each of several collapsed posteriors, such as one model with many outcomes.
+
+    Parameters
+    ----------
+    targets : sequence of (Collapsed, PriorSet)
+    sampler : Sampler
+        Its seed is the first one's; the others count on.
+    near : bool
+        Whether the posteriors are near to each other, so that reweighting (see `refit`) is worth a try.
+
+    Returns
+    -------
+    list of Refit
+        In the order of the targets.
+    """
     out: dict[int, Refit] = {}
-    left = list(enumerate(prior_sets))
+    left = list(enumerate(targets))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         while left:
             # Two of those left are sampled, and serve the others they are near to.
-            chosen = [left[i] for i in sorted({0, len(left) // 2})]
+            chosen = [left[i] for i in sorted({0, len(left) // 2})] if near else left
             seeds = [replace(sampler, seed=sampler.seed + k) for k, _ in chosen]
-            new = list(pool.map(lambda item, own: _sample(collapsed, item[1], own), chosen, seeds))
+            new = list(pool.map(_sample, *zip(*(target for _, target in chosen), strict=True), seeds))
             out.update({k: base.refit for (k, _), base in zip(chosen, new, strict=True)})
             left = [item for item in left if item[0] not in out]
             seeds_left = [sampler.seed + k for k, _ in left]
-            tried = list(pool.map(partial(_reweight, new), [priors for _, priors in left], seeds_left))
+            tried = list(pool.map(partial(_reweight, new), [target for _, target in left], seeds_left))
             out.update({k: found for (k, _), found in zip(left, tried, strict=True) if found is not None})
             left = [item for item in left if item[0] not in out]
-    return [out[k] for k in range(len(prior_sets))]
+    return [out[k] for k in range(len(targets))]
 
 
 def sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, keep: int) -> Refit:
@@ -124,24 +146,23 @@ def sample_short(
 
 
 def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
-    own = _under(collapsed, priors)
-    found, thetas = sample_short(own, priors, replace(sampler, draws=2 * sampler.draws))
+    found, thetas = sample_short(collapsed, priors, replace(sampler, draws=2 * sampler.draws))
     if not found.diagnostics.passed:
-        found, thetas = sample_short(own, priors, _longer(sampler))
-    return _Base(own, found, thetas)
+        found, thetas = sample_short(collapsed, priors, _longer(sampler))
+    return _Base(collapsed, found, thetas)
 
 
-def _reweight(bases: Sequence[_Base], priors: PriorSet, seed: int) -> Refit | None:
-    """The posterior under other priors by importance resampling from the first base whose weights are good."""
+def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: int) -> Refit | None:
+    """Another posterior by importance resampling from the first base whose weights are good."""
     from arviz_stats.base import array_stats
 
     random = np.random.default_rng(seed)
+    own, priors = target
     for base in bases:
-        if not base.collapsed.same_theta(priors) or not base.refit.diagnostics.passed:
+        if not _same_theta(base.collapsed, own) or not base.refit.diagnostics.passed:
             continue
-        own = base.collapsed.with_priors(priors)
         thetas, log_ratio = base.collapsed.moved_to(own, base.thetas)
-        if not np.isfinite(log_ratio).all():
+        if not np.isfinite(log_ratio).all() or not _promising(base, own, thetas, log_ratio, seed):
             continue
         draws = own.coefficients(thetas, seed, with_units=False)
         log_ratio += draws["collapsed_log_likelihood"] - base.refit.draws["collapsed_log_likelihood"]
@@ -157,6 +178,22 @@ def _reweight(bases: Sequence[_Base], priors: PriorSet, seed: int) -> Refit | No
             resampled |= in_data_units(resampled, own.data)
             return Refit(priors, resampled, base.refit.diagnostics, float(k_hat))
     return None
+
+
+def _promising(base: _Base, own: Collapsed, thetas: np.ndarray, log_ratio: np.ndarray, seed: int) -> bool:
+    """Whether weights of a few draws are good enough to compute all of them."""
+    some = np.linspace(0, len(thetas) - 1, TRIED).astype(int)
+    there = own.coefficients(thetas[some], seed, with_units=False)["collapsed_log_likelihood"]
+    log_weights = log_ratio[some] + there - base.refit.draws["collapsed_log_likelihood"][some]
+    weights = np.exp(log_weights - log_weights.max())
+    share = weights.sum() ** 2 / (weights**2).sum() / len(some)
+    return bool(share * base.refit.diagnostics.ess_bulk >= PROMISING * MIN_WEIGHTED)
+
+
+def _same_theta(one: Collapsed, other: Collapsed) -> bool:
+    """Whether an element of theta means the same in two posteriors, up to the unit of its prior."""
+    here, there = ([(e.variable, e.at) for e in own.elements] for own in (one, other))
+    return here == there and one.size == other.size and one.layout.centred == other.layout.centred
 
 
 def _longer(sampler: Sampler) -> Sampler:

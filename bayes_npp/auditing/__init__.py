@@ -1,0 +1,1 @@
+"""Re-analysis of what a paper printed, without its data."""

@@ -1,0 +1,162 @@
+"""`audit`: re-analyse what a paper printed, without its data, and write what was found."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from bayes_npp.auditing.differences import curve_frame, subsample_differences
+from bayes_npp.auditing.figures import draw_audit
+from bayes_npp.auditing.long_run import long_run_frame, long_runs
+from bayes_npp.auditing.printed import printed_rows
+from bayes_npp.auditing.record import Audit, AuditOptions
+from bayes_npp.auditing.rows import posterior_frame, reverse_frame, risk_frame, row_frame
+from bayes_npp.auditing.sentences import sentences
+from bayes_npp.auditing.significance import STARS
+from bayes_npp.auditing.tables import audit_tables
+from bayes_npp.comparison import CLEAR
+from bayes_npp.errors import OutputError, SpecError, nearest
+from bayes_npp.published import check_published, read_published
+from bayes_npp.rendering import render_pages
+from bayes_npp.store import write_text
+
+FRAME = "a DataFrame"
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+def audit(
+    published: str | Path | pd.DataFrame,
+    *,
+    out: str | Path | None = None,
+    cap: float = 5.0,
+    sceptics: Sequence[float] = (0.16, 0.05, 0.01),
+    prior_sds: Sequence[float] = (),
+    shares: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 1.0),
+    alpha: float = 0.05,
+    stars: Sequence[float] = STARS,
+    reference: str = "auto",
+    claims: Sequence[str] | None = None,
+) -> Audit:
+    """Re-analyse published numbers without the data behind them.
+
+    Of each printed coefficient: the standard errors that print allows, its posterior under sceptical priors, how
+    sceptical a prior ends its credibility, type S and type M risks. Of subsamples of one claim: P(one exceeds the
+    other) over the unknown standard errors. Of dynamic models: the long run. Estimates are taken as normal; printed
+    numbers that contradict each other are reported, not repaired.
+
+    Parameters
+    ----------
+    published : path or DataFrame
+        A published.csv, or its columns; a DataFrame of numbers counts its decimals as printed.
+    out : path, optional
+        Folder of audit.html, audit.md, tables/audit_*.csv and figures/audit_*; each file is replaced whole, and
+        nothing is touched if the input is bad.
+    cap : float
+        Most that one unknown standard error of a pair may be of the other: a declaration.
+    sceptics : sequence of float
+        Sceptical priors, each by the probability it gives an effect beyond the printed one.
+    prior_sds : sequence of float
+        Further sceptical priors by their SD, in the data's units.
+    shares : sequence of float
+        Plausible true effects as shares of the printed one.
+    alpha : float
+        Level of the tests behind type S and type M.
+    stars : sequence of float
+        Levels of one, two, ... stars, falling.
+    reference : str
+        Behind p-values and significance. `auto`: Student's t with n_units - 1 degrees of freedom where n_units is
+        printed, normal elsewhere; `normal`: normal everywhere.
+    claims : sequence of str, optional
+        Compare subsamples of these claims only.
+
+    Returns
+    -------
+    Audit
+        `sentences` holds the audit in words.
+
+    Raises
+    ------
+    SpecError
+        No such file, a column missing or unknown, a number or significance that cannot be read (file, row, column), an
+        option out of its range.
+    OutputError
+        `out` cannot be written.
+    """
+    chosen = AuditOptions(
+        cap=cap,
+        sceptics=tuple(sceptics),
+        prior_sds=tuple(prior_sds),
+        shares=tuple(shares),
+        alpha=alpha,
+        stars=tuple(stars),
+        reference=reference,
+        claims=None if claims is None else tuple(claims),
+    )
+    frame, source, place = _read(published)
+    rows = printed_rows(frame, place, chosen.stars, chosen.reference)
+    claims = list(dict.fromkeys(row.labels["claim"] for row in rows))
+    for claim in chosen.claims or ():
+        if claim not in claims:
+            raise SpecError(f"no row has the claim '{claim}'", place=place, fix=nearest(claim, claims))
+    differences = subsample_differences(rows, chosen.cap, CLEAR, chosen.claims)
+    found = Audit(
+        source=source,
+        options=chosen,
+        rows=rows,
+        row_frame=row_frame(rows),
+        reverse=reverse_frame(rows),
+        posteriors=posterior_frame(rows, chosen.sceptics, chosen.prior_sds),
+        risks=risk_frame(rows, chosen.shares, chosen.alpha),
+        differences=differences,
+        curve=curve_frame(differences),
+        long_runs=long_runs(rows),
+    )
+    found = replace(found, sentences=sentences(found))
+    if out is not None:
+        write_audit(found, Path(out))
+    return found
+
+
+def write_audit(found: Audit, folder: Path) -> None:
+    """Write pages, tables and figures of an audit into a folder.
+
+    Raises
+    ------
+    OutputError
+        The folder is a file, or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError("the output folder is a file", place=str(folder), fix="Choose another --out")
+    frames = {
+        "printed": found.row_frame,
+        "reverse_bayes": found.reverse,
+        "posteriors": found.posteriors,
+        "differences": found.difference_frame,
+        "difference_curve": found.curve,
+        "type_s_m": found.risks,
+        "long_run": long_run_frame(found.long_runs),
+    }
+    for name, frame in frames.items():
+        if len(frame):
+            text = frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+            write_text(folder / "tables" / f"audit_{name}.csv", text)
+    figures = draw_audit(found, folder / "figures")
+    html, markdown = render_pages("audit", {"audit": found, "tables": audit_tables(found), "figures": figures})
+    write_text(folder / "audit.md", _TAG.sub("&lt;", markdown))
+    write_text(folder / "audit.html", html)
+
+
+def _read(published: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+    """The table as printed text, its name for the report and its place for messages."""
+    if isinstance(published, pd.DataFrame):
+        text = published.astype(object).where(published.notna(), "").map(str).reset_index(drop=True)
+        frame, name, place = check_published(text, FRAME), FRAME, FRAME
+    else:
+        path = Path(published)
+        frame, place = read_published(path), str(path)
+        name = f"{path.resolve().parent.name}/{path.name}"
+    if frame.empty:
+        raise SpecError("there is a header and no row", place=place, fix="Write one row a printed coefficient")
+    return frame, name, place

@@ -1,0 +1,111 @@
+"""Figures of the ledger: probabilities over priors, slopes by prior scale, the specification curve."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.drawing import legend_below, new_figure, save_figure
+from bayes_npp.ledger import Ledger
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#b0b0b0", "#1d4e89", "#2a7f62", "#c8553d", "#8a6d3b")
+
+
+def draw_claims(ledger: Ledger, folder: Path) -> dict[str, str]:
+    """Draw every figure of the ledger into `folder`; return its SVG text by name."""
+    drawn = {}
+    for model, answers in ledger.sensitivities.items():
+        axes = [c for c in answers.grid if c not in ("cell", "proposition") and answers.grid[c].dtype == object]
+        if len(axes) >= 2 or answers.grid.shape[0]:
+            frame, name = heat_frame(answers.grid), f"priors_{model}"
+            drawn[name] = save_figure(heat_map(frame), frame, folder / name)
+        frame, name = reverse_frame(ledger, model), f"sceptic_{model}"
+        drawn[name] = save_figure(sceptic(frame), frame, folder / name)
+    for model, curve in ledger.curves.items():
+        name = f"specification_{model}"
+        drawn[name] = save_figure(specification(curve), curve, folder / name)
+    return drawn
+
+
+def heat_frame(grid: pd.DataFrame) -> pd.DataFrame:
+    """Lowest probability of each proposition over all cells that share the first two axes' priors."""
+    axes = [c for c in grid if c not in ("cell", "proposition", "probability", "mean", "lo", "hi", "k_hat", "passed")]
+    keys = ["proposition", *axes[:2]]
+    found = grid.groupby(keys, sort=False)["probability"].agg(lowest="min", highest="max").reset_index()
+    return found.rename(columns=dict(zip(axes[:2], ("down", "across"), strict=False)))
+
+
+def heat_map(frame: pd.DataFrame) -> "Figure":
+    """Probability of each proposition over two axes of the grid, the lowest over the others."""
+    propositions = list(dict.fromkeys(frame["proposition"]))
+    down = list(dict.fromkeys(frame["down"]))
+    across = list(dict.fromkeys(frame["across"])) if "across" in frame else [""]
+    figure, all_axes = new_figure(2.2 + 3.6 * len(propositions), 1.8 + 0.34 * len(down) + 0.9, len(propositions))
+    for axes, proposition in zip(np.atleast_1d(all_axes), propositions, strict=True):
+        own = frame[frame["proposition"] == proposition]
+        values = own["lowest"].to_numpy().reshape(len(down), len(across))
+        shown = axes.imshow(values, vmin=0, vmax=1, cmap="RdBu", aspect="auto")
+        for (i, j), value in np.ndenumerate(values):
+            axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6, color=_ink(value))
+        axes.set_xticks(range(len(across)), across, rotation=60, ha="right", fontsize=6)
+        axes.set_yticks(range(len(down)), down if axes is np.atleast_1d(all_axes)[0] else [""] * len(down), fontsize=6)
+        axes.set_title(proposition, fontsize=8)
+        axes.spines[:].set_visible(False)
+    figure.colorbar(shown, ax=all_axes, label="Probability, lowest over the other priors", shrink=0.8)
+    figure.supxlabel("Prior of the SD of slopes", fontsize=8)
+    figure.supylabel("Prior of the exposure's slope", fontsize=8)
+    return figure
+
+
+def _ink(value: float) -> str:
+    return "white" if abs(value - 0.5) > 0.35 else "black"
+
+
+def reverse_frame(ledger: Ledger, model: str) -> pd.DataFrame:
+    """Probability of every claim of a model by the SD of the zero-mean prior on its estimand."""
+    parts = [found.curve.assign(proposition=str(found.proposition)) for found in ledger.sensitivities[model].reverse]
+    return pd.concat(parts, ignore_index=True)
+
+
+def sceptic(frame: pd.DataFrame) -> "Figure":
+    """Probability of each claim as the prior on its own estimand widens."""
+    figure, axes = new_figure(7.2, 3.4)
+    axes.axhline(0.95, color="#444444", linewidth=0.8, linestyle=":")
+    axes.axhline(0.5, color="#dddddd", linewidth=0.8)
+    for number, (proposition, rows) in enumerate(frame.groupby("proposition", sort=False)):
+        colour = COLOURS[(number + 1) % len(COLOURS)]
+        axes.plot(rows["prior_sd"], rows["probability"], color=colour, label=str(proposition), linewidth=1.3)
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("SD of the zero-mean normal prior on what the claim is about (data's units)")
+    axes.set_ylabel("Posterior probability of the claim")
+    legend_below(figure, axes)
+    return figure
+
+
+def specification(curve: pd.DataFrame) -> "Figure":
+    """Estimates of every cell with 95 % intervals, one panel a proposition."""
+    propositions = list(dict.fromkeys(curve["proposition"]))
+    samples = list(dict.fromkeys(curve["sample"]))
+    estimators = list(dict.fromkeys(curve["estimator"]))
+    figure, all_axes = new_figure(2.2 + 2.7 * len(propositions), 1.4 + 0.42 * len(samples), len(propositions))
+    for position, (axes, proposition) in enumerate(zip(np.atleast_1d(all_axes), propositions, strict=True)):
+        axes.axvline(0, color="#444444", linewidth=0.8)
+        for number, estimator in enumerate(estimators):
+            own = curve[(curve["proposition"] == proposition) & (curve["estimator"] == estimator)]
+            own = own.dropna(subset="estimate")
+            at = [samples.index(s) + (number - (len(estimators) - 1) / 2) * 0.22 for s in own["sample"]]
+            colour = COLOURS[number % len(COLOURS)]
+            axes.hlines(at, own["lo"], own["hi"], color=colour, linewidth=1.3)
+            axes.plot(own["estimate"], at, "o", color=colour, markersize=3, label=estimator)
+        axes.set_yticks(range(len(samples)), samples if position == 0 else [""] * len(samples), fontsize=7)
+        axes.invert_yaxis()
+        axes.set_title(proposition, fontsize=7)
+        axes.tick_params(axis="x", labelsize=7)
+    figure.supxlabel("What the proposition compares with its number, 95 % interval (data's units)", fontsize=8)
+    legend_below(figure, np.atleast_1d(all_axes)[0])
+    return figure

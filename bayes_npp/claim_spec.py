@@ -1,0 +1,71 @@
+"""The claims of a study, declared: propositions about estimands, and the rules of the ledger."""
+
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from bayes_npp.errors import SpecError
+from bayes_npp.propositions import Proposition, parse_proposition
+from bayes_npp.records import Record
+
+
+class Claim(Record):
+    """A [[claim]] table.
+
+    Attributes
+    ----------
+    id : str
+        As in the column `claim` of published.csv.
+    text : str
+        What the paper says.
+    proposition : str
+        What it comes to, such as "slope[East] > slope[West]"; see `propositions`.
+    model : str
+        The hierarchical or mediation model that answers.
+    equivalence : float, optional
+        Half-width of the range of practical equivalence about the proposition's number, in the data's units.
+    effects : tuple of float
+        Plausible true sizes of what the proposition is about, in the data's units, for type S and M risks.
+    """
+
+    id: Annotated[str, Field(min_length=1)]
+    text: Annotated[str, Field(min_length=1)]
+    proposition: str
+    model: str
+    equivalence: Annotated[float, Field(gt=0)] | None = None
+    effects: tuple[float, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("proposition"), str):
+            parse_proposition(data["proposition"])
+        return data
+
+    @model_validator(mode="after")
+    def _effects_are_sizes(self) -> "Claim":
+        if any(not effect > 0 for effect in self.effects):
+            raise SpecError("effects must be positive sizes", fix="Give sizes such as effects = [0.05, 0.1, 0.2]")
+        return self
+
+    @cached_property
+    def parsed(self) -> Proposition:
+        return parse_proposition(self.proposition)
+
+
+class ClaimRules(Record):
+    """The [claims] table: at which posterior probabilities a claim is supported or contradicted, over which priors."""
+
+    support: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    contradict: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    grid: str = "default"
+
+    @model_validator(mode="after")
+    def _thresholds_agree(self) -> "ClaimRules":
+        if self.contradict >= 0.5 or self.contradict >= self.support:
+            raise SpecError(
+                f"thresholds contradict each other: contradict = {self.contradict:g}, support = {self.support:g}",
+                fix="Choose contradict below 0.5 and support above it",
+            )
+        return self

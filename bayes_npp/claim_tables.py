@@ -1,0 +1,208 @@
+"""The ledger of claims in tables and sentences."""
+
+import pandas as pd
+
+from bayes_npp.cells import Table, number, p_relation, relation
+from bayes_npp.ladder_tables import factor
+from bayes_npp.ledger import ClaimRecord, Ledger
+from bayes_npp.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED
+
+
+def claim_tables(ledger: Ledger) -> list[Table]:
+    """The ledger, what each claim's evidence is worth, and the sensitivity to priors of every model."""
+    tables = [ledger_table(ledger), evidence_table(ledger)]
+    for model, answers in ledger.sensitivities.items():
+        tables += [_sets_table(model, answers.sets), _power_table(model, answers.power)]
+        tables += [_overlap_table(model, answers.overlap), _predictive_table(model, answers.predictive)]
+    tables += [_curve_table(model, curve) for model, curve in ledger.curves.items()]
+    return tables
+
+
+def ledger_table(ledger: Ledger) -> Table:
+    """One row a claim: the paper's evidence, the test, the posterior, its range, the verdict."""
+    rows = [
+        {
+            "claim": f"{record.claim.id}. {record.claim.text}",
+            "proposition": str(record.claim.parsed),
+            "the paper": _printed(record),
+            "frequentist test": _test(record),
+            "probability": relation(record.probability),
+            "over variants": f"{record.lowest:.3f} to {record.highest:.3f}",
+            "verdict": record.verdict.name,
+            "because": "; ".join(record.verdict.because),
+        }
+        for record in ledger.records
+    ]
+    rules = ledger.rules
+    behind = dict.fromkeys(f"{record.model} ({record.errors} errors)" for record in ledger.records)
+    notes = [
+        RULE.format(support=rules.support, contradict=rules.contradict),
+        f"Posterior probabilities: {', '.join(behind)}. Over variants: the lowest and highest over priors, measures of "
+        "outcome and exposure, and samples.",
+        "The paper: significance as printed, per sample. Two columns, one with stars and one without, test no "
+        "difference; the test here is of the proposition itself, two-sided.",
+        "Associations given controls and effects; to read them as effects takes strict exogeneity of the exposure.",
+    ]
+    tests = dict.fromkeys(record.test.used for record in ledger.records if record.test is not None)
+    notes.append(f"Frequentist tests: {'; '.join(tests)}.")
+    return Table("claims", "The claims, one by one", pd.DataFrame(rows), tuple(notes))
+
+
+def evidence_table(ledger: Ledger) -> Table:
+    """How sceptical one may be, what homogeneity and a significance filter say."""
+    rows = []
+    for record in ledger.records:
+        reverse = record.scepticism
+        risks = "; ".join(
+            f"{number(effect)}: power {risk.power:.2f}, S {risk.type_s:.3f}, M {risk.type_m:.1f}"
+            for effect, risk in record.risks
+        )
+        rows.append(
+            {
+                "proposition": str(record.claim.parsed),
+                "estimate": f"{number(record.estimate)} [{number(record.lo)}, {number(record.hi)}]",
+                "sceptical prior SD": "" if reverse is None else _sceptical(record),
+                "Bayes factor, equal slopes": "" if record.homogeneity is None else factor(record.homogeneity.factor),
+                "practically equal": "" if record.equivalent is None else relation(record.equivalent),
+                "true effect: power, type S, type M": risks,
+            }
+        )
+    notes = (
+        "Estimate: posterior mean and 95 % equal-tailed interval of what the proposition compares with its number.",
+        "Sceptical prior SD: of the zero-mean normal prior on the claim's own estimand at which its probability falls "
+        "to 0.95 (0.90), in the data's units; limit: 1.96 times the first, the largest effect a sceptic who doubts the "
+        "claim still holds plausible. A small one: only a very sceptical prior leaves the claim in doubt.",
+        "Practically equal: posterior probability of the declared range of practical equivalence.",
+        "If the true effect were this large, the frequentist test above would have this power; among significant "
+        "estimates a share S would have the wrong sign, and M is by how much they exaggerate (Gelman & Carlin 2014).",
+    )
+    shown = pd.DataFrame(rows)
+    shown = shown[[c for c in shown if c in ("proposition", "estimate") or (shown[c] != "").any()]]
+    return Table("claim_evidence", "What the evidence for each claim is worth", shown, notes)
+
+
+def claim_sentence(record: ClaimRecord) -> str:
+    """A claim and its verdict."""
+    lead = {SUPPORTED: "is supported", FRAGILE: "is supported but fragile", CONTRADICTED: "is contradicted"}
+    text = lead.get(record.verdict.name, "is undecided")
+    because = "; ".join(record.verdict.because)
+    test = "" if record.test is None else f" The frequentist test of it has {p_relation(record.test.p_value)}."
+    return (
+        f"{record.claim.id}, '{record.claim.text}' ({record.claim.parsed}) {text}: {because}. Over variants its "
+        f"probability runs from {record.lowest:.3f} to {record.highest:.3f}.{test}"
+    )
+
+
+def _printed(record: ClaimRecord) -> str:
+    rows = record.printed.to_dict("records")
+    seen = []
+    for row in rows:
+        sample = "" if row["sample"] == "all" else row["sample"]
+        estimate = "" if pd.isna(row["estimate"]) else str(row["estimate"])
+        seen.append(" ".join(part for part in (sample, estimate, row["significance"]) if part))
+    return "; ".join(dict.fromkeys(seen)) or "nothing printed"
+
+
+def _test(record: ClaimRecord) -> str:
+    if record.test is None:
+        return record.no_test
+    test = record.test
+    return f"{number(test.estimate)} [{number(test.lo)}, {number(test.hi)}], {p_relation(test.p_value)}"
+
+
+def _sceptical(record: ClaimRecord) -> str:
+    reverse = record.scepticism
+    if reverse is None or reverse.at_widest < min(reverse.crossings):
+        return "not credible even under a practically flat prior"
+    parts = []
+    for level in reverse.crossings:
+        found = reverse.crossings[level]
+        if reverse.at_widest < level:
+            parts.append(f"{level:g}: not even under a practically flat prior")
+        elif not found:
+            parts.append(f"{level:g}: at no prior SD tried")
+        else:
+            several = " (crossed more than once)" if len(found) > 1 else ""
+            parts.append(f"{level:g}: {number(max(found))}{several}")
+    limit = reverse.scepticism_limit()
+    return "; ".join(parts) + ("" if pd.isna(limit) else f"; limit {number(limit)}")
+
+
+def _sets_table(model: str, sets: pd.DataFrame) -> Table:
+    frame = pd.DataFrame(
+        {
+            "proposition": sets["proposition"],
+            "priors": sets["priors"],
+            "probability": [relation(p) for p in sets["probability"]],
+            "estimate": [
+                f"{number(row['mean'])} [{number(row['lo'])}, {number(row['hi'])}]" for row in sets.to_dict("records")
+            ],
+            "sampler": ["passed" if passed else "failed" for passed in sets["passed"]],
+        }
+    )
+    note = "Posterior mean and 95 % equal-tailed interval, in the data's units. The sets are in models/priors."
+    return Table(f"prior_sets_{model}", f"Under other priors: {model}", frame, (note,))
+
+
+def _power_table(model: str, power: pd.DataFrame) -> Table:
+    frame = pd.DataFrame(
+        {
+            "estimand of": power["quantity"],
+            "prior of": power["prior"],
+            "sensitivity to the prior": [f"{v:.3f}" for v in power["prior_sensitivity"]],
+            "sensitivity to the data": [f"{v:.3f}" for v in power["likelihood_sensitivity"]],
+            "diagnosis": power["diagnosis"],
+            "Pareto k": [f"{v:.2f}" for v in power["k_hat"]],
+        }
+    )
+    notes = (
+        "Power-scaling of top-level priors (Kallioinen et al. 2024): above 0.05 a slightly stronger or weaker prior "
+        "moves the estimand. Above 0.05 for both, prior and data are in conflict; for the prior alone, the prior is "
+        "strong or the data are weak.",
+        "Pareto k of the weights at powers 0.8 and 1.25: above 0.7 weighting cannot say how far the prior moves it.",
+    )
+    return Table(f"power_{model}", f"Power-scaling: {model}", frame, notes)
+
+
+def _overlap_table(model: str, overlap: pd.DataFrame) -> Table:
+    shown = ["" if pd.isna(v) else f"{v:.2f}" for v in overlap["overlap"]]
+    frame = overlap.assign(overlap=shown)
+    note = "Area shared by prior and posterior density: near 1 the data say nothing new about the parameter."
+    return Table(f"prior_overlap_{model}", f"Prior and posterior: {model}", frame, (note,))
+
+
+def _predictive_table(model: str, predictive: pd.DataFrame) -> Table:
+    frame = pd.DataFrame(
+        {
+            "outcome": predictive["quantity"],
+            "observed": [number(v) for v in predictive["observed"]],
+            "the priors expect (median, 95 %)": [
+                f"{number(row['median'])} [{number(row['lo'])}, {number(row['hi'])}]"
+                for row in predictive.to_dict("records")
+            ],
+        }
+    )
+    note = "Outcomes the priors would produce on this panel before any is seen, in the data's units."
+    return Table(f"prior_predictive_{model}", f"What the priors expect: {model}", frame, (note,))
+
+
+def _curve_table(model: str, curve: pd.DataFrame) -> Table:
+    cells = [
+        row["reason"]
+        if pd.isna(row["estimate"])
+        else f"{number(row['estimate'])} [{number(row['lo'])}, {number(row['hi'])}], "
+        + (p_relation(row["p_value"]) if pd.isna(row["probability"]) else f"P {relation(row['probability'])}")
+        + (f" ({row['reason']})" if row["reason"] else "")
+        for row in curve.to_dict("records")
+    ]
+    keys = ["proposition", "sample", "estimator"]
+    wide = curve[keys].assign(cell=cells).set_index(keys)["cell"].unstack("estimator")
+    order = curve[keys[:2]].drop_duplicates().apply(tuple, axis=1)
+    wide = wide.loc[list(order), list(dict.fromkeys(curve["estimator"]))].reset_index()
+    notes = (
+        "Every cell that was declared, failures included. Cells share their data: how many of them are significant "
+        "says nothing more than one of them does.",
+        "Of the quantity each proposition compares with its number: 95 % interval; p-value (two-sided) or P, the "
+        "posterior probability of the proposition.",
+    )
+    return Table(f"specification_{model}", f"Samples and estimators: {model}", wide.rename_axis(None, axis=1), notes)

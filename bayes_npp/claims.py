@@ -1,0 +1,298 @@
+"""The ledger of claims: each proposition of a study under everything that could change the answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.bayesian.homogeneity import Homogeneity
+from bayes_npp.bayesian.mediation import Mediation
+from bayes_npp.bayesian.path_contrasts import path_draws
+from bayes_npp.bayesian.power_scaling import CONFLICT
+from bayes_npp.bayesian.prior_grid import load_grid
+from bayes_npp.bayesian.priors import load_priors
+from bayes_npp.bayesian.refit import SHORT, refit
+from bayes_npp.bayesian.reverse_bayes import Scepticism
+from bayes_npp.claim_spec import Claim
+from bayes_npp.errors import BayesNppError, SpecError
+from bayes_npp.estimates import Estimates
+from bayes_npp.evidence import type_s_m
+from bayes_npp.fitting import FitSettings, fit_mediation, fit_model
+from bayes_npp.frequentist.proposition_test import PropositionTest, proposition_test
+from bayes_npp.ladder import rungs
+from bayes_npp.ledger import ClaimRecord, Ledger
+from bayes_npp.prior_sensitivity import NAMED_SETS, Sensitivity, sensitivity
+from bayes_npp.propositions import Proposition, Quantity
+from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
+from bayes_npp.slope_contrasts import slope_weights
+from bayes_npp.spec import HierarchicalModel, MediationModel, MediationPathsModel
+from bayes_npp.specification_curve import specification_curve
+from bayes_npp.study import Study
+from bayes_npp.verdicts import Known, verdict
+
+VARIANTS = ["kind", "variant", "probability"]
+
+
+def answer_claims(
+    study: Study,
+    estimates: Estimates,
+    ladders: Sequence[Ladder],
+    records: Sequence[FitRecord],
+    measured: Sequence[MeasurementRecord],
+    settings: FitSettings,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Ledger | None:
+    """Answer every claim of a study; None without claims.
+
+    Parameters
+    ----------
+    estimates : Estimates
+        Of the run, for the tests of paths.
+    ladders, records : sequences
+        Error models chosen, and every fit's checks.
+    measured : sequence of MeasurementRecord
+    """
+    if not study.claims:
+        return None
+    found: dict[str, ClaimRecord] = {}
+    sensitivities, curves = {}, {}
+    for name in dict.fromkeys(claim.model for claim in study.claims):
+        model = study.model(name)
+        own = [claim for claim in study.claims if claim.model == name]
+        progress(f"[claims] {name}: {', '.join(claim.id for claim in own)}")
+        if isinstance(model, MediationModel):
+            answers = _about_paths(study, model, own, estimates, settings)
+        else:
+            if not isinstance(model, HierarchicalModel):
+                raise SpecError(f"no claim is answered by model '{name}'", fix="See bayes-npp check")
+            answers, sensitivities[name], curves[name] = _about_slopes(
+                study, model, own, ladders, records, measured, settings
+            )
+        found.update({f"{record.claim.id} {record.claim.proposition}": record for record in answers})
+    ordered = tuple(found[f"{claim.id} {claim.proposition}"] for claim in study.claims)
+    return Ledger(study.claim_rules, ordered, sensitivities, curves)
+
+
+def _about_slopes(
+    study: Study,
+    model: HierarchicalModel,
+    claims: list[Claim],
+    ladders: Sequence[Ladder],
+    records: Sequence[FitRecord],
+    measured: Sequence[MeasurementRecord],
+    settings: FitSettings,
+) -> tuple[list[ClaimRecord], Sensitivity, pd.DataFrame]:
+    ladder = next((ladder for ladder in ladders if ladder.model == model.name), None)
+    name = ladder.errors.record.model if ladder else model.name
+    behind = next((rung.model for rung in rungs(model) if rung.model.name == name), model)
+    fit, _ = fit_model(study, behind, settings)
+    record = next(record for record in records if record.model == name)
+    propositions = list(dict.fromkeys(claim.parsed for claim in claims))
+    seed = study.header.seed if settings.seed is None else settings.seed
+    rules = study.claim_rules
+    grid = load_grid(rules.grid, study.path.parent)
+    answers = sensitivity(fit, propositions, grid, NAMED_SETS, seed=seed, quick=settings.quick)
+    compared = [behind] if settings.quick or name == model.name else [model, behind]
+    curve = specification_curve(study, compared, propositions, replace(SHORT, seed=seed))
+    out = []
+    for claim in claims:
+        p = claim.parsed
+        draws = fit.slopes @ slope_weights(p, fit.design)
+        variants = pd.concat(
+            [_over_priors(answers, p), _over_measures(measured, name, p), _over_samples(curve, behind, p)]
+        )
+        power = answers.power[(answers.power["quantity"] == str(p)) & (answers.power["diagnosis"] == CONFLICT)]
+        conflict = ", ".join(slot for slot in power["prior"] if slot != "all")
+        homogeneity = ladder.errors.homogeneity[ladder.errors.chosen] if ladder and p.is_difference else None
+        tested = _tested(study, model, p)
+        scepticism = next(one for one in answers.reverse if one.proposition == p)
+        source = _Source(name, behind.errors, record.diagnostics.passed, record.errors_fit)
+        out.append(_record(study, claim, source, draws, variants, tested, conflict, scepticism, homogeneity))
+    return out, answers, curve
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What answers a claim, and whether its sampler and its error model pass."""
+
+    model: str
+    errors: str
+    sampled: bool
+    errors_fit: bool
+
+
+def _record(
+    study: Study,
+    claim: Claim,
+    source: _Source,
+    draws: np.ndarray,
+    variants: pd.DataFrame,
+    tested: tuple[PropositionTest | None, str],
+    conflict: str = "",
+    scepticism: Scepticism | None = None,
+    homogeneity: Homogeneity | None = None,
+) -> ClaimRecord:
+    test, no_test = tested
+    p = claim.parsed
+    probability = float((p.sign * (draws - p.threshold) > 0).mean())
+    equivalent = None
+    if claim.equivalence is not None:
+        equivalent = float((np.abs(draws - p.threshold) < claim.equivalence).mean())
+    lowest = []
+    for kind, some in variants.dropna(subset="probability").groupby("kind", sort=False):
+        row = some.loc[some["probability"].idxmin()]
+        lowest.append((str(kind), str(row["variant"]), float(row["probability"])))
+    known = Known(
+        probability=probability,
+        sampled=source.sampled,
+        errors_fit=source.errors_fit,
+        factor=None if homogeneity is None else homogeneity.factor,
+        lowest=tuple(lowest),
+        conflict=conflict,
+    )
+    rules = study.claim_rules
+    lo, hi = np.quantile(draws, [0.025, 0.975])
+    printed = study.published
+    return ClaimRecord(
+        claim=claim,
+        printed=pd.DataFrame() if printed is None else printed[printed["claim"] == claim.id],
+        model=source.model,
+        errors=source.errors,
+        estimate=float(draws.mean()),
+        lo=float(lo),
+        hi=float(hi),
+        probability=probability,
+        equivalent=equivalent,
+        test=test,
+        no_test=no_test,
+        variants=variants.reset_index(drop=True),
+        conflict=conflict,
+        scepticism=scepticism,
+        homogeneity=homogeneity,
+        risks=() if test is None else tuple((effect, type_s_m(effect, test.se)) for effect in claim.effects),
+        verdict=verdict(known, rules.support, rules.contradict),
+    )
+
+
+def _over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:
+    rows = []
+    for row in answers.grid[answers.grid["proposition"] == str(proposition)].to_dict("records"):
+        rows.append(("priors", f"cell {row['cell']} of the grid", row["probability"]))
+    for row in answers.sets[answers.sets["proposition"] == str(proposition)].to_dict("records"):
+        rows.append(("priors", f"{row['priors']} priors", row["probability"]))
+    return pd.DataFrame(rows, columns=VARIANTS)
+
+
+def _over_measures(measured: Sequence[MeasurementRecord], model: str, proposition: Proposition) -> pd.DataFrame:
+    """Probabilities under other measures of outcome and exposure; of propositions with a row of estimates."""
+    rows = []
+    for record in (record for record in measured if record.model == model):
+        for variant, some in record.slopes.groupby("variant", sort=False):
+            found = positive_share(some, proposition)
+            if found is not None:
+                rows.append(("measurement", variant, found))
+    return pd.DataFrame(rows, columns=VARIANTS)
+
+
+def positive_share(rows: pd.DataFrame, proposition: Proposition) -> float | None:
+    """Probability of a proposition with threshold zero from rows of slopes; None where no row answers it."""
+    if proposition.threshold:
+        return None
+    name, group, flipped = proposition.left.name, "", False
+    if isinstance(proposition.right, Quantity):
+        if {proposition.left.name, proposition.right.name} != {"slope"}:
+            return None
+        first, second = proposition.left.labels[0], proposition.right.labels[0]
+        name, group = "slope_difference", f"{first} - {second}"
+        if not (rows["group"] == group).any():
+            group, flipped = f"{second} - {first}", True
+    elif proposition.left.labels:
+        name, group = "group_slope", proposition.left.labels[0]
+    found = rows[(rows["estimand"] == name) & (rows["group"] == group)]
+    if found.empty:
+        return None
+    positive = float(found["prob_positive"].iloc[0])
+    return positive if (proposition.sign > 0) != flipped else 1 - positive
+
+
+def _over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Proposition) -> pd.DataFrame:
+    own = curve[
+        (curve["proposition"] == str(proposition))
+        & (curve["estimator"] == f"hierarchical, {behind.errors} errors")
+        & (curve["sample"] != "as declared")
+        & (curve["reason"] == "")
+    ]
+    rows = [("specification", row["sample"], row["probability"]) for row in own.to_dict("records")]
+    return pd.DataFrame(rows, columns=VARIANTS)
+
+
+def _tested(study: Study, model: HierarchicalModel, proposition: Proposition) -> tuple[PropositionTest | None, str]:
+    try:
+        return proposition_test(study.panel, study.spec(model), proposition), ""
+    except BayesNppError as error:
+        return None, error.problem
+
+
+def _about_paths(
+    study: Study,
+    model: MediationModel,
+    claims: list[Claim],
+    estimates: Estimates,
+    settings: FitSettings,
+) -> list[ClaimRecord]:
+    mediation, fits = fit_mediation(study, model, settings)
+    under = _under_named_sets(mediation, settings, study)
+    source = _Source(model.name, model.errors, not mediation.failures, all(record.errors_fit for record in fits))
+    out = []
+    for claim in claims:
+        p = claim.parsed
+        rows = [
+            ("priors", f"{name} priors", float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()))
+            for name, other in under.items()
+        ]
+        variants = pd.DataFrame(rows, columns=VARIANTS)
+        tested = _path_test(study, model, p, estimates)
+        out.append(_record(study, claim, source, path_draws(p, mediation), variants, tested))
+    return out
+
+
+def _under_named_sets(mediation: Mediation, settings: FitSettings, study: Study) -> dict[str, Mediation]:
+    """The mediation under each named prior set; empty where its equations have no collapsed posterior of their own."""
+    if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
+        return {}
+    sets = [load_priors(name) for name in NAMED_SETS]
+    seed = study.header.seed if settings.seed is None else settings.seed
+    found = {
+        name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number))
+        for number, (name, fit) in enumerate(mediation.equations.items())
+    }
+    out = {}
+    for position, own in enumerate(sets):
+        shared = min(len(fits[position].slopes) for fits in found.values())
+        parameters = {
+            name: {v: draws[:shared] for v, draws in fits[position].draws.items() if v in mediation.parameters[name]}
+            for name, fits in found.items()
+        }
+        out[own.name] = replace(mediation, parameters=parameters)
+    return out
+
+
+def _path_test(
+    study: Study, model: MediationModel, proposition: Proposition, estimates: Estimates
+) -> tuple[PropositionTest | None, str]:
+    """The row of the study's products of paths that tests a proposition against zero."""
+    if proposition.is_difference or proposition.threshold or len(proposition.left.labels) > 1:
+        return None, "least squares estimates no such contrast here"
+    term = proposition.left.labels[0] if proposition.left.labels else study.spec(model).exposure
+    for other in study.models:
+        if isinstance(other, MediationPathsModel) and other.method == "product":
+            rows = estimates.select(model=other.name, estimand=proposition.left.name, term=term, group="")
+            if not rows.empty and pd.notna(rows["p_value"].iloc[0]):
+                row = rows.iloc[0]
+                used = f"{row['estimator']}, {row['covariance']}, two-sided"
+                estimate, se, lo, hi, p_value = (
+                    float(row[name]) for name in ("estimate", "spread", "lo", "hi", "p_value")
+                )
+                return PropositionTest(estimate, se, lo, hi, p_value, used), ""
+    return None, "the study declares no product of paths by least squares"

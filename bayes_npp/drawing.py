@@ -1,0 +1,60 @@
+"""How a figure is made and saved: one style, and png, svg and csv written whole."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayes_npp.store import write_text, write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "bayes_npp",
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+}
+
+
+def _style() -> Any:
+    """The style, with the first font for Chinese names that this machine has behind the default one."""
+    from matplotlib.font_manager import fontManager
+
+    installed = fontManager.get_font_names()
+    chinese = [font for font in CJK_FONTS if font in installed][:1]
+    return {**STYLE, "font.family": ["DejaVu Sans", *chinese]}
+
+
+def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
+    """A figure in the package's style, inches wide and high, and its axes side by side."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_style()):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots(1, columns)
+
+
+def legend_below(figure: "Figure", axes: Any) -> None:
+    """Put the legend of `axes` under the figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2), frameon=False, fontsize=8)
+
+
+def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
+    """Write png, svg and csv; return the SVG as text for one-file reports."""
+    import matplotlib
+
+    with matplotlib.rc_context(_style()):
+        write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
+        write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
+    write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,130 @@
+"""What is known of each claim of a study: the records that tables, figures and sentences render."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bayes_npp.bayesian.homogeneity import Homogeneity
+from bayes_npp.bayesian.reverse_bayes import Scepticism
+from bayes_npp.claim_spec import Claim, ClaimRules
+from bayes_npp.evidence import DesignRisks
+from bayes_npp.frequentist.proposition_test import PropositionTest
+from bayes_npp.prior_sensitivity import Sensitivity
+from bayes_npp.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class ClaimRecord:
+    """Everything known of one claim.
+
+    Attributes
+    ----------
+    claim : Claim
+    printed : DataFrame
+        The paper's rows with the claim's id.
+    model, errors : str
+        What answers: the model as declared, or with the errors that the checks ask for.
+    estimate, lo, hi : float
+        Posterior mean and 95 % equal-tailed interval of what the proposition compares with its number.
+    probability : float
+        Of the proposition.
+    equivalent : float, optional
+        Probability that the difference from its number lies inside the declared range of practical equivalence.
+    test : PropositionTest, optional
+        The frequentist test of the proposition; `no_test` says why there is none.
+    variants : DataFrame
+        kind (priors, measurement, specification), variant, probability.
+    conflict : str
+        Priors that power-scaling flags as in conflict with the data.
+    scepticism : Scepticism, optional
+        Of propositions about slopes.
+    homogeneity : Homogeneity, optional
+        Where the claim says that slopes differ.
+    risks : tuple of (effect, DesignRisks)
+        Of the frequentist test, by plausible true effect.
+    verdict : Verdict
+    """
+
+    claim: Claim
+    printed: pd.DataFrame
+    model: str
+    errors: str
+    estimate: float
+    lo: float
+    hi: float
+    probability: float
+    equivalent: float | None
+    test: PropositionTest | None
+    no_test: str
+    variants: pd.DataFrame
+    conflict: str
+    scepticism: Scepticism | None
+    homogeneity: Homogeneity | None
+    risks: tuple[tuple[float, DesignRisks], ...]
+    verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        """Id and proposition: several claims may share an id."""
+        return f"{self.claim.id}: {self.claim.parsed}"
+
+    @property
+    def lowest(self) -> float:
+        return min([self.probability, *self.variants["probability"].dropna()])
+
+    @property
+    def highest(self) -> float:
+        return max([self.probability, *self.variants["probability"].dropna()])
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The claims of a study, and the sensitivity analyses they rest on, by model.
+
+    Attributes
+    ----------
+    rules : ClaimRules
+    records : tuple of ClaimRecord
+        In the order of the study.
+    sensitivities : dict of Sensitivity
+        Of hierarchical models.
+    curves : dict of DataFrame
+        `specification_curve` of hierarchical models.
+    """
+
+    rules: ClaimRules
+    records: tuple[ClaimRecord, ...]
+    sensitivities: dict[str, Sensitivity]
+    curves: dict[str, pd.DataFrame]
+
+    def frame(self) -> pd.DataFrame:
+        """The rows of claims.csv."""
+        rows = [
+            {
+                "id": record.claim.id,
+                "text": record.claim.text,
+                "proposition": record.claim.proposition,
+                "frequentist_p": None if record.test is None else record.test.p_value,
+                "probability": record.probability,
+                "lowest": record.lowest,
+                "highest": record.highest,
+                "verdict": record.verdict.name,
+                "because": "; ".join(record.verdict.because),
+            }
+            for record in self.records
+        ]
+        return pd.DataFrame(rows)
+
+    def sensitivity_rows(self) -> pd.DataFrame:
+        """Rows of sensitivity.csv: priors through the models' analyses, measures and samples through the claims."""
+        parts = []
+        for record in self.records:
+            shown = record.variants[record.variants["kind"] != "priors"]
+            if record.claim.model not in self.sensitivities:
+                shown = record.variants
+            own = {"claim": record.name, "kind": shown["kind"], "variant": shown["variant"]}
+            parts.append(pd.DataFrame({**own, "quantity": "probability", "value": shown["probability"]}))
+        for model, answers in self.sensitivities.items():
+            names = {str(r.claim.parsed): r.name for r in self.records if r.claim.model == model}
+            parts.append(answers.rows(names))
+        return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,286 @@
+"""The measurement of outcome and exposure varied in a run: fitted or taken from storage, and put into tables."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bayes_npp.bayesian.fit import LEVEL
+from bayes_npp.bayesian.refit import SHORT
+from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.errors import SpecError
+from bayes_npp.fitting import FitSettings
+from bayes_npp.frequentist.static import linear_fit, replace_slopes
+from bayes_npp.index_posteriors import (
+    AveragedPosterior,
+    VariantPosterior,
+    averaged_posterior,
+    declared_measurement,
+    decompose,
+    seeded,
+    sensitivity_rows,
+    slope_quantities,
+    summary,
+    variant_posteriors,
+    variants_of,
+)
+from bayes_npp.index_variants import Variant, correlations, index_of, variant_design
+from bayes_npp.ladder import rungs
+from bayes_npp.measurement import SOURCES, measured_model
+from bayes_npp.records import content_hash
+from bayes_npp.results import Ladder, MeasurementRecord
+from bayes_npp.spec import HierarchicalModel
+from bayes_npp.store import versions, write_whole
+from bayes_npp.study import Study
+
+AVERAGE = ("average_slope_twfe_weighted", "")
+QUICK_INDICES = 10
+FEWER = 4  # times fewer drawn indices with the errors behind the verdicts, which take so much longer
+
+
+def measure(study: Study, ladders: list[Ladder], settings: FitSettings) -> tuple[MeasurementRecord, ...]:
+    """Every declared model on every variant; with the errors behind the verdicts where they are others.
+
+    There the variants that leave an indicator out are not fitted and fewer indices are drawn (none in a quick run), for
+    time.
+    """
+    if study.measurement is None:
+        return ()
+    records = []
+    for name in study.measurement.models:
+        declared = measured_model(name, study.models)
+        records.append(_record(study, declared, declared, True, settings))
+        chosen = behind_verdicts(declared, ladders)
+        if chosen is not None:
+            records.append(_record(study, declared, chosen, False, settings))
+    return tuple(records)
+
+
+def behind_verdicts(declared: HierarchicalModel, ladders: list[Ladder]) -> HierarchicalModel | None:
+    """The declared model with the errors that its ladder chose; None where they are its own."""
+    ladder = next((ladder for ladder in ladders if ladder.model == declared.name), None)
+    if ladder is None:
+        return None
+    name = ladder.errors.record.model
+    return next((rung.model for rung in rungs(declared) if rung.model.name == name and not rung.declared), None)
+
+
+def posteriors(
+    study: Study, model: HierarchicalModel, settings: FitSettings, whole: bool = True
+) -> tuple[list[VariantPosterior], list[AveragedPosterior]]:
+    """A model under every variant and over indices of drawn weights, fitted or taken from where a run stored them.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether to fit the variants that leave an indicator out too, and to all the drawn indices.
+
+    Raises
+    ------
+    SpecError
+        Nothing stored, or from other data or settings, in a run that may not sample.
+    """
+    measurement = declared_measurement(study)
+    variants = variants_of(study, whole)
+    seed = study.header.seed if settings.seed is None else settings.seed
+    sampler = seeded(SHORT, seed)
+    draws = min(measurement.draws, QUICK_INDICES) if settings.quick else measurement.draws
+    if not whole and draws:
+        draws = 0 if settings.quick else max(2, draws // FEWER)
+    sources = tuple(SOURCES) if draws else ()
+    key = _key(study, model, variants, sampler, draws)
+    path = settings.path(model.name, ".measurement.nc")
+    if path is not None and path.is_file() and not settings.refit:
+        stored = _read(path, key, study, model, variants, sources)
+        if stored is not None:
+            return stored
+    if settings.stored_only:
+        raise SpecError(
+            "the stored variants are missing, or made from other data, settings or versions",
+            place=str(path),
+            fix="Run the study again: bayes-npp run",
+        )
+    fitted = variant_posteriors(study, model, variants, sampler)
+    averaged = [averaged_posterior(study, model, source, draws, seed, sampler) for source in sources]
+    if path is not None:
+        _write(path, key, fitted, averaged)
+    return fitted, averaged
+
+
+def measurement_rows(records: tuple[MeasurementRecord, ...]) -> pd.DataFrame:
+    """Rows of sensitivity.csv: claim (empty), kind, variant, quantity, value."""
+    values: dict[str, dict[str, float]] = {}
+    for number, record in enumerate(records):
+        for row in record.variants.to_dict("records"):
+            own = values.setdefault(str(row["variant"]), {})
+            if number == 0 or record.declared != records[number - 1].declared:
+                for name in ("correlation", "correlation_within", "twfe", "twfe_se", "twfe_p"):
+                    own[f"{record.declared}: {name}"] = float(row[name])
+        for row in record.slopes.to_dict("records"):
+            _add(values.setdefault(str(row["variant"]), {}), record.model, row, ("mean", "lo", "hi", "prob_positive"))
+        for row in record.averages.to_dict("records"):
+            names = ("mean", "lo", "hi", "prob_positive", "within_sd", "between_sd", "index_share")
+            _add(values.setdefault(f"average: {SOURCES[str(row['source'])]}", {}), record.model, row, names)
+    return sensitivity_rows(values)
+
+
+def _add(values: dict[str, float], model: str, row: dict[Any, Any], names: tuple[str, ...]) -> None:
+    what = f"{row['estimand']} {row['group']}".strip()
+    values.update({f"{model}: {what}: {name}": float(row[name]) for name in names})
+
+
+def _record(
+    study: Study, declared: HierarchicalModel, model: HierarchicalModel, whole: bool, settings: FitSettings
+) -> MeasurementRecord:
+    fitted, averaged = posteriors(study, model, settings, whole)
+    variants, slopes, averages = [], [], []
+    for one in fitted:
+        quantities = one.quantities
+        variants.append(
+            {
+                **_labels(one.variant),
+                "n_obs": one.design.n_obs,
+                **_beside(study, one.variant),
+                **two_way(study, declared, one.variant),
+                **summary(quantities[AVERAGE]),
+                "verdict": one.verdict,
+            }
+        )
+        for (estimand, group), draws in quantities.items():
+            slopes.append({"variant": one.variant.label, "estimand": estimand, "group": group, **summary(draws)})
+    for source in averaged:
+        shape = source.slopes.shape
+        alone = slope_quantities(source.design, source.declared)
+        mixed = slope_quantities(source.design, source.slopes.reshape(shape[0] * shape[1], shape[2]))
+        for (estimand, group), draws in mixed.items():
+            averages.append(
+                {
+                    "source": source.source,
+                    "indices": shape[0],
+                    "failed": source.failed,
+                    "estimand": estimand,
+                    "group": group,
+                    **decompose(draws.reshape(shape[:2])),
+                    **{f"declared_{name}": value for name, value in summary(alone[estimand, group]).items()},
+                }
+            )
+    empty = ["source", "indices", "failed", "estimand", "group"]
+    return MeasurementRecord(
+        declared=declared.name,
+        model=model.name,
+        errors=model.errors,
+        variants=pd.DataFrame(variants),
+        slopes=pd.DataFrame(slopes),
+        averages=pd.DataFrame(averages) if averages else pd.DataFrame(columns=empty),
+    )
+
+
+def two_way(study: Study, model: HierarchicalModel, variant: Variant) -> dict[str, float]:
+    """Two-way fixed effects with one slope on a variant, clustered by unit (Stata's factor): keys twfe, twfe_...."""
+    spec = replace_slopes(study.spec(model), None)
+    fit = linear_fit(variant_design(study.panel, spec, variant), "two-way", "clustered", "stata")
+    estimate, se = float(fit.coefficients[0]), float(np.sqrt(fit.covariance[0, 0]))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * se
+    return {
+        "twfe": estimate,
+        "twfe_se": se,
+        "twfe_lo": estimate - reach,
+        "twfe_hi": estimate + reach,
+        "twfe_p": float(2 * stats.t.sf(abs(estimate) / se, fit.df)),
+    }
+
+
+def _labels(variant: Variant) -> dict[str, str]:
+    return {
+        "variant": variant.label,
+        "weights": variant.weights,
+        "logs": variant.logs,
+        "left_out": variant.left_out,
+        "exposure": variant.exposure,
+    }
+
+
+def _beside(study: Study, variant: Variant) -> dict[str, float]:
+    index = index_of(study.variables, declared_measurement(study).index)
+    raw, within = correlations(study.panel, study.roles, index, variant)
+    return {"correlation": raw, "correlation_within": within, "per_unit": variant.per_unit}
+
+
+def _key(study: Study, model: HierarchicalModel, variants: list[Variant], sampler: Sampler, draws: int) -> str:
+    """Hash of everything the posteriors are made from."""
+    spec = study.spec(model)
+    panel = study.panel
+    names = [spec.outcome, *spec.regressors]
+    labels = [panel.frame[name].astype(str).tolist() for name in (panel.unit, panel.time, spec.slope_group) if name]
+    return content_hash(
+        {
+            "columns": [panel.numbers(name).tolist() for name in names],
+            "labels": [*labels, panel.in_window.tolist()],
+            "variants": [[variant.label, variant.exposure, variant.values.tolist()] for variant in variants],
+            "measurement": declared_measurement(study).model_dump(mode="json"),
+            "draws": draws,
+            "spec": spec.content_hash(),
+            "priors": study.priors(model).content_hash(),
+            "sampler": sampler.as_dict(),
+            "scales": study.scales.as_dict(),
+            "versions": versions(),
+        }
+    )
+
+
+def _write(path: Path, key: str, fitted: list[VariantPosterior], averaged: list[AveragedPosterior]) -> None:
+    import xarray as xr
+
+    groups = list(fitted[0].design.groups) or ["all"]
+    arrays: dict[str, Any] = {
+        "slopes": (("variant", "draw", "group"), np.array([one.slopes for one in fitted])),
+        "verdict": ("variant", [one.verdict for one in fitted]),
+    }
+    if averaged:
+        arrays |= {
+            "averaged": (("source", "index", "draw", "group"), np.array([one.slopes for one in averaged])),
+            "declared": (("source", "draw", "group"), np.array([one.declared for one in averaged])),
+            "weights": (("source", "drawn", "indicator"), np.array([one.weights for one in averaged])),
+            "failed": ("source", [one.failed for one in averaged]),
+            "reweighted": ("source", [one.reweighted for one in averaged]),
+        }
+    labels = {"variant": [one.variant.label for one in fitted], "group": groups}
+    data = xr.Dataset(arrays, labels | ({"source": [one.source for one in averaged]} if averaged else {}))
+    data.attrs["key"] = key
+    write_whole(path, lambda temporary: data.to_netcdf(temporary, engine="h5netcdf"))
+
+
+def _read(
+    path: Path, key: str, study: Study, model: HierarchicalModel, variants: list[Variant], sources: tuple[str, ...]
+) -> tuple[list[VariantPosterior], list[AveragedPosterior]] | None:
+    """What is stored under this key; None where it is of another, or damaged."""
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as data:
+            data.load()
+    except (OSError, ValueError, KeyError):
+        return None
+    if data.attrs.get("key") != key:
+        return None
+    spec = study.spec(model)
+    designs = [variant_design(study.panel, spec, variant, study.scales) for variant in variants]
+    fitted = [
+        VariantPosterior(variant, design, data["slopes"].to_numpy()[i], str(data["verdict"].to_numpy()[i]))
+        for i, (variant, design) in enumerate(zip(variants, designs, strict=True))
+    ]
+    averaged = [
+        AveragedPosterior(
+            source=source,
+            design=designs[0],
+            slopes=data["averaged"].to_numpy()[i],
+            declared=data["declared"].to_numpy()[i],
+            weights=data["weights"].to_numpy()[i],
+            failed=int(data["failed"].to_numpy()[i]),
+            reweighted=int(data["reweighted"].to_numpy()[i]),
+        )
+        for i, source in enumerate(sources)
+    ]
+    return fitted, averaged

@@ -1,0 +1,168 @@
+"""Would one still believe it under another prior? Propositions about slopes over priors, in numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.bayesian.fit import LEVEL, Fit
+from bayes_npp.bayesian.power_scaling import power_scaling
+from bayes_npp.bayesian.prior_checks import prior_overlap, prior_predictive
+from bayes_npp.bayesian.prior_grid import Grid, cells, load_grid
+from bayes_npp.bayesian.priors import PRIOR_OF, PriorSet, load_priors
+from bayes_npp.bayesian.refit import SHORT, Refit, refit
+from bayes_npp.bayesian.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes, share
+from bayes_npp.errors import SpecError
+from bayes_npp.propositions import Proposition, parse_proposition
+from bayes_npp.slope_contrasts import slope_weights
+
+NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
+QUICK_CELLS, QUICK_POINTS = 10, 3  # of the grid and of a curve, every how many are kept
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One fit under other priors.
+
+    Attributes
+    ----------
+    propositions : tuple of Proposition
+    probabilities : tuple of float
+        Of each under the fit itself.
+    power : DataFrame
+        `power_scaling` of each proposition's estimand.
+    grid : DataFrame
+        One row a cell and proposition: cell, proposition, the prior of every axis, probability, mean, lo, hi of the
+        estimand (95 % equal-tailed), k_hat (NaN where the cell was sampled), passed.
+    sets : DataFrame
+        The same for named prior sets, by the column `priors`.
+    reverse : tuple of Scepticism
+    overlap, predictive : DataFrame
+        `prior_overlap`, `prior_predictive`.
+    """
+
+    propositions: tuple[Proposition, ...]
+    probabilities: tuple[float, ...]
+    power: pd.DataFrame
+    grid: pd.DataFrame
+    sets: pd.DataFrame
+    reverse: tuple[Scepticism, ...]
+    overlap: pd.DataFrame
+    predictive: pd.DataFrame
+
+    def range(self, proposition: Proposition) -> tuple[float, float]:
+        """Lowest and highest probability of a proposition over the grid and the named sets."""
+        found = pd.concat([self.grid, self.sets])
+        found = found.loc[found["proposition"] == str(proposition), "probability"]
+        return float(found.min()), float(found.max())
+
+    def rows(self, claim: dict[str, str] | None = None) -> pd.DataFrame:
+        """Everything as rows of sensitivity.csv: claim, kind, variant, quantity, value.
+
+        Parameters
+        ----------
+        claim : dict, optional
+            A claim's id by proposition; the proposition itself stands where there is none.
+        """
+        names, out = claim or {}, []
+        for table, kind, labels in ((self.grid, "prior grid", None), (self.sets, "prior set", "priors")):
+            axes = [c for c in table if c not in ("cell", "proposition", *MEASURES)]
+            for row in table.to_dict("records"):
+                variant = row[labels] if labels else "; ".join(f"{axis} {row[axis]}" for axis in axes)
+                own = names.get(row["proposition"], row["proposition"])
+                out += [(own, kind, variant, quantity, row[quantity]) for quantity in MEASURES]
+        for row in self.power.to_dict("records"):
+            own = names.get(row["quantity"], row["quantity"])
+            measures = ("prior_sensitivity", "likelihood_sensitivity", "k_hat")
+            out += [(own, "power-scaling", row["prior"], quantity, row[quantity]) for quantity in measures]
+        for found in self.reverse:
+            own = names.get(str(found.proposition), str(found.proposition))
+            for row in found.curve.to_dict("records"):
+                variant = f"{' and '.join(found.shrunk)}: prior SD {row['prior_sd']:.4g}"
+                out.append((own, "reverse Bayes", variant, "probability", row["probability"]))
+            for level, crossings in found.crossings.items():
+                values = crossings or (np.nan,)
+                out += [(own, "reverse Bayes", f"probability {level:g}", "prior SD", value) for value in values]
+            out.append((own, "reverse Bayes", "", "scepticism limit", found.scepticism_limit()))
+        return pd.DataFrame(out, columns=["claim", "kind", "variant", "quantity", "value"])
+
+
+MEASURES = ("probability", "mean", "lo", "hi", "k_hat", "passed")
+
+
+def sensitivity(
+    fit: Fit,
+    propositions: Sequence[str | Proposition] = ("average_slope > 0",),
+    grid: str | Grid = "default",
+    sets: Sequence[str | PriorSet] = NAMED_SETS,
+    *,
+    seed: int = 1,
+    quick: bool = False,
+) -> Sensitivity:
+    """Ask propositions about slopes again under other priors, through the collapsed sampler.
+
+    Parameters
+    ----------
+    fit : Fit
+    propositions : sequence of str
+        Such as "average_slope > 0" or "slope[East] > slope[West]" (`propositions.parse_proposition`).
+    grid : str
+        A named grid of priors or a .toml file (`prior_grid.load_grid`).
+    sets : sequence of str
+        Named prior sets, side by side.
+    seed : int
+        Of the refits.
+    quick : bool
+        Fewer points of reverse Bayes, and every tenth cell of the grid.
+
+    Raises
+    ------
+    SpecError
+        A proposition about something this fit does not estimate, an empty grid, a family without support, a model
+        that the collapsed sampler does not have (Student-t errors).
+    """
+    asked = tuple(parse_proposition(p) if isinstance(p, str) else p for p in propositions)
+    if not asked:
+        raise SpecError("no proposition is named", fix="Name one, such as 'average_slope > 0'")
+    weights = {str(p): slope_weights(p, fit.design) for p in asked}
+    sampler = replace(SHORT, seed=seed)
+    slots = tuple(dict.fromkeys(PRIOR_OF[str(name)] for name in fit.tree["log_prior"].data_vars))
+    every = cells(load_grid(grid), fit.priors, slots)[:: QUICK_CELLS if quick else 1]
+    named = [load_priors(name) for name in sets]
+    fits = refit(fit.collapsed, [own for _, own in every] + named, sampler)
+    grid_rows = [
+        {"cell": number, "proposition": name, **{axis: str(prior) for axis, prior in labels.items()}, **measured}
+        for number, ((labels, _), one) in enumerate(zip(every, fits, strict=False), start=1)
+        for name, measured in _measured(one, asked, weights)
+    ]
+    set_rows = [
+        {"priors": own.name, "proposition": name, **measured}
+        for own, one in zip(named, fits[len(every) :], strict=True)
+        for name, measured in _measured(one, asked, weights)
+    ]
+    curve = MULTIPLES[:: QUICK_POINTS if quick else 1]
+    return Sensitivity(
+        propositions=asked,
+        probabilities=tuple(share(fit, p, weights[str(p)]) for p in asked),
+        power=power_scaling(fit, {name: fit.slopes @ w for name, w in weights.items()}),
+        grid=pd.DataFrame(grid_rows),
+        sets=pd.DataFrame(set_rows),
+        reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
+        overlap=prior_overlap(fit),
+        predictive=prior_predictive(fit, seed),
+    )
+
+
+def _measured(
+    one: Refit, propositions: tuple[Proposition, ...], weights: dict[str, np.ndarray]
+) -> list[tuple[str, dict[str, float | bool]]]:
+    """Probability and summary of every proposition's estimand under one posterior."""
+    out: list[tuple[str, dict[str, float | bool]]] = []
+    for p in propositions:
+        draws = one.slopes @ weights[str(p)]
+        lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        values = (share(one, p, weights[str(p)]), float(draws.mean()), float(lo), float(hi))
+        k_hat = np.nan if one.k_hat is None else one.k_hat
+        out.append((str(p), dict(zip(MEASURES, (*values, k_hat, one.diagnostics.passed), strict=True))))
+    return out

@@ -1,0 +1,60 @@
+"""Quantities of propositions about slopes: weights on the slopes of the groups."""
+
+import numpy as np
+
+from bayes_npp.design import Design, twfe_weights
+from bayes_npp.errors import SpecError, nearest
+from bayes_npp.propositions import Proposition, Quantity
+
+
+def slope_weights(proposition: Proposition, design: Design) -> np.ndarray:
+    """Weights w on the groups' slopes, shape (max(G, 1),), such that the proposition compares w'slopes with a number.
+
+    Raises
+    ------
+    SpecError
+        A quantity this design does not estimate.
+    """
+    weights = _weights(proposition.left, design)
+    if isinstance(proposition.right, Quantity):
+        weights = weights - _weights(proposition.right, design)
+    if not weights.any():
+        raise SpecError(f"'{proposition}' compares a quantity with itself", fix="Compare two quantities")
+    return weights
+
+
+def _weights(quantity: Quantity, design: Design) -> np.ndarray:
+    groups = design.groups
+    if design.spec.exposure is None or design.spec.unit_slopes or design.spec.dynamic:
+        raise SpecError(f"'{quantity}' is not estimated by this model", fix="Use a static model with slopes by group")
+    match quantity.name:
+        case "average_slope_twfe_weighted":
+            if not design.spec.correlated_means:
+                raise SpecError(
+                    f"'{quantity}' takes a model with correlated_means, whose slopes are within units and periods",
+                    fix="Name another model, or claim 'average_slope'",
+                )
+            return twfe_weights(design) if groups else np.ones(1)
+        case "average_slope":
+            return design.group_shares
+        case "mean_group_slope":
+            return np.full(max(len(groups), 1), 1 / max(len(groups), 1))
+    if quantity.name != "slope":
+        raise SpecError(f"'{quantity}' is a path: no mediation model", fix="Name a model with kind = 'mediation'")
+    if not quantity.labels:
+        if groups:
+            raise SpecError("'slope' of a model with slopes by group", fix=f"Write slope[{groups[0]}] or average_slope")
+        return np.ones(1)
+    return np.eye(len(groups))[position(quantity.labels[0], groups, quantity)] if groups else no_group(quantity)
+
+
+def no_group(quantity: Quantity) -> np.ndarray:
+    """Raise: the quantity names a group, and there are none."""
+    raise SpecError(f"'{quantity}' names a group, and the model has slopes by none", fix="Name a model with slopes")
+
+
+def position(label: str, known: tuple[str, ...], quantity: Quantity) -> int:
+    """Where a label of a quantity stands among the known ones."""
+    if label not in known:
+        raise SpecError(f"'{quantity}': unknown label '{label}'", fix=nearest(label, known))
+    return known.index(label)

@@ -1,0 +1,123 @@
+"""Every robustness row under every estimator: the cells of a specification curve, failures included."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.bayesian.collapsed import collapse
+from bayes_npp.bayesian.fit import LEVEL, prepare
+from bayes_npp.bayesian.refit import SHORT, sample_until_passed
+from bayes_npp.bayesian.reverse_bayes import share
+from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.design import build_design
+from bayes_npp.errors import BayesNppError
+from bayes_npp.frequentist.proposition_test import proposition_test
+from bayes_npp.propositions import Proposition
+from bayes_npp.robustness import Robustness, alter
+from bayes_npp.slope_contrasts import slope_weights
+from bayes_npp.spec import FrequentistModel, HierarchicalModel
+from bayes_npp.study import Study
+
+KEPT = 1000
+COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
+
+
+def specification_curve(
+    study: Study,
+    models: Sequence[HierarchicalModel],
+    propositions: Sequence[Proposition],
+    sampler: Sampler = SHORT,
+) -> pd.DataFrame:
+    """Cells of every proposition: the study as declared and each of its robustness rows, by both paradigms.
+
+    Parameters
+    ----------
+    models : sequence of HierarchicalModel
+        The same slopes under several error models.
+    propositions : sequence of Proposition
+        About those slopes.
+
+    Returns
+    -------
+    DataFrame
+        proposition, sample (what was altered), estimator, estimate, lo, hi (95 %, confidence or equal-tailed) of what
+        the proposition compares with its number, probability of the proposition or the two-sided p_value, and the
+        reason where a cell could not be estimated. No share of significant cells: cells are not independent.
+    """
+    rows: list[dict[str, Any]] = []
+    for row in (None, *(row for row in study.robustness if not row.lead)):
+        rows += _frequentist(study, models[0], row, propositions)
+        for model in models:
+            rows += _bayesian(study, model, row, propositions, sampler)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Study, Any, str]:
+    """The study and model of one row, and what was altered."""
+    if row is None:
+        return study, model, "as declared"
+    altered = alter(study.panel, study.roles, study.scales, model, row)
+    return study.on(altered), altered.model, row.name
+
+
+def _frequentist(
+    study: Study, model: HierarchicalModel, row: Robustness | None, propositions: Sequence[Proposition]
+) -> list[dict[str, Any]]:
+    twin = FrequentistModel(name="twin", kind="twfe", controls=model.controls, slopes=model.slopes)
+    label = {"sample": "as declared" if row is None else row.name, "estimator": "TWFE, clustered by unit"}
+    try:
+        own, altered, _ = _altered(study, twin, row)
+        spec, panel = own.spec(altered), own.panel
+    except BayesNppError as error:
+        return [_failed(p, label, error) for p in propositions]
+    out = []
+    for p in propositions:
+        try:
+            found = proposition_test(panel, spec, p)
+        except BayesNppError as error:
+            out.append(_failed(p, label, error))
+            continue
+        cell = {"estimate": found.estimate, "lo": found.lo, "hi": found.hi, "p_value": found.p_value}
+        out.append({"proposition": str(p), **label, **cell, "probability": np.nan, "reason": ""})
+    return out
+
+
+def _bayesian(
+    study: Study,
+    model: HierarchicalModel,
+    row: Robustness | None,
+    propositions: Sequence[Proposition],
+    sampler: Sampler,
+) -> list[dict[str, Any]]:
+    label = {
+        "sample": "as declared" if row is None else row.name,
+        "estimator": f"hierarchical, {model.errors} errors",
+    }
+    try:
+        own, altered, _ = _altered(study, model, row)
+        design = build_design(own.panel, own.spec(altered), own.scales)
+        priors = study.priors(model)
+        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, keep=KEPT)
+    except BayesNppError as error:
+        return [_failed(p, label, error) for p in propositions]
+    out = []
+    for p in propositions:
+        try:
+            weights = slope_weights(p, design)
+        except BayesNppError as error:
+            out.append(_failed(p, label, error))
+            continue
+        draws = found.slopes @ weights
+        lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        cell = {"estimate": float(draws.mean()), "lo": float(lo), "hi": float(hi)}
+        reason = "" if found.diagnostics.passed else "sampler diagnostics failed"
+        cell |= {"probability": share(found, p, weights), "p_value": np.nan}
+        out.append({"proposition": str(p), **label, **cell, "reason": reason})
+    return out
+
+
+def _failed(proposition: Proposition, label: dict[str, str], error: BayesNppError) -> dict[str, Any]:
+    blank = dict.fromkeys(("estimate", "lo", "hi", "probability", "p_value"), np.nan)
+    return {"proposition": str(proposition), **label, **blank, "reason": error.problem}

@@ -1,0 +1,72 @@
+"""The rule that turns what is known of a claim into a verdict."""
+
+from dataclasses import dataclass
+
+RULE = (
+    "A claim is supported if its posterior probability, under the errors the checks ask for, reaches {support:g}, and, "
+    "where it says that slopes differ, the Bayes factor speaks for different slopes (below 1/3 for equal ones) too. It "
+    "is fragile if that probability is not reached under another prior, measure or sample, if power-scaling flags a "
+    "conflict between prior and data, or if the error model fails its checks. It is contradicted if the probability is "
+    "at most {contradict:g}. Otherwise, or if the sampler failed, it is undecided."
+)
+SUPPORTED, FRAGILE, UNDECIDED, CONTRADICTED = "supported", "supported but fragile", "undecided", "contradicted"
+DIFFERENT = 1 / 3  # of the Bayes factor for equal slopes (Kass & Raftery 1995)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a verdict rests on.
+
+    Attributes
+    ----------
+    probability : float
+        Posterior probability of the claim under the errors behind the verdicts.
+    sampled : bool
+        Whether the sampler passed its diagnostics.
+    errors_fit : bool
+        Whether the error model passes its posterior predictive checks.
+    factor : float, optional
+        Bayes factor for equal slopes, where the claim says that they differ.
+    lowest : tuple of (kind, variant, probability)
+        The lowest probability by kind of variation (priors, measurement, specification).
+    conflict : str
+        Priors that power-scaling finds in conflict with the data; empty if none.
+    """
+
+    probability: float
+    sampled: bool
+    errors_fit: bool
+    factor: float | None = None
+    lowest: tuple[tuple[str, str, float], ...] = ()
+    conflict: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict and its reasons, the decisive one first."""
+
+    name: str
+    because: tuple[str, ...]
+
+
+def verdict(known: Known, support: float = 0.95, contradict: float = 0.05) -> Verdict:
+    """Apply the rule `RULE`."""
+    p = known.probability
+    if not known.sampled:
+        return Verdict(UNDECIDED, ("the sampler failed its diagnostics",))
+    weak = [] if known.errors_fit else ["its error model fails checks of the data"]
+    if p <= contradict:
+        return Verdict(CONTRADICTED, (f"probability {p:.3f}, at most {contradict:g}", *weak))
+    if p < support:
+        return Verdict(UNDECIDED, (f"probability {p:.3f}, between {contradict:g} and {support:g}", *weak))
+    if known.factor is not None and not known.factor < DIFFERENT:
+        reason = f"Bayes factor for equal slopes {known.factor:.2g}: that slopes differ at all is not established"
+        return Verdict(UNDECIDED, (reason, f"probability {p:.3f} for this pair alone", *weak))
+    shaken = [f"{kind} ({q:.3f}: {variant})" for kind, variant, q in known.lowest if q < support]
+    if known.conflict:
+        shaken.append(f"the prior of {known.conflict}, in conflict with the data")
+    reached = f"probability {p:.3f}, at least {support:g}"
+    if shaken or weak:
+        to = (f"fragile to {'; '.join(shaken)}",) if shaken else ()
+        return Verdict(FRAGILE, (reached, *to, *weak))
+    return Verdict(SUPPORTED, (reached,))

@@ -1,0 +1,351 @@
+"""Measurement of an index outcome: weights by hand, variants rebuilt, averages over drawn weights, overlaps, bad input.
+
+Tolerances: 1e-10 relative for the same algebra by another route; four Monte Carlo standard errors between samplers;
+half a unit of the last printed digit for PAPER.md's first look.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayes_npp as bn
+from bayes_npp import cli, indices
+from bayes_npp.bayesian.refit import SHORT
+from bayes_npp.design import two_way_parts
+from bayes_npp.errors import BayesNppError, VariableError
+from bayes_npp.index_posteriors import (
+    averaged_posterior,
+    decompose,
+    over_variants,
+    seeded,
+    sensitivity_rows,
+    variant_posteriors,
+    variants_of,
+)
+from bayes_npp.index_variants import correlations, drawn_indices, index_of, sample_rows
+from bayes_npp.measuring import two_way
+from bayes_npp.overlap import Concept, overlaps, source_columns
+from bayes_npp.pipeline import rerender, run_study
+from bayes_npp.study import check_study, load_study
+from bayes_npp.variables import Index, parse_variable
+
+pytestmark = pytest.mark.xdist_group("collapsed")
+STUDY = """
+[study]
+title = "A small study"
+panel = "panel.csv"
+unit = "unit"
+time = "time"
+group = "group"
+[roles]
+outcome = "made"
+exposure = "exposure"
+controls = ["control_1"]
+[[variable]]
+name = "made"
+index = "entropy"
+positive = ["first", "second", "third"]
+[[variable]]
+name = "pair"
+index = "entropy"
+positive = ["first", "second"]
+[[variable]]
+name = "other"
+log = "second_exposure"
+[[model]]
+name = "grouped"
+kind = "hierarchical"
+slopes = "group"
+ladder = false
+draws = 400
+[[model]]
+name = "plain"
+kind = "twfe"
+[measurement]
+index = "made"
+models = ["grouped"]
+exposures = ["other"]
+draws = 5
+"""
+
+
+def write(folder, text=STUDY):
+    frame = bn.simulate(14, 6, {"north": 0.6, "south": 0.2}, seed=6).frame
+    random = np.random.default_rng(3)
+    for name in ("first", "second", "third"):
+        frame[name] = np.exp(0.4 * frame["outcome"] + 0.2 * random.normal(size=len(frame)))
+    frame["second_exposure"] = np.exp(frame["exposure"] + 0.3 * random.normal(size=len(frame)))
+    frame["zero"] = np.where(frame.index == 8, 0.0, frame["third"])
+    frame.to_csv(folder / "panel.csv", index=False)
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return load_study(write(tmp_path_factory.mktemp("measured")))
+
+
+@pytest.fixture(scope="module")
+def declared(study):
+    """Variants of the default study by label."""
+    return {variant.label: variant for variant in variants_of(study)}
+
+
+def test_weights_by_hand():
+    scaled = np.array([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0], [1.0, 0.0, 1.0]])
+    # SDs .5, .5, 1/sqrt 3; correlations r12 = -1, r13 = sqrt(3)/2, r23 = -sqrt(3)/2.
+    root = np.sqrt(3) / 2
+    information = np.array([0.5 * (2 + 1 - root), 0.5 * (2 + 1 + root), (1 - root + 1 + root) / np.sqrt(3)])
+    np.testing.assert_allclose(indices.critic_weights(scaled), information / information.sum(), rtol=1e-12)
+    np.testing.assert_allclose(indices.equal_weights(scaled), [1 / 3] * 3)
+    index, weights, entropy = indices.combine(scaled, "critic", 1e-4)
+    np.testing.assert_allclose(index, scaled @ weights)
+    assert np.isnan(entropy).all()
+    with pytest.raises(VariableError, match="perfectly correlated"):
+        indices.critic_weights(np.column_stack([scaled[:, 0], scaled[:, 0]]))
+
+
+def test_variants_are_every_combination(study, declared):
+    assert len(declared) == 4 * 2 * 8 + 1
+    assert next(iter(declared.values())).declared
+    rows = sample_rows(study.panel, study.roles, index_of(study.variables, "npp"))
+    own = study.panel.numbers("npp")[rows]
+    for variant in declared.values():
+        values = variant.values[rows]
+        of = study.panel.numbers("openness")[rows] if variant.exposure else own
+        assert values.mean() == pytest.approx(of.mean(), rel=1e-10), variant.label
+        assert values.std(ddof=1) == pytest.approx(of.std(ddof=1), rel=1e-10), variant.label
+
+
+def test_leaving_one_out_is_the_index_by_hand(study, declared):
+    """Declared as an index of the other indicators, by the study's own transform, then rescaled."""
+    names = index_of(study.variables, "npp").indicators
+    kept = tuple(name for name in names if name != "papers")
+    for weights, label in (("entropy", "entropy weights"), ("critic", "CRITIC weights"), ("pca", "first component")):
+        by_hand = Index(name="hand", index=weights, positive=kept)
+        panel = bn.derive(study.panel, [by_hand])
+        rows = panel.in_window
+        values = panel.numbers("hand")[rows]
+        scale = study.panel.numbers("npp")[rows].std(ddof=1) / values.std(ddof=1)
+        found = declared[f"{label}, without papers"]
+        np.testing.assert_allclose(found.values[rows] - found.values[rows].mean(), (values - values.mean()) * scale)
+        assert found.per_unit == pytest.approx(1 / scale, rel=1e-10)
+
+
+def test_first_look_of_the_paper(study, declared):
+    """PAPER.md: .316 (2.4); logged indicators .057 (1.5), with ln(x), shift 0 and in the index's own units (ln(1 + x)
+    would give t 2.1); ln e-commerce sales .014 (1.1), per unit of the logarithm."""
+    model = study.model("regions")
+    printed = {
+        "npp, as declared": (0.316, 2.4),
+        "entropy weights, ln(x)": (0.057, 1.5),
+        "exposure ln_ecommerce": (0.014, 1.1),
+    }
+    for label, (estimate, t) in printed.items():
+        found = two_way(study, model, declared[label])
+        assert found["twfe"] * declared[label].per_unit == pytest.approx(estimate, abs=0.0005), label
+        assert found["twfe"] / found["twfe_se"] == pytest.approx(t, abs=0.05), label
+
+
+def test_rescaling_only_changes_units(study, declared):
+    variant = declared["equal weights, ln(x)"]
+    names = index_of(study.variables, "npp").indicators
+    values = np.log(np.column_stack([study.panel.numbers(name) for name in names])[study.panel.in_window])
+    column = np.full(len(study.panel.frame), np.nan)
+    column[study.panel.in_window] = indices.min_max(values, np.ones(len(names)), names).mean(axis=1)
+    raw = bn.twfe(
+        study.panel.with_column("raw", column),
+        bn.Spec(outcome="raw", exposure="openness", controls=study.roles.controls),
+    ).frame.iloc[0]
+    found = two_way(study, study.model("regions"), variant)
+    assert found["twfe"] * variant.per_unit == pytest.approx(raw["estimate"], rel=1e-8)
+    assert found["twfe_se"] * variant.per_unit == pytest.approx(raw["spread"], rel=1e-8)
+    assert found["twfe_p"] == pytest.approx(raw["p_value"], rel=1e-8)
+
+
+def test_correlations_by_hand(study, declared):
+    index = index_of(study.variables, "npp")
+    variant = declared["entropy weights, ln(x)"]
+    frame = study.panel.frame[study.panel.in_window]
+    both = np.column_stack([frame["npp"], variant.values[study.panel.in_window]])
+    unit, time = pd.factorize(frame["province_en"])[0], pd.factorize(frame["year"])[0]
+    within = np.corrcoef(two_way_parts(both, unit, time).residual.T)[0, 1]
+    raw, found = correlations(study.panel, study.roles, index, variant)
+    assert raw == pytest.approx(np.corrcoef(both.T)[0, 1])
+    assert found == pytest.approx(within)
+    assert found < 0.3 < raw  # what a slope within units sees is another index
+
+
+def test_zeros_follow_the_declared_rule(tmp_path):
+    text = STUDY.replace('"third"]', '"zero"]').replace("draws = 5\n", "draws = 0\n{}")
+    study = load_study(write(tmp_path, text.format("")))
+    with pytest.raises(VariableError, match=r"ln of indicator 'zero' = 0 does not exist.*log_shift"):
+        check_study(study)
+    for more in ("log_shift = 0.5\n", 'logs = ["ln1p"]\n'):
+        found = variants_of(load_study(write(tmp_path, text.format(more))))
+        assert any("ln(1 + x)" in v.label or "ln(x + 0.5)" in v.label for v in found)
+
+
+def test_variant_posterior_is_the_fit_of_that_column(small):
+    variants = {variant.label: variant for variant in variants_of(small)}
+    labels = ["made, as declared", "CRITIC weights, ln(x), without first", "exposure other"]
+    found = variant_posteriors(small, small.model("grouped"), [variants[label] for label in labels], seeded(SHORT, 3))
+    again = variant_posteriors(small, small.model("grouped"), [variants[label] for label in labels], seeded(SHORT, 3))
+    assert all(np.array_equal(a.slopes, b.slopes) for a, b in zip(found, again, strict=True))
+    for one in found:
+        assert one.verdict == "passed"
+        spec = small.spec(small.model("grouped"))
+        name = "exposure" if one.variant.exposure else "made"
+        fit = bn.fit(small.panel.with_column(name, one.variant.values), spec, seed=8)
+        theirs, ours = fit.slopes, one.slopes
+        error = np.hypot(theirs.std(axis=0) / np.sqrt(1000), ours.std(axis=0) / np.sqrt(400))
+        assert (abs(theirs.mean(axis=0) - ours.mean(axis=0)) < 4 * error).all(), one.variant.label
+        assert set(one.quantities) >= {("group_slope", "north"), ("slope_difference", "north - south")}
+    probability = over_variants(found, lambda one: {"probability": float((one.slopes[:, 0] > 0).mean())})
+    rows = sensitivity_rows(probability, claim="H1")
+    assert list(rows.columns) == ["claim", "kind", "variant", "quantity", "value"]
+    assert list(rows["variant"]) == labels
+    assert set(rows["claim"]) == {"H1"}
+
+
+def test_without_uncertainty_the_average_is_the_fit(tmp_path):
+    study = load_study(write(tmp_path, STUDY + "dirichlet = 1e13\n"))
+    found = averaged_posterior(study, study.model("grouped"), "dirichlet", 4, 2, seeded(SHORT, 3))
+    np.testing.assert_allclose(found.weights, np.tile(found.weights[0], (5, 1)), atol=1e-5)
+    for g in range(2):
+        parts = decompose(found.slopes[:, :, g])
+        alone = found.declared[:, g]
+        assert parts["mean"] == pytest.approx(alone.mean(), abs=4 * alone.std() / np.sqrt(500))
+        assert parts["sd"] == pytest.approx(alone.std(), rel=4 / np.sqrt(2 * 500))
+        assert parts["between_sd"] < 4 * alone.std() / np.sqrt(500)  # simulation error alone
+
+
+def test_variance_adds_up():
+    random = np.random.default_rng(1)
+    draws = random.normal(size=(7, 300)) * np.arange(1, 8)[:, None] + np.arange(7)[:, None]
+    parts = decompose(draws)
+    assert parts["within_sd"] ** 2 + parts["between_sd"] ** 2 == pytest.approx(draws.var(), rel=1e-12)
+    assert parts["index_share"] == pytest.approx(parts["between_sd"] ** 2 / parts["sd"] ** 2, rel=1e-12)
+    assert parts["mean"] == pytest.approx(draws.mean())
+
+
+@pytest.mark.parametrize("source", ["bootstrap", "dirichlet"])
+def test_drawn_weights(study, source):
+    index = index_of(study.variables, "npp")
+    columns, weights = drawn_indices(study.panel, study.roles, index, source, 200, 150.0, 5)
+    again = drawn_indices(study.panel, study.roles, index, source, 200, 150.0, 5)
+    assert np.array_equal(weights, again[1])
+    assert np.array_equal(columns, again[0], equal_nan=True)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    table = study.panel.index_weights
+    estimated = table.loc[table["index"] == "npp", "weight"].to_numpy(dtype=float)
+    np.testing.assert_allclose(weights[0], estimated, rtol=1e-10)
+    np.testing.assert_allclose(columns[0], study.panel.numbers("npp"), rtol=1e-8)
+    spread = weights[1:].std(axis=0)
+    if source == "dirichlet":
+        exact = np.sqrt(estimated * (1 - estimated) / 151)
+        np.testing.assert_allclose(spread, exact, rtol=0.25)
+        np.testing.assert_allclose(weights[1:].mean(axis=0), estimated, atol=4 * exact.max() / np.sqrt(200))
+    else:
+        assert (spread > 0.002).all()
+
+
+def test_overlaps_are_followed_through_derived_variables():
+    declared = [
+        {"name": "total", "sum": ["a", "b"]},
+        {"name": "share", "ratio": ["a", "c"]},
+        {"name": "old", "lag": "share"},
+        {"name": "made", "index": "equal", "positive": ["total", "d"]},
+        {"name": "split", "baseline_split": "c", "at": 2000},
+    ]
+    variables = [parse_variable(table, "here") for table in declared]
+    assert source_columns("made", {v.name: v for v in variables}) == ("a", "b", "d")
+    parts = [("outcome", "made"), ("exposure", "old"), ("control", "e"), ("control", "f"), ("grouping", "split")]
+    concept = Concept(concept="trade", columns=("e", "total"))
+    alone = Concept(concept="alone", columns=("e", "f"))
+    found = overlaps(parts, variables, [concept, alone])
+    assert [(o.kind, o.what, o.roles) for o in found] == [
+        ("column", "a", ("outcome", "exposure")),
+        ("column", "c", ("exposure", "grouping")),
+        ("concept", "trade", ("outcome", "exposure", "control")),
+    ]
+    assert overlaps([("outcome", "d"), ("exposure", "e")], variables) == ()
+
+
+def test_overlaps_of_the_default_study(study):
+    found = {overlap.what: overlap.roles for overlap in study.overlaps}
+    assert found["fiscal_exp_scitech_100m_cny"] == ("outcome", "mediator")
+    assert found["the digital economy"] == ("outcome", "exposure", "grouping")
+
+
+BAD = {
+    "unknown variable": ('index = "made"\nmodels', 'index = "maed"\nmodels', "unknown variable 'maed'.*'made'"),
+    "not an index": ('index = "made"\nmodels', 'index = "other"\nmodels', "'other' is not an index"),
+    "not the outcome": ('index = "made"\nmodels', 'index = "pair"\nmodels', "'pair' is not the study's outcome"),
+    "one indicator left": ('["first", "second", "third"]', '["first", "second"]', "leaves a single indicator"),
+    "missing exposure": ('exposures = ["other"]', 'exposures = ["othr"]', "unknown column 'othr'.*'other'"),
+    "exposure is a control": ('exposures = ["other"]', 'exposures = ["control_1"]', "has another role"),
+    "unknown model": ('models = ["grouped"]', 'models = ["groupd"]', "unknown model 'groupd'.*'grouped'"),
+    "model of another kind": ('models = ["grouped"]', 'models = ["plain"]', "of kind 'twfe'"),
+    "unsuited model": ("ladder = false", 'ladder = false\nerrors = "student_t"', "cannot be put beside"),
+    "twice": ('exposures = ["other"]', 'exposures = ["other", "other"]', "names 'other' twice"),
+    "unknown key": ("draws = 5", "draw = 5", r"\[measurement\].*unknown key 'draw'.*'draws'"),
+    "shift without logs": ("draws = 5", 'draws = 0\nlogs = ["none"]\nlog_shift = 1.0', "log_shift belongs"),
+    "other weights": ('name = "made"\nindex = "entropy"', 'name = "made"\nindex = "equal"', "draws belong"),
+    "unknown overlap": (
+        "[measurement]",
+        '[[overlap]]\nconcept = "x"\ncolumns = ["firts", "second"]\n[measurement]',
+        "unknown column 'firts'.*'first'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD.values(), ids=BAD)
+def test_bad_input(old, new, message, tmp_path):
+    assert old in STUDY
+    with pytest.raises(BayesNppError, match=message) as caught:
+        check_study(load_study(write(tmp_path, STUDY.replace(old, new))))
+    assert caught.value.exit_code == 2
+
+
+def test_bad_input_at_the_command_line(tmp_path, capsys, monkeypatch):
+    write(tmp_path, STUDY.replace('index = "made"\nmodels', 'index = "other"\nmodels'))
+    monkeypatch.setattr("sys.argv", ["bayes-npp", "check", str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_run_with_measurement(tmp_path):
+    folder, out = write(tmp_path, STUDY.replace("[measurement]", CONCEPT + "[measurement]")), tmp_path / "out"
+    result = run_study(folder, out, quick=True)
+    (record,) = result.measurement
+    assert len(record.variants) == 4 * 2 * 4 + 1
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "## How outcome and exposure are measured" in report
+    assert "not a posterior of one model" in report
+    assert "outcome made and exposure exposure share growth (declared)" in report
+    assert "total SD of made" in report
+    tables = {path.stem for path in (out / "tables").glob("*.csv")}
+    names = ("", "left_out_", "average_", "average_groups_")
+    assert {"overlap", *(f"measurement_{name}grouped" for name in names)} <= tables
+    assert (out / "figures" / "measurement_grouped.svg").exists()
+    rows = pd.read_csv(out / "sensitivity.csv", keep_default_na=False)
+    assert list(rows.columns) == ["claim", "kind", "variant", "quantity", "value"]
+    assert set(rows["kind"]) == {"measurement"}
+    assert not rows.duplicated(["variant", "quantity"]).any()
+    shares = rows[rows["quantity"] == "grouped: average_slope_twfe_weighted: index_share"]["value"].astype(float)
+    assert len(shares) == 2
+    assert shares.between(0, 1).all()
+    kept = ("report.md", "sensitivity.csv", "figures/measurement_grouped.csv", "tables/measurement_grouped.csv")
+    before = {name: (out / name).read_bytes() for name in kept}
+    rerender(out)
+    assert {name: (out / name).read_bytes() for name in kept} == before
+    (out / "fits" / "grouped.measurement.nc").unlink()
+    with pytest.raises(BayesNppError, match="stored variants are missing"):
+        rerender(out)
+
+
+CONCEPT = '[[overlap]]\nconcept = "growth"\ncolumns = ["first", "exposure"]\n'
