@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_npp.drawing import legend_below, new_figure, save_figure
 from bayes_npp.ledger import Ledger
+from bayes_npp.prior_sensitivity import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,10 +20,8 @@ def draw_claims(ledger: Ledger, folder: Path) -> dict[str, str]:
     """Draw every figure of the ledger into `folder`; return its SVG text by name."""
     drawn = {}
     for model, answers in ledger.sensitivities.items():
-        axes = [c for c in answers.grid if c not in ("cell", "proposition") and answers.grid[c].dtype == object]
-        if len(axes) >= 2 or answers.grid.shape[0]:
-            frame, name = heat_frame(answers.grid), f"priors_{model}"
-            drawn[name] = save_figure(heat_map(frame), frame, folder / name)
+        frame, name = heat_frame(answers.grid), f"priors_{model}"
+        drawn[name] = save_figure(heat_map(frame), frame, folder / name)
         frame, name = reverse_frame(ledger, model), f"sceptic_{model}"
         drawn[name] = save_figure(sceptic(frame), frame, folder / name)
     for model, curve in ledger.curves.items():
@@ -33,17 +32,17 @@ def draw_claims(ledger: Ledger, folder: Path) -> dict[str, str]:
 
 def heat_frame(grid: pd.DataFrame) -> pd.DataFrame:
     """Lowest probability of each proposition over all cells that share the first two axes' priors."""
-    axes = [c for c in grid if c not in ("cell", "proposition", "probability", "mean", "lo", "hi", "k_hat", "passed")]
+    axes = [c for c in grid if c not in ("cell", "proposition", *MEASURES)]
     keys = ["proposition", *axes[:2]]
-    found = grid.groupby(keys, sort=False)["probability"].agg(lowest="min", highest="max").reset_index()
-    return found.rename(columns=dict(zip(axes[:2], ("down", "across"), strict=False)))
+    return grid.groupby(keys, sort=False)["probability"].agg(lowest="min", highest="max").reset_index()
 
 
 def heat_map(frame: pd.DataFrame) -> "Figure":
     """Probability of each proposition over two axes of the grid, the lowest over the others."""
     propositions = list(dict.fromkeys(frame["proposition"]))
-    down = list(dict.fromkeys(frame["down"]))
-    across = list(dict.fromkeys(frame["across"])) if "across" in frame else [""]
+    first, *second = (c for c in frame if c not in ("proposition", "lowest", "highest"))
+    down = list(dict.fromkeys(frame[first]))
+    across = list(dict.fromkeys(frame[second[0]])) if second else [""]
     figure, all_axes = new_figure(2.2 + 3.6 * len(propositions), 1.8 + 0.34 * len(down) + 0.9, len(propositions))
     for axes, proposition in zip(np.atleast_1d(all_axes), propositions, strict=True):
         own = frame[frame["proposition"] == proposition]
@@ -55,9 +54,9 @@ def heat_map(frame: pd.DataFrame) -> "Figure":
         axes.set_yticks(range(len(down)), down if axes is np.atleast_1d(all_axes)[0] else [""] * len(down), fontsize=6)
         axes.set_title(proposition, fontsize=8)
         axes.spines[:].set_visible(False)
+        axes.set_xlabel(f"Prior of {second[0]}" if second else "", fontsize=8)
+    np.atleast_1d(all_axes)[0].set_ylabel(f"Prior of {first}", fontsize=8)
     figure.colorbar(shown, ax=all_axes, label="Probability, lowest over the other priors", shrink=0.8)
-    figure.supxlabel("Prior of the SD of slopes", fontsize=8)
-    figure.supylabel("Prior of the exposure's slope", fontsize=8)
     return figure
 
 
@@ -106,6 +105,7 @@ def specification(curve: pd.DataFrame) -> "Figure":
         axes.invert_yaxis()
         axes.set_title(proposition, fontsize=7)
         axes.tick_params(axis="x", labelsize=7)
-    figure.supxlabel("What the proposition compares with its number, 95 % interval (data's units)", fontsize=8)
-    legend_below(figure, np.atleast_1d(all_axes)[0])
+    middle = np.atleast_1d(all_axes)[len(propositions) // 2]
+    middle.set_xlabel("What the proposition compares with its number, 95 % interval (data's units)", fontsize=8)
+    legend_below(figure, middle)
     return figure

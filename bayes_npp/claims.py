@@ -153,10 +153,9 @@ def _record(
     )
     rules = study.claim_rules
     lo, hi = np.quantile(draws, [0.025, 0.975])
-    printed = study.published
     return ClaimRecord(
         claim=claim,
-        printed=pd.DataFrame() if printed is None else printed[printed["claim"] == claim.id],
+        printed=_printed(study, claim),
         model=source.model,
         errors=source.errors,
         estimate=float(draws.mean()),
@@ -173,6 +172,14 @@ def _record(
         risks=() if test is None else tuple((effect, type_s_m(effect, test.se)) for effect in claim.effects),
         verdict=verdict(known, rules.support, rules.contradict),
     )
+
+
+def _printed(study: Study, claim: Claim) -> pd.DataFrame:
+    """The paper's rows of a claim that are about the exposure."""
+    rows = study.published
+    if rows is None:
+        return pd.DataFrame()
+    return rows[(rows["claim"] == claim.id) & (rows["term"] == study.roles.exposure)]
 
 
 def _over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:

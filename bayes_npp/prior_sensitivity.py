@@ -18,7 +18,7 @@ from bayes_npp.propositions import Proposition, parse_proposition
 from bayes_npp.slope_contrasts import slope_weights
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
-QUICK_CELLS, QUICK_POINTS = 10, 3  # of the grid and of a curve, every how many are kept
+QUICK_CELLS, QUICK_POINTS = 25, 4  # of the grid and of a curve, every how many are kept
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def sensitivity(
     seed : int
         Of the refits.
     quick : bool
-        Fewer points of reverse Bayes, and every tenth cell of the grid.
+        Fewer points of reverse Bayes, and every twenty-fifth cell of the grid.
 
     Raises
     ------

@@ -24,7 +24,7 @@ AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")
 NORTH = parse_proposition("slope[north] > slope[south]")
 
 
-def panel_of(slope=0.08, south=None, n_units=20, seed=3):
+def panel_of(slope=0.12, south=None, n_units=20, seed=3):
     slopes = {"all": slope} if south is None else {"north": slope, "south": south}
     frame = simulate(n_units, 8, slopes, seed=seed).frame
     return bn.read_panel(frame, unit="unit", time="time", group="group")
@@ -81,6 +81,7 @@ def test_what_is_shrunk_and_the_prior_it_implies(grouped):
         assert found.curve["prior_sd"].iloc[1] == pytest.approx(drawn.std(), rel=0.02)
 
 
+@pytest.mark.slow
 def test_refits_equal_full_model_refits(grouped):
     """Five cells of the grid against the full PyMC model under the same priors."""
     answers = sensitivity(grouped, (str(NORTH), str(AVERAGE)), sets=())
@@ -198,7 +199,7 @@ def test_propositions_a_fit_does_not_answer(text, message, grouped):
             "has the parameters sigma",
         ),
         (
-            'nam = "x"\n[[axis]]\npriors = ["error_sd"]\nreason = ""\nchoices = [{family = "half_normal", sigma = 1}]',
+            'nam = "x"\n[[axis]]\npriors = ["unit_sd"]\nreason = "r"\nchoices = [{family = "half_normal", sigma = 1}]',
             "unknown key 'nam'",
         ),
         ("axis = [", "not valid TOML"),

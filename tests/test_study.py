@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from bayes_npp.estimates import COLUMNS, read_csv
-from bayes_npp.pipeline import run_study
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("study")
@@ -150,14 +149,6 @@ def test_published_numbers_are_never_differenced(run):
     with pytest.raises(EstimatesError, match="published"):
         difference(ours, ours.replace({"frequentist": "published"}))
     assert not (run.estimates.frame["paradigm"] == "published").any()
-
-
-def test_same_seed_gives_the_same_files(run, tmp_path):
-    again = run_study(ROOT / "models" / "digital_trade", tmp_path, quick=True)
-    assert not again.fits[0].reused
-    names = ("estimates.csv", "report.md", "diagnostics.csv", "weights.csv", "sensitivity.csv")
-    for name in (*names, "figures/slopes_regions.csv"):
-        assert (tmp_path / name).read_bytes() == (run.out / name).read_bytes(), name
 
 
 def test_a_stored_fit_of_other_groups_is_not_reused(run, study):

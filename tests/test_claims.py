@@ -1,0 +1,210 @@
+"""The ledger end to end on small simulated studies: numbers, files, sentences, bad input."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import bayes_npp as bn
+from bayes_npp.claims import positive_share
+from bayes_npp.cli import cli
+from bayes_npp.errors import BayesNppError
+from bayes_npp.pipeline import run_study
+from bayes_npp.propositions import parse_proposition
+from bayes_npp.study import check_study, load_study
+from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
+
+pytestmark = pytest.mark.xdist_group("study")
+HEADER = """
+[study]
+title = "A simulated study"
+panel = "panel.csv"
+unit = "unit"
+time = "time"
+group = "group"
+[roles]
+outcome = "outcome"
+exposure = "exposure"
+mediators = ["mediator_1"]
+[claims]
+grid = "grid.toml"
+[[model]]
+name = "slopes"
+kind = "hierarchical"
+slopes = "group"
+ladder = false
+draws = 1000
+[[model]]
+name = "paths"
+kind = "mediation"
+draws = 1000
+[[model]]
+name = "product"
+kind = "mediation_paths"
+method = "product"
+[[robustness]]
+name = "early"
+window = [1, 6]
+models = ["slopes"]
+"""
+GRID = """
+[[axis]]
+priors = ["exposure"]
+reason = "a test"
+choices = [{ family = "normal", mu = 0.0, sigma = 0.5 }, { family = "normal", mu = 0.0, sigma = 2.0 }]
+[[axis]]
+priors = ["slope_sd"]
+reason = "a test"
+choices = [{ family = "half_normal", sigma = 0.2 }, { family = "half_normal", sigma = 1.0 }]
+"""
+CLAIM = '[[claim]]\nid = "{}"\ntext = "{} <script>"\nproposition = "{}"\nmodel = "{}"\neffects = [0.1, 0.5]\n'
+
+
+def write_study(folder, claims, header=HEADER):
+    paths = {"path_a": {"north": (0.8,), "south": (0.8,)}, "path_b": {"north": (0.6,), "south": (0.6,)}}
+    direct = {"north": 1.0, "south": 0.0}
+    bn.simulate_mediation(24, 8, **paths, direct=direct, seed=7).frame.to_csv(folder / "panel.csv", index=False)
+    (folder / "grid.toml").write_text(GRID)
+    tables = "".join(CLAIM.format(name, name, proposition, model) for name, proposition, model in claims)
+    (folder / "study.toml").write_text(header + tables)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("claims")
+    claims = [
+        ("average", "average_slope > 0", "slopes"),
+        ("north", "slope[north] > slope[south]", "slopes"),
+        ("south", "slope[south] > slope[north]", "slopes"),
+        ("large", "slope[north] > 5", "slopes"),
+        ("path", "indirect[mediator_1] > 0", "paths"),
+    ]
+    write_study(folder, claims)
+    return run_study(folder, folder / "out")
+
+
+def test_the_ledger_finds_the_truth(ledger):
+    found = {record.claim.id: record for record in ledger.ledger.records}
+    assert list(found) == ["average", "north", "south", "large", "path"]
+    for name in ("average", "north", "path"):
+        assert found[name].verdict.name in (SUPPORTED, FRAGILE)
+        assert found[name].probability > 0.99
+        assert found[name].test.p_value < 0.01
+    assert found["south"].verdict.name == CONTRADICTED
+    assert found["large"].verdict.name == CONTRADICTED
+    assert found["south"].probability == pytest.approx(1 - found["north"].probability)
+    assert found["south"].test.p_value == pytest.approx(found["north"].test.p_value)
+
+
+def test_probabilities_are_those_of_the_estimates(ledger):
+    rows = ledger.estimates.select(model="slopes")
+    for record in ledger.ledger.records[:3]:
+        assert record.probability == pytest.approx(positive_share(rows, record.claim.parsed))
+    path = ledger.estimates.select(model="paths", estimand="indirect", group="").iloc[0]
+    assert ledger.ledger.records[-1].probability == path["prob_positive"]
+    product = ledger.estimates.select(model="product", estimand="indirect").iloc[0]
+    assert ledger.ledger.records[-1].test.p_value == product["p_value"]
+
+
+def test_files_and_sentences(ledger):
+    claims = pd.read_csv(ledger.out / "claims.csv")
+    columns = "id text proposition frequentist_p probability lowest highest verdict because"
+    assert list(claims.columns) == columns.split()
+    assert (claims["lowest"] <= claims["probability"]).all()
+    assert (claims["probability"] <= claims["highest"]).all()
+    sensitivity = pd.read_csv(ledger.out / "sensitivity.csv")
+    assert list(sensitivity.columns) == ["claim", "kind", "variant", "quantity", "value"]
+    kinds = {"prior grid", "prior set", "power-scaling", "reverse Bayes", "specification", "priors"}
+    assert set(sensitivity["kind"]) == kinds
+    assert "early" in set(sensitivity.loc[sensitivity["kind"] == "specification", "variant"])
+    cells = sensitivity[(sensitivity["kind"] == "prior grid") & (sensitivity["quantity"] == "probability")]
+    assert len(cells) == 4 * 4  # cells by claims
+    text, html = ((ledger.out / f"report.{kind}").read_text() for kind in ("md", "html"))
+    for record in ledger.ledger.records:
+        assert record.verdict.name in text
+        assert f"({record.claim.parsed})" in text
+    assert "<script>" not in html
+    for name in ("priors_slopes", "sceptic_slopes", "specification_slopes"):
+        assert (ledger.out / "figures" / f"{name}.png").stat().st_size > 0
+    curve = pd.read_csv(ledger.out / "figures" / "specification_slopes.csv")
+    assert set(curve["sample"]) == {"as declared", "early"}
+    assert len(curve) == 4 * 2 * 2  # propositions, samples, estimators
+
+
+def test_same_seed_gives_the_same_files(ledger, tmp_path):
+    again = run_study(ledger.study, tmp_path)
+    assert not again.fits[0].reused
+    names = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.suffix in (".csv", ".md", ".tex")]
+    assert len(names) > 20
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (ledger.out / name).read_bytes(), name
+
+
+def test_rows_answer_propositions_both_ways():
+    rows = pd.DataFrame(
+        {
+            "estimand": ["average_slope", "group_slope", "slope_difference"],
+            "group": ["", "a", "a - b"],
+            "prob_positive": [0.9, 0.8, 0.7],
+        }
+    )
+    expected = {
+        "average_slope > 0": 0.9,
+        "average_slope < 0": 0.1,
+        "slope[a] > 0": 0.8,
+        "slope[a] > slope[b]": 0.7,
+        "slope[b] > slope[a]": 0.3,
+        "slope[b] < slope[a]": 0.7,
+        "slope[b] > 0": None,
+        "average_slope > 0.1": None,
+        "slope[a] > average_slope": None,
+    }
+    for text, value in expected.items():
+        found = positive_share(rows, parse_proposition(text))
+        assert found == (value if value is None else pytest.approx(value)), text
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (("c", "slope[east] > 0", "slopes"), "unknown label 'east'"),
+        (("c", "indirect[mediator_1] > 0", "slopes"), "is a path"),
+        (("c", "indirect[mediator_2] > 0", "paths"), "unknown label 'mediator_2'"),
+        (("c", "indirect[mediator_1, north] > 0", "paths"), "names a group"),
+        (("c", "average_slope > 0", "paths"), "is no path"),
+        (("c", "average_slope > 0", "product"), "a hierarchical or a mediation model"),
+        (("c", "average_slope > 0", "slope"), "unknown model 'slope'"),
+        (("c", "x raises y", "slopes"), "is no proposition"),
+    ],
+)
+def test_claims_nobody_can_answer(claim, message, tmp_path):
+    with pytest.raises(BayesNppError, match=message):
+        check_study(load_study(write_study(tmp_path, [claim])))
+
+
+def test_declared_twice_or_with_bad_rules(tmp_path):
+    claim = ("c", "average_slope > 0", "slopes")
+    with pytest.raises(BayesNppError, match="declared twice"):
+        check_study(load_study(write_study(tmp_path, [claim, claim])))
+    with pytest.raises(BayesNppError, match="thresholds contradict each other"):
+        load_study(
+            write_study(tmp_path, [claim], HEADER.replace("[claims]", "[claims]\nsupport = 0.6\ncontradict = 0.8"))
+        )
+    with pytest.raises(BayesNppError, match="unknown grid of priors"):
+        check_study(load_study(write_study(tmp_path, [claim], HEADER.replace("grid.toml", "grd"))))
+    (tmp_path / "grid.toml").write_text("axis = []")
+    write_study(tmp_path, [claim])
+    (tmp_path / "grid.toml").write_text("axis = []")
+    with pytest.raises(BayesNppError, match="the grid is empty"):
+        check_study(load_study(tmp_path))
+
+
+def test_sensitivity_on_the_command_line(tmp_path):
+    write_study(tmp_path, [("c", "average_slope > 0", "slopes")])
+    asked = ["sensitivity", str(tmp_path), "slopes", "--quick"]
+    done = CliRunner().invoke(cli, asked, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert done.output.startswith("claim,kind,variant,quantity,value\n")
+    assert "average_slope > 0,prior set,sceptical" in done.output
+    with pytest.raises(BayesNppError, match="has kind 'mediation'"):
+        CliRunner().invoke(cli, ["sensitivity", str(tmp_path), "paths"], catch_exceptions=False)
