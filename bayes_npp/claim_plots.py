@@ -45,11 +45,14 @@ def heat_map(frame: pd.DataFrame) -> "Figure":
     across = list(dict.fromkeys(frame[second[0]])) if second else [""]
     figure, all_axes = new_figure(2.2 + 3.6 * len(propositions), 1.8 + 0.34 * len(down) + 0.9, len(propositions))
     for axes, proposition in zip(np.atleast_1d(all_axes), propositions, strict=True):
-        own = frame[frame["proposition"] == proposition]
-        values = own["lowest"].to_numpy().reshape(len(down), len(across))
+        own = frame[frame["proposition"] == proposition].set_index([first, *second])["lowest"]
+        cells = pd.MultiIndex.from_product([down, across]) if second else pd.Index(down)
+        values = own.reindex(cells).to_numpy().reshape(len(down), len(across))  # a thinned grid leaves cells empty
         shown = axes.imshow(values, vmin=0, vmax=1, cmap="RdBu", aspect="auto")
         for (i, j), value in np.ndenumerate(values):
-            axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=6, color=_ink(value))
+            axes.text(
+                j, i, "" if np.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=6, color=_ink(value)
+            )
         axes.set_xticks(range(len(across)), across, rotation=60, ha="right", fontsize=6)
         axes.set_yticks(range(len(down)), down if axes is np.atleast_1d(all_axes)[0] else [""] * len(down), fontsize=6)
         axes.set_title(proposition, fontsize=8)

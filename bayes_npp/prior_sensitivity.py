@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.fit import LEVEL, Fit
+from bayes_npp.bayesian.fit import Fit
 from bayes_npp.bayesian.power_scaling import power_scaling
 from bayes_npp.bayesian.prior_checks import prior_overlap, prior_predictive
 from bayes_npp.bayesian.prior_grid import Grid, cells, load_grid
+from bayes_npp.bayesian.prior_sweep import Answers, sweep
 from bayes_npp.bayesian.priors import PRIOR_OF, PriorSet, load_priors
-from bayes_npp.bayesian.refit import SHORT, Refit, refit
-from bayes_npp.bayesian.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes, share
+from bayes_npp.bayesian.refit import SHORT
+from bayes_npp.bayesian.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
 from bayes_npp.errors import SpecError
 from bayes_npp.propositions import Proposition, parse_proposition
-from bayes_npp.slope_contrasts import slope_weights
+from bayes_npp.slope_contrasts import contrasts
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
 QUICK_CELLS, QUICK_POINTS = 25, 4  # of the grid and of a curve, every how many are kept
@@ -33,8 +34,8 @@ class Sensitivity:
     power : DataFrame
         `power_scaling` of each proposition's estimand.
     grid : DataFrame
-        One row a cell and proposition: cell, proposition, the prior of every axis, probability, mean, lo, hi of the
-        estimand (95 % equal-tailed), k_hat (NaN where the cell was sampled), passed.
+        One row a cell and proposition: cell, proposition, the prior of every axis, probability and its Monte Carlo
+        standard error, mean, lo, hi of the estimand (95 % equal-tailed), k_hat (NaN where it was sampled), passed.
     sets : DataFrame
         The same for named prior sets, by the column `priors`.
     reverse : tuple of Scepticism
@@ -88,7 +89,7 @@ class Sensitivity:
         return pd.DataFrame(out, columns=["claim", "kind", "variant", "quantity", "value"])
 
 
-MEASURES = ("probability", "mean", "lo", "hi", "k_hat", "passed")
+MEASURES = ("probability", "mcse", "mean", "lo", "hi", "k_hat", "passed")
 
 
 def sensitivity(
@@ -125,27 +126,28 @@ def sensitivity(
     asked = tuple(parse_proposition(p) if isinstance(p, str) else p for p in propositions)
     if not asked:
         raise SpecError("no proposition is named", fix="Name one, such as 'average_slope > 0'")
-    weights = {str(p): slope_weights(p, fit.design) for p in asked}
+    weighed = contrasts(asked, fit.design)
     sampler = replace(SHORT, seed=seed)
     slots = tuple(dict.fromkeys(PRIOR_OF[str(name)] for name in fit.tree["log_prior"].data_vars))
     every = cells(load_grid(grid), fit.priors, slots)[:: QUICK_CELLS if quick else 1]
     named = [load_priors(name) for name in sets]
-    fits = refit(fit.collapsed, [own for _, own in every] + named, sampler)
+    answers = sweep(fit, [own for _, own in every] + named, weighed, sampler)
     grid_rows = [
-        {"cell": number, "proposition": name, **{axis: str(prior) for axis, prior in labels.items()}, **measured}
-        for number, ((labels, _), one) in enumerate(zip(every, fits, strict=False), start=1)
-        for name, measured in _measured(one, asked, weights)
+        {"cell": number, "proposition": str(p), **{axis: str(prior) for axis, prior in labels.items()}, **_row(one, k)}
+        for number, ((labels, _), one) in enumerate(zip(every, answers, strict=False), start=1)
+        for k, p in enumerate(asked)
     ]
     set_rows = [
-        {"priors": own.name, "proposition": name, **measured}
-        for own, one in zip(named, fits[len(every) :], strict=True)
-        for name, measured in _measured(one, asked, weights)
+        {"priors": own.name, "proposition": str(p), **_row(one, k)}
+        for own, one in zip(named, answers[len(every) :], strict=True)
+        for k, p in enumerate(asked)
     ]
+    draws = weighed.values(fit.slopes)
     curve = MULTIPLES[:: QUICK_POINTS if quick else 1]
     return Sensitivity(
         propositions=asked,
-        probabilities=tuple(share(fit, p, weights[str(p)]) for p in asked),
-        power=power_scaling(fit, {name: fit.slopes @ w for name, w in weights.items()}),
+        probabilities=tuple(float(share) for share in weighed.holds(draws).mean(axis=1)),
+        power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),
         reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
@@ -154,15 +156,7 @@ def sensitivity(
     )
 
 
-def _measured(
-    one: Refit, propositions: tuple[Proposition, ...], weights: dict[str, np.ndarray]
-) -> list[tuple[str, dict[str, float | bool]]]:
-    """Probability and summary of every proposition's estimand under one posterior."""
-    out: list[tuple[str, dict[str, float | bool]]] = []
-    for p in propositions:
-        draws = one.slopes @ weights[str(p)]
-        lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        values = (share(one, p, weights[str(p)]), float(draws.mean()), float(lo), float(hi))
-        k_hat = np.nan if one.k_hat is None else one.k_hat
-        out.append((str(p), dict(zip(MEASURES, (*values, k_hat, one.diagnostics.passed), strict=True))))
-    return out
+def _row(one: Answers, k: int) -> dict[str, float | bool]:
+    """What the k-th proposition's answer says, by `MEASURES`."""
+    values = {name: float(getattr(one, name)[k]) for name in ("probability", "mcse", "mean", "lo", "hi")}
+    return {**values, "k_hat": one.k_hat, "passed": one.passed}

@@ -1,10 +1,43 @@
 """Quantities of propositions about slopes: weights on the slopes of the groups."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from bayes_npp.design import Design, twfe_weights
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.propositions import Proposition, Quantity
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """P propositions about the G slopes: for each row w of `weights`, signs * (w'slopes - cutoffs) > 0.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (P, max(G, 1))
+    cutoffs, signs : ndarray, shape (P,)
+    """
+
+    weights: np.ndarray
+    cutoffs: np.ndarray
+    signs: np.ndarray
+
+    def values(self, slopes: np.ndarray) -> np.ndarray:
+        """What each proposition compares with its cutoff, shape (P, S), from draws of the slopes (S, G)."""
+        return self.weights @ slopes.T
+
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """Where each proposition holds, shape (P, S), from `values`."""
+        return self.signs[:, None] * (values - self.cutoffs[:, None]) > 0
+
+
+def contrasts(propositions: Sequence[Proposition], design: Design) -> Contrasts:
+    """Propositions as weights, cutoffs and signs; `SpecError` for a quantity this design does not estimate."""
+    weights = np.array([slope_weights(p, design) for p in propositions])
+    cutoffs = np.array([p.threshold for p in propositions], dtype=float)
+    return Contrasts(weights, cutoffs, np.array([p.sign for p in propositions], dtype=float))
 
 
 def slope_weights(proposition: Proposition, design: Design) -> np.ndarray:

@@ -9,14 +9,13 @@ import pandas as pd
 from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.fit import LEVEL, prepare
 from bayes_npp.bayesian.refit import SHORT, sample_until_passed
-from bayes_npp.bayesian.reverse_bayes import share
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.design import build_design
 from bayes_npp.errors import BayesNppError
 from bayes_npp.frequentist.proposition_test import proposition_test
 from bayes_npp.propositions import Proposition
 from bayes_npp.robustness import Robustness, alter
-from bayes_npp.slope_contrasts import slope_weights
+from bayes_npp.slope_contrasts import contrasts
 from bayes_npp.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.study import Study
 
@@ -105,15 +104,15 @@ def _bayesian(
     out = []
     for p in propositions:
         try:
-            weights = slope_weights(p, design)
+            asked = contrasts([p], design)
         except BayesNppError as error:
             out.append(_failed(p, label, error))
             continue
-        draws = found.slopes @ weights
+        draws = asked.values(found.slopes)
         lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         cell = {"estimate": float(draws.mean()), "lo": float(lo), "hi": float(hi)}
         reason = "" if found.diagnostics.passed else "sampler diagnostics failed"
-        cell |= {"probability": share(found, p, weights), "p_value": np.nan}
+        cell |= {"probability": float(asked.holds(draws).mean()), "p_value": np.nan}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out
 

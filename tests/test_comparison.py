@@ -69,8 +69,9 @@ def test_text_follows_the_decision(comparison):
     from types import SimpleNamespace
 
     roles = SimpleNamespace(exposure="openness", outcome="npp")
-    nothing_else = {"ladders": (), "gmm": {}, "mechanisms": (), "robustness": (), "replication": None}
-    nothing_else["study"] = SimpleNamespace(roles=roles, models=())
+    nothing_else = {"ladders": (), "gmm": {}, "mechanisms": (), "robustness": (), "measurement": ()}
+    nothing_else |= {"replication": None, "ledger": None}
+    nothing_else["study"] = SimpleNamespace(roles=roles, models=(), overlaps=())
     record = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=True))
     texts = [
         f.text

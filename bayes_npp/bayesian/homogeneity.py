@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_npp.bayesian.collapsed import COLLAPSIBLE, Collapsed
 from bayes_npp.bayesian.fit import Fit
 from bayes_npp.bayesian.priors import PriorSpec
+from bayes_npp.bayesian.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_table
 from bayes_npp.errors import SpecError
 
 DRAWS = 400
-GRID = np.concatenate([[1e-4], np.geomspace(2e-3, 30.0, 90)])  # of the SD, standardised units
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the prior's scale
 
 
@@ -72,20 +73,17 @@ def homogeneity(fit: Fit) -> Homogeneity:
     variable = next((name for name in ("slope_sd", "unit_slope_sd") if name in names), None)
     if variable is None:
         raise SpecError("the model has one slope, so there is nothing to compare", fix="Let slopes vary")
-    at, prior = names.index(variable), fit.priors[variable]
-    thetas = fit.thetas
+    prior, thetas = fit.priors[variable], fit.thetas
     thetas = thetas[np.linspace(0, len(thetas) - 1, min(DRAWS, len(thetas))).astype(int)]
-    unit = fit.collapsed.priors.upper[at]
-    # The element of theta at which the SD has each value of the grid (inverse softplus), zero first.
-    grid = np.concatenate([[-40.0], np.log(np.expm1(GRID / unit))])
-    log_likelihood = np.empty((len(thetas), len(grid)))
-    for k, theta in enumerate(thetas):
-        moved = theta.copy()
-        for j, value in enumerate(grid):
-            moved[at] = value
-            log_likelihood[k, j] = fit.collapsed.log_density(moved, likelihood_only=True)[0]
-    log_likelihood -= log_likelihood[:, [0]]
-    integrals = {scale: _integral(log_likelihood[:, 1:], _scaled(prior, scale)) for scale in SCALES}
+    if variable == "slope_sd" and fit.priors["exposure"].family in COLLAPSIBLE:
+        likelihood = slope_likelihood(fit.collapsed, thetas)
+        log_likelihood = slope_table(likelihood, fit.priors["exposure"], fit.sampler.seed).log_marginal
+    else:
+        log_likelihood = likelihood_over_grid(fit.collapsed, thetas, names.index(variable))
+    log_likelihood = log_likelihood - log_likelihood[:, [0]]  # the first value stands for zero
+    integrals = {
+        scale: np.logaddexp.reduce(log_likelihood + log_tau_weights(_scaled(prior, scale)), axis=1) for scale in SCALES
+    }
     base = integrals[1.0]
     numerator = np.exp(-base)
     by_scale = tuple((s, float(numerator.mean() / np.exp(integrals[s] - base).mean())) for s in SCALES)
@@ -93,13 +91,17 @@ def homogeneity(fit: Fit) -> Homogeneity:
     return Homogeneity(variable, prior, float(numerator.mean()), mcse, by_scale)
 
 
-def _integral(log_ratio: np.ndarray, prior: PriorSpec) -> np.ndarray:
-    """Log of the integral of prior times likelihood ratio over the SD, a value a draw, by the trapezoid rule."""
-    log_density = log_ratio + prior.log_density(GRID)
-    top = log_density.max(axis=1, keepdims=True)
-    inside = np.trapezoid(np.exp(log_density - top), GRID, axis=1)
-    first = GRID[0] * np.exp(log_density[:, 0] - top[:, 0])  # from zero to the first point
-    return np.log(inside + first) + top[:, 0]
+def likelihood_over_grid(collapsed: Collapsed, thetas: np.ndarray, at: int) -> np.ndarray:
+    """Log collapsed likelihood with the SD at position `at` of theta moved over `TAU`, shape (S, len(TAU))."""
+    scaled = TAU / collapsed.priors.upper[at]
+    grid = scaled + np.log(-np.expm1(-scaled))  # the inverse of the softplus
+    out = np.empty((len(thetas), len(grid)))
+    for k, theta in enumerate(thetas):
+        moved = theta.copy()
+        for j, value in enumerate(grid):
+            moved[at] = value
+            out[k, j] = collapsed.log_density(moved, likelihood_only=True)[0]
+    return out
 
 
 def _scaled(prior: PriorSpec, multiple: float) -> PriorSpec:

@@ -389,6 +389,40 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def eliminate_units(
+    theta,
+    products,
+    layout,
+    priors,
+    values,
+    slopes,
+    log_scale,
+    piece,
+    piece_slope,
+    weight,
+    factor,
+    q_matrix,
+    cross,
+    keep,
+):
+    """Q at theta, the effects of units eliminated; returns the log Jacobian and what of -log|.| / 2 that leaves.
+
+    Fills the natural `values` of theta and their `slopes`, the weights of the pieces, and what `eliminate` fills.
+    """
+    log_jacobian = constrain(theta, priors, values, slopes)
+    unit_scale_logs(theta, values, layout, len(log_scale), log_scale)
+    rho = values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
+    if layout.autocorrelation >= 0:
+        error_weights(rho, products.gaps, piece, piece_slope)
+    for s in range(len(log_scale)):
+        for m in range(len(piece)):
+            weight[s, m] = piece[m] * math.exp(-2.0 * log_scale[s])
+    effect_factor(values, layout, factor)
+    half_log = eliminate(products, layout, weight, factor, q_matrix, cross, keep)
+    return log_jacobian, half_log + error_log_determinant(log_scale, rho, products, layout)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def coefficient_sds(values, layout, sds):
     """Prior SD of every collapsed coefficient; 1 where it is flat."""
     for j in range(len(sds)):
@@ -457,25 +491,26 @@ def log_density(theta, packed, gradient, likelihood_only):
     n_scales, n_pieces, size, _ = products.total.shape
     p, k_kept = len(layout.column_scale), len(layout.kept)
     rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
-    values, slopes = np.empty(d), np.empty(d)
-    log_jacobian = constrain(theta, priors, values, slopes)
-
-    log_scale = np.empty(n_scales)
-    unit_scale_logs(theta, values, layout, n_scales, log_scale)
-    rho = values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
-    piece, piece_slope = np.ones(n_pieces), np.zeros(n_pieces)
-    if layout.autocorrelation >= 0:
-        error_weights(rho, products.gaps, piece, piece_slope)
-    weight = np.empty((n_scales, n_pieces))
-    for s in range(n_scales):
-        for m in range(n_pieces):
-            weight[s, m] = piece[m] * math.exp(-2.0 * log_scale[s])
-
-    factor = np.empty((q, q))
-    effect_factor(values, layout, factor)
-    q_matrix, cross = np.empty((size, size)), np.empty((rows, q, size))
-    keep = np.empty((rows, 3, q, q))
-    half_log = eliminate(products, layout, weight, factor, q_matrix, cross, keep)
+    values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)
+    piece, piece_slope, weight = np.ones(n_pieces), np.zeros(n_pieces), np.empty((n_scales, n_pieces))
+    factor, q_matrix = np.empty((q, q)), np.empty((size, size))
+    cross, keep = np.empty((rows, q, size)), np.empty((rows, 3, q, q))
+    log_jacobian, half_log = eliminate_units(
+        theta,
+        products,
+        layout,
+        priors,
+        values,
+        slopes,
+        log_scale,
+        piece,
+        piece_slope,
+        weight,
+        factor,
+        q_matrix,
+        cross,
+        keep,
+    )
 
     sds, direction = np.empty(p), np.empty(size)
     coefficient_sds(values, layout, sds)
@@ -484,7 +519,6 @@ def log_density(theta, packed, gradient, likelihood_only):
     direction[size - 1] = 1.0
     a_matrix, r, u = np.empty((p, p)), np.empty(p), np.empty(p)
     log_diagonal, quadratic = solve_coefficients(q_matrix, sds, layout, direction, a_matrix, r, u)
-    half_log += error_log_determinant(log_scale, rho, products, layout)
     logp = -half_log - log_diagonal - 0.5 * quadratic
     gradient[:] = 0.0
     if not np.isfinite(logp):
@@ -545,6 +579,7 @@ def log_density(theta, packed, gradient, likelihood_only):
                 gradient[spread] += scale_slope * theta[at] * slopes[spread]
     if layout.autocorrelation >= 0:
         at = layout.autocorrelation
+        rho = values[at]
         total = -products.n_first * rho / ((1.0 - rho) * (1.0 + rho))
         for k in range(len(products.gaps)):
             g, dg = innovation(rho, products.gaps[k])
@@ -694,22 +729,27 @@ def draw_coefficients(thetas, normals, packed, out, log_likelihood):
     a_matrix, r, u = np.empty((p, p)), np.empty(p), np.empty(p)
     for draw in range(len(thetas)):
         theta = thetas[draw]
-        constrain(theta, priors, values, slopes)
-        unit_scale_logs(theta, values, layout, n_scales, log_scale)
-        rho = values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
-        if layout.autocorrelation >= 0:
-            error_weights(rho, products.gaps, piece, piece_slope)
-        for s in range(n_scales):
-            for m in range(n_pieces):
-                weight[s, m] = piece[m] * math.exp(-2.0 * log_scale[s])
-        effect_factor(values, layout, factor)
-        half_log = eliminate(products, layout, weight, factor, q_matrix, cross, keep)
+        half_log = eliminate_units(
+            theta,
+            products,
+            layout,
+            priors,
+            values,
+            slopes,
+            log_scale,
+            piece,
+            piece_slope,
+            weight,
+            factor,
+            q_matrix,
+            cross,
+            keep,
+        )[1]
         coefficient_sds(values, layout, sds)
         for k in range(k_kept):
             direction[p + k] = -values[layout.kept[k]]
         direction[size - 1] = 1.0
         log_diagonal, quadratic = solve_coefficients(q_matrix, sds, layout, direction, a_matrix, r, u)
-        half_log += error_log_determinant(log_scale, rho, products, layout)
         log_likelihood[draw] = -half_log - log_diagonal - 0.5 * quadratic
         for a in range(p - 1, -1, -1):
             z = normals[draw, a]
@@ -718,6 +758,81 @@ def draw_coefficients(thetas, normals, packed, out, log_likelihood):
             r[a] = z / a_matrix[a, a]
         for a in range(p):
             out[draw, a] = sds[a] * (u[a] + r[a])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def slope_blocks(thetas, chosen, packed, blocks, core):
+    """The normal likelihood of some collapsed coefficients, all others integrated out, given draws of theta.
+
+    Parameters
+    ----------
+    thetas : (S, d);  chosen : (K,) positions of the coefficients
+    blocks : (S, K + 1, K + 1), filled with [[A, r], [r', y'y]]: log likelihood core - (w'A w - 2 w'r) / 2
+    core : (S,), filled with the log likelihood at w = 0
+    """
+    products, layout, priors = unpack(packed)
+    d = thetas.shape[1]
+    n_scales, n_pieces, size, _ = products.total.shape
+    p, k_kept, n_chosen = len(layout.column_scale), len(layout.kept), len(chosen)
+    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
+    values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)
+    piece, piece_slope, weight = np.ones(n_pieces), np.zeros(n_pieces), np.empty((n_scales, n_pieces))
+    factor, q_matrix = np.empty((q, q)), np.empty((size, size))
+    cross, keep = np.empty((rows, q, size)), np.empty((rows, 3, q, q))
+    sds, direction = np.empty(p), np.zeros(size)
+    is_chosen = np.zeros(p, dtype=np.bool_)
+    is_chosen[chosen] = True
+    others = np.flatnonzero(~is_chosen)
+    order = np.concatenate((others, chosen))
+    n_others = len(others)
+    matrix = np.empty((p + 1, p + 1))
+    for draw in range(len(thetas)):
+        half_log = eliminate_units(
+            thetas[draw],
+            products,
+            layout,
+            priors,
+            values,
+            slopes,
+            log_scale,
+            piece,
+            piece_slope,
+            weight,
+            factor,
+            q_matrix,
+            cross,
+            keep,
+        )[1]
+        coefficient_sds(values, layout, sds)
+        sds[chosen] = 1.0
+        for k in range(k_kept):
+            direction[p + k] = -values[layout.kept[k]]
+        direction[size - 1] = 1.0
+        for i in range(p):
+            a = order[i]
+            for j in range(i, p):
+                matrix[i, j] = sds[a] * sds[order[j]] * q_matrix[a, order[j]]
+            if i < n_others and layout.column_scale[a] != -2:
+                matrix[i, i] += 1.0
+            matrix[i, p] = 0.0
+            for b in range(p, size):
+                matrix[i, p] += sds[a] * q_matrix[a, b] * direction[b]
+        matrix[p, p] = 0.0
+        for a in range(p, size):
+            for b in range(p, size):
+                matrix[p, p] += direction[a] * q_matrix[a, b] * direction[b]
+        # Eliminate the others, row by row of the upper triangle.
+        for i in range(n_others):
+            half_log += 0.5 * math.log(matrix[i, i])
+            for a in range(i + 1, p + 1):
+                share = matrix[i, a] / matrix[i, i]
+                for b in range(a, p + 1):
+                    matrix[a, b] -= share * matrix[i, b]
+        for a in range(n_chosen + 1):
+            for b in range(a, n_chosen + 1):
+                blocks[draw, a, b] = matrix[n_others + a, n_others + b]
+                blocks[draw, b, a] = blocks[draw, a, b]
+        core[draw] = -half_log - 0.5 * matrix[p, p]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,13 +8,14 @@ import pandas as pd
 from scipy import stats
 
 from bayes_npp.bayesian.fit import Fit
+from bayes_npp.bayesian.prior_sweep import Answers, sweep
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
-from bayes_npp.bayesian.refit import SHORT, Refit, refit
+from bayes_npp.bayesian.refit import SHORT
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.propositions import Proposition
-from bayes_npp.slope_contrasts import slope_weights
+from bayes_npp.slope_contrasts import contrasts
 
-MULTIPLES = np.geomspace(1e-3, 30, 13)  # of the fit's own prior scales
+MULTIPLES = np.geomspace(1e-3, 30, 31)  # of the fit's own prior scales
 LEVELS = (0.95, 0.9)
 LIMIT = 1.96  # of the scepticism limit: the effect a sceptic at the crossing still holds plausible
 
@@ -29,7 +30,7 @@ class Scepticism:
     shrunk : tuple of str
         Priors that are scaled together: zero-mean normal and half-normal ones.
     curve : DataFrame
-        prior_sd (of the claim's estimand, in the data's units), probability, k_hat, passed; from tight to wide.
+        prior_sd (of the claim's estimand, in the data's units), probability, mcse, k_hat, passed; from tight to wide.
     crossings : dict of float to tuple of float
         By level, every prior SD at which the probability passes it; empty where it never does.
     at_widest : float
@@ -85,27 +86,28 @@ def reverse_bayes(
     tuple of Scepticism
         In the order of the propositions.
     """
-    curves: dict[tuple[str, ...], list[Refit]] = {}
+    asked = contrasts(propositions, fit.design)
+    curves: dict[tuple[str, ...], list[Answers]] = {}
     out = []
-    for proposition in propositions:
-        weights = slope_weights(proposition, fit.design)
+    for p, (proposition, weights) in enumerate(zip(propositions, asked.weights, strict=True)):
         shrunk = _shrunk(fit, weights)
         sets = [_scaled(fit.priors, shrunk, multiple) for multiple in multiples]
         if shrunk not in curves:
-            curves[shrunk] = refit(fit.collapsed, sets, sampler)
-        fits = curves[shrunk]
-        probability = np.array([share(one, proposition, weights) for one in fits])
+            curves[shrunk] = sweep(fit, sets, asked, sampler)
+        found = curves[shrunk]
+        probability = np.array([one.probability[p] for one in found])
         sds = np.array([_implied_sd(fit, weights, own) for own in sets])
         curve = pd.DataFrame(
             {
                 "prior_sd": sds,
                 "probability": probability,
-                "k_hat": [np.nan if one.k_hat is None else one.k_hat for one in fits],
-                "passed": [one.diagnostics.passed for one in fits],
+                "mcse": [one.mcse[p] for one in found],
+                "k_hat": [one.k_hat for one in found],
+                "passed": [one.passed for one in found],
             }
         )
         crossings = {level: _crossings(sds, probability, level) for level in levels}
-        estimate = float((fits[-1].slopes @ weights).mean()) - proposition.threshold
+        estimate = float(found[-1].mean[p]) - proposition.threshold
         out.append(Scepticism(proposition, shrunk, curve, crossings, float(probability[-1]), estimate))
     return tuple(out)
 
@@ -115,11 +117,6 @@ def _shrunk(fit: Fit, weights: np.ndarray) -> tuple[str, ...]:
     if not fit.design.groups or fit.spec.slope_pooling == "none":
         return ("exposure",)
     return ("slope_sd",) if abs(weights.sum()) < 1e-9 else ("exposure", "slope_sd")
-
-
-def share(fitted: Refit | Fit, proposition: Proposition, weights: np.ndarray) -> float:
-    """Share of posterior draws in which a proposition about slopes holds."""
-    return float((proposition.sign * (fitted.slopes @ weights - proposition.threshold) > 0).mean())
 
 
 def _scaled(priors: PriorSet, shrunk: tuple[str, ...], multiple: float) -> PriorSet:
