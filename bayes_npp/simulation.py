@@ -204,6 +204,7 @@ def simulate(
     unit_scale_sd: float = 0.0,
     degrees: float | None = None,
     unit_slope_sd: float = 0.0,
+    regressor_persistence: float = 0.0,
 ) -> Simulation:
     """Simulate y = x slope[group] + controls + unit + period + error, with regressors correlated with both effects.
 
@@ -228,6 +229,8 @@ def simulate(
         Student-t innovations with these degrees of freedom, above 2 and scaled to SD one; normal ones without.
     unit_slope_sd : float
         SD of units' deviations from their group's slope.
+    regressor_persistence : float
+        Autocorrelation within units of the regressors' own part, whose SD stays one.
 
     Raises
     ------
@@ -239,10 +242,10 @@ def simulate(
         raise SpecError("too few units or periods", fix="Use at least two of each and one unit a group")
     if not 0 <= missing < 1 or min(unit_sd, time_sd, error_sd) < 0:
         raise SpecError("missing must be in [0, 1) and SDs at least 0", fix="Correct the argument")
-    if not -1 < autocorrelation < 1 or min(unit_scale_sd, unit_slope_sd) < 0 or (degrees is not None and degrees <= 2):
-        raise SpecError(
-            "autocorrelation must be inside (-1, 1), SDs at least 0 and degrees above 2", fix="Correct the argument"
-        )
+    if not max(abs(autocorrelation), abs(regressor_persistence)) < 1:
+        raise SpecError("autocorrelation and persistence must be inside (-1, 1)", fix="Correct the argument")
+    if min(unit_scale_sd, unit_slope_sd) < 0 or (degrees is not None and degrees <= 2):
+        raise SpecError("SDs must be at least 0 and degrees above 2", fix="Correct the argument")
     random = np.random.default_rng(seed)
     unit = np.repeat(np.arange(n_units), n_periods)
     time = np.tile(np.arange(n_periods), n_units)
@@ -251,7 +254,10 @@ def simulate(
     unit_effect = unit_sd * random.standard_normal(n_units)
     time_effect = time_sd * random.standard_normal(n_periods)
     common = confounding * (unit_effect[unit] + time_effect[time])
-    columns = common[:, None] + random.standard_normal((len(unit), 1 + len(controls)))
+    own = random.standard_normal((n_units, n_periods, 1 + len(controls)))
+    for t in range(1, n_periods if regressor_persistence else 1):
+        own[:, t] = regressor_persistence * own[:, t - 1] + np.sqrt(1 - regressor_persistence**2) * own[:, t]
+    columns = common[:, None] + own.reshape(len(unit), -1)
     slope = np.array([slopes[label] for label in labels])
     outcome = columns[:, 0] * slope[group] + columns[:, 1:] @ np.array(controls)
     errors = error_sd * random.standard_normal(len(unit))
@@ -291,6 +297,7 @@ def simulate(
         "unit_scale_sd": unit_scale_sd,
         "degrees": degrees,
         "unit_slope_sd": unit_slope_sd,
+        "regressor_persistence": regressor_persistence,
         "unit_slopes": unit_slope.tolist(),
         "unit_scales": unit_scale.tolist(),
         "unit_effects": unit_effect.tolist(),

@@ -6,8 +6,8 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import COLLAPSIBLE, Collapsed
 from bayes_npp.bayesian.fit import Fit
-from bayes_npp.bayesian.priors import PriorSpec
-from bayes_npp.bayesian.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_table
+from bayes_npp.bayesian.priors import PriorSet, PriorSpec
+from bayes_npp.bayesian.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_marginal
 from bayes_npp.errors import SpecError
 
 DRAWS = 400
@@ -73,17 +73,23 @@ def homogeneity(fit: Fit) -> Homogeneity:
     variable = next((name for name in ("slope_sd", "unit_slope_sd") if name in names), None)
     if variable is None:
         raise SpecError("the model has one slope, so there is nothing to compare", fix="Let slopes vary")
-    prior, thetas = fit.priors[variable], fit.thetas
+    return factor_of_equal_slopes(fit.collapsed, fit.priors, fit.thetas, variable)
+
+
+def factor_of_equal_slopes(
+    collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, variable: str = "slope_sd"
+) -> Homogeneity:
+    """`homogeneity` from draws of theta (S, d) of a collapsed posterior under its priors."""
+    prior = priors[variable]
     thetas = thetas[np.linspace(0, len(thetas) - 1, min(DRAWS, len(thetas))).astype(int)]
-    if variable == "slope_sd" and fit.priors["exposure"].family in COLLAPSIBLE:
-        likelihood = slope_likelihood(fit.collapsed, thetas)
-        log_likelihood = slope_table(likelihood, fit.priors["exposure"], fit.sampler.seed).log_marginal
+    if variable == "slope_sd" and priors["exposure"].family in COLLAPSIBLE:
+        log_likelihood = slope_marginal(slope_likelihood(collapsed, thetas), priors["exposure"])
     else:
-        log_likelihood = likelihood_over_grid(fit.collapsed, thetas, names.index(variable))
+        at = [element.variable for element in collapsed.elements].index(variable)
+        log_likelihood = likelihood_over_grid(collapsed, thetas, at)
     log_likelihood = log_likelihood - log_likelihood[:, [0]]  # the first value stands for zero
-    integrals = {
-        scale: np.logaddexp.reduce(log_likelihood + log_tau_weights(_scaled(prior, scale)), axis=1) for scale in SCALES
-    }
+    weights = {scale: log_tau_weights(_scaled(prior, scale)) for scale in SCALES}
+    integrals = {scale: np.logaddexp.reduce(log_likelihood + own, axis=1) for scale, own in weights.items()}
     base = integrals[1.0]
     numerator = np.exp(-base)
     by_scale = tuple((s, float(numerator.mean() / np.exp(integrals[s] - base).mean())) for s in SCALES)

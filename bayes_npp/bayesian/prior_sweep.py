@@ -20,6 +20,7 @@ from bayes_npp.bayesian.slope_likelihood import (
     SlopeTable,
     log_tau_weights,
     slope_likelihood,
+    slope_marginal,
     slope_table,
 )
 from bayes_npp.slope_contrasts import Contrasts
@@ -156,8 +157,9 @@ def _sampled(fit: Fit, priors: PriorSet, sampler: Sampler) -> _Base:
 
 def _base(collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, efficiency: float, passed: bool) -> _Base:
     tau = collapsed.constrained(thetas).get("slope_sd")
-    table = slope_table(slope_likelihood(collapsed, thetas), priors["exposure"], 0)
-    own, _ = _over_tau(table, _tau_weights(tau, priors))
+    own, _ = _over_tau(
+        slope_marginal(slope_likelihood(collapsed, thetas), priors["exposure"]), _tau_weights(tau, priors)
+    )
     return _Base(collapsed, priors, thetas, tau, own, efficiency, passed)
 
 
@@ -220,7 +222,7 @@ def _drawn(table: SlopeTable, fit: Fit, asked: Contrasts) -> _Drawn:
 def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, forced: bool) -> Answers | None:
     from arviz_stats.base import array_stats
 
-    marginal, inner = _over_tau(table, _tau_weights(base.tau, priors))
+    marginal, inner = _over_tau(table.log_marginal, _tau_weights(base.tau, priors))
     _, _, log_ratio = _under(base, priors)
     if base.tau is not None:  # integrated out, so its draws do not matter
         log_ratio = log_ratio - priors["slope_sd"].log_density(base.tau) + base.priors["slope_sd"].log_density(base.tau)
@@ -253,9 +255,9 @@ def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, for
     )
 
 
-def _over_tau(table: SlopeTable, log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _over_tau(log_marginal: np.ndarray, log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log likelihood with the slopes' SD integrated out too, shape (S,), and each value's share of it, (S, T)."""
-    joint = table.log_marginal + log_weights
+    joint = log_marginal + log_weights
     top = joint.max(axis=1, keepdims=True)
     shares = np.exp(joint - top)
     total = shares.sum(axis=1, keepdims=True)

@@ -105,6 +105,13 @@ def slope_table(likelihood: SlopeLikelihood, prior: PriorSpec, seed: int) -> Slo
     return SlopeTable(likelihood.core[:, None] + log_marginal, drawn)
 
 
+def slope_marginal(likelihood: SlopeLikelihood, prior: PriorSpec) -> np.ndarray:
+    """`SlopeTable.log_marginal` alone."""
+    mu, sds, log_weights = normal_mixture(prior)
+    every = [_given_sd(likelihood, mu, sd).log_marginal + weight for sd, weight in zip(sds, log_weights, strict=True)]
+    return likelihood.core[:, None] + np.logaddexp.reduce(every, axis=0)
+
+
 def normal_mixture(prior: PriorSpec) -> tuple[float, np.ndarray, np.ndarray]:
     """A prior as normals of one mean: the mean, their SDs and the logs of their weights."""
     p = prior.parameters

@@ -1,0 +1,201 @@
+"""Simulated worlds with known truth: what the ledger's rule says of them, and what "significant here, not there" says.
+
+Usage: python benchmarks/worlds.py [replications | page]
+Writes benchmarks/worlds.json and docs/worlds.md; "page" writes the page again from the numbers. A thousand replications
+of the eight worlds take about an hour of two cores.
+"""
+
+import json
+import multiprocessing
+import sys
+import time
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+import bayes_npp as bn
+from bayes_npp.bayesian.collapsed import collapse
+from bayes_npp.bayesian.diagnostics import diagnose
+from bayes_npp.bayesian.fit import prepare
+from bayes_npp.bayesian.homogeneity import factor_of_equal_slopes
+from bayes_npp.bayesian.kernel import density_callback, identity_callback
+from bayes_npp.bayesian.likelihood import innovations
+from bayes_npp.bayesian.posterior import in_data_units
+from bayes_npp.bayesian.predictive import error_checks
+from bayes_npp.bayesian.priors import load_priors
+from bayes_npp.bayesian.sample import Sampler, draw_density
+from bayes_npp.comparison import CLEAR
+from bayes_npp.design import build_design
+from bayes_npp.equality import equal_slopes
+from bayes_npp.frequentist.static import linear_fit
+from bayes_npp.ladder import DECISIVE, ERRORS
+from bayes_npp.propositions import parse_proposition
+from bayes_npp.slope_contrasts import contrasts
+from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "benchmarks" / "worlds.json", ROOT / "docs" / "worlds.md"
+UNITS, PERIODS, GROUPS = 30, 9, ("A", "B", "C", "D")
+PERSISTENCE = 0.7  # of the exposure and the control; where they have none, AR(1) errors harm nobody
+SAME = dict.fromkeys(GROUPS, 0.15)
+DIFFERENT = dict(zip(GROUPS, (0.45, 0.25, 0.1, -0.05), strict=True))
+AR1, SCALES = {"autocorrelation": 0.6}, {"unit_scale_sd": 0.6}
+WORLDS = {
+    "one slope, independent errors": {"slopes": SAME},
+    "one slope, AR(1) .6 errors": {"slopes": SAME, **AR1},
+    "one slope, a scale for each unit": {"slopes": SAME, **SCALES},
+    "strong differences, independent errors": {"slopes": DIFFERENT},
+    "strong differences, AR(1) .6 errors": {"slopes": DIFFERENT, **AR1},
+    "strong differences, a scale for each unit": {"slopes": DIFFERENT, **SCALES},
+    "no effect, independent errors": {"slopes": dict.fromkeys(GROUPS, 0.0)},
+}
+MEDIATOR = "mediator without a path to the outcome"
+SPEC = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",))
+PRIORS = load_priors("weakly_informative")
+SHORT = Sampler(draws=500, tune=200, chains=4, target_accept=0.85)
+LONG = Sampler(draws=1000, tune=500, chains=4, target_accept=0.9)
+AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")
+PAIRS = [parse_proposition(f"slope[{a}] > slope[{b}]") for a, b in permutations(GROUPS, 2)]
+KEPT = 800  # draws of the slopes
+TOLD = (SUPPORTED, FRAGILE)
+
+
+def main() -> None:
+    if sys.argv[1:] == ["page"]:
+        write_page(json.loads(RESULTS.read_text()))
+        return
+    replications = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    tasks = [(name, seed) for seed in range(1, replications + 1) for name in (*WORLDS, MEDIATOR)]
+    began, found = time.time(), {name: [] for name in (*WORLDS, MEDIATOR)}
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        for done, (name, row) in enumerate(pool.imap(one_world, tasks, chunksize=8), start=1):
+            found[name].append(row)
+            if done % 400 == 0 or done == len(tasks):  # what there is survives an interruption
+                print(f"{done} of {len(tasks)}, {time.time() - began:.0f} s", flush=True)
+                write_results(found)
+    write_page(json.loads(RESULTS.read_text()))
+
+
+def write_results(found: dict[str, list[dict]]) -> None:
+    content = {
+        "replications": min(len(rows) for rows in found.values()),
+        "units": UNITS,
+        "periods": PERIODS,
+        "persistence": PERSISTENCE,
+        "draws": SHORT.draws * SHORT.chains,
+        "slopes": {"same": SAME, "different": DIFFERENT},
+        "worlds": {name: summarise(rows) for name, rows in found.items()},
+    }
+    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def one_world(task: tuple[str, int]) -> tuple[str, dict[str, bool | str]]:
+    """One simulated panel under every reading."""
+    name, seed = task
+    with threadpool_limits(limits=1):
+        return name, (no_path(seed) if name == MEDIATOR else slopes_of_groups(WORLDS[name], seed))
+
+
+def slopes_of_groups(world: dict, seed: int) -> dict[str, bool | str]:
+    frame = bn.simulate(UNITS, PERIODS, seed=seed, regressor_persistence=PERSISTENCE, **world).frame
+    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
+    spec = bn.Spec(**{**SPEC.model_dump(), "slopes": "group"})
+    separate = [significant(frame[frame["group"] == group]) for group in GROUPS]
+    out: dict[str, bool | str] = {
+        "here, not there": any(separate) and not all(separate),
+        "joint test": bool(equal_slopes(panel, spec).p_value < 0.05),
+        "TWFE, one slope > 0": significant(frame),
+    }
+    for errors in ERRORS:
+        own = bn.Spec(**{**spec.model_dump(), "errors": errors})
+        found = told(panel, own, replace(SHORT, seed=seed))
+        if found["sampler failed"] and (errors in ("iid", ERRORS[-1]) or found["errors fit"]):
+            found = told(panel, own, replace(LONG, seed=seed))
+        if errors == "iid":
+            out |= {f"iid {key}": value for key, value in found.items()}
+        if found["errors fit"]:
+            break
+    return out | found | {"errors": errors}
+
+
+def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
+    """What the ledger's rule says of the average and of every ordered pair, before priors and measures are varied."""
+    design = build_design(panel, spec)
+    data = prepare(design)
+    collapsed = collapse(data, PRIORS)
+    thetas, about = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    diagnostics = diagnose({"theta": thetas}, about)
+    flat = thetas.reshape(-1, thetas.shape[2])
+    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, KEPT).astype(int)])
+    draws = collapsed.coefficients(some, sampler.seed, with_units=True)
+    residuals, sd = innovations({name: values[::2] for name, values in draws.items()}, data)
+    times = np.array(design.times)[design.time]
+    checks = error_checks(residuals / sd, design.unit, times, sampler.seed)
+    factor = factor_of_equal_slopes(collapsed, PRIORS, flat)
+    asked = contrasts([AVERAGE, *PAIRS], design)
+    probability = asked.holds(asked.values(in_data_units(draws, data)["group_slope"])).mean(axis=1)
+    fits = all(check.passed for check in checks)
+    average, *pairs = (
+        verdict(Known(float(p), diagnostics.passed, fits, factor.factor if k else None)).name
+        for k, p in enumerate(probability)
+    )
+    return {
+        "average supported": average in TOLD,
+        "average contradicted": average == CONTRADICTED,
+        "a pair supported": any(name in TOLD for name in pairs),
+        "slopes differ": factor.reading == "slopes differ",
+        "slopes are alike": factor.reading == "slopes are alike",
+        "a sign clear": bool((probability[1:] >= CLEAR).any()),
+        "sampler failed": not diagnostics.passed,
+        "errors fit": all(check.passed for check in checks if check.name in DECISIVE),
+    }
+
+
+def no_path(seed: int) -> dict[str, bool | str]:
+    """The exposure moves the mediator, and the mediator does not move the outcome."""
+    frame = bn.simulate_mediation(UNITS, PERIODS, {"all": (0.5,)}, {"all": (0.0,)}, seed=seed).frame
+    panel = bn.read_panel(frame, unit="unit", time="time")
+    first = bn.Spec(outcome="mediator_1", exposure="exposure")
+    step = bn.twfe(panel, first).frame.set_index("term").loc["exposure"]
+    spec = bn.Spec(outcome="outcome", exposure="exposure")
+    for draws in (SHORT.draws, LONG.draws):
+        found = bn.mediate(panel, spec, ["mediator_1"], draws=draws, seed=seed)
+        if not found.failures:
+            break
+    rows = found.estimates().frame
+    row = rows[(rows["estimand"] == "indirect") & (rows["group"] == "")].iloc[0]
+    name = verdict(Known(float(row["prob_positive"]), not found.failures, errors_fit=True)).name
+    return {
+        "first step significant": bool(step["p_value"] < 0.05),
+        "indirect supported": name in TOLD,
+        "indirect contradicted": name == CONTRADICTED,
+        "sampler failed": bool(found.failures),
+    }
+
+
+def significant(frame: pd.DataFrame) -> bool:
+    """Whether TWFE with errors clustered by unit finds a positive slope with p < 0.05."""
+    panel = bn.read_panel(frame, unit="unit", time="time")
+    fit = linear_fit(build_design(panel, SPEC), "two-way", "clustered", "stata", None, panel.source)
+    return bool(fit.coefficients[0] / np.sqrt(fit.covariance[0, 0]) > stats.t.ppf(0.975, fit.df))
+
+
+def summarise(rows: list[dict]) -> dict[str, int | dict[str, int]]:
+    """How many replications each reading holds in."""
+    out: dict[str, int | dict[str, int]] = {k: int(sum(r[k] for r in rows)) for k in rows[0] if k != "errors"}
+    if "errors" in rows[0]:
+        out["errors"] = {errors: sum(r["errors"] == errors for r in rows) for errors in ERRORS}
+    return out
+
+
+def write_page(content: dict) -> None:
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    main()
