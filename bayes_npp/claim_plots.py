@@ -22,6 +22,8 @@ def draw_claims(ledger: Ledger, folder: Path) -> dict[str, str]:
     for model, answers in ledger.sensitivities.items():
         frame, name = heat_frame(answers.grid), f"priors_{model}"
         drawn[name] = save_figure(heat_map(frame), frame, folder / name)
+        name = f"pooling_{model}"
+        drawn[name] = save_figure(slopes_by_prior(answers.slopes), answers.slopes, folder / name)
         frame, name = reverse_frame(ledger, model), f"sceptic_{model}"
         drawn[name] = save_figure(sceptic(frame), frame, folder / name)
     for model, curve in ledger.curves.items():
@@ -65,6 +67,26 @@ def heat_map(frame: pd.DataFrame) -> "Figure":
 
 def _ink(value: float) -> str:
     return "white" if abs(value - 0.5) > 0.35 else "black"
+
+
+def slopes_by_prior(frame: pd.DataFrame) -> "Figure":
+    """Every group's slope and interval as the prior that pools slopes widens."""
+    groups = list(dict.fromkeys(frame["group"]))
+    scales = list(dict.fromkeys(frame["scale"]))
+    figure, axes = new_figure(7.2, 3.4)
+    axes.axhline(0, color="#444444", linewidth=0.8)
+    for number, group in enumerate(groups):
+        own = frame[frame["group"] == group]
+        at = np.arange(len(own)) + (number - (len(groups) - 1) / 2) * min(0.18, 0.7 / len(groups))
+        colour = COLOURS[(number + 1) % len(COLOURS)]
+        axes.vlines(at, own["lo"], own["hi"], color=colour, linewidth=1.3)
+        axes.plot(at, own["mean"], "o", color=colour, markersize=3, label=str(group))
+    axes.set_xticks(range(len(scales)), [f"{scale:.2g}" for scale in scales])
+    what = "the slopes' SD" if (frame["prior"] == "slope_sd").all() else "the slope"
+    axes.set_xlabel(f"Scale of the prior of {what} (standardised units): from pooled to free")
+    axes.set_ylabel("Slope, 95 % interval (data's units)")
+    legend_below(figure, axes)
+    return figure
 
 
 def reverse_frame(ledger: Ledger, model: str) -> pd.DataFrame:

@@ -134,13 +134,17 @@ def _sets_table(model: str, sets: pd.DataFrame) -> Table:
             "proposition": sets["proposition"],
             "priors": sets["priors"],
             "probability": [relation(p) for p in sets["probability"]],
+            "Monte Carlo error": [f"{error:.3f}" for error in sets["mcse"]],
             "estimate": [
                 f"{number(row['mean'])} [{number(row['lo'])}, {number(row['hi'])}]" for row in sets.to_dict("records")
             ],
             "sampler": ["passed" if passed else "failed" for passed in sets["passed"]],
         }
     )
-    note = "Posterior mean and 95 % equal-tailed interval, in the data's units. The sets are in models/priors."
+    note = (
+        "Posterior mean and 95 % equal-tailed interval, in the data's units; Monte Carlo standard error of the "
+        "probability. The sets are in models/priors."
+    )
     return Table(f"prior_sets_{model}", f"Under other priors: {model}", frame, (note,))
 
 

@@ -15,6 +15,14 @@ from bayes_npp.bayesian.priors import load_priors
 from bayes_npp.bayesian.refit import SHORT, refit
 from bayes_npp.bayesian.reverse_bayes import Scepticism
 from bayes_npp.claim_spec import Claim
+from bayes_npp.claim_store import (
+    data_of,
+    plain_frame,
+    plain_sensitivity,
+    remembered,
+    restored_frame,
+    restored_sensitivity,
+)
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.evidence import type_s_m
@@ -92,9 +100,27 @@ def _about_slopes(
     seed = study.header.seed if settings.seed is None else settings.seed
     rules = study.claim_rules
     grid = load_grid(rules.grid, study.path.parent)
-    answers = sensitivity(fit, propositions, grid, NAMED_SETS, seed=seed, quick=settings.quick)
     compared = [behind] if settings.quick or name == model.name else [model, behind]
-    curve = specification_curve(study, compared, propositions, replace(SHORT, seed=seed))
+    own = {
+        "propositions": [str(p) for p in propositions],
+        "models": [[study.spec(m).content_hash(), study.priors(m).content_hash()] for m in compared],
+        "sampler": fit.sampler.as_dict(),
+        "sets": [load_priors(one).content_hash() for one in NAMED_SETS],
+        "grid": grid.model_dump(mode="json"),
+        "seed": seed,
+        "quick": settings.quick,
+        **data_of(study),
+    }
+    answers, curve = remembered(
+        settings.path(name, ".claims.json"),
+        own,
+        lambda: (
+            sensitivity(fit, propositions, grid, NAMED_SETS, seed=seed, quick=settings.quick),
+            specification_curve(study, compared, propositions, replace(SHORT, seed=seed)),
+        ),
+        lambda found: [plain_sensitivity(found[0]), plain_frame(found[1])],
+        lambda content: (restored_sensitivity(content[0]), restored_frame(content[1])),
+    )
     out = []
     for claim in claims:
         p = claim.parsed
@@ -249,40 +275,57 @@ def _about_paths(
     settings: FitSettings,
 ) -> list[ClaimRecord]:
     mediation, fits = fit_mediation(study, model, settings)
-    under = _under_named_sets(mediation, settings, study)
     source = _Source(model.name, model.errors, not mediation.failures, all(record.errors_fit for record in fits))
+    seed = study.header.seed if settings.seed is None else settings.seed
+    propositions = list(dict.fromkeys(claim.parsed for claim in claims))
+    fits_of = {name: [fit.spec.content_hash(), fit.sampler.as_dict()] for name, fit in mediation.equations.items()}
+    own = {
+        "propositions": [str(p) for p in propositions],
+        "equations": fits_of,
+        "priors": study.priors(model).content_hash(),
+        "sets": [load_priors(one).content_hash() for one in NAMED_SETS],
+        "seed": seed,
+        **data_of(study),
+    }
+    under = remembered(
+        settings.path(model.name, ".claims.json"),
+        own,
+        lambda: _under_named_sets(mediation, propositions, seed),
+        plain_frame,
+        restored_frame,
+    )
     out = []
     for claim in claims:
         p = claim.parsed
-        rows = [
-            ("priors", f"{name} priors", float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()))
-            for name, other in under.items()
-        ]
-        variants = pd.DataFrame(rows, columns=VARIANTS)
+        variants = under[under["proposition"] == str(p)][VARIANTS] if len(under) else pd.DataFrame(columns=VARIANTS)
         tested = _path_test(study, model, p, estimates)
         out.append(_record(study, claim, source, path_draws(p, mediation), variants, tested))
     return out
 
 
-def _under_named_sets(mediation: Mediation, settings: FitSettings, study: Study) -> dict[str, Mediation]:
-    """The mediation under each named prior set; empty where its equations have no collapsed posterior of their own."""
+def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition], seed: int) -> pd.DataFrame:
+    """Probabilities under each named prior set; none where equations have no collapsed posterior of their own."""
     if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
-        return {}
+        return pd.DataFrame()
     sets = [load_priors(name) for name in NAMED_SETS]
-    seed = study.header.seed if settings.seed is None else settings.seed
     found = {
         name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number))
         for number, (name, fit) in enumerate(mediation.equations.items())
     }
-    out = {}
+    rows = []
     for position, own in enumerate(sets):
         shared = min(len(fits[position].slopes) for fits in found.values())
         parameters = {
             name: {v: draws[:shared] for v, draws in fits[position].draws.items() if v in mediation.parameters[name]}
             for name, fits in found.items()
         }
-        out[own.name] = replace(mediation, parameters=parameters)
-    return out
+        other = replace(mediation, parameters=parameters)
+        for p in propositions:
+            share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean())
+            rows.append(
+                {"proposition": str(p), "kind": "priors", "variant": f"{own.name} priors", "probability": share}
+            )
+    return pd.DataFrame(rows)
 
 
 def _path_test(

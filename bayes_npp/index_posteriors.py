@@ -17,6 +17,7 @@ from bayes_npp.measurement import Measurement
 from bayes_npp.spec import HierarchicalModel
 from bayes_npp.study import Study
 
+FEW_SCALES = 12
 KEPT = 1000  # draws of each posterior: as many of each, so that an average weights all alike
 SENSITIVITY = ("claim", "kind", "variant", "quantity", "value")
 
@@ -157,7 +158,9 @@ def averaged_posterior(
     columns, weights = drawn_indices(study.panel, study.roles, index, source, draws, measurement.dirichlet, seed)
     spec, priors = study.spec(model), study.priors(model)
     designs = [build_design(study.panel.with_column(spec.outcome, c), spec, study.scales) for c in columns]
-    found = refit_each([(collapse(prepare(design), priors), priors) for design in designs], sampler)
+    targets = [(collapse(prepare(design), priors), priors) for design in designs]
+    # Weights of many scales and shapes are rarely good, and trying them takes longer than sampling.
+    found = refit_each(targets, sampler, near=targets[0][0].size <= FEW_SCALES)
     slopes = np.array([_kept(one) for one in found])
     return AveragedPosterior(
         source=source,

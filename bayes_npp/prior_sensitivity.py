@@ -11,15 +11,17 @@ from bayes_npp.bayesian.power_scaling import power_scaling
 from bayes_npp.bayesian.prior_checks import prior_overlap, prior_predictive
 from bayes_npp.bayesian.prior_grid import Grid, cells, load_grid
 from bayes_npp.bayesian.prior_sweep import Answers, sweep
-from bayes_npp.bayesian.priors import PRIOR_OF, PriorSet, load_priors
+from bayes_npp.bayesian.priors import PRIOR_OF, PriorSet, PriorSpec, load_priors
 from bayes_npp.bayesian.refit import SHORT
 from bayes_npp.bayesian.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
+from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.errors import SpecError
 from bayes_npp.propositions import Proposition, parse_proposition
-from bayes_npp.slope_contrasts import contrasts
+from bayes_npp.slope_contrasts import Contrasts, contrasts
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
-QUICK_CELLS, QUICK_POINTS = 25, 4  # of the grid and of a curve, every how many are kept
+SCALES = np.geomspace(0.02, 5.0, 9)  # of the prior that pools slopes, standardised units
+QUICK_CELLS, QUICK_POINTS, QUICK_SCALES = 25, 5, 4  # of the grid, a curve, the scales: every how many are kept
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Sensitivity:
         standard error, mean, lo, hi of the estimand (95 % equal-tailed), k_hat (NaN where it was sampled), passed.
     sets : DataFrame
         The same for named prior sets, by the column `priors`.
+    slopes : DataFrame
+        Every group's slope (the one slope without groups) over scales of the prior that pools them (of the exposure's
+        own without groups): prior, scale (standardised units), group, mean, lo, hi (95 % equal-tailed, data's units).
     reverse : tuple of Scepticism
     overlap, predictive : DataFrame
         `prior_overlap`, `prior_predictive`.
@@ -48,6 +53,7 @@ class Sensitivity:
     power: pd.DataFrame
     grid: pd.DataFrame
     sets: pd.DataFrame
+    slopes: pd.DataFrame
     reverse: tuple[Scepticism, ...]
     overlap: pd.DataFrame
     predictive: pd.DataFrame
@@ -86,6 +92,9 @@ class Sensitivity:
                 values = crossings or (np.nan,)
                 out += [(own, "reverse Bayes", f"probability {level:g}", "prior SD", value) for value in values]
             out.append((own, "reverse Bayes", "", "scepticism limit", found.scepticism_limit()))
+        for row in self.slopes.to_dict("records"):
+            variant = f"prior of {row['prior']} of scale {row['scale']:.3g}"
+            out += [("", "prior scale", variant, f"slope[{row['group']}] {q}", row[q]) for q in ("mean", "lo", "hi")]
         return pd.DataFrame(out, columns=["claim", "kind", "variant", "quantity", "value"])
 
 
@@ -150,10 +159,42 @@ def sensitivity(
         power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),
+        slopes=slopes_by_scale(fit, sampler, SCALES[:: QUICK_SCALES if quick else 1]),
         reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
         overlap=prior_overlap(fit),
         predictive=prior_predictive(fit, seed),
     )
+
+
+def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = SCALES) -> pd.DataFrame:
+    """Slopes under half-normal priors of their SD (normal ones of the one slope) from narrow to wide.
+
+    Parameters
+    ----------
+    scales : ndarray
+        Of the prior, in standardised units.
+
+    Returns
+    -------
+    DataFrame
+        As `Sensitivity.slopes`.
+    """
+    groups = fit.design.groups
+    pooled = bool(groups) and fit.spec.slope_pooling != "none"
+    slot, family = ("slope_sd", "half_normal") if pooled else ("exposure", "normal")
+    mean = {} if pooled else {"mu": 0.0}
+    sets = [
+        fit.priors.replaced(**{slot: PriorSpec(family=family, sigma=float(scale), reason="One of a row.", **mean)})
+        for scale in scales
+    ]
+    size = max(len(groups), 1)
+    every = Contrasts(np.eye(size), np.zeros(size), np.ones(size))
+    rows = [
+        {"prior": slot, "scale": float(scale), "group": group, "mean": one.mean[g], "lo": one.lo[g], "hi": one.hi[g]}
+        for scale, one in zip(scales, sweep(fit, sets, every, sampler), strict=True)
+        for g, group in enumerate(groups or ("all",))
+    ]
+    return pd.DataFrame(rows)
 
 
 def _row(one: Answers, k: int) -> dict[str, float | bool]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.fit import LEVEL, prepare
-from bayes_npp.bayesian.refit import SHORT, sample_until_passed
+from bayes_npp.bayesian.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.design import build_design
 from bayes_npp.errors import BayesNppError
@@ -45,11 +45,14 @@ def specification_curve(
         the proposition compares with its number, probability of the proposition or the two-sided p_value, and the
         reason where a cell could not be estimated. No share of significant cells: cells are not independent.
     """
+    samples = (None, *(row for row in study.robustness if not row.lead))
+    with workers() as pool:
+        cells = [(model, row) for row in samples for model in models]
+        fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler), cells))
     rows: list[dict[str, Any]] = []
-    for row in (None, *(row for row in study.robustness if not row.lead)):
+    for number, row in enumerate(samples):
         rows += _frequentist(study, models[0], row, propositions)
-        for model in models:
-            rows += _bayesian(study, model, row, propositions, sampler)
+        rows += [found for some in fitted[number * len(models) : (number + 1) * len(models)] for found in some]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

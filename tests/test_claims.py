@@ -1,5 +1,7 @@
 """The ledger end to end on small simulated studies: numbers, files, sentences, bad input."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -114,7 +116,7 @@ def test_files_and_sentences(ledger):
     assert (claims["probability"] <= claims["highest"]).all()
     sensitivity = pd.read_csv(ledger.out / "sensitivity.csv")
     assert list(sensitivity.columns) == ["claim", "kind", "variant", "quantity", "value"]
-    kinds = {"prior grid", "prior set", "power-scaling", "reverse Bayes", "specification", "priors"}
+    kinds = {"prior grid", "prior set", "prior scale", "power-scaling", "reverse Bayes", "specification", "priors"}
     assert set(sensitivity["kind"]) == kinds
     assert "early" in set(sensitivity.loc[sensitivity["kind"] == "specification", "variant"])
     cells = sensitivity[(sensitivity["kind"] == "prior grid") & (sensitivity["quantity"] == "probability")]
@@ -124,11 +126,27 @@ def test_files_and_sentences(ledger):
         assert record.verdict.name in text
         assert f"({record.claim.parsed})" in text
     assert "<script>" not in html
-    for name in ("priors_slopes", "sceptic_slopes", "specification_slopes"):
+    for name in ("priors_slopes", "pooling_slopes", "sceptic_slopes", "specification_slopes"):
         assert (ledger.out / "figures" / f"{name}.png").stat().st_size > 0
     curve = pd.read_csv(ledger.out / "figures" / "specification_slopes.csv")
     assert set(curve["sample"]) == {"as declared", "early"}
     assert len(curve) == 4 * 2 * 2  # propositions, samples, estimators
+
+
+def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
+    """Every analysis comes from beside the fits, bit by bit, and all tables with it."""
+    folder = tmp_path / "out"
+    shutil.copytree(ledger.out, folder)
+    for name in ("sensitivity", "specification_curve", "_under_named_sets"):
+        monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
+    again = run_study(ledger.study, folder)
+    assert again.fits[0].reused
+    for path in folder.rglob("*.csv"):
+        assert path.read_bytes() == (ledger.out / path.relative_to(folder)).read_bytes(), path.name
+    kept = folder / "fits" / "slopes.claims.json"
+    kept.write_text(kept.read_text()[:-40])
+    with pytest.raises(TypeError):  # damaged: it would be computed again
+        run_study(ledger.study, folder)
 
 
 def test_same_seed_gives_the_same_files(ledger, tmp_path):

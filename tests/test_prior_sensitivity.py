@@ -12,7 +12,7 @@ from bayes_npp.bayesian.reverse_bayes import reverse_bayes
 from bayes_npp.errors import SpecError
 from bayes_npp.evidence import reverse_bayes as conjugate
 from bayes_npp.frequentist.proposition_test import proposition_test
-from bayes_npp.prior_sensitivity import sensitivity
+from bayes_npp.prior_sensitivity import sensitivity, slopes_by_scale
 from bayes_npp.propositions import parse_proposition
 from bayes_npp.simulation import simulate
 from bayes_npp.slope_contrasts import slope_weights
@@ -81,6 +81,26 @@ def test_what_is_shrunk_and_the_prior_it_implies(grouped):
         assert found.curve["prior_sd"].iloc[1] == pytest.approx(drawn.std(), rel=0.02)
 
 
+def test_slopes_are_pooled_as_their_prior_narrows(grouped):
+    found = slopes_by_scale(grouped, scales=np.array([0.001, 0.5, 50.0]))
+    gaps = found.groupby("scale")["mean"].agg(np.ptp)
+    free = bn.twfe(panel_of(0.4, 0.05), GROUPED).frame.set_index(["estimand", "group"])["estimate"]
+    assert gaps[0.001] < 0.01
+    assert gaps[0.5] < gaps[50.0]
+    assert gaps[50.0] == pytest.approx(free["slope_difference", "north - south"], rel=0.05)
+    same = grouped.estimates().select(estimand="group_slope").set_index("group")
+    own = found[found["scale"] == 0.5].set_index("group")  # the fit's own prior
+    for column, theirs in (("mean", "estimate"), ("lo", "lo"), ("hi", "hi")):
+        np.testing.assert_allclose(own[column], same.loc[own.index, theirs], atol=0.012)
+
+
+def test_the_one_slope_shrinks_with_its_own_prior(plain):
+    found = slopes_by_scale(plain, scales=np.array([0.01, 10.0])).set_index("scale")
+    unit = plain.design.scales.outcome_sd / plain.design.scales.divisors["exposure"]
+    noise = (plain.slopes.std() / unit) ** 2
+    assert found.loc[0.01, "mean"] == pytest.approx(found.loc[10.0, "mean"] * 1e-4 / (1e-4 + noise), rel=0.05)
+
+
 @pytest.mark.slow
 def test_refits_equal_full_model_refits(grouped):
     """Five cells of the grid against the full PyMC model under the same priors."""
@@ -146,8 +166,8 @@ def test_overlap_and_prior_predictive(plain):
     assert (predictive["lo"] < predictive["median"]).all()
     assert predictive.loc["SD over all rows", "observed"] == pytest.approx(plain.design.outcome.std())
     rows = found.rows({str(AVERAGE): "H1"})
-    assert set(rows["claim"]) == {"H1"}
-    assert {"prior grid", "prior set", "power-scaling", "reverse Bayes"} == set(rows["kind"])
+    assert set(rows.loc[rows["kind"] != "prior scale", "claim"]) == {"H1"}
+    assert {"prior grid", "prior set", "prior scale", "power-scaling", "reverse Bayes"} == set(rows["kind"])
     low, high = found.range(AVERAGE)
     assert low <= found.probabilities[0] <= high + 0.02
 

@@ -1,7 +1,5 @@
 """Simulation-based calibration: does the sampler draw from the posterior of the model it claims to fit?"""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +8,7 @@ from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.likelihood import log_likelihood
 from bayes_npp.bayesian.priors import PriorSet
-from bayes_npp.bayesian.refit import SHORT, sample_until_passed
+from bayes_npp.bayesian.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.terms import ModelData
 from bayes_npp.errors import SpecError
@@ -88,7 +86,7 @@ def calibrate(
         ranks = {name: int((drawn[name] < value[0]).sum()) for name, value in _quantities(truth, own).items()}
         return ranks, fitted.diagnostics.passed
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with workers() as pool:
         results = list(pool.map(replicate, range(replications)))
     names = results[0][0]
     return Calibration(

@@ -1,18 +1,15 @@
 """Contrasts of slopes under many priors from one posterior, by weighting: no sampling where the weights are good."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed import COLLAPSIBLE, Collapsed, collapse
 from bayes_npp.bayesian.fit import LEVEL, Fit
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
-from bayes_npp.bayesian.refit import MAX_K_HAT, MIN_WEIGHTED, SHORT, Refit, refit, sample_short
+from bayes_npp.bayesian.refit import MAX_K_HAT, MIN_WEIGHTED, SHORT, Refit, refit, sample_short, workers
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.slope_likelihood import (
     MIXTURES,
@@ -96,20 +93,18 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
     plain = [k for k, own in enumerate(sets) if not (_mixable(own) and _same_rest(fit, own))]
     for k, one in zip(plain, refit(fit.collapsed, [sets[k] for k in plain], sampler), strict=True):
         out[k] = _of_draws(one, asked)
-    bases = [_base_of(fit, sampler.seed)]
+    bases, chosen = [_base_of(fit, sampler.seed)], [-1]
     left = [k for k in range(len(sets)) if k not in out]
-    forced: set[int] = set()
     for attempt in count(1):
-        for base in bases:
-            missing = {k: sets[k] for k in left if k not in out}
-            out.update(_weighted(base, fit, missing, asked, sampler.seed, forced))
+        for origin, base in zip(chosen, bases, strict=True):
+            missing = {k: sets[k] for k in left if k not in out and (k == origin or k not in chosen)}
+            out.update(_weighted(base, fit, missing, asked, sampler.seed, origin))
         left = [k for k in left if k not in out]
         if not left:
             return [out[k] for k in range(len(sets))]
         chosen = sorted({left[0], left[len(left) // 2]})
-        forced = set(chosen)
         settings = [replace(sampler, seed=sampler.seed + 1000 * attempt + k) for k in chosen]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with workers() as pool:
             bases = list(pool.map(lambda k, own: _sampled(fit, sets[k], own), chosen, settings))
     raise AssertionError("unreachable")
 
@@ -174,9 +169,9 @@ def _under(base: _Base, priors: PriorSet) -> tuple[Collapsed, np.ndarray, np.nda
 
 
 def _weighted(
-    base: _Base, fit: Fit, sets: dict[int, PriorSet], asked: Contrasts, seed: int, forced: set[int]
+    base: _Base, fit: Fit, sets: dict[int, PriorSet], asked: Contrasts, seed: int, origin: int
 ) -> dict[int, Answers]:
-    """Answers under the sets whose weights are good; under those of `forced` in any case."""
+    """Answers under the sets whose weights are good; under the one the base was sampled for, `origin`, in any case."""
     likelihoods: dict[str, SlopeLikelihood] = {}
     by_table: dict[tuple[str, str], list[int]] = {}
     for k, own in sets.items():
@@ -189,9 +184,9 @@ def _weighted(
         (rest, _), members = item
         table = slope_table(likelihoods[rest], sets[members[0]]["exposure"], seed)
         drawn = _drawn(table, fit, asked)
-        return [(k, _answer(base, table, drawn, sets[k], k in forced)) for k in members]
+        return [(k, _answer(base, table, drawn, sets[k], k == origin)) for k in members]
 
-    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with workers() as pool:
         found = [pair for pairs in pool.map(answer, by_table.items()) for pair in pairs]
     return {k: one for k, one in found if one is not None}
 
@@ -219,7 +214,7 @@ def _drawn(table: SlopeTable, fit: Fit, asked: Contrasts) -> _Drawn:
     return _Drawn(values, asked.holds(flat).astype(float).reshape(values.shape), np.argsort(flat, axis=1))
 
 
-def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, forced: bool) -> Answers | None:
+def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, in_any_case: bool) -> Answers | None:
     from arviz_stats.base import array_stats
 
     marginal, inner = _over_tau(table.log_marginal, _tau_weights(base.tau, priors))
@@ -237,7 +232,7 @@ def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, for
         weights /= weights.sum()
     effective = base.efficiency / (weights**2).sum()
     good = not k_hat >= MAX_K_HAT and effective >= MIN_WEIGHTED
-    if not good and not forced:
+    if not good and not in_any_case:
         return None
     given = np.einsum("pst,st->ps", drawn.holds, inner)
     probability = given @ weights

@@ -1,12 +1,14 @@
 """One model under many priors or with many outcomes: refits through the collapsed sampler, without compiling."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.diagnostics import Diagnostics, diagnose
@@ -15,8 +17,10 @@ from bayes_npp.bayesian.posterior import in_data_units
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler, draw_density
 
-# Few scalars and a nearly round density: short chains give an effective sample size above 400.
-SHORT = Sampler(draws=600, tune=150, chains=2, target_accept=0.8)
+# A nearly round density: long steps give an effective sample size above 400 in the fewest evaluations.
+SHORT = Sampler(draws=900, tune=200, chains=2, target_accept=0.6)
+ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
+CAREFUL = 0.9  # target acceptance of a run after divergences
 MAX_K_HAT = 0.5  # of importance weights: below it their averages have finite variance
 MIN_WEIGHTED = 500  # effective number of weighted draws
 TRIED, PROMISING = 100, 0.7  # draws weighted first, and the share of MIN_WEIGHTED they must promise
@@ -104,13 +108,16 @@ def refit_each(
     list of Refit
         In the order of the targets.
     """
-    out: dict[int, Refit] = {}
-    left = list(enumerate(targets))
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with workers() as pool:
+        if not near:
+            seeds = [replace(sampler, seed=sampler.seed + k) for k in range(len(targets))]
+            return list(pool.map(partial(_alone, sampler.draws), targets, seeds))
+        out: dict[int, Refit] = {}
+        left = list(enumerate(targets))
         while left:
             # Two of those left are sampled, and serve the others they are near to.
-            chosen = [left[i] for i in sorted({0, len(left) // 2})] if near else left
-            seeds = [replace(sampler, seed=sampler.seed + k) for k, _ in chosen]
+            chosen = [left[i] for i in sorted({0, len(left) // 2})]
+            seeds = [replace(sampler, draws=2 * sampler.draws, seed=sampler.seed + k) for k, _ in chosen]
             new = list(pool.map(_sample, *zip(*(target for _, target in chosen), strict=True), seeds))
             out.update({k: base.refit for (k, _), base in zip(chosen, new, strict=True)})
             left = [item for item in left if item[0] not in out]
@@ -121,17 +128,48 @@ def refit_each(
     return [out[k] for k in range(len(targets))]
 
 
-def sample_until_passed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, keep: int) -> Refit:
-    """A short run, or a longer one if its diagnostics fail; all coefficients at `keep` evenly spaced draws."""
-    for settings in (sampler, _longer(sampler)):
-        thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, settings)
-        diagnostics = diagnose({"theta": thetas}, stats)
-        if diagnostics.passed:
-            break
-    flat = thetas.reshape(-1, thetas.shape[2])
+@contextmanager
+def workers() -> Iterator[ThreadPoolExecutor]:
+    """A thread a core, and one thread of BLAS under all of them.
+
+    The limit is set around the pool: where each thread sets its own, the first to end lifts that of the others, and
+    threads of BLAS that wait for each other take several times as long.
+    """
+    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield pool
+
+
+def _alone(keep: int, target: tuple[Collapsed, PriorSet], sampler: Sampler) -> Refit:
+    return sample_until_passed(*target, sampler, keep, with_units=False)
+
+
+def sample_until_passed(
+    collapsed: Collapsed, priors: PriorSet, sampler: Sampler, keep: int, with_units: bool = True
+) -> Refit:
+    """A short run, or a longer one if its diagnostics fail; coefficients at `keep` evenly spaced draws."""
+    flat, diagnostics = _until_passed(collapsed, sampler)
     some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, keep).astype(int)])
-    draws = collapsed.coefficients(some, sampler.seed, with_units=True)
+    draws = collapsed.coefficients(some, sampler.seed, with_units=with_units)
     return Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics)
+
+
+def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
+    """Draws of theta (S, d): of a short run, with as many chains again while they are too few or do not agree."""
+    import xarray as xr
+
+    runs = []
+    for attempt in range(ATTEMPTS):
+        own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
+        runs.append(draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, own))
+        thetas = np.concatenate([draws for draws, _ in runs])
+        diagnostics = diagnose({"theta": thetas}, xr.concat([stats for _, stats in runs], "chain"))
+        if diagnostics.passed or diagnostics.divergences:
+            break
+    if diagnostics.divergences:  # which shorter steps avoid, and more chains do not
+        own = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, target_accept=CAREFUL)
+        thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, own)
+        diagnostics = diagnose({"theta": thetas}, stats)
+    return np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2])), diagnostics
 
 
 def sample_short(
@@ -146,10 +184,9 @@ def sample_short(
 
 
 def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
-    found, thetas = sample_short(collapsed, priors, replace(sampler, draws=2 * sampler.draws))
-    if not found.diagnostics.passed:
-        found, thetas = sample_short(collapsed, priors, _longer(sampler))
-    return _Base(collapsed, found, thetas)
+    thetas, diagnostics = _until_passed(collapsed, sampler)
+    draws = collapsed.coefficients(thetas, sampler.seed, with_units=False)
+    return _Base(collapsed, Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics), thetas)
 
 
 def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: int) -> Refit | None:
@@ -194,10 +231,6 @@ def _same_theta(one: Collapsed, other: Collapsed) -> bool:
     """Whether an element of theta means the same in two posteriors, up to the unit of its prior."""
     here, there = ([(e.variable, e.at) for e in own.elements] for own in (one, other))
     return here == there and one.size == other.size and one.layout.centred == other.layout.centred
-
-
-def _longer(sampler: Sampler) -> Sampler:
-    return replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
 
 
 def _under(collapsed: Collapsed, priors: PriorSet) -> Collapsed:

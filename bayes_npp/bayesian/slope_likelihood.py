@@ -23,7 +23,7 @@ from bayes_npp.errors import SpecError
 # densities as smooth as these.
 TAU = np.geomspace(1e-5, 100.0, 51)
 STEP = float(np.log(TAU[1] / TAU[0]))
-MIXING = np.arange(-4.0, 6.01, 0.4)  # log of the normal's SD in units of the prior's scale
+NODES, BEYOND = 32, 1e-6  # normals of a mixture, between these quantiles of their SD
 MIXTURES = ("normal", "flat", "student_t", "laplace")
 
 
@@ -113,7 +113,11 @@ def slope_marginal(likelihood: SlopeLikelihood, prior: PriorSpec) -> np.ndarray:
 
 
 def normal_mixture(prior: PriorSpec) -> tuple[float, np.ndarray, np.ndarray]:
-    """A prior as normals of one mean: the mean, their SDs and the logs of their weights."""
+    """A prior as normals of one mean: the mean, their SDs and the logs of their weights.
+
+    The variance of the normals, in units of the prior's squared scale, is inverse gamma for a Student-t prior and
+    exponential for a Laplace one.
+    """
     p = prior.parameters
     match prior.family:
         case "normal":
@@ -121,20 +125,15 @@ def normal_mixture(prior: PriorSpec) -> tuple[float, np.ndarray, np.ndarray]:
         case "flat":
             return 0.0, np.array([np.inf]), np.zeros(1)
         case "student_t":
-            # s^2 = sigma^2 nu / chi2(nu)
-            ratios = np.exp(MIXING)
-            log_weights = stats.invgamma.logpdf(ratios**2, p["nu"] / 2, scale=p["nu"] / 2) + 2 * MIXING
-            scale = p["sigma"]
+            variance, scale = stats.invgamma(p["nu"] / 2, scale=p["nu"] / 2), p["sigma"]
         case "laplace":
-            # s^2 is exponential with mean 2 scale^2
-            ratios = np.exp(MIXING)
-            log_weights = stats.expon.logpdf(ratios**2, scale=2.0) + 2 * MIXING
-            scale = p["scale"]
+            variance, scale = stats.expon(scale=2.0), p["scale"]
         case family:
             raise SpecError(f"a {family} prior is no mixture of normals", fix=f"Use {', '.join(MIXTURES)}")
-    kept = log_weights > log_weights.max() - 16
-    total = np.logaddexp.reduce(log_weights[kept])
-    return p["mu"], scale * ratios[kept], log_weights[kept] - total
+    first, last = np.log(variance.ppf([BEYOND, 1 - BEYOND])) / 2
+    logs = np.linspace(first, last, NODES)
+    log_weights = variance.logpdf(np.exp(2 * logs)) + 2 * logs
+    return p["mu"], scale * np.exp(logs), log_weights - np.logaddexp.reduce(log_weights)
 
 
 @dataclass(frozen=True)
