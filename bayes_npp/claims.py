@@ -30,6 +30,7 @@ from bayes_npp.fitting import FitSettings, fit_mediation, fit_model
 from bayes_npp.frequentist.proposition_test import PropositionTest, proposition_test
 from bayes_npp.ladder import rungs
 from bayes_npp.ledger import ClaimRecord, Ledger
+from bayes_npp.path_variants import path_variants
 from bayes_npp.prior_sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.propositions import Proposition, Quantity
 from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
@@ -284,29 +285,49 @@ def _about_paths(
         "equations": fits_of,
         "priors": study.priors(model).content_hash(),
         "sets": [load_priors(one).content_hash() for one in NAMED_SETS],
+        "measurement": None if study.measurement is None else study.measurement.model_dump(mode="json"),
         "seed": seed,
+        "quick": settings.quick,
         **data_of(study),
     }
     under = remembered(
         settings.path(model.name, ".claims.json"),
         own,
-        lambda: _under_named_sets(mediation, propositions, seed),
+        lambda: _path_variants(study, model, mediation, propositions, seed, settings.quick),
         plain_frame,
         restored_frame,
     )
     out = []
     for claim in claims:
         p = claim.parsed
-        variants = under[under["proposition"] == str(p)][VARIANTS] if len(under) else pd.DataFrame(columns=VARIANTS)
+        variants = under.loc[under["proposition"] == str(p), VARIANTS]
         tested = _path_test(study, model, p, estimates)
         out.append(_record(study, claim, source, path_draws(p, mediation), variants, tested))
     return out
 
 
-def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition], seed: int) -> pd.DataFrame:
-    """Probabilities under each named prior set; none where equations have no collapsed posterior of their own."""
+def _path_variants(
+    study: Study,
+    model: MediationModel,
+    mediation: Mediation,
+    propositions: Sequence[Proposition],
+    seed: int,
+    quick: bool,
+) -> pd.DataFrame:
+    """Probabilities over priors, measures and samples; none where equations have no collapsed posterior of their own.
+
+    A quick run varies the priors alone.
+    """
     if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
-        return pd.DataFrame()
+        return pd.DataFrame(columns=["proposition", *VARIANTS])
+    priors = _under_named_sets(mediation, propositions, seed)
+    if quick:
+        return priors
+    return pd.concat([priors, path_variants(study, model, mediation, propositions, replace(SHORT, seed=seed))])
+
+
+def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition], seed: int) -> pd.DataFrame:
+    """Probabilities under each named prior set."""
     sets = [load_priors(name) for name in NAMED_SETS]
     found = {
         name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number))

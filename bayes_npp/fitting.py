@@ -58,7 +58,7 @@ def fit_mediation(
     """Fit every equation of a mediation model; stored as <model>--<what it explains>."""
     spec, mediators = study.spec(model), study.mediators(model)
     paths = declared_paths(model)
-    treated = _treated(study, model)
+    treated = treated_equations(study, model)
     for design in reversed(treated.designs):
         prepare(design)  # what is not identified is found before anything is sampled
     equations: dict[str, Fit] = {}
@@ -118,7 +118,7 @@ def missing_treatments(
 def _why_not(study: Study, model: MediationModel) -> str:
     """Why a treatment of missing cells cannot be fitted; empty where it can."""
     try:
-        treated = _treated(study, model)
+        treated = treated_equations(study, model)
         for design in treated.designs:
             prepare(design)
         if treated.unknown:
@@ -128,7 +128,8 @@ def _why_not(study: Study, model: MediationModel) -> str:
     return ""
 
 
-def _treated(study: Study, model: MediationModel) -> Treated:
+def treated_equations(study: Study, model: MediationModel) -> Treated:
+    """Equations of a mediation model on a study's data, missing cells of mediators treated as declared."""
     spec, mediators = study.spec(model), study.mediators(model)
     declared = (model.missing, model.extrapolation, model.mediator_errors)
     return treat(study.panel, spec, mediators, declared_paths(model), *declared)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.fit import LEVEL, prepare
-from bayes_npp.bayesian.refit import SHORT, Refit, refit_each
+from bayes_npp.bayesian.refit import FEW_SCALES, SHORT, Refit, refit_each
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.errors import SpecError
@@ -17,7 +17,6 @@ from bayes_npp.measurement import Measurement
 from bayes_npp.spec import HierarchicalModel
 from bayes_npp.study import Study
 
-FEW_SCALES = 12
 KEPT = 1000  # draws of each posterior: as many of each, so that an average weights all alike
 SENSITIVITY = ("claim", "kind", "variant", "quantity", "value")
 
@@ -159,7 +158,6 @@ def averaged_posterior(
     spec, priors = study.spec(model), study.priors(model)
     designs = [build_design(study.panel.with_column(spec.outcome, c), spec, study.scales) for c in columns]
     targets = [(collapse(prepare(design), priors), priors) for design in designs]
-    # Weights of many scales and shapes are rarely good, and trying them takes longer than sampling.
     found = refit_each(targets, sampler, near=targets[0][0].size <= FEW_SCALES)
     slopes = np.array([_kept(one) for one in found])
     return AveragedPosterior(

@@ -148,6 +148,12 @@ class Study:
         vars(other).update(panel=altered.panel, scales=altered.scales)  # cached: never computed from the file again
         return other
 
+    def with_panel(self, panel: Panel) -> "Study":
+        """The study with another panel, and the baseline's scales."""
+        other = replace(self)
+        vars(other).update(panel=panel, scales=self.scales)
+        return other
+
     def priors(self, model: HierarchicalModel | MediationModel) -> PriorSet:
         return load_priors(model.priors, self.path.parent)
 

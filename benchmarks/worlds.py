@@ -203,7 +203,77 @@ def summarise(rows: list[dict]) -> dict[str, int | dict[str, int]]:
 
 
 def write_page(content: dict) -> None:
-    raise NotImplementedError
+    """The tables of docs/worlds.md."""
+    worlds, same, apart = content["worlds"], content["slopes"]["same"], content["slopes"]["different"]
+    lines = [
+        "# Simulated worlds: what the ledger says, and what stars say",
+        "",
+        f"Panels of {content['units']} units x {content['periods']} periods, units in {len(same)} groups of seven or "
+        f"eight; exposure and control correlated with the effects of units and periods, and persistent within units "
+        f"({content['persistence']:g}: where regressors are not persistent, AR(1) errors do no harm). One slope: "
+        f"{_distinct(same)} everywhere; strong differences: {_distinct(apart)}; error SD 0.5. The ledger's rule "
+        "(docs/claims.md) is applied with the errors that the posterior predictive checks choose and before priors, "
+        "measures and samples are varied, which can make a supported claim fragile but never support another. Written "
+        "by `benchmarks/worlds.py`; numbers are replications out of those in the second column, the Monte Carlo "
+        "standard error of 50 in 1,000 is 7.",
+        "",
+        "## Do slopes differ?",
+        "",
+        "| world | replications | significant here, not there | F-test of equal slopes, p < .05 | **ledger: some pair "
+        "supported** | the same rule, independent errors | Bayes factor: slopes differ | some sign clear, P >= .975 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    keys = ("here, not there", "joint test", "a pair supported", "iid a pair supported", "slopes differ")
+    for name in WORLDS:
+        row = worlds[name]
+        lines.append("| " + " | ".join([name, *(str(row[k]) for k in ("replications", *keys, "a sign clear"))]) + " |")
+    lines += [
+        "",
+        "*Significant here, not there*: separate regressions find a positive slope with p < .05 (errors clustered by "
+        "unit) in at least one group and not in all. The F-test is the interacted regression's, clustered by unit. "
+        "*Some pair supported*: of all ordered pairs of groups, at least one claim `slope[a] > slope[b]` has "
+        "probability .95 or more while the Bayes factor of equal slopes is below 1/3: in the first three worlds every one is wrong, in "
+        "the next three the count is the power. *Some sign clear* leaves the Bayes factor out.",
+        "",
+        "## Which errors the checks choose",
+        "",
+        "| world | " + " | ".join(ERRORS) + " | sampler failed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in WORLDS:
+        row = worlds[name]
+        counts = [str(row["errors"][errors]) for errors in ERRORS]
+        lines.append("| " + " | ".join([name, *counts, str(row["sampler failed"])]) + " |")
+    lines += [
+        "",
+        "## Is there an effect on average?",
+        "",
+        "| world | replications | TWFE, one slope: positive, p < .05 | **ledger: average > 0 supported** | the same, "
+        "independent errors | contradicted |",
+        "|---|---|---|---|---|---|",
+    ]
+    keys = ("replications", "TWFE, one slope > 0", "average supported", "iid average supported", "average contradicted")
+    for name in WORLDS:
+        lines.append("| " + " | ".join([name, *(str(worlds[name][k]) for k in keys)]) + " |")
+    path = worlds[MEDIATOR]
+    lines += [
+        "",
+        "Without an effect the ledger's probability of .95 is one-sided: about 50 of 1,000 may be supported and as "
+        "many contradicted; the regression's count is of positive slopes at two-sided 5 %, about 25.",
+        "",
+        "## A mediator without a path to the outcome",
+        "",
+        f"The exposure moves the mediator, the mediator does not move the outcome. Of {path['replications']} "
+        f"replications the first step (exposure to mediator) is significant in {path['first step significant']}, from "
+        "which a two-step paper concludes that it mediates; the ledger supports `indirect > 0` in "
+        f"{path['indirect supported']} and contradicts it in {path['indirect contradicted']}.",
+        "",
+    ]
+    PAGE.write_text("\n".join(lines))
+
+
+def _distinct(slopes: dict[str, float]) -> str:
+    return ", ".join(dict.fromkeys(f"{slope:g}" for slope in slopes.values()))
 
 
 if __name__ == "__main__":

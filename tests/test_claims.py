@@ -7,9 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
+from bayes_npp.bayesian.path_contrasts import path_draws
 from bayes_npp.claims import positive_share
 from bayes_npp.cli import cli
 from bayes_npp.errors import BayesNppError
+from bayes_npp.fitting import FitSettings, fit_mediation
+from bayes_npp.path_variants import _equations, _same_rows, path_variants
 from bayes_npp.pipeline import run_study
 from bayes_npp.propositions import parse_proposition
 from bayes_npp.study import check_study, load_study
@@ -133,11 +136,32 @@ def test_files_and_sentences(ledger):
     assert len(curve) == 4 * 2 * 2  # propositions, samples, estimators
 
 
+def test_paths_in_other_samples(ledger):
+    """The row's own refit against a full fit on its sample; an equation that nothing alters keeps its draws."""
+    record = ledger.ledger.records[-1]
+    samples = record.variants[record.variants["kind"] == "specification"]
+    assert list(samples["variant"]) == ["early"]
+    study = ledger.study
+    model = study.model("paths")
+    mediation, _ = fit_mediation(study, model, FitSettings())
+    weak = parse_proposition("indirect[mediator_1] > 0.45")
+    found = path_variants(study, model, mediation, [weak])
+    own = bn.read_panel(study.panel.frame[study.panel.frame["time"] <= 6], unit="unit", time="time", group="group")
+    fit = bn.mediate(own, bn.Spec(outcome="outcome", exposure="exposure"), ["mediator_1"], seed=3)
+    share = float((path_draws(weak, fit) > 0.45).mean())
+    assert 0.05 < share < 0.95
+    assert found["probability"].tolist() == [pytest.approx(share, abs=0.06)]
+    panel = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
+    (changed,) = _equations("measurement", "doubled", study.with_panel(panel), model)
+    same = [_same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
+    assert same == [True, False]
+
+
 def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     """Every analysis comes from beside the fits, bit by bit, and all tables with it."""
     folder = tmp_path / "out"
     shutil.copytree(ledger.out, folder)
-    for name in ("sensitivity", "specification_curve", "_under_named_sets"):
+    for name in ("sensitivity", "specification_curve", "_path_variants"):
         monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
     again = run_study(ledger.study, folder)
     assert again.fits[0].reused

@@ -343,11 +343,7 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
     `keep` is filled with (K, H, B) of every row, shape (R, 3, q, q), and `cross` with C, shape (R, q, P).
     """
     n_scales, n_pieces, size, _ = products.total.shape
-    flat_q, flat_total = q_matrix.ravel(), products.total.reshape(n_scales, n_pieces, size * size)
-    flat_q[:] = 0.0
-    for s in range(n_scales):
-        for m in range(n_pieces):
-            flat_q += weight[s, m] * flat_total[s, m]
+    q_matrix.ravel()[:] = weight.ravel() @ products.total.reshape(n_scales * n_pieces, size * size)
     half_log = 0.0
     rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
     width = q * size
@@ -546,10 +542,8 @@ def log_density(theta, packed, gradient, likelihood_only):
         for b in range(p):
             outer[a, b] += sds[a] * sds[b] * inverse[a, b]
 
-    weight_slope = np.zeros((n_scales, n_pieces))
-    for s in range(n_scales):
-        for m in range(n_pieces):
-            weight_slope[s, m] -= 0.5 * np.dot(outer.ravel(), products.total[s, m].ravel())
+    weight_slope = -0.5 * (products.total.reshape(n_scales * n_pieces, size * size) @ outer.ravel())
+    weight_slope = weight_slope.reshape(n_scales, n_pieces)
     if q == 1:
         factor_slope = _rows_of_one(products, layout, factor[0, 0], outer, cross, keep, weight_slope)
         if layout.effect_scale[0] >= 0:

@@ -22,6 +22,7 @@ SHORT = Sampler(draws=900, tune=200, chains=2, target_accept=0.6)
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
 CAREFUL = 0.9  # target acceptance of a run after divergences
 MAX_K_HAT = 0.5  # of importance weights: below it their averages have finite variance
+FEW_SCALES = 12  # of theta; weights of more are rarely good, and trying them takes longer than sampling
 MIN_WEIGHTED = 500  # effective number of weighted draws
 TRIED, PROMISING = 100, 0.7  # draws weighted first, and the share of MIN_WEIGHTED they must promise
 
@@ -87,7 +88,8 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     SpecError
         A prior set without a prior the model needs.
     """
-    return refit_each([(_under(collapsed, priors), priors) for priors in prior_sets], sampler)
+    targets = [(_under(collapsed, priors), priors) for priors in prior_sets]
+    return refit_each(targets, sampler, near=collapsed.size <= FEW_SCALES)
 
 
 def refit_each(
