@@ -20,7 +20,7 @@ from bayes_npp.propositions import Proposition, parse_proposition
 from bayes_npp.slope_contrasts import Contrasts, contrasts
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
-SCALES = np.geomspace(0.02, 5.0, 9)  # of the prior that pools slopes, standardised units
+SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
 QUICK_CELLS, QUICK_POINTS, QUICK_SCALES = 25, 5, 4  # of the grid, a curve, the scales: every how many are kept
 
 

@@ -232,8 +232,8 @@ def write_page(content: dict) -> None:
         "*Significant here, not there*: separate regressions find a positive slope with p < .05 (errors clustered by "
         "unit) in at least one group and not in all. The F-test is the interacted regression's, clustered by unit. "
         "*Some pair supported*: of all ordered pairs of groups, at least one claim `slope[a] > slope[b]` has "
-        "probability .95 or more while the Bayes factor of equal slopes is below 1/3: in the first three worlds every one is wrong, in "
-        "the next three the count is the power. *Some sign clear* leaves the Bayes factor out.",
+        "probability .95 or more while the Bayes factor of equal slopes is below 1/3: in the first three worlds every "
+        "one is wrong, in the next three the count is the power. *Some sign clear* leaves the Bayes factor out.",
         "",
         "## Which errors the checks choose",
         "",

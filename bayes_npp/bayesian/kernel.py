@@ -70,6 +70,22 @@ class Priors(NamedTuple):
     constant: np.ndarray
 
 
+class Work(NamedTuple):
+    """What an evaluation fills: natural values of theta and their slopes, error scales, weights of the pieces, the
+    factor of a unit's effects, Q with the effects of units eliminated, and what `eliminate` keeps of the rows."""
+
+    values: np.ndarray
+    slopes: np.ndarray
+    log_scale: np.ndarray
+    piece: np.ndarray
+    piece_slope: np.ndarray
+    weight: np.ndarray
+    factor: np.ndarray
+    q_matrix: np.ndarray
+    cross: np.ndarray
+    keep: np.ndarray
+
+
 def pack(products: Products, layout: Layout, priors: Priors) -> np.ndarray:
     """Products, layout and priors as one array, which compiled code takes by its address; `unpack` is the inverse."""
     floats = (
@@ -385,37 +401,38 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def eliminate_units(
-    theta,
-    products,
-    layout,
-    priors,
-    values,
-    slopes,
-    log_scale,
-    piece,
-    piece_slope,
-    weight,
-    factor,
-    q_matrix,
-    cross,
-    keep,
-):
-    """Q at theta, the effects of units eliminated; returns the log Jacobian and what of -log|.| / 2 that leaves.
+def workspace(d, products):
+    """Arrays for evaluations at theta of d elements."""
+    n_scales, n_pieces, size, _ = products.total.shape
+    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
+    return Work(
+        np.empty(d),
+        np.empty(d),
+        np.empty(n_scales),
+        np.ones(n_pieces),
+        np.zeros(n_pieces),
+        np.empty((n_scales, n_pieces)),
+        np.empty((q, q)),
+        np.empty((size, size)),
+        np.empty((rows, q, size)),
+        np.empty((rows, 3, q, q)),
+    )
 
-    Fills the natural `values` of theta and their `slopes`, the weights of the pieces, and what `eliminate` fills.
-    """
-    log_jacobian = constrain(theta, priors, values, slopes)
-    unit_scale_logs(theta, values, layout, len(log_scale), log_scale)
-    rho = values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def eliminate_units(theta, products, layout, priors, work):
+    """Fill `work` at theta; returns the log Jacobian and log|R| / 2 + sum log|A_i| / 2."""
+    log_jacobian = constrain(theta, priors, work.values, work.slopes)
+    unit_scale_logs(theta, work.values, layout, len(work.log_scale), work.log_scale)
+    rho = work.values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
     if layout.autocorrelation >= 0:
-        error_weights(rho, products.gaps, piece, piece_slope)
-    for s in range(len(log_scale)):
-        for m in range(len(piece)):
-            weight[s, m] = piece[m] * math.exp(-2.0 * log_scale[s])
-    effect_factor(values, layout, factor)
-    half_log = eliminate(products, layout, weight, factor, q_matrix, cross, keep)
-    return log_jacobian, half_log + error_log_determinant(log_scale, rho, products, layout)
+        error_weights(rho, products.gaps, work.piece, work.piece_slope)
+    for s in range(len(work.log_scale)):
+        for m in range(len(work.piece)):
+            work.weight[s, m] = work.piece[m] * math.exp(-2.0 * work.log_scale[s])
+    effect_factor(work.values, layout, work.factor)
+    half_log = eliminate(products, layout, work.weight, work.factor, work.q_matrix, work.cross, work.keep)
+    return log_jacobian, half_log + error_log_determinant(work.log_scale, rho, products, layout)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -485,28 +502,11 @@ def log_density(theta, packed, gradient, likelihood_only):
     products, layout, priors = unpack(packed)
     d = len(theta)
     n_scales, n_pieces, size, _ = products.total.shape
-    p, k_kept = len(layout.column_scale), len(layout.kept)
-    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
-    values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)
-    piece, piece_slope, weight = np.ones(n_pieces), np.zeros(n_pieces), np.empty((n_scales, n_pieces))
-    factor, q_matrix = np.empty((q, q)), np.empty((size, size))
-    cross, keep = np.empty((rows, q, size)), np.empty((rows, 3, q, q))
-    log_jacobian, half_log = eliminate_units(
-        theta,
-        products,
-        layout,
-        priors,
-        values,
-        slopes,
-        log_scale,
-        piece,
-        piece_slope,
-        weight,
-        factor,
-        q_matrix,
-        cross,
-        keep,
-    )
+    p, k_kept, q = len(layout.column_scale), len(layout.kept), products.unit_cross.shape[2]
+    work = workspace(d, products)
+    log_jacobian, half_log = eliminate_units(theta, products, layout, priors, work)
+    values, slopes, piece_slope, weight = work.values, work.slopes, work.piece_slope, work.weight
+    log_scale, factor, q_matrix, cross, keep = work.log_scale, work.factor, work.q_matrix, work.cross, work.keep
 
     sds, direction = np.empty(p), np.empty(size)
     coefficient_sds(values, layout, sds)
@@ -711,34 +711,13 @@ def draw_coefficients(thetas, normals, packed, out, log_likelihood):
     collapsed log likelihood.
     """
     products, layout, priors = unpack(packed)
-    d = thetas.shape[1]
-    n_scales, n_pieces, size, _ = products.total.shape
+    work = workspace(thetas.shape[1], products)
+    q_matrix, values, size = work.q_matrix, work.values, len(work.q_matrix)
     p, k_kept = len(layout.column_scale), len(layout.kept)
-    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
-    values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)
-    piece, piece_slope, weight = np.ones(n_pieces), np.zeros(n_pieces), np.empty((n_scales, n_pieces))
-    factor, q_matrix = np.empty((q, q)), np.empty((size, size))
-    cross, keep = np.empty((rows, q, size)), np.empty((rows, 3, q, q))
     sds, direction = np.empty(p), np.empty(size)
     a_matrix, r, u = np.empty((p, p)), np.empty(p), np.empty(p)
     for draw in range(len(thetas)):
-        theta = thetas[draw]
-        half_log = eliminate_units(
-            theta,
-            products,
-            layout,
-            priors,
-            values,
-            slopes,
-            log_scale,
-            piece,
-            piece_slope,
-            weight,
-            factor,
-            q_matrix,
-            cross,
-            keep,
-        )[1]
+        half_log = eliminate_units(thetas[draw], products, layout, priors, work)[1]
         coefficient_sds(values, layout, sds)
         for k in range(k_kept):
             direction[p + k] = -values[layout.kept[k]]
@@ -765,14 +744,9 @@ def slope_blocks(thetas, chosen, packed, blocks, core):
     core : (S,), filled with the log likelihood at w = 0
     """
     products, layout, priors = unpack(packed)
-    d = thetas.shape[1]
-    n_scales, n_pieces, size, _ = products.total.shape
+    work = workspace(thetas.shape[1], products)
+    q_matrix, values, size = work.q_matrix, work.values, len(work.q_matrix)
     p, k_kept, n_chosen = len(layout.column_scale), len(layout.kept), len(chosen)
-    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
-    values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)
-    piece, piece_slope, weight = np.ones(n_pieces), np.zeros(n_pieces), np.empty((n_scales, n_pieces))
-    factor, q_matrix = np.empty((q, q)), np.empty((size, size))
-    cross, keep = np.empty((rows, q, size)), np.empty((rows, 3, q, q))
     sds, direction = np.empty(p), np.zeros(size)
     is_chosen = np.zeros(p, dtype=np.bool_)
     is_chosen[chosen] = True
@@ -781,22 +755,7 @@ def slope_blocks(thetas, chosen, packed, blocks, core):
     n_others = len(others)
     matrix = np.empty((p + 1, p + 1))
     for draw in range(len(thetas)):
-        half_log = eliminate_units(
-            thetas[draw],
-            products,
-            layout,
-            priors,
-            values,
-            slopes,
-            log_scale,
-            piece,
-            piece_slope,
-            weight,
-            factor,
-            q_matrix,
-            cross,
-            keep,
-        )[1]
+        half_log = eliminate_units(thetas[draw], products, layout, priors, work)[1]
         coefficient_sds(values, layout, sds)
         sds[chosen] = 1.0
         for k in range(k_kept):
