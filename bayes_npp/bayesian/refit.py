@@ -119,7 +119,7 @@ def refit_each(
         while left:
             # Two of those left are sampled, and serve the others they are near to.
             chosen = [left[i] for i in sorted({0, len(left) // 2})]
-            seeds = [replace(sampler, draws=2 * sampler.draws, seed=sampler.seed + k) for k, _ in chosen]
+            seeds = [replace(sampler, seed=sampler.seed + k) for k, _ in chosen]
             new = list(pool.map(_sample, *zip(*(target for _, target in chosen), strict=True), seeds))
             out.update({k: base.refit for (k, _), base in zip(chosen, new, strict=True)})
             left = [item for item in left if item[0] not in out]
