@@ -30,6 +30,7 @@ from bayes_npp.fitting import FitSettings, fit_mediation, fit_model
 from bayes_npp.frequentist.proposition_test import PropositionTest, proposition_test
 from bayes_npp.ladder import rungs
 from bayes_npp.ledger import ClaimRecord, Ledger
+from bayes_npp.measurement import SOURCES
 from bayes_npp.path_variants import path_variants
 from bayes_npp.prior_sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.propositions import Proposition, Quantity
@@ -222,10 +223,12 @@ def _over_measures(measured: Sequence[MeasurementRecord], model: str, propositio
     """Probabilities under other measures of outcome and exposure; of propositions with a row of estimates."""
     rows = []
     for record in (record for record in measured if record.model == model):
-        for variant, some in record.slopes.groupby("variant", sort=False):
-            found = positive_share(some, proposition)
-            if found is not None:
-                rows.append(("measurement", variant, found))
+        mixed = record.averages.assign(variant=[f"average: {SOURCES[s]}" for s in record.averages["source"]])
+        for frame in (record.slopes, mixed):
+            for variant, some in frame.groupby("variant", sort=False):
+                found = positive_share(some, proposition)
+                if found is not None:
+                    rows.append(("measurement", variant, found))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 

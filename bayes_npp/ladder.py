@@ -77,5 +77,6 @@ def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, An
     if all(content[key] == value for key, value in changes.items()):
         return Rung(part, label, model, declared=True)
     name = f"{model.name}--{part}-{label.replace('+', '-')}"
-    draws = min(model.draws, MAX_DRAWS)
+    # A unit's scale that may be next to nothing has a long tail, which takes more draws.
+    draws = model.draws if "unit_scale" in changes.get("errors", "") else min(model.draws, MAX_DRAWS)
     return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, "draws": draws}), declared=False)

@@ -1,6 +1,7 @@
 """The ledger end to end on small simulated studies: numbers, files, sentences, bad input."""
 
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 import bayes_npp as bn
 from bayes_npp.bayesian.path_contrasts import path_draws
-from bayes_npp.claims import positive_share
+from bayes_npp.claims import _over_measures, positive_share
 from bayes_npp.cli import cli
 from bayes_npp.errors import BayesNppError
 from bayes_npp.fitting import FitSettings, fit_mediation
@@ -204,6 +205,20 @@ def test_rows_answer_propositions_both_ways():
     for text, value in expected.items():
         found = positive_share(rows, parse_proposition(text))
         assert found == (value if value is None else pytest.approx(value)), text
+
+
+def test_measures_and_their_averages_are_variants():
+    row = {"estimand": "average_slope", "group": ""}
+    slopes = pd.DataFrame([{"variant": "pca", **row, "prob_positive": 0.8}])
+    averages = pd.DataFrame([{"source": "bootstrap", **row, "prob_positive": 0.6}])
+    record = SimpleNamespace(model="slopes", slopes=slopes, averages=averages)
+    bare = SimpleNamespace(model="slopes", slopes=slopes, averages=pd.DataFrame(columns=["source", "estimand"]))
+    proposition = parse_proposition("average_slope < 0")
+    found = _over_measures([record], "slopes", proposition)
+    assert list(found["probability"]) == [pytest.approx(0.2), pytest.approx(0.4)]
+    assert found["variant"].iloc[1].startswith("average: ")
+    assert len(_over_measures([bare], "slopes", proposition)) == 1
+    assert _over_measures([record], "other", proposition).empty
 
 
 @pytest.mark.parametrize(
