@@ -24,6 +24,7 @@ def remembered[T](
     compute: Callable[[], T],
     plain: Callable[[T], Any],
     restore: Callable[[Any], T],
+    again: bool = False,
 ) -> T:
     """What `compute` returns, read from a JSON file if that holds it, made from the same and by the same versions.
 
@@ -35,28 +36,38 @@ def remembered[T](
         Everything the result depends on, as data.
     plain, restore : callable
         To JSON data and back.
+    again : bool
+        Compute in any case.
     """
     key = content_hash({**made_from, "versions": versions()})
-    if path is not None and path.is_file():
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["key"] == key:
-                return restore(content["found"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            pass  # missing, damaged or of another version: computed again
+    kept = None if again else _read(path, key, restore)
+    if kept is not None:
+        return kept
     found = compute()
     if path is not None:
         write_json(path, {"key": key, "found": plain(found)})
     return found
 
 
+def _read[T](path: Path | None, key: str, restore: Callable[[Any], T]) -> T | None:
+    """What is kept under this key; None where nothing is, or it is damaged or made from something else."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return restore(content["found"]) if content["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def data_of(study: Study) -> dict[str, Any]:
     """What a study's samples are made from: the panel's values, scaling constants, declared robustness rows."""
-    frame = study.panel.frame
+    panel = study.panel
+    frame = panel.frame.assign(**{"": panel.in_window})
     values = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
     rows = [row.model_dump(mode="json") for row in study.robustness]
     scales = study.scales.as_dict()
-    return {"columns": list(frame), "values": values, "robustness": rows, "scales": scales}
+    return {"columns": [panel.unit, panel.time, *frame], "values": values, "robustness": rows, "scales": scales}
 
 
 def plain_frame(frame: pd.DataFrame) -> list[list[Any]]:

@@ -122,6 +122,7 @@ def _about_slopes(
         ),
         lambda found: [plain_sensitivity(found[0]), plain_frame(found[1])],
         lambda content: (restored_sensitivity(content[0]), restored_frame(content[1])),
+        settings.refit,
     )
     out = []
     for claim in claims:
@@ -299,6 +300,7 @@ def _about_paths(
         lambda: _path_variants(study, model, mediation, propositions, seed, settings.quick),
         plain_frame,
         restored_frame,
+        settings.refit,
     )
     out = []
     for claim in claims:

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/worlds.py [replications | page]
 Writes benchmarks/worlds.json and docs/worlds.md; "page" writes the page again from the numbers. A thousand replications
-of the eight worlds take about an hour of two cores.
+take about an hour and a half of two cores.
 """
 
 import json

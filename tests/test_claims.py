@@ -1,5 +1,6 @@
 """The ledger end to end on small simulated studies: numbers, files, sentences, bad input."""
 
+import dataclasses
 import shutil
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 import bayes_npp as bn
 from bayes_npp.bayesian.path_contrasts import path_draws
+from bayes_npp.claim_store import data_of
 from bayes_npp.claims import _over_measures, positive_share
 from bayes_npp.cli import cli
 from bayes_npp.errors import BayesNppError
@@ -168,6 +170,11 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     assert again.fits[0].reused
     for path in folder.rglob("*.csv"):
         assert path.read_bytes() == (ledger.out / path.relative_to(folder)).read_bytes(), path.name
+    with pytest.raises(TypeError):  # asked to compute it again
+        run_study(ledger.study, folder, refit=True)
+    assert data_of(ledger.study) == data_of(ledger.study.with_panel(ledger.study.panel))
+    shorter = dataclasses.replace(ledger.study.panel, window=(1, 6))
+    assert data_of(ledger.study) != data_of(ledger.study.with_panel(shorter))
     kept = folder / "fits" / "slopes.claims.json"
     kept.write_text(kept.read_text()[:-40])
     with pytest.raises(TypeError):  # damaged: it would be computed again

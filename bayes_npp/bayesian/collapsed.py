@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian import kernel
-from bayes_npp.bayesian.kernel import Layout, Priors, Products
+from bayes_npp.bayesian.packed import Layout, Priors, Products, pack
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.products import cross_products
 from bayes_npp.bayesian.terms import ModelData, Term, common_and_offsets, terms, unit_terms
@@ -66,7 +66,7 @@ class Collapsed:
 
     @cached_property
     def packed(self) -> np.ndarray:
-        return kernel.pack(self.products, self.layout, self.priors)
+        return pack(self.products, self.layout, self.priors)
 
     @cached_property
     def constant(self) -> float:

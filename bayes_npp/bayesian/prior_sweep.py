@@ -9,7 +9,7 @@ import numpy as np
 from bayes_npp.bayesian.collapsed import COLLAPSIBLE, Collapsed, collapse
 from bayes_npp.bayesian.fit import LEVEL, Fit
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
-from bayes_npp.bayesian.refit import MAX_K_HAT, MIN_WEIGHTED, SHORT, Refit, refit, sample_short, workers
+from bayes_npp.bayesian.refit import MAX_K_HAT, MIN_WEIGHTED, SHORT, Refit, refit, sample_thetas, workers
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.slope_likelihood import (
     MIXTURES,
@@ -145,9 +145,9 @@ def _base_of(fit: Fit, seed: int) -> _Base:
 def _sampled(fit: Fit, priors: PriorSet, sampler: Sampler) -> _Base:
     near = _collapsible(priors)
     collapsed = collapse(fit.data, near)
-    found, thetas = sample_short(collapsed, near, replace(sampler, draws=2 * sampler.draws))
-    efficiency = min(1.0, found.diagnostics.ess_bulk / len(thetas))
-    return _base(collapsed, near, thetas, efficiency, found.diagnostics.passed)
+    thetas, diagnostics = sample_thetas(collapsed, replace(sampler, draws=2 * sampler.draws))
+    efficiency = min(1.0, diagnostics.ess_bulk / len(thetas))
+    return _base(collapsed, near, thetas, efficiency, diagnostics.passed)
 
 
 def _base(collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, efficiency: float, passed: bool) -> _Base:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayes_npp.bayesian.kernel import Products
+from bayes_npp.bayesian.packed import Products
 from bayes_npp.bayesian.terms import ModelData, Term
 
 CHUNK = 200_000  # rows laid out at a time

@@ -149,13 +149,13 @@ def sample_until_passed(
     collapsed: Collapsed, priors: PriorSet, sampler: Sampler, keep: int, with_units: bool = True
 ) -> Refit:
     """A short run, or a longer one if its diagnostics fail; coefficients at `keep` evenly spaced draws."""
-    flat, diagnostics = _until_passed(collapsed, sampler)
+    flat, diagnostics = sample_thetas(collapsed, sampler)
     some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, keep).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=with_units)
     return Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics)
 
 
-def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
+def sample_thetas(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
     """Draws of theta (S, d): of a short run, with as many chains again while they are too few or do not agree."""
     import xarray as xr
 
@@ -186,7 +186,7 @@ def sample_short(
 
 
 def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
-    thetas, diagnostics = _until_passed(collapsed, sampler)
+    thetas, diagnostics = sample_thetas(collapsed, sampler)
     draws = collapsed.coefficients(thetas, sampler.seed, with_units=False)
     return _Base(collapsed, Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics), thetas)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.bayesian import kernel
-from bayes_npp.bayesian.kernel import Layout, Priors
+from bayes_npp.bayesian.packed import Layout, Priors
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
 from bayes_npp.bayesian.terms import ModelData, Term, terms
 

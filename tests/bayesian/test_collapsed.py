@@ -9,7 +9,8 @@ from bayes_npp.bayesian import products as products_module
 from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.fit import prepare
 from bayes_npp.bayesian.generate import outcomes, prior_parameters
-from bayes_npp.bayesian.kernel import density_callback, log_density, pack, prior_density
+from bayes_npp.bayesian.kernel import density_callback, log_density, prior_density
+from bayes_npp.bayesian.packed import pack
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.terms import terms, unit_terms
 from bayes_npp.bayesian.theta import encode
