@@ -47,9 +47,9 @@ def unpack(packed):
     n_reals = int(packed[1])
     floats, integers = packed[2 : 2 + n_reals], packed[2 + n_reals :].view(np.int64)
     rows, pieces, q, size, scales, n_gaps, p, k, d = integers[:9]
-    at = 0
-    total = floats[: scales * pieces * size * size].reshape(scales, pieces, size, size)
-    at += scales * pieces * size * size
+    triangle = size * (size + 1) // 2
+    total = floats[: scales * pieces * triangle].reshape(scales, pieces, triangle)
+    at = scales * pieces * triangle
     unit_cross = floats[at : at + rows * pieces * q * size].reshape(rows, pieces, q, size)
     at += rows * pieces * q * size
     unit_gram = floats[at : at + rows * pieces * q * q].reshape(rows, pieces, q, q)
@@ -288,10 +288,14 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
 
     `keep` is filled with (K, H, B) of every row, shape (R, 3, q, q), and `cross` with C, shape (R, q, P).
     """
-    n_scales, n_pieces, size, _ = products.total.shape
-    q_matrix.ravel()[:] = weight.ravel() @ products.total.reshape(n_scales * n_pieces, size * size)
+    rows, n_pieces, q, size = products.unit_cross.shape
+    triangle = weight.ravel() @ products.total.reshape(weight.size, -1)
+    at = 0
+    for a in range(size):
+        for b in range(a, size):
+            q_matrix[a, b] = q_matrix[b, a] = triangle[at]
+            at += 1
     half_log = 0.0
-    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
     width = q * size
     flat_cross, flat_unit = cross.reshape(rows, width), products.unit_cross.reshape(rows, n_pieces, width)
     scaled = np.empty((rows, width))
@@ -307,14 +311,16 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
             for a in range(q):
                 for b in range(q):
                     gram[a, b] += w * products.unit_gram[i, m, a, b]
-            row += w * flat_unit[i, m]
+            for j in range(width):
+                row[j] += w * flat_unit[i, m, j]
         if q == 1:
             t = factor[0, 0]
             a1 = t * t * gram[0, 0] + (0.0 if layout.effect_scale[0] == -2 else 1.0)
             keep[i, 0, 0, 0] = 1.0 / a1
             keep[i, 1, 0, 0] = t * t / a1
             half_log += products.unit_count[i] * 0.5 * math.log(a1)
-            scaled[i] = (t * t / a1) * row
+            for j in range(size):
+                scaled[i, j] = keep[i, 1, 0, 0] * row[j]
         elif q > 1:
             effect_precision(factor, gram, layout, inner, small)
             half_log += products.unit_count[i] * cholesky(inner, q)
@@ -323,7 +329,8 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
             scaled[i] = 0.0
             for a in range(q):
                 for b in range(q):
-                    scaled[i, a * size : (a + 1) * size] += keep[i, 1, a, b] * cross[i, b]
+                    for j in range(size):
+                        scaled[i, a * size + j] += keep[i, 1, a, b] * cross[i, b, j]
     if q > 0:
         left, right = cross.reshape(rows * q, size), scaled.reshape(rows * q, size)
         q_matrix -= left.T @ right
@@ -333,8 +340,8 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
 @njit(cache=True, nogil=True, error_model="numpy")
 def workspace(d, products):
     """Arrays for evaluations at theta of d elements."""
-    n_scales, n_pieces, size, _ = products.total.shape
-    rows, q = products.unit_cross.shape[0], products.unit_cross.shape[2]
+    n_scales = len(products.n_obs)
+    rows, n_pieces, q, size = products.unit_cross.shape
     return Work(
         np.empty(d),
         np.empty(d),
@@ -431,8 +438,8 @@ def log_density(theta, packed, gradient, likelihood_only):
     """
     products, layout, priors = unpack(packed)
     d = len(theta)
-    n_scales, n_pieces, size, _ = products.total.shape
-    p, k_kept, q = len(layout.column_scale), len(layout.kept), products.unit_cross.shape[2]
+    n_scales, p, k_kept = len(products.n_obs), len(layout.column_scale), len(layout.kept)
+    _, n_pieces, q, size = products.unit_cross.shape
     work = workspace(d, products)
     log_jacobian, half_log = eliminate_units(theta, products, layout, priors, work)
     values, slopes, piece_slope, weight = work.values, work.slopes, work.piece_slope, work.weight
@@ -472,8 +479,15 @@ def log_density(theta, packed, gradient, likelihood_only):
         for b in range(p):
             outer[a, b] += sds[a] * sds[b] * inverse[a, b]
 
-    weight_slope = -0.5 * (products.total.reshape(n_scales * n_pieces, size * size) @ outer.ravel())
-    weight_slope = weight_slope.reshape(n_scales, n_pieces)
+    triangle = np.empty(size * (size + 1) // 2)
+    at = 0
+    for a in range(size):
+        triangle[at] = -0.5 * outer[a, a]
+        at += 1
+        for b in range(a + 1, size):
+            triangle[at] = -outer[a, b]
+            at += 1
+    weight_slope = (products.total.reshape(weight.size, -1) @ triangle).reshape(n_scales, n_pieces)
     if q == 1:
         factor_slope = _rows_of_one(products, layout, factor[0, 0], outer, cross, keep, weight_slope)
         if layout.effect_scale[0] >= 0:
@@ -517,8 +531,7 @@ def log_density(theta, packed, gradient, likelihood_only):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _rows_of_one(products, layout, t, outer, cross, keep, weight_slope):
     """Derivatives through one effect a unit: adds to those of the weights, returns that of its SD."""
-    n_pieces, size = products.total.shape[1], products.total.shape[2]
-    rows = products.unit_cross.shape[0]
+    rows, n_pieces, _, size = products.unit_cross.shape
     all_moved = cross.reshape(rows, size) @ outer
     slope = 0.0
     for i in range(rows):
@@ -727,7 +740,7 @@ def draw_unit_effects(thetas, coefficients, normals, unit_cross, unit_gram, scal
     coefficients : (S, p) collapsed ones;  normals, out : (S, N, q);  unit_cross, unit_gram : of the N units.
     """
     products, layout, priors = unpack(packed)
-    d, n_scales, gaps = thetas.shape[1], len(products.total), products.gaps
+    d, n_scales, gaps = thetas.shape[1], len(products.n_obs), products.gaps
     n_units, n_pieces, q, size = unit_cross.shape
     p, k_kept = len(layout.column_scale), len(layout.kept)
     values, slopes, log_scale = np.empty(d), np.empty(d), np.empty(n_scales)

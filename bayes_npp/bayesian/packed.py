@@ -12,7 +12,7 @@ class Products(NamedTuple):
     effects a unit, P = collapsed columns + kept columns + 1 (the outcome, last).
     """
 
-    total: np.ndarray  # (S, M, P, P)
+    total: np.ndarray  # (S, M, P, P); unpacked (S, M, P(P + 1) / 2)
     unit_cross: np.ndarray  # (R, M, q, P): effects' columns with [W, X, y]
     unit_gram: np.ndarray  # (R, M, q, q)
     unit_count: np.ndarray  # (R,) units whose log|A_i| the row carries
@@ -53,16 +53,14 @@ class Priors(NamedTuple):
 
 
 def pack(products: Products, layout: Layout, priors: Priors) -> np.ndarray:
-    """Products, layout and priors as one array, which compiled code takes by its address; `kernel.unpack` reads it."""
+    """Products, layout and priors as one array, which compiled code takes by its address; `kernel.unpack` reads it.
+
+    Of `total`, which is symmetric, the upper triangle alone is packed, row by row: reading it takes half the time.
+    """
+    upper = (..., *np.triu_indices(products.total.shape[-1]))
     floats = (
-        *(
-            products.total,
-            products.unit_cross,
-            products.unit_gram,
-            products.unit_count,
-            products.n_obs,
-            products.n_gaps,
-        ),
+        *(products.total[upper], products.unit_cross, products.unit_gram, products.unit_count),
+        *(products.n_obs, products.n_gaps),
         *(layout.column_sd, priors.parameters, priors.lower, priors.upper, priors.constant, [products.n_first]),
     )
     sizes = (*products.unit_cross.shape, len(products.total), len(products.gaps))

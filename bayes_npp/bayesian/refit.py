@@ -38,7 +38,7 @@ class Refit:
         By variable of the posterior; slopes of the exposure in the data's units as in `Fit.tree`.
     diagnostics : Diagnostics
         Of theta: given theta the other coefficients are drawn independently. Of a reweighted posterior, those of the
-        draws it was reweighted from.
+        draws it was reweighted from, with the effective sizes its weights leave of theirs.
     k_hat : float, optional
         Pareto k of the importance weights, where the posterior was reweighted; None where it was sampled.
     """
@@ -208,15 +208,20 @@ def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: 
         log_weights, k_hat = array_stats.psislw(-log_ratio)  # it takes log likelihoods, whose inverse is the weight
         weights = np.exp(log_weights - log_weights.max())
         weights /= weights.sum()
-        efficiency = base.refit.diagnostics.ess_bulk / len(weights)
-        if k_hat < MAX_K_HAT and efficiency / (weights**2).sum() >= MIN_WEIGHTED:
+        diagnostics = _weighted(base.refit.diagnostics, share=1 / (len(weights) * (weights**2).sum()))
+        if k_hat < MAX_K_HAT and diagnostics.ess_bulk >= MIN_WEIGHTED and diagnostics.passed:
             # Systematic resampling: the number of copies of a draw is its expectation rounded up or down.
             points = (np.arange(len(weights)) + random.uniform()) / len(weights)
             some = np.searchsorted(np.cumsum(weights), points).clip(max=len(weights) - 1)
             resampled = {name: values[some] for name, values in draws.items()}
             resampled |= in_data_units(resampled, own.data)
-            return Refit(priors, resampled, base.refit.diagnostics, float(k_hat))
+            return Refit(priors, resampled, diagnostics, float(k_hat))
     return None
+
+
+def _weighted(diagnostics: Diagnostics, share: float) -> Diagnostics:
+    """Diagnostics of draws of which weights leave a share effective."""
+    return replace(diagnostics, ess_bulk=share * diagnostics.ess_bulk, ess_tail=share * diagnostics.ess_tail)
 
 
 def _promising(base: _Base, own: Collapsed, thetas: np.ndarray, log_ratio: np.ndarray, seed: int) -> bool:
