@@ -96,7 +96,7 @@ def _about_slopes(
     ladder = next((ladder for ladder in ladders if ladder.model == model.name), None)
     name = ladder.errors.record.model if ladder else model.name
     behind = next((rung.model for rung in rungs(model) if rung.model.name == name), model)
-    fit, _ = fit_model(study, behind, settings)
+    fit, _ = fit_model(study, behind, settings.fitted_before())
     record = next(record for record in records if record.model == name)
     propositions = list(dict.fromkeys(claim.parsed for claim in claims))
     seed = study.header.seed if settings.seed is None else settings.seed
@@ -279,7 +279,7 @@ def _about_paths(
     estimates: Estimates,
     settings: FitSettings,
 ) -> list[ClaimRecord]:
-    mediation, fits = fit_mediation(study, model, settings)
+    mediation, fits = fit_mediation(study, model, settings.fitted_before())
     source = _Source(model.name, model.errors, not mediation.failures, all(record.errors_fit for record in fits))
     seed = study.header.seed if settings.seed is None else settings.seed
     propositions = list(dict.fromkeys(claim.parsed for claim in claims))

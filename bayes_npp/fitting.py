@@ -1,6 +1,6 @@
 """Bayesian models of a study: fitted, or taken from where an earlier run stored them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class FitSettings:
     def path(self, model: str, ending: str) -> Path | None:
         """Where something of a model's fit is stored."""
         return None if self.folder is None else self.folder / "fits" / f"{model}{ending}"
+
+    def fitted_before(self) -> "FitSettings":
+        """The same for models that this run has fitted already: a run that fits all anew fits each once."""
+        return replace(self, refit=False)
 
 
 def fit_model(study: Study, model: HierarchicalModel, settings: FitSettings) -> tuple[Fit, bool]:

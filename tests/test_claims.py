@@ -170,8 +170,12 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     assert again.fits[0].reused
     for path in folder.rglob("*.csv"):
         assert path.read_bytes() == (ledger.out / path.relative_to(folder)).read_bytes(), path.name
+    written = []
+    monkeypatch.setattr("bayes_npp.fitting.write_tree", lambda tree, path: written.append(path.name))
     with pytest.raises(TypeError):  # asked to compute it again
         run_study(ledger.study, folder, refit=True)
+    assert "slopes.nc" in written
+    assert len(set(written)) == len(written)  # every model is fitted once, though its claims ask for it again
     assert data_of(ledger.study) == data_of(ledger.study.with_panel(ledger.study.panel))
     shorter = dataclasses.replace(ledger.study.panel, window=(1, 6))
     assert data_of(ledger.study) != data_of(ledger.study.with_panel(shorter))

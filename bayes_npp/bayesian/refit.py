@@ -18,9 +18,9 @@ from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler, draw_density
 
 # A nearly round density: long steps give an effective sample size above 400 in the fewest evaluations.
-SHORT = Sampler(draws=900, tune=200, chains=2, target_accept=0.6)
+SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
-CAREFUL = 0.9  # target acceptance of a run after divergences
+CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
 MAX_K_HAT = 0.5  # of importance weights: below it their averages have finite variance
 FEW_SCALES = 12  # of theta; weights of more are rarely good, and trying them takes longer than sampling
 MIN_WEIGHTED = 500  # effective number of weighted draws
@@ -156,7 +156,18 @@ def sample_until_passed(
 
 
 def sample_thetas(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
-    """Draws of theta (S, d): of a short run, with as many chains again while they are too few or do not agree."""
+    """Draws of theta (S, d) of a short run, or of one with shorter steps where that diverges."""
+    thetas, diagnostics = _until_passed(collapsed, sampler)
+    for target_accept in CAREFUL:
+        if not diagnostics.divergences:  # which more chains do not avoid
+            break
+        careful = replace(sampler, tune=CAREFUL_TUNE, target_accept=target_accept)
+        thetas, diagnostics = _until_passed(collapsed, careful)
+    return np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2])), diagnostics
+
+
+def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
+    """A run, with as many chains again while they are too few or do not agree, and none diverges."""
     import xarray as xr
 
     runs = []
@@ -167,11 +178,7 @@ def sample_thetas(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
         diagnostics = diagnose({"theta": thetas}, xr.concat([stats for _, stats in runs], "chain"))
         if diagnostics.passed or diagnostics.divergences:
             break
-    if diagnostics.divergences:  # which shorter steps avoid, and more chains do not
-        own = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, target_accept=CAREFUL)
-        thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, own)
-        diagnostics = diagnose({"theta": thetas}, stats)
-    return np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2])), diagnostics
+    return thetas, diagnostics
 
 
 def sample_short(

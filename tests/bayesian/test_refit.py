@@ -10,7 +10,7 @@ from bayes_npp.bayesian.calibration import THINNED, Calibration, calibrate
 from bayes_npp.bayesian.fit import prepare
 from bayes_npp.bayesian.homogeneity import homogeneity
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
-from bayes_npp.bayesian.refit import refit
+from bayes_npp.bayesian.refit import MIN_WEIGHTED, refit
 from bayes_npp.design import build_design
 
 pytestmark = pytest.mark.xdist_group("collapsed")
@@ -53,6 +53,15 @@ def test_refits_equal_fits(fit, unbalanced, grouped_spec):
             # At least 500 effective draws of a refit.
             assert abs(ours.mean() - theirs.mean()) < 4 * np.hypot(error, ours.std() / np.sqrt(500))
             assert ours.std() == pytest.approx(theirs.std(), rel=4 / np.sqrt(2 * 500))
+
+
+def test_weights_leave_fewer_effective_draws(fit):
+    sets = [fit.priors, fit.priors.replaced(slope_sd=half_normal(0.05)), fit.priors.replaced(slope_sd=half_normal(0.4))]
+    sampled, _, weighted = refit(fit.collapsed, sets)  # the first two are sampled, the third is near the first
+    assert sampled.k_hat is None and weighted.k_hat is not None
+    own, base = weighted.diagnostics, sampled.diagnostics
+    assert MIN_WEIGHTED <= own.ess_bulk < base.ess_bulk
+    assert own.ess_tail / base.ess_tail == pytest.approx(own.ess_bulk / base.ess_bulk)
 
 
 def test_bayes_factor_equals_the_ratio_of_marginal_likelihoods(fit):
