@@ -5,7 +5,7 @@ import pandas as pd
 from bayes_npp.cells import Table, number, p_relation, relation
 from bayes_npp.ladder_tables import factor
 from bayes_npp.ledger import ClaimRecord, Ledger
-from bayes_npp.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED
+from bayes_npp.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED, VERDICTS
 
 
 def claim_tables(ledger: Ledger) -> list[Table]:
@@ -79,6 +79,13 @@ def evidence_table(ledger: Ledger) -> Table:
     shown = pd.DataFrame(rows)
     shown = shown[[c for c in shown if c in ("proposition", "estimate") or (shown[c] != "").any()]]
     return Table("claim_evidence", "What the evidence for each claim is worth", shown, notes)
+
+
+def verdicts_sentence(ledger: Ledger) -> str:
+    """How many claims have which verdict."""
+    names = [record.verdict.name for record in ledger.records]
+    counts = ", ".join(f"{names.count(name) or 'none'} {name}" for name in VERDICTS)
+    return f"{len(names)} claim{'s' if len(names) > 1 else ''}: {counts}. The rule is below their table."
 
 
 def claim_sentence(record: ClaimRecord) -> str:

@@ -37,7 +37,7 @@ from bayes_npp.propositions import Proposition, Quantity
 from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.slope_contrasts import slope_weights
 from bayes_npp.spec import HierarchicalModel, MediationModel, MediationPathsModel
-from bayes_npp.specification_curve import specification_curve
+from bayes_npp.specification_curve import SAMPLER_FAILED, specification_curve
 from bayes_npp.study import Study
 from bayes_npp.verdicts import Known, verdict
 
@@ -178,6 +178,7 @@ def _record(
         errors_fit=source.errors_fit,
         factor=None if homogeneity is None else homogeneity.factor,
         lowest=tuple(lowest),
+        unanswered=int(variants["probability"].isna().sum()),
         conflict=conflict,
     )
     rules = study.claim_rules
@@ -212,11 +213,12 @@ def _printed(study: Study, claim: Claim) -> pd.DataFrame:
 
 
 def _over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:
+    """Probabilities over the grid and the named sets; none (NaN), here and below, where the sampler failed."""
     rows = []
     for row in answers.grid[answers.grid["proposition"] == str(proposition)].to_dict("records"):
-        rows.append(("priors", f"cell {row['cell']} of the grid", row["probability"]))
+        rows.append(("priors", f"cell {row['cell']} of the grid", row["probability"] if row["passed"] else np.nan))
     for row in answers.sets[answers.sets["proposition"] == str(proposition)].to_dict("records"):
-        rows.append(("priors", f"{row['priors']} priors", row["probability"]))
+        rows.append(("priors", f"{row['priors']} priors", row["probability"] if row["passed"] else np.nan))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
@@ -225,11 +227,13 @@ def _over_measures(measured: Sequence[MeasurementRecord], model: str, propositio
     rows = []
     for record in (record for record in measured if record.model == model):
         mixed = record.averages.assign(variant=[f"average: {SOURCES[s]}" for s in record.averages["source"]])
+        failed = {*record.variants.loc[record.variants["verdict"] != "passed", "variant"]}
+        failed |= {*mixed.loc[mixed["failed"] > 0, "variant"]}
         for frame in (record.slopes, mixed):
             for variant, some in frame.groupby("variant", sort=False):
                 found = positive_share(some, proposition)
                 if found is not None:
-                    rows.append(("measurement", variant, found))
+                    rows.append(("measurement", variant, np.nan if variant in failed else found))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
@@ -259,9 +263,10 @@ def _over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: P
         (curve["proposition"] == str(proposition))
         & (curve["estimator"] == f"hierarchical, {behind.errors} errors")
         & (curve["sample"] != "as declared")
-        & (curve["reason"] == "")
+        & curve["reason"].isin(["", SAMPLER_FAILED])
     ]
-    rows = [("specification", row["sample"], row["probability"]) for row in own.to_dict("records")]
+    shown = own["probability"].where(own["reason"] == "")
+    rows = [("specification", *cell) for cell in zip(own["sample"], shown, strict=True)]
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
@@ -346,8 +351,9 @@ def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition],
             for name, fits in found.items()
         }
         other = replace(mediation, parameters=parameters)
+        passed = all(fits[position].diagnostics.passed for fits in found.values())
         for p in propositions:
-            share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean())
+            share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()) if passed else np.nan
             rows.append(
                 {"proposition": str(p), "kind": "priors", "variant": f"{own.name} priors", "probability": share}
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bayes_npp.cells import interval, number, reason, relation
-from bayes_npp.claim_tables import claim_sentence
+from bayes_npp.claim_tables import claim_sentence, verdicts_sentence
 from bayes_npp.comparison import Difference, Heterogeneity
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
 from bayes_npp.ledger import ClaimRecord
@@ -32,7 +32,8 @@ def findings(result: Result) -> tuple[Finding, ...]:
         whole, text = replication_sentence(result.replication)
         out += _under("Replication", [Finding("result" if whole else "warning", text)])
     if result.ledger is not None:
-        out += _under("The claims", [_claim(record) for record in result.ledger.records])
+        counted = Finding("result", verdicts_sentence(result.ledger))
+        out += _under("The claims", [counted, *(_claim(record) for record in result.ledger.records)])
     for comparison in result.comparisons:
         own = _pattern(comparison)
         own.append(_differences(comparison))

@@ -47,8 +47,8 @@ def path_variants(
     Returns
     -------
     DataFrame
-        proposition, kind (measurement or specification), variant, probability. Rows that do not apply to a mediation
-        model, or cannot be fitted, or whose sampler failed are left out.
+        proposition, kind (measurement or specification), variant, probability (NaN where the sampler failed). Rows
+        that do not apply to a mediation model, or that it cannot be fitted to, are left out.
     """
     variants = [(kind, label, designs) for kind, label, designs in _altered(study, model)]
     priors = study.priors(model)
@@ -68,11 +68,10 @@ def path_variants(
     rows = []
     for number, (kind, label, designs) in enumerate(variants):
         own = {name: one for (at, name, _), one in zip(tasks, found, strict=True) if at == number}
-        if not all(one.diagnostics.passed for one in own.values()):
-            continue
+        passed = all(one.diagnostics.passed for one in own.values())
         other = _with(mediation, dict(zip(names, designs, strict=True)), own)
         for p in propositions:
-            share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean())
+            share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()) if passed else np.nan
             rows.append({"proposition": str(p), "kind": kind, "variant": label, "probability": share})
     return pd.DataFrame(rows, columns=COLUMNS)
 

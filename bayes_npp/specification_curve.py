@@ -20,6 +20,7 @@ from bayes_npp.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.study import Study
 
 KEPT = 1000
+SAMPLER_FAILED = "sampler diagnostics failed"
 COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
 
 
@@ -114,7 +115,7 @@ def _bayesian(
         draws = asked.values(found.slopes)
         lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         cell = {"estimate": float(draws.mean()), "lo": float(lo), "hi": float(hi)}
-        reason = "" if found.diagnostics.passed else "sampler diagnostics failed"
+        reason = "" if found.diagnostics.passed else SAMPLER_FAILED
         cell |= {"probability": float(asked.holds(draws).mean()), "p_value": np.nan}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out

@@ -6,10 +6,12 @@ RULE = (
     "A claim is supported if its posterior probability, under the errors the checks ask for, reaches {support:g}, and, "
     "where it says that slopes differ, the Bayes factor speaks for different slopes (below 1/3 for equal ones) too. It "
     "is fragile if that probability is not reached under another prior, measure or sample, if power-scaling flags a "
-    "conflict between prior and data, or if the error model fails its checks. It is contradicted if the probability is "
-    "at most {contradict:g}. Otherwise, or if the sampler failed, it is undecided."
+    "conflict between prior and data, if the error model fails its checks, or if the sampler failed under some "
+    "variant. It is contradicted if the probability is at most {contradict:g}. Otherwise, or if the sampler failed, it "
+    "is undecided."
 )
 SUPPORTED, FRAGILE, UNDECIDED, CONTRADICTED = "supported", "supported but fragile", "undecided", "contradicted"
+VERDICTS = (SUPPORTED, FRAGILE, UNDECIDED, CONTRADICTED)
 DIFFERENT = 1 / 3  # of the Bayes factor for equal slopes (Kass & Raftery 1995)
 
 
@@ -29,6 +31,8 @@ class Known:
         Bayes factor for equal slopes, where the claim says that they differ.
     lowest : tuple of (kind, variant, probability)
         The lowest probability by kind of variation (priors, measurement, specification).
+    unanswered : int
+        Variants that give no probability because their sampler failed.
     conflict : str
         Priors that power-scaling finds in conflict with the data; empty if none.
     """
@@ -38,6 +42,7 @@ class Known:
     errors_fit: bool
     factor: float | None = None
     lowest: tuple[tuple[str, str, float], ...] = ()
+    unanswered: int = 0
     conflict: str = ""
 
 
@@ -55,6 +60,8 @@ def verdict(known: Known, support: float = 0.95, contradict: float = 0.05) -> Ve
     if not known.sampled:
         return Verdict(UNDECIDED, ("the sampler failed its diagnostics",))
     weak = [] if known.errors_fit else ["its error model fails checks of the data"]
+    if known.unanswered:
+        weak.append(f"under {known.unanswered} of its variants the sampler failed")
     if p <= contradict:
         return Verdict(CONTRADICTED, (f"probability {p:.3f}, at most {contradict:g}", *weak))
     if p < support:

@@ -4,7 +4,7 @@ Speed: smallest bulk ESS over the reported slopes and scales / wall seconds from
 warm process, compilation of each model included. Peers where they are installed: bambi + nutpie and pyfixest
 (pip install -e .[peers]), rstanarm and lme4 (R). Writes benchmarks/results.json and the tables of docs/benchmarks.md.
 
-Parts can be named: python benchmarks/run.py speed growth grid calibration within
+Parts can be named: python benchmarks/run.py speed growth grid calibration within ledger
 """
 
 import importlib.util
@@ -44,7 +44,8 @@ PERIODS = 12
 
 
 def main() -> None:
-    parts = {"speed": speed, "growth": growth, "grid": grid, "calibration": calibration, "within": within}
+    every = (speed, growth, grid, calibration, within, ledger)
+    parts = {part.__name__: part for part in every}
     chosen = sys.argv[1:] or list(parts)
     content = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     content = {name: content[name] for name in parts if name in content}
@@ -190,6 +191,29 @@ def within(content) -> list[dict]:
             pair[0]["time / pyfixest's"] = round(pair[0]["wall seconds"] / pair[1]["wall seconds"], 2)
         rows += pair
     return rows
+
+
+def ledger(content) -> dict:
+    """Everything the claims of the default study are asked, in one process; beside one fit of the full model."""
+    design, priors = default_design()
+    full = timed("bayes_npp, full PyMC + nutpie", lambda: ours(design, priors, "nuts"))["wall seconds"]
+    with tempfile.TemporaryDirectory() as folder:
+        found = bn.run_study(ROOT / "models" / "digital_trade", folder)
+        spent = json.loads((Path(folder) / "manifest.json").read_text())["wall_seconds"]
+    seconds = spent["claims"] + spent["measurement"]
+    analyses, curves = found.ledger.sensitivities.values(), found.ledger.curves.values()
+    return {
+        "claims": len(found.ledger.records),
+        "prior cells": sum(one.grid["cell"].nunique() for one in analyses),
+        "measures": sum(len(one.variants) for one in found.measurement),
+        "drawn indices": int(sum(one.averages.groupby("source")["indices"].first().sum() for one in found.measurement)),
+        "samples x estimators": sum(len(one[["sample", "estimator"]].drop_duplicates()) for one in curves),
+        "claims, seconds": round(spent["claims"], 1),
+        "measures, seconds": round(spent["measurement"], 1),
+        "both": round(seconds, 1),
+        "in fits of the full model": round(seconds / full, 1),
+        "whole run, seconds": round(spent["total"], 1),
+    }
 
 
 def one_within(name: str, missing: float) -> dict:
@@ -389,6 +413,9 @@ def write_page(content) -> None:
         "calibration": "Simulation-based calibration of the default model.",
         "within": "Two-way fixed effects, 100,000 units x 10 periods (a fifth missing in the second pair), from a "
         "panel in memory to slopes with errors clustered by unit. Small-sample factors differ in the seventh digit.",
+        "ledger": "Every claim of the default study over priors, measures and samples (the priors also of reverse "
+        "Bayes and of the named sets; the measures and samples also of the mediation model), models fitted before, in "
+        "one process. The full model: PyMC + nutpie, four regional slopes, compilation included, in the same run.",
     }
     for name, title in titles.items():
         if name in content:

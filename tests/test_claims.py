@@ -11,13 +11,14 @@ from click.testing import CliRunner
 import bayes_npp as bn
 from bayes_npp.bayesian.path_contrasts import path_draws
 from bayes_npp.claim_store import data_of
-from bayes_npp.claims import _over_measures, positive_share
+from bayes_npp.claims import _over_measures, _over_priors, _over_samples, positive_share
 from bayes_npp.cli import cli
 from bayes_npp.errors import BayesNppError
 from bayes_npp.fitting import FitSettings, fit_mediation
 from bayes_npp.path_variants import _equations, _same_rows, path_variants
 from bayes_npp.pipeline import run_study
 from bayes_npp.propositions import parse_proposition
+from bayes_npp.specification_curve import SAMPLER_FAILED
 from bayes_npp.study import check_study, load_study
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 
@@ -128,6 +129,9 @@ def test_files_and_sentences(ledger):
     cells = sensitivity[(sensitivity["kind"] == "prior grid") & (sensitivity["quantity"] == "probability")]
     assert len(cells) == 4 * 4  # cells by claims
     text, html = ((ledger.out / f"report.{kind}").read_text() for kind in ("md", "html"))
+    names = [record.verdict.name for record in ledger.ledger.records]
+    assert f"{names.count(SUPPORTED) or 'none'} supported, {names.count(FRAGILE) or 'none'} supported but" in text
+    assert "none undecided, 2 contradicted" in text
     for record in ledger.ledger.records:
         assert record.verdict.name in text
         assert f"({record.claim.parsed})" in text
@@ -221,15 +225,40 @@ def test_rows_answer_propositions_both_ways():
 def test_measures_and_their_averages_are_variants():
     row = {"estimand": "average_slope", "group": ""}
     slopes = pd.DataFrame([{"variant": "pca", **row, "prob_positive": 0.8}])
-    averages = pd.DataFrame([{"source": "bootstrap", **row, "prob_positive": 0.6}])
-    record = SimpleNamespace(model="slopes", slopes=slopes, averages=averages)
-    bare = SimpleNamespace(model="slopes", slopes=slopes, averages=pd.DataFrame(columns=["source", "estimand"]))
+    averages = pd.DataFrame([{"source": "bootstrap", "failed": 0, **row, "prob_positive": 0.6}])
+    variants = pd.DataFrame([{"variant": "pca", "verdict": "passed"}])
+    record = SimpleNamespace(model="slopes", variants=variants, slopes=slopes, averages=averages)
+    empty = pd.DataFrame(columns=["source", "failed", "estimand"])
+    bare = SimpleNamespace(model="slopes", variants=variants, slopes=slopes, averages=empty)
     proposition = parse_proposition("average_slope < 0")
     found = _over_measures([record], "slopes", proposition)
     assert list(found["probability"]) == [pytest.approx(0.2), pytest.approx(0.4)]
     assert found["variant"].iloc[1].startswith("average: ")
     assert len(_over_measures([bare], "slopes", proposition)) == 1
     assert _over_measures([record], "other", proposition).empty
+    variants["verdict"], averages["failed"] = "failed: divergences 3 (needs = 0)", 1
+    assert _over_measures([record], "slopes", proposition)["probability"].isna().all()
+
+
+def test_samplers_that_fail_give_no_probability():
+    p = parse_proposition("average_slope > 0")
+    own = {"proposition": str(p), "probability": 0.7}
+    grid = pd.DataFrame([{**own, "cell": 1, "passed": False}, {**own, "cell": 2, "passed": True}])
+    sets = pd.DataFrame([{**own, "priors": "diffuse", "passed": False}])
+    found = _over_priors(SimpleNamespace(grid=grid, sets=sets), p)
+    assert found["probability"].isna().tolist() == [True, False, True]
+    cell = {**own, "estimator": "hierarchical, iid errors"}
+    curve = pd.DataFrame(
+        [
+            {**cell, "sample": "as declared", "reason": ""},
+            {**cell, "sample": "early", "reason": ""},
+            {**cell, "sample": "late", "reason": SAMPLER_FAILED},
+            {**cell, "sample": "trends", "probability": float("nan"), "reason": "does not apply"},
+        ]
+    )
+    found = _over_samples(curve, SimpleNamespace(errors="iid"), p)
+    assert found["variant"].tolist() == ["early", "late"]
+    assert found["probability"].isna().tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

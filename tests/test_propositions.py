@@ -77,6 +77,7 @@ def test_bad_propositions(text, message):
         ({"errors_fit": False}, FRAGILE, "its error model fails"),
         ({"lowest": (("priors", "sceptical priors", 0.8),)}, FRAGILE, r"fragile to priors \(0.800: sceptical priors\)"),
         ({"lowest": (("priors", "sceptical priors", 0.96),)}, SUPPORTED, "at least 0.95"),
+        ({"unanswered": 2}, FRAGILE, "under 2 of its variants the sampler failed"),
         ({"conflict": "exposure"}, FRAGILE, "prior of exposure, in conflict"),
         ({"factor": 0.3}, SUPPORTED, "at least 0.95"),
         ({"factor": 0.34}, UNDECIDED, "that slopes differ at all is not established"),
@@ -86,7 +87,6 @@ def test_bad_propositions(text, message):
 def test_the_rule(changes, name, reason):
     found = verdict(Known(**{"probability": 0.97, "sampled": True, "errors_fit": True, **changes}))
     assert found.name == name
-
     assert re.search(reason, "; ".join(found.because))
 
 
