@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayes_npp.comparison import CLEAR
+from bayes_npp.verdicts import shown
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,8 @@ def interval(row: pd.Series) -> str:
 
 
 def probability(value: float) -> str:
-    """A posterior probability; never 0 or 1, which draws cannot show."""
-    if value >= 0.9995:
-        return "> 0.999"
-    if value < 0.0005:
-        return "< 0.001"
-    text = f"{value:.3f}"
-    # A fourth digit where three would hide on which side of the sign rule a probability lies.
-    return f"{value:.4f}" if text in (f"{CLEAR:.3f}", f"{1 - CLEAR:.3f}") else text
+    """A posterior probability, beside the rule of a clear sign."""
+    return shown(value, cuts=(CLEAR, 1 - CLEAR))
 
 
 def reason(row: pd.Series) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bayes_npp.cells import Table, number, p_relation, relation
+from bayes_npp.cells import Table, number, p_relation, probability, relation
 from bayes_npp.ladder_tables import factor
 from bayes_npp.ledger import ClaimRecord, Ledger
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED, VERDICTS
@@ -27,7 +27,7 @@ def ledger_table(ledger: Ledger) -> Table:
             "the paper": _printed(record),
             "frequentist test": _test(record),
             "probability": relation(record.probability),
-            "over variants": f"{record.lowest:.3f} to {record.highest:.3f}",
+            "over variants": f"{probability(record.lowest)} to {probability(record.highest)}",
             "verdict": record.verdict.name,
             "because": "; ".join(record.verdict.because),
         }
@@ -96,7 +96,7 @@ def claim_sentence(record: ClaimRecord) -> str:
     test = "" if record.test is None else f" The frequentist test of it has {p_relation(record.test.p_value)}."
     return (
         f"{record.claim.id}, '{record.claim.text}' ({record.claim.parsed}) {text}: {because}. Over variants its "
-        f"probability runs from {record.lowest:.3f} to {record.highest:.3f}.{test}"
+        f"probability runs from {probability(record.lowest)} to {probability(record.highest)}.{test}"
     )
 
 

@@ -54,25 +54,39 @@ class Verdict:
     because: tuple[str, ...]
 
 
+def shown(probability: float, cuts: tuple[float, ...] = ()) -> str:
+    """A posterior probability in three decimals; never 0 or 1, which draws cannot show.
+
+    A fourth where three would hide on which side of a cut it lies.
+    """
+    if probability >= 0.9995:
+        return "> 0.999"
+    if probability < 0.0005:
+        return "< 0.001"
+    text = f"{probability:.3f}"
+    return f"{probability:.4f}" if text in [f"{cut:.3f}" for cut in cuts] else text
+
+
 def verdict(known: Known, support: float = 0.95, contradict: float = 0.05) -> Verdict:
     """Apply the rule `RULE`."""
-    p = known.probability
+    p, cuts = known.probability, (support, contradict)
+    seen = f"probability {shown(p, cuts)}"
     if not known.sampled:
         return Verdict(UNDECIDED, ("the sampler failed its diagnostics",))
     weak = [] if known.errors_fit else ["its error model fails checks of the data"]
     if known.unanswered:
         weak.append(f"under {known.unanswered} of its variants the sampler failed")
     if p <= contradict:
-        return Verdict(CONTRADICTED, (f"probability {p:.3f}, at most {contradict:g}", *weak))
+        return Verdict(CONTRADICTED, (f"{seen}, at most {contradict:g}", *weak))
     if p < support:
-        return Verdict(UNDECIDED, (f"probability {p:.3f}, between {contradict:g} and {support:g}", *weak))
+        return Verdict(UNDECIDED, (f"{seen}, between {contradict:g} and {support:g}", *weak))
     if known.factor is not None and not known.factor < DIFFERENT:
         reason = f"Bayes factor for equal slopes {known.factor:.2g}: that slopes differ at all is not established"
-        return Verdict(UNDECIDED, (reason, f"probability {p:.3f} for this pair alone", *weak))
-    shaken = [f"{kind} ({q:.3f}: {variant})" for kind, variant, q in known.lowest if q < support]
+        return Verdict(UNDECIDED, (reason, f"{seen} for this pair alone", *weak))
+    shaken = [f"{kind} ({shown(q, cuts)}: {variant})" for kind, variant, q in known.lowest if q < support]
     if known.conflict:
         shaken.append(f"the prior of {known.conflict}, in conflict with the data")
-    reached = f"probability {p:.3f}, at least {support:g}"
+    reached = f"{seen}, at least {support:g}"
     if shaken or weak:
         to = (f"fragile to {'; '.join(shaken)}",) if shaken else ()
         return Verdict(FRAGILE, (reached, *to, *weak))

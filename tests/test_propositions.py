@@ -71,6 +71,8 @@ def test_bad_propositions(text, message):
     [
         ({}, SUPPORTED, "probability 0.970, at least 0.95"),
         ({"probability": 0.95}, SUPPORTED, "at least 0.95"),
+        ({"probability": 1.0}, SUPPORTED, "probability > 0.999, at least"),
+        ({"probability": 0.9496}, UNDECIDED, "probability 0.9496, between"),
         ({"probability": 0.949}, UNDECIDED, "between 0.05 and 0.95"),
         ({"probability": 0.05}, CONTRADICTED, "at most 0.05"),
         ({"sampled": False}, UNDECIDED, "sampler failed"),
