@@ -105,7 +105,7 @@ def sceptic(frame: pd.DataFrame) -> "Figure":
         axes.plot(rows["prior_sd"], rows["probability"], color=colour, label=str(proposition), linewidth=1.3)
     axes.set_xscale("log")
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel("SD of the zero-mean normal prior on what the claim is about (data's units)")
+    axes.set_xlabel("SD of the zero-mean prior on what the claim is about (data's units)")
     axes.set_ylabel("Posterior probability of the claim")
     legend_below(figure, axes)
     return figure

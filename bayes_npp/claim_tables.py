@@ -26,7 +26,7 @@ def ledger_table(ledger: Ledger) -> Table:
             "proposition": str(record.claim.parsed),
             "the paper": _printed(record),
             "frequentist test": _test(record),
-            "probability": relation(record.probability),
+            "probability": probability(record.probability),
             "over variants": f"{probability(record.lowest)} to {probability(record.highest)}",
             "verdict": record.verdict.name,
             "because": "; ".join(record.verdict.because),
@@ -37,9 +37,13 @@ def ledger_table(ledger: Ledger) -> Table:
     behind = dict.fromkeys(f"{record.model} ({record.errors} errors)" for record in ledger.records)
     notes = [
         RULE.format(support=rules.support, contradict=rules.contradict),
-        f"Posterior probabilities: {', '.join(behind)}. Over variants: the lowest and highest over priors, measures of "
-        "outcome and exposure, and samples.",
-        "The paper: significance as printed, per sample. Two columns, one with stars and one without, test no "
+        f"Posterior probabilities: {', '.join(behind)}. Over variants: the lowest and highest over priors (those that "
+        "the grid does not name as declared), measures of outcome and exposure, and robustness rows that the model can "
+        "be fitted to; the errors are those behind the verdict throughout.",
+        f"A claim is one-sided: {rules.support:g} is its bar. A sign elsewhere in this report is clear at 0.975, and "
+        "p-values are two-sided.",
+        "The paper: its rows about the exposure as printed: sample, estimator, outcome, coefficient, significance. "
+        "Each answers its own regression, none the proposition. Two columns, one with stars and one without, test no "
         "difference; the test here is of the proposition itself, two-sided.",
         "Associations given controls and effects; to read them as effects takes strict exogeneity of the exposure.",
     ]
@@ -54,7 +58,7 @@ def evidence_table(ledger: Ledger) -> Table:
     for record in ledger.records:
         reverse = record.scepticism
         risks = "; ".join(
-            f"{number(effect)}: power {risk.power:.2f}, S {risk.type_s:.3f}, M {risk.type_m:.1f}"
+            f"{number(effect)}: power {risk.power:.2f}, S {probability(risk.type_s)}, M {risk.type_m:.1f}"
             for effect, risk in record.risks
         )
         rows.append(
@@ -63,22 +67,25 @@ def evidence_table(ledger: Ledger) -> Table:
                 "estimate": f"{number(record.estimate)} [{number(record.lo)}, {number(record.hi)}]",
                 "sceptical prior SD": "" if reverse is None else _sceptical(record),
                 "Bayes factor, equal slopes": "" if record.homogeneity is None else factor(record.homogeneity.factor),
-                "practically equal": "" if record.equivalent is None else relation(record.equivalent),
+                "practically equal": "" if record.equivalent is None else probability(record.equivalent),
                 "true effect: power, type S, type M": risks,
             }
         )
-    notes = (
+    notes = [
         "Estimate: posterior mean and 95 % equal-tailed interval of what the proposition compares with its number.",
-        "Sceptical prior SD: of the zero-mean normal prior on the claim's own estimand at which its probability falls "
-        "to 0.95 (0.90), in the data's units; limit: 1.96 times the first, the largest effect a sceptic who doubts the "
-        "claim still holds plausible. A small one: only a very sceptical prior leaves the claim in doubt.",
-        "Practically equal: posterior probability of the declared range of practical equivalence.",
-        "If the true effect were this large, the frequentist test above would have this power; among significant "
-        "estimates a share S would have the wrong sign, and M is by how much they exaggerate (Gelman & Carlin 2014).",
-    )
+        "Sceptical prior SD: of the zero-mean prior on the claim's own estimand at which its probability falls to 0.95 "
+        "(0.90), in the data's units: the slopes' priors with their scales shrunk, so that a difference has a mixture "
+        "of normals over the slopes' SD. Limit: 1.96 times the first, about the largest effect a sceptic who doubts "
+        "the claim still holds plausible. A small one: only a very sceptical prior leaves the claim in doubt.",
+        "If the true effect were this large, a test with the standard error of the one above would have this power "
+        "(two-sided, 5 %, normal approximation); among significant estimates a share S would have the wrong sign, and "
+        "M is by how much they exaggerate (Gelman & Carlin 2014).",
+    ]
+    if any(record.equivalent is not None for record in ledger.records):
+        notes.append("Practically equal: posterior probability of the declared range of practical equivalence.")
     shown = pd.DataFrame(rows)
     shown = shown[[c for c in shown if c in ("proposition", "estimate") or (shown[c] != "").any()]]
-    return Table("claim_evidence", "What the evidence for each claim is worth", shown, notes)
+    return Table("claim_evidence", "What the evidence for each claim is worth", shown, tuple(notes))
 
 
 def verdicts_sentence(ledger: Ledger) -> str:
@@ -104,9 +111,10 @@ def _printed(record: ClaimRecord) -> str:
     rows = record.printed.to_dict("records")
     seen = []
     for row in rows:
-        sample = "" if row["sample"] == "all" else row["sample"]
+        sample = "" if row["sample"] == "all" else f"{row['sample']},"
         estimate = "" if pd.isna(row["estimate"]) else str(row["estimate"])
-        seen.append(" ".join(part for part in (sample, estimate, row["significance"]) if part))
+        parts = (sample, row["estimator"], "on", f"{row['outcome']}:", estimate, row["significance"])
+        seen.append(" ".join(part for part in parts if part))
     return "; ".join(dict.fromkeys(seen)) or "nothing printed"
 
 
@@ -140,7 +148,7 @@ def _sets_table(model: str, sets: pd.DataFrame) -> Table:
         {
             "proposition": sets["proposition"],
             "priors": sets["priors"],
-            "probability": [relation(p) for p in sets["probability"]],
+            "probability": [probability(p) for p in sets["probability"]],
             "Monte Carlo error": [f"{error:.3f}" for error in sets["mcse"]],
             "estimate": [
                 f"{number(row['mean'])} [{number(row['lo'])}, {number(row['hi'])}]" for row in sets.to_dict("records")

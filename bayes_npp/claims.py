@@ -227,9 +227,10 @@ def _over_measures(measured: Sequence[MeasurementRecord], model: str, propositio
     rows = []
     for record in (record for record in measured if record.model == model):
         mixed = record.averages.assign(variant=[f"average: {SOURCES[s]}" for s in record.averages["source"]])
+        refitted = record.slopes["variant"] == record.variants["variant"].iloc[0]  # as declared: no variant
         failed = {*record.variants.loc[record.variants["verdict"] != "passed", "variant"]}
         failed |= {*mixed.loc[mixed["failed"] > 0, "variant"]}
-        for frame in (record.slopes, mixed):
+        for frame in (record.slopes[~refitted], mixed):
             for variant, some in frame.groupby("variant", sort=False):
                 found = positive_share(some, proposition)
                 if found is not None:

@@ -224,9 +224,10 @@ def test_rows_answer_propositions_both_ways():
 
 def test_measures_and_their_averages_are_variants():
     row = {"estimand": "average_slope", "group": ""}
-    slopes = pd.DataFrame([{"variant": "pca", **row, "prob_positive": 0.8}])
+    declared = {"variant": "as declared", **row, "prob_positive": 0.3}  # the claim's own posterior, fitted again
+    slopes = pd.DataFrame([declared, {"variant": "pca", **row, "prob_positive": 0.8}])
     averages = pd.DataFrame([{"source": "bootstrap", "failed": 0, **row, "prob_positive": 0.6}])
-    variants = pd.DataFrame([{"variant": "pca", "verdict": "passed"}])
+    variants = pd.DataFrame([{"variant": name, "verdict": "passed"} for name in ("as declared", "pca")])
     record = SimpleNamespace(model="slopes", variants=variants, slopes=slopes, averages=averages)
     empty = pd.DataFrame(columns=["source", "failed", "estimand"])
     bare = SimpleNamespace(model="slopes", variants=variants, slopes=slopes, averages=empty)

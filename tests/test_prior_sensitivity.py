@@ -222,6 +222,11 @@ def test_propositions_a_fit_does_not_answer(text, message, grouped):
             'nam = "x"\n[[axis]]\npriors = ["unit_sd"]\nreason = "r"\nchoices = [{family = "half_normal", sigma = 1}]',
             "unknown key 'nam'",
         ),
+        (
+            '[[axis]]\npriors = ["autocorrelation"]\nreason = "r"\n'
+            'choices = [{family = "uniform", lower = 2.0, upper = 3.0}]',
+            "leaves",
+        ),
         ("axis = [", "not valid TOML"),
     ],
 )

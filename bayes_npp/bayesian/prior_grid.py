@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from bayes_npp.bayesian.priors import SLOTS, PriorSet, PriorSpec, prior_set, priors_folder
+from bayes_npp.bayesian.priors import PriorSet, PriorSpec, check_support, prior_set, priors_folder
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 
@@ -67,16 +67,15 @@ def load_grid(name: str | Grid, folder: Path | None = None) -> Grid:
     for number, axis in enumerate(grid.axis, start=1):
         for slot in axis.priors:
             where = f"{path}, [[axis]] {number}"
-            if slot not in SLOTS:
-                raise SpecError(f"unknown prior '{slot}'", place=where, fix=nearest(slot, SLOTS))
             if slot in seen:
                 raise SpecError(f"'{slot}' stands on two axes", place=where, fix="Name it once")
             seen.add(slot)
             for choice in axis.choices:
-                family = PriorSpec.parse({**choice, "reason": axis.reason}, where).family
-                if family not in SLOTS[slot]:
-                    allowed = ", ".join(SLOTS[slot])
-                    raise SpecError(f"'{slot}' cannot have a {family} prior", place=where, fix=f"Use {allowed}")
+                prior = PriorSpec.parse({**choice, "reason": axis.reason}, where)
+                try:
+                    check_support(slot, prior)
+                except SpecError as error:
+                    raise error.at(where) from None
     return grid
 
 

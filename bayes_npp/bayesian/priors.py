@@ -231,19 +231,24 @@ class PriorSet(Record):
 
 def prior_set(name: str, priors: Mapping[str, PriorSpec], description: str = "") -> PriorSet:
     """Build a set and check that every parameter has a prior of an allowed family."""
-    for slot in priors:
-        if slot not in SLOTS:
-            raise SpecError(f"unknown prior '{slot}'", fix=nearest(slot, SLOTS))
     for slot in ALWAYS:
         if slot not in priors:
             raise SpecError(f"no prior for '{slot}'", fix=f"Add [prior.{slot}]")
-    for slot, families in SLOTS.items():
-        if slot in priors and priors[slot].family not in families:
-            raise SpecError(f"'{slot}' cannot have a {priors[slot].family} prior", fix=f"Use {', '.join(families)}")
-        p = priors[slot].parameters if slot in priors and families in (CORRELATION, PERSISTENCE) else {}
-        if p.get("lower", -1.0) < -1 or p.get("upper", 1.0) > 1:
-            raise SpecError(f"the prior of '{slot}' leaves (-1, 1)", fix="Choose -1 <= lower < upper <= 1")
+    for slot, prior in priors.items():
+        check_support(slot, prior)
     return PriorSet(name=name, description=description, prior=dict(priors))
+
+
+def check_support(slot: str, prior: PriorSpec) -> None:
+    """Raise `SpecError` for an unknown parameter, or a prior that may not be its own."""
+    if slot not in SLOTS:
+        raise SpecError(f"unknown prior '{slot}'", fix=nearest(slot, SLOTS))
+    families = SLOTS[slot]
+    if prior.family not in families:
+        raise SpecError(f"'{slot}' cannot have a {prior.family} prior", fix=f"Use {', '.join(families)}")
+    p = prior.parameters if families in (CORRELATION, PERSISTENCE) else {}
+    if p.get("lower", -1.0) < -1 or p.get("upper", 1.0) > 1:
+        raise SpecError(f"the prior of '{slot}' leaves (-1, 1)", fix="Choose -1 <= lower < upper <= 1")
 
 
 def check_priors(priors: PriorSet, spec: Spec) -> None:

@@ -52,7 +52,10 @@ class Scepticism:
         return max(found) if found and self.at_widest >= level else np.nan
 
     def scepticism_limit(self, level: float = LEVELS[0]) -> float:
-        """The largest effect, in the data's units, that the sceptical prior holds plausible: 95 % of it is nearer 0."""
+        """The largest effect, in the data's units, that the sceptical prior holds plausible: 95 % of it is nearer 0.
+
+        So for a normal prior; of a difference's mixture of normals somewhat less than 95 %.
+        """
         return LIMIT * self.sceptical_sd(level)
 
 
@@ -63,10 +66,11 @@ def reverse_bayes(
     multiples: np.ndarray = MULTIPLES,
     sampler: Sampler = SHORT,
 ) -> tuple[Scepticism, ...]:
-    """Tighten a zero-mean normal prior on each claim's own estimand until its probability falls to each level.
+    """Tighten a zero-mean prior on each claim's own estimand until its probability falls to each level.
 
     For an average of slopes the scales of the exposure's prior and of the slopes' SD shrink together; for a difference
-    the slopes' SD alone. All other priors stay. Source: Matthews (2001), Held (2019), here on a hierarchical posterior.
+    the slopes' SD alone: a half-normal one, so that the prior of a difference is a mixture of normals over it, whose SD
+    is stated. All other priors stay. Source: Matthews (2001), Held (2019), here on a hierarchical posterior.
 
     Parameters
     ----------
