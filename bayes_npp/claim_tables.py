@@ -100,7 +100,10 @@ def claim_sentence(record: ClaimRecord) -> str:
     lead = {SUPPORTED: "is supported", FRAGILE: "is supported but fragile", CONTRADICTED: "is contradicted"}
     text = lead.get(record.verdict.name, "is undecided")
     because = "; ".join(record.verdict.because)
-    test = "" if record.test is None else f" The frequentist test of it has {p_relation(record.test.p_value)}."
+    test = ""
+    if record.test is not None:
+        test = f" Its frequentist test estimates {number(record.test.estimate)}, {p_relation(record.test.p_value)}"
+        test += f"; the posterior, with {record.errors} errors, {number(record.estimate)}."
     return (
         f"{record.claim.id}, '{record.claim.text}' ({record.claim.parsed}) {text}: {because}. Over variants its "
         f"probability runs from {probability(record.lowest)} to {probability(record.highest)}.{test}"
