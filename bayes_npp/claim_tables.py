@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from bayes_npp.bayesian.reverse_bayes import Scepticism
 from bayes_npp.cells import Table, number, p_relation, probability, relation
 from bayes_npp.ladder_tables import factor
 from bayes_npp.ledger import ClaimRecord, Ledger
@@ -65,7 +66,7 @@ def evidence_table(ledger: Ledger) -> Table:
             {
                 "proposition": str(record.claim.parsed),
                 "estimate": f"{number(record.estimate)} [{number(record.lo)}, {number(record.hi)}]",
-                "sceptical prior SD": "" if reverse is None else _sceptical(record),
+                "sceptical prior SD": "" if reverse is None else _sceptical(reverse),
                 "Bayes factor, equal slopes": "" if record.homogeneity is None else factor(record.homogeneity.factor),
                 "practically equal": "" if record.equivalent is None else probability(record.equivalent),
                 "true effect: power, type S, type M": risks,
@@ -128,20 +129,16 @@ def _test(record: ClaimRecord) -> str:
     return f"{number(test.estimate)} [{number(test.lo)}, {number(test.hi)}], {p_relation(test.p_value)}"
 
 
-def _sceptical(record: ClaimRecord) -> str:
-    reverse = record.scepticism
-    if reverse is None or reverse.at_widest < min(reverse.crossings):
+def _sceptical(reverse: Scepticism) -> str:
+    """Every prior SD at which the probability passes a level, and whether a practically flat prior reaches it."""
+    if not any(reverse.crossings.values()) and reverse.at_widest < min(reverse.crossings):
         return "not credible even under a practically flat prior"
     parts = []
-    for level in reverse.crossings:
-        found = reverse.crossings[level]
-        if reverse.at_widest < level:
-            parts.append(f"{level:g}: not even under a practically flat prior")
-        elif not found:
-            parts.append(f"{level:g}: at no prior SD tried")
-        else:
-            several = " (crossed more than once)" if len(found) > 1 else ""
-            parts.append(f"{level:g}: {number(max(found))}{several}")
+    for level, found in reverse.crossings.items():
+        seen = ", ".join(number(sd) for sd in found) or "at no prior SD tried"
+        parts.append(
+            f"{level:g}: {seen}" + ("" if reverse.at_widest >= level else ", not under a practically flat prior")
+        )
     limit = reverse.scepticism_limit()
     return "; ".join(parts) + ("" if pd.isna(limit) else f"; limit {number(limit)}")
 

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 import bayes_npp as bn
 from bayes_npp.bayesian.path_contrasts import path_draws
+from bayes_npp.bayesian.reverse_bayes import Scepticism
 from bayes_npp.claim_store import data_of
+from bayes_npp.claim_tables import _sceptical
 from bayes_npp.claims import _over_measures, _over_priors, _over_samples, positive_share
 from bayes_npp.cli import cli
 from bayes_npp.errors import BayesNppError
@@ -260,6 +262,29 @@ def test_samplers_that_fail_give_no_probability():
     found = _over_samples(curve, SimpleNamespace(errors="iid"), p)
     assert found["variant"].tolist() == ["early", "late"]
     assert found["probability"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("crossings", "at_widest", "expected"),
+    [
+        ({0.95: (0.02,), 0.9: (0.01,)}, 0.99, "0.95: 0.020; 0.9: 0.010; limit 0.039"),
+        ({0.95: (), 0.9: ()}, 0.64, "not credible even under a practically flat prior"),
+        (
+            {0.95: (0.1, 0.5), 0.9: (0.05,)},
+            0.92,
+            "0.95: 0.100, 0.500, not under a practically flat prior; 0.9: 0.050",
+        ),
+        (
+            {0.95: (0.1, 0.5), 0.9: ()},
+            0.7,
+            "0.95: 0.100, 0.500, not under a practically flat prior; "
+            "0.9: at no prior SD tried, not under a practically flat prior",
+        ),
+    ],
+)
+def test_every_crossing_is_shown(crossings, at_widest, expected):
+    own = Scepticism(parse_proposition("average_slope > 0"), (), pd.DataFrame(), crossings, at_widest, 0.1)
+    assert _sceptical(own) == expected
 
 
 @pytest.mark.parametrize(
