@@ -231,11 +231,11 @@ class PriorSet(Record):
 
 def prior_set(name: str, priors: Mapping[str, PriorSpec], description: str = "") -> PriorSet:
     """Build a set and check that every parameter has a prior of an allowed family."""
+    for slot, prior in priors.items():
+        check_support(slot, prior)
     for slot in ALWAYS:
         if slot not in priors:
             raise SpecError(f"no prior for '{slot}'", fix=f"Add [prior.{slot}]")
-    for slot, prior in priors.items():
-        check_support(slot, prior)
     return PriorSet(name=name, description=description, prior=dict(priors))
 
 
