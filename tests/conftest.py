@@ -12,6 +12,7 @@ from bayes_npp.simulation import simulate
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
+TINY = Path(__file__).parent / "studies" / "tiny"
 
 
 @pytest.fixture(scope="session", autouse=True)

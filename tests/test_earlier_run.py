@@ -1,0 +1,47 @@
+"""A run of version 0.1 (before the rooms), committed whole but for its tables and figures, still opens."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import bayes_npp as bn
+from bayes_npp.bayesian.fit import make_sampler, restore
+from bayes_npp.cli import cli
+from bayes_npp.design import build_design
+from bayes_npp.errors import SpecError
+from bayes_npp.estimates import read_csv
+from bayes_npp.pipeline import rerender
+from bayes_npp.store import read_tree
+from tests.conftest import REFERENCE, TINY
+
+RUN = REFERENCE / "run_0_1"
+
+
+def test_its_estimates_are_compared():
+    outcome = CliRunner().invoke(cli, ["compare", str(RUN), "--estimand", "group_slope"])
+    assert outcome.exit_code == 0, outcome.output
+    assert "north" in outcome.output
+    assert "posterior" in outcome.output or "groups" in outcome.output
+
+
+def test_its_stored_fit_gives_its_estimates():
+    study = bn.load_study(TINY)
+    model = study.model("groups")
+    design = build_design(study.panel, study.spec(model), study.scales)
+    fit = restore(
+        read_tree(RUN / "fits" / "groups.nc"), design, study.priors(model), make_sampler("collapsed", 400, 2, 1)
+    )
+    stored = read_csv(RUN / "estimates.csv").frame
+    stored = stored[stored["model"] == "groups"].reset_index(drop=True)
+    found = fit.estimates().frame.reset_index(drop=True)
+    columns = ["term", "group", "estimand", "estimate", "spread", "lo", "hi", "prob_positive"]
+    pd.testing.assert_frame_equal(found[columns], stored[columns], rtol=1e-9, check_dtype=False)
+
+
+def test_a_report_of_stale_fits_is_refused(tmp_path):
+    shutil.copytree(RUN, tmp_path / "reference" / "run")
+    shutil.copytree(TINY, tmp_path / "studies" / "tiny")
+    with pytest.raises(SpecError, match="stored fit is missing, or made from other"):
+        rerender(tmp_path / "reference" / "run")
