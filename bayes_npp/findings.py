@@ -13,7 +13,8 @@ from bayes_npp.measurement_tables import average_sentence, overlap_sentence, var
 from bayes_npp.mechanism_tables import chain_sentence, mediator_sentence, readings
 from bayes_npp.path_tables import path_models, path_sentence
 from bayes_npp.replication_tables import replication_sentence
-from bayes_npp.results import FitRecord, Ladder, Mechanism, Result, RobustnessRecord
+from bayes_npp.result import Result
+from bayes_npp.results import FitRecord, Ladder, Mechanism, RobustnessRecord
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import pandas as pd
 
 from bayes_npp.cells import Table, number, p_relation
 from bayes_npp.equality import EqualityTest, PairTest
-from bayes_npp.results import GroupTests, Result
+from bayes_npp.result import Result
+from bayes_npp.results import GroupTests
 
 
 def equality_tables(result: Result) -> list[Table]:

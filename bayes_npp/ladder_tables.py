@@ -5,7 +5,8 @@ import pandas as pd
 from bayes_npp.bayesian.scores import comparison_table
 from bayes_npp.cells import Table, cell, interval, number, probability
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.results import ErrorChoice, Ladder, Result
+from bayes_npp.result import Result
+from bayes_npp.results import ErrorChoice, Ladder
 
 METHODS = {
     "leave_one_row_out": "one row",

@@ -6,7 +6,8 @@ from bayes_npp.cells import Table, number, p_relation, probability, relation
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.measurement import AVERAGED, SOURCES, Measurement
 from bayes_npp.overlap import Overlap
-from bayes_npp.results import MeasurementRecord, Result
+from bayes_npp.result import Result
+from bayes_npp.results import MeasurementRecord
 
 AVERAGE = "average_slope_twfe_weighted"
 LOGS = {

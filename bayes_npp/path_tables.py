@@ -4,7 +4,7 @@ import pandas as pd
 
 from bayes_npp.cells import Table, interval, number, p_relation
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.results import Result
+from bayes_npp.result import Result
 from bayes_npp.spec import MediationPathsModel
 
 

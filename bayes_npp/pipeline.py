@@ -26,6 +26,7 @@ from bayes_npp.measuring import measure, measurement_rows
 from bayes_npp.plots import draw_figures
 from bayes_npp.replication import replicate
 from bayes_npp.report import render_report
+from bayes_npp.result import Result
 from bayes_npp.results import (
     ErrorChoice,
     FitRecord,
@@ -33,7 +34,6 @@ from bayes_npp.results import (
     MeasurementRecord,
     Mechanism,
     PoolingRung,
-    Result,
     RobustnessRecord,
 )
 from bayes_npp.scored import HOMOGENEITY, LOO, scores

@@ -9,7 +9,8 @@ import pandas as pd
 from bayes_npp.comparison import Heterogeneity, slope_frame
 from bayes_npp.drawing import legend_below, new_figure, save_figure
 from bayes_npp.measurement_figure import curve_frame, measurement_curve
-from bayes_npp.results import FitRecord, Result
+from bayes_npp.result import Result
+from bayes_npp.results import FitRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

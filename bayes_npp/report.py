@@ -2,7 +2,7 @@
 
 from bayes_npp.findings import findings
 from bayes_npp.rendering import render_pages
-from bayes_npp.results import Result
+from bayes_npp.result import Result
 from bayes_npp.tables import Table
 
 

@@ -1,8 +1,6 @@
-"""What a run produced, with every decision already taken: tables, figures, findings and report only show it."""
+"""What the models of a study gave, with every decision already taken: one record a fit, a ladder, a robustness row."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -12,13 +10,8 @@ from bayes_npp.bayesian.predictive import PredictiveCheck
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.scores import Accuracy
-from bayes_npp.comparison import Heterogeneity
 from bayes_npp.equality import EqualityTest
-from bayes_npp.estimates import Estimates
-from bayes_npp.frequentist.specification_tests import SpecificationTest
-from bayes_npp.ledger import Ledger
 from bayes_npp.robustness import Altered
-from bayes_npp.study import Study
 
 
 @dataclass(frozen=True)
@@ -201,82 +194,3 @@ class GroupTests:
     grouping: str
     test: EqualityTest | None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A study that has been run.
-
-    Attributes
-    ----------
-    study : Study
-    estimates : Estimates
-    fits : tuple of FitRecord
-        Of the declared models.
-    ladder_fits : tuple of FitRecord
-        Of their neighbours.
-    ladders : tuple of Ladder
-    comparisons : tuple of Heterogeneity
-    weights : DataFrame
-        TWFE's weights on the groups: model, group, weight, share of observations.
-    spreads : DataFrame
-        Standard errors of the interacted slopes: model, estimand, group, covariance, se.
-    gmm : dict of dict
-        Tests of every GMM model, by its name.
-    mechanisms : tuple of Mechanism
-        Of the mediation models.
-    specification : tuple of SpecificationTest or str
-        Tests on the baseline regression; the reason where one could not be computed.
-    robustness : tuple of RobustnessRecord
-    equality : tuple of GroupTests
-        Of two-way fixed effects by group, interacted or in subsamples.
-    replication : DataFrame, optional
-        Printed numbers matched to ours (`replication.replicate`); None unless the data are the paper's own.
-    measurement : tuple of MeasurementRecord
-    ledger : Ledger, optional
-        The claims, answered; None where the study declares none.
-    out : Path, optional
-        Where it was written.
-    """
-
-    study: Study
-    estimates: Estimates
-    fits: tuple[FitRecord, ...]
-    ladder_fits: tuple[FitRecord, ...]
-    ladders: tuple[Ladder, ...]
-    comparisons: tuple[Heterogeneity, ...]
-    weights: pd.DataFrame
-    spreads: pd.DataFrame
-    gmm: dict[str, dict[str, Any]]
-    mechanisms: tuple[Mechanism, ...] = ()
-    specification: tuple[SpecificationTest | str, ...] = ()
-    robustness: tuple[RobustnessRecord, ...] = ()
-    equality: tuple[GroupTests, ...] = ()
-    replication: pd.DataFrame | None = None
-    measurement: tuple[MeasurementRecord, ...] = ()
-    ledger: Ledger | None = None
-    out: Path | None = None
-
-    @property
-    def every_fit(self) -> tuple[FitRecord, ...]:
-        """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
-        altered = (row.fit for row in self.robustness if row.fit)
-        return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits), *altered)
-
-    @property
-    def passed(self) -> bool:
-        fits = all(record.diagnostics.passed for record in self.every_fit)
-        return fits and all(record.passed for record in self.measurement)
-
-    @property
-    def diagnostics(self) -> pd.DataFrame:
-        """One row a check: fit, quantity, value, threshold, passed."""
-        rows = []
-        for record in self.every_fit:
-            rows += [(record.model, c.quantity, c.value, c.threshold, c.passed) for c in record.diagnostics.checks]
-            for check in record.predictive:
-                threshold = f"{check.lo:.3g} to {check.hi:.3g} in replications"
-                rows.append(
-                    (record.model, f"posterior predictive: {check.name}", check.observed, threshold, check.passed)
-                )
-        return pd.DataFrame(rows, columns=["fit", "quantity", "value", "threshold", "passed"])

@@ -25,7 +25,8 @@ from bayes_npp.mechanism_tables import mechanism_tables
 from bayes_npp.paper_tables import column_table, paper_tables
 from bayes_npp.path_tables import path_models, path_tables
 from bayes_npp.replication_tables import replication_table
-from bayes_npp.results import FitRecord, Result
+from bayes_npp.result import Result
+from bayes_npp.results import FitRecord
 from bayes_npp.robustness_tables import robustness_table
 from bayes_npp.store import write_text
 

@@ -1,4 +1,4 @@
-"""Made panel.csv of this study: 12 units, 7 periods, two groupings, a mediator with missing cells. A simulation, no data."""
+"""Made panel.csv of this study, a simulation: 12 units, 7 periods, two groupings, a mediator with missing cells."""
 
 from pathlib import Path
 
