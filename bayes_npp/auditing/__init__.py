@@ -1,1 +1,0 @@
-"""Re-analysis of what a paper printed, without its data."""

@@ -1,1 +1,0 @@
-"""Frequentist estimators: they take a Design or a Panel and a Spec, and return Estimates."""
