@@ -221,7 +221,7 @@ def audit(published: Path, out: Path | None, **declared: Any) -> None:
 def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, **more: Any) -> None:
     """Write a simulated panel with known truth to OUT (a .csv; the truth goes beside it as .truth.json)."""
     from bayes_npp.errors import SpecError
-    from bayes_npp.simulation import simulate as draw
+    from bayes_npp.panels.simulation import simulate as draw
     from bayes_npp.store import write_json, write_text
 
     by_group = {}

@@ -21,7 +21,8 @@ from bayes_npp.frequentist.path_equations import path_equations
 from bayes_npp.index_variants import check_measurement
 from bayes_npp.measurement import Measurement
 from bayes_npp.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
-from bayes_npp.panel import Panel, read_panel
+from bayes_npp.panels.panel import Panel, read_panel
+from bayes_npp.panels.transforms import Transform, derive, parse_variable
 from bayes_npp.published import read_published
 from bayes_npp.records import content_hash
 from bayes_npp.robustness import Altered, Robustness, alter, check_altered, targets
@@ -41,7 +42,6 @@ from bayes_npp.spec import (
     dynamic_regressors,
     model_spec,
 )
-from bayes_npp.variables import Transform, derive, parse_variable
 
 TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
 

@@ -8,7 +8,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import bayes_npp as bn
-from bayes_npp.simulation import simulate
+from bayes_npp.panels.simulation import simulate
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"

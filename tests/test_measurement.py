@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
-from bayes_npp import cli, indices
+from bayes_npp import cli
 from bayes_npp.bayesian.refit import SHORT
 from bayes_npp.design import two_way_parts
 from bayes_npp.errors import BayesNppError, VariableError
@@ -25,9 +25,10 @@ from bayes_npp.index_posteriors import (
 from bayes_npp.index_variants import correlations, drawn_indices, index_of, sample_rows
 from bayes_npp.measuring import two_way
 from bayes_npp.overlap import Concept, overlaps, source_columns
+from bayes_npp.panels import indices
+from bayes_npp.panels.transforms import Index, parse_variable
 from bayes_npp.pipeline import rerender, run_study
 from bayes_npp.study import check_study, load_study
-from bayes_npp.variables import Index, parse_variable
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 STUDY = """

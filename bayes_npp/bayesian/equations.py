@@ -9,7 +9,7 @@ import numpy as np
 
 from bayes_npp.design import Design, build_design
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.propositions import PATHS as PATH_QUANTITIES
 from bayes_npp.propositions import Proposition
 from bayes_npp.slope_contrasts import no_group, position

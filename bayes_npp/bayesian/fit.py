@@ -29,7 +29,7 @@ from bayes_npp.design import (
 )
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.spec import Spec
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from bayes_npp.bayesian.sample import STATS, Sampler
 from bayes_npp.bayesian.terms import ModelData
 from bayes_npp.design import Design, Scales
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 
 TUNE = 300  # sweeps of warm-up
 MOST_CELLS = 3000  # their precision is one dense matrix a mediator

@@ -21,7 +21,7 @@ from bayes_npp.bayesian.terms import fitted_values
 from bayes_npp.design import Design, group_pairs
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.spec import Spec
 
 VARIABLES = (

@@ -15,7 +15,7 @@ from bayes_npp.bayesian.restrict import restrict
 from bayes_npp.bayesian.terms import ModelData, fitted_values
 from bayes_npp.design import build_design
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.spec import Spec
 
 

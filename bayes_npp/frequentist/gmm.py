@@ -10,7 +10,7 @@ from bayes_npp.frequentist.gmm_diagnostics import Statistic, difference_in_hanse
 from bayes_npp.frequentist.gmm_fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.instruments import GmmInstrument, IvInstrument
 from bayes_npp.frequentist.moments import CONSTANT, Equations, build_moments
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 
 
 def difference_gmm(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 
 EQUATIONS = ("both", "transformed", "level")
 LAG = re.compile(r"^L(\d*)\.(.+)$")

@@ -14,7 +14,7 @@ from bayes_npp.frequentist.path_bootstrap import bootstrap_paths
 from bayes_npp.frequentist.path_equations import PathEquations, path_equations
 from bayes_npp.frequentist.stacked import Stacked, stack
 from bayes_npp.frequentist.static import ESTIMATORS, LEVEL
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.spec import Spec
 
 METHODS = {

@@ -17,7 +17,7 @@ from bayes_npp.frequentist.instruments import (
     parse_iv,
     shifted,
 )
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 
 CONSTANT = "intercept"
 TIME_DUMMIES = "time dummies"

@@ -10,7 +10,7 @@ from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.absorbed import absorb, absorbs_more
 from bayes_npp.frequentist.covariance import group_sums
 from bayes_npp.frequentist.within import within_fit
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.spec import Spec
 
 RANK = 1e-8  # of singular values, relative to the largest

@@ -15,7 +15,7 @@ from bayes_npp.frequentist.absorbed import slope_weights
 from bayes_npp.frequentist.covariance import NOT_POSITIVE, check_options, sandwich
 from bayes_npp.frequentist.wild_bootstrap import all_signs, check_wild, wild_bootstrap
 from bayes_npp.frequentist.within import WithinFit, within_fit
-from bayes_npp.panel import Panel
+from bayes_npp.panels.panel import Panel
 from bayes_npp.spec import Spec
 
 LEVEL = 0.95

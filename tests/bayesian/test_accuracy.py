@@ -34,7 +34,7 @@ from bayes_npp.bayesian.scores import Accuracy, comparison_table, stacking
 from bayes_npp.bayesian.terms import fitted_values
 from bayes_npp.design import build_design
 from bayes_npp.errors import SpecError
-from bayes_npp.simulation import simulate
+from bayes_npp.panels.simulation import simulate
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 PRIORS = load_priors("weakly_informative")

@@ -22,7 +22,7 @@ from bayes_npp.bayesian.fit import assemble_collapsed, fit_design, prepare
 from bayes_npp.bayesian.priors import CORRELATION, POSITIVE, REAL, PriorSpec, load_priors
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.design import build_design
-from bayes_npp.simulation import simulate
+from bayes_npp.panels.simulation import simulate
 from tests.bayesian import dense
 
 GROUPS = {"north": 0.8, "south": 0.2, "west": -0.3}

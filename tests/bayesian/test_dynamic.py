@@ -19,7 +19,7 @@ from bayes_npp.bayesian.priors import PriorSpec, check_priors, load_priors, prio
 from bayes_npp.bayesian.refit import SHORT, sample_short
 from bayes_npp.bayesian.terms import fitted_values
 from bayes_npp.design import build_design, two_way_parts
-from bayes_npp.simulation import simulate_dynamic
+from bayes_npp.panels.simulation import simulate_dynamic
 from tests.bayesian import dense
 from tests.bayesian.test_agreement import check_agreement
 from tests.bayesian.test_collapsed_models import a_theta, assert_gradient, prior, shifted_priors, values_at

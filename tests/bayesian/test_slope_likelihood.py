@@ -20,8 +20,8 @@ from bayes_npp.bayesian.slope_likelihood import (
     slope_table,
 )
 from bayes_npp.errors import SpecError
+from bayes_npp.panels.simulation import simulate
 from bayes_npp.propositions import parse_proposition
-from bayes_npp.simulation import simulate
 from bayes_npp.slope_contrasts import contrasts
 
 pytestmark = pytest.mark.xdist_group("collapsed")

@@ -12,7 +12,7 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.simulation import simulate
+from bayes_npp.panels.simulation import simulate
 from tests.conftest import REFERENCE
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv").set_index("spec")

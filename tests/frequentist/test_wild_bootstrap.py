@@ -11,7 +11,7 @@ from bayes_npp.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.wild_bootstrap import wild_bootstrap, wild_weights
 from bayes_npp.frequentist.within import within_fit
-from bayes_npp.simulation import simulate
+from bayes_npp.panels.simulation import simulate
 
 DRAWS = 199
 SPEC = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",))

@@ -13,7 +13,7 @@ from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.covariance import sandwich
 from bayes_npp.frequentist.static import linear_fit
 from bayes_npp.frequentist.within import within_fit
-from bayes_npp.simulation import simulate
+from bayes_npp.panels.simulation import simulate
 
 # With these options linearmodels returns the bare sandwich, and RSS / n for classical errors.
 BARE = {"debiased": False, "auto_df": False, "count_effects": False}

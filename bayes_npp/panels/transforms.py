@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from bayes_npp import indices
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
-from bayes_npp.panel import FilledCell, Panel
+from bayes_npp.panels import indices
+from bayes_npp.panels.panel import FilledCell, Panel
 from bayes_npp.records import Record
 
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.indices import entropy_weights, min_max
+from bayes_npp.panels.indices import entropy_weights, min_max
 
 
 @pytest.fixture
