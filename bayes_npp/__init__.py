@@ -14,7 +14,7 @@ _HOME = {
     "Estimates": "estimates",
     "Fit": "bayesian.fit",
     "Panel": "panels.panel",
-    "Spec": "spec",
+    "Spec": "design.spec",
     "Study": "study",
     "audit": "auditing.run",
     "compare": "comparison",

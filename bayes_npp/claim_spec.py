@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from bayes_npp.design.propositions import Proposition, parse_proposition
 from bayes_npp.errors import SpecError
-from bayes_npp.propositions import Proposition, parse_proposition
 from bayes_npp.records import Record
 
 

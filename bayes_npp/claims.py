@@ -23,6 +23,9 @@ from bayes_npp.claim_store import (
     restored_frame,
     restored_sensitivity,
 )
+from bayes_npp.design.propositions import Proposition, Quantity
+from bayes_npp.design.slope_contrasts import slope_weights
+from bayes_npp.design.spec import HierarchicalModel, MediationModel, MediationPathsModel
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.evidence import type_s_m
@@ -33,10 +36,7 @@ from bayes_npp.ledger import ClaimRecord, Ledger
 from bayes_npp.measurement import SOURCES
 from bayes_npp.path_variants import path_variants
 from bayes_npp.prior_sensitivity import NAMED_SETS, Sensitivity, sensitivity
-from bayes_npp.propositions import Proposition, Quantity
 from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
-from bayes_npp.slope_contrasts import slope_weights
-from bayes_npp.spec import HierarchicalModel, MediationModel, MediationPathsModel
 from bayes_npp.specification_curve import SAMPLER_FAILED, specification_curve
 from bayes_npp.study import Study
 from bayes_npp.verdicts import Known, verdict

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design import Design, build_design, check_membership, group_pairs
+from bayes_npp.design.design import Design, build_design, check_membership, group_pairs
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.static import LinearFit, linear_fit
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' correlation matrix
 

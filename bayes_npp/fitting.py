@@ -13,11 +13,11 @@ from bayes_npp.bayesian.mediation import Mediation, assemble
 from bayes_npp.bayesian.missing import Treated, missing_mediators, treat
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
-from bayes_npp.design import Design, build_design
+from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.records import content_hash
 from bayes_npp.results import FitRecord
-from bayes_npp.spec import HierarchicalModel, MediationModel
 from bayes_npp.store import read_tree, versions, write_tree
 from bayes_npp.study import Study
 

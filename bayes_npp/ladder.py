@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayes_npp.bayesian.predictive import PredictiveCheck
-from bayes_npp.spec import HierarchicalModel
+from bayes_npp.design.spec import HierarchicalModel
 
 ERRORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale")
 # The posterior predictive checks that an error model of the ladder can mend.

@@ -10,6 +10,7 @@ from scipy import stats
 from bayes_npp.bayesian.fit import LEVEL
 from bayes_npp.bayesian.refit import SHORT
 from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.design.spec import HierarchicalModel
 from bayes_npp.errors import SpecError
 from bayes_npp.fitting import FitSettings
 from bayes_npp.frequentist.static import linear_fit, replace_slopes
@@ -31,7 +32,6 @@ from bayes_npp.ladder import rungs
 from bayes_npp.measurement import SOURCES, measured_model
 from bayes_npp.records import content_hash
 from bayes_npp.results import Ladder, MeasurementRecord
-from bayes_npp.spec import HierarchicalModel
 from bayes_npp.store import versions, write_whole
 from bayes_npp.study import Study
 

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from bayes_npp.cells import Table, interval, number, p_relation
+from bayes_npp.design.spec import MediationPathsModel
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.result import Result
-from bayes_npp.spec import MediationPathsModel
 
 
 def path_models(result: Result) -> list[str]:

@@ -12,13 +12,13 @@ from bayes_npp.bayesian.mediation import Mediation
 from bayes_npp.bayesian.path_contrasts import path_draws
 from bayes_npp.bayesian.refit import SHORT, Refit, sample_until_passed, workers
 from bayes_npp.bayesian.sample import Sampler
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
+from bayes_npp.design.propositions import Proposition
+from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError
 from bayes_npp.fitting import treated_equations
 from bayes_npp.index_posteriors import variants_of
-from bayes_npp.propositions import Proposition
 from bayes_npp.robustness import alter
-from bayes_npp.spec import HierarchicalModel, MediationModel
 from bayes_npp.study import Study
 
 KEPT = 1000

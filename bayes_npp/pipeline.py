@@ -14,6 +14,16 @@ from bayes_npp.bayesian.fit import Fit
 from bayes_npp.beside import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
 from bayes_npp.claim_plots import draw_claims
 from bayes_npp.claims import answer_claims
+from bayes_npp.design.spec import (
+    DynamicWithinModel,
+    FrequentistModel,
+    GmmModel,
+    HierarchicalModel,
+    MediationModel,
+    MediationPathsModel,
+    ModelSpec,
+    dynamic_regressors,
+)
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.fitting import QUICK_DRAWS, FitSettings, fit_mediation, fit_model, fit_record, missing_treatments
@@ -37,16 +47,6 @@ from bayes_npp.results import (
     RobustnessRecord,
 )
 from bayes_npp.scored import HOMOGENEITY, LOO, scores
-from bayes_npp.spec import (
-    DynamicWithinModel,
-    FrequentistModel,
-    GmmModel,
-    HierarchicalModel,
-    MediationModel,
-    MediationPathsModel,
-    ModelSpec,
-    dynamic_regressors,
-)
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study import Study, check_study, load_study
 from bayes_npp.tables import build_tables, write_tables

@@ -15,9 +15,9 @@ from bayes_npp.bayesian.priors import PRIOR_OF, PriorSet, PriorSpec, load_priors
 from bayes_npp.bayesian.refit import SHORT
 from bayes_npp.bayesian.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
 from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.design.propositions import Proposition, parse_proposition
+from bayes_npp.design.slope_contrasts import Contrasts, contrasts
 from bayes_npp.errors import SpecError
-from bayes_npp.propositions import Proposition, parse_proposition
-from bayes_npp.slope_contrasts import Contrasts, contrasts
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
 SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units

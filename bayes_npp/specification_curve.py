@@ -10,13 +10,13 @@ from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.fit import LEVEL, prepare
 from bayes_npp.bayesian.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.sample import Sampler
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
+from bayes_npp.design.propositions import Proposition
+from bayes_npp.design.slope_contrasts import contrasts
+from bayes_npp.design.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.errors import BayesNppError
 from bayes_npp.frequentist.proposition_test import proposition_test
-from bayes_npp.propositions import Proposition
 from bayes_npp.robustness import Robustness, alter
-from bayes_npp.slope_contrasts import contrasts
-from bayes_npp.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.study import Study
 
 KEPT = 1000

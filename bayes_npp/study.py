@@ -13,21 +13,9 @@ from bayes_npp.bayesian.missing import treat
 from bayes_npp.bayesian.prior_grid import load_grid
 from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.claim_spec import Claim, ClaimRules
-from bayes_npp.design import Design, Scales, build_design, check_membership, check_two_way
-from bayes_npp.errors import BayesNppError, SpecError, nearest
-from bayes_npp.frequentist.absorbed import check_absorbed
-from bayes_npp.frequentist.moments import Equations, build_moments
-from bayes_npp.frequentist.path_equations import path_equations
-from bayes_npp.index_variants import check_measurement
-from bayes_npp.measurement import Measurement
-from bayes_npp.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
-from bayes_npp.panels.panel import Panel, read_panel
-from bayes_npp.panels.transforms import Transform, derive, parse_variable
-from bayes_npp.published import read_published
-from bayes_npp.records import content_hash
-from bayes_npp.robustness import Altered, Robustness, alter, check_altered, targets
-from bayes_npp.slope_contrasts import slope_weights
-from bayes_npp.spec import (
+from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
+from bayes_npp.design.slope_contrasts import slope_weights
+from bayes_npp.design.spec import (
     MODEL_RECORDS,
     FrequentistModel,
     GmmModel,
@@ -42,6 +30,18 @@ from bayes_npp.spec import (
     dynamic_regressors,
     model_spec,
 )
+from bayes_npp.errors import BayesNppError, SpecError, nearest
+from bayes_npp.frequentist.absorbed import check_absorbed
+from bayes_npp.frequentist.moments import Equations, build_moments
+from bayes_npp.frequentist.path_equations import path_equations
+from bayes_npp.index_variants import check_measurement
+from bayes_npp.measurement import Measurement
+from bayes_npp.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
+from bayes_npp.panels.panel import Panel, read_panel
+from bayes_npp.panels.transforms import Transform, derive, parse_variable
+from bayes_npp.published import read_published
+from bayes_npp.records import content_hash
+from bayes_npp.robustness import Altered, Robustness, alter, check_altered, targets
 
 TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
 

@@ -29,9 +29,9 @@ from bayes_npp.bayesian.fit import fit_design, make_sampler, prepare
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.refit import refit
 from bayes_npp.bayesian.sample import compile_model, draw
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
+from bayes_npp.design.spec import Spec
 from bayes_npp.panels.simulation import simulate
-from bayes_npp.spec import Spec
 from bayes_npp.store import versions
 
 ROOT = Path(__file__).parents[1]

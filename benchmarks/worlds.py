@@ -30,12 +30,12 @@ from bayes_npp.bayesian.predictive import error_checks
 from bayes_npp.bayesian.priors import load_priors
 from bayes_npp.bayesian.sample import Sampler, draw_density
 from bayes_npp.comparison import CLEAR
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
+from bayes_npp.design.propositions import parse_proposition
+from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.equality import equal_slopes
 from bayes_npp.frequentist.static import linear_fit
 from bayes_npp.ladder import DECISIVE, ERRORS
-from bayes_npp.propositions import parse_proposition
-from bayes_npp.slope_contrasts import contrasts
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 
 ROOT = Path(__file__).parents[1]

@@ -15,11 +15,11 @@ from bayes_npp.claim_store import data_of
 from bayes_npp.claim_tables import _sceptical
 from bayes_npp.claims import _over_measures, _over_priors, _over_samples, positive_share
 from bayes_npp.cli import cli
+from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.fitting import FitSettings, fit_mediation
 from bayes_npp.path_variants import _equations, _same_rows, path_variants
 from bayes_npp.pipeline import run_study
-from bayes_npp.propositions import parse_proposition
 from bayes_npp.specification_curve import SAMPLER_FAILED
 from bayes_npp.study import check_study, load_study
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED

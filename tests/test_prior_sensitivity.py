@@ -9,13 +9,13 @@ from bayes_npp.bayesian.power_scaling import CONFLICT, power_scaling
 from bayes_npp.bayesian.prior_grid import cells, load_grid
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.reverse_bayes import reverse_bayes
+from bayes_npp.design.propositions import parse_proposition
+from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError
 from bayes_npp.evidence import reverse_bayes as conjugate
 from bayes_npp.frequentist.proposition_test import proposition_test
 from bayes_npp.panels.simulation import simulate
 from bayes_npp.prior_sensitivity import sensitivity, slopes_by_scale
-from bayes_npp.propositions import parse_proposition
-from bayes_npp.slope_contrasts import slope_weights
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 SPEC = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",))

@@ -20,7 +20,7 @@ from bayes_npp.bayesian.restrict import carry, likelihoods, restrict, unidentifi
 from bayes_npp.bayesian.row_density import NODES, row_log_density
 from bayes_npp.bayesian.sample import Sampler, draw_density
 from bayes_npp.bayesian.scores import BAD_K, Accuracy, expected, importance
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError
 
 DRAWS = 1000  # of theta; more add nothing to a weighted mean

@@ -19,8 +19,8 @@ from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.products import cross_products
 from bayes_npp.bayesian.terms import ModelData, Term, common_and_offsets, terms, unit_terms
 from bayes_npp.bayesian.theta import Element, lay_out
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.spec import Spec
 
 COLLAPSIBLE = ("normal", "flat")  # families of coefficients that integrate out
 PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second

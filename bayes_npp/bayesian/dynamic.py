@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.design import Design, group_pairs
+from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.errors import DesignError
 
 NEAR_ONE = 0.99

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.design import Design, build_design
+from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.propositions import PATHS as PATH_QUANTITIES
+from bayes_npp.design.propositions import Proposition
+from bayes_npp.design.slope_contrasts import no_group, position
+from bayes_npp.design.spec import MediationModel, Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
-from bayes_npp.propositions import PATHS as PATH_QUANTITIES
-from bayes_npp.propositions import Proposition
-from bayes_npp.slope_contrasts import no_group, position
-from bayes_npp.spec import MediationModel, Spec
 
 PATHS = ("a", "b", "direct", "serial")
 

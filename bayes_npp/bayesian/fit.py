@@ -18,7 +18,7 @@ from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.sample import Sampler, compile_model, draw, draw_density
 from bayes_npp.bayesian.terms import ModelData, model_data
 from bayes_npp.bayesian.unit_summaries import slopes_of_units, summarise_units
-from bayes_npp.design import (
+from bayes_npp.design.design import (
     Design,
     build_design,
     check_identified,
@@ -27,10 +27,10 @@ from bayes_npp.design import (
     slope_names,
     twfe_weights,
 )
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 if TYPE_CHECKING:
     import xarray as xr

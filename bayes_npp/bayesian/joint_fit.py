@@ -17,7 +17,7 @@ from bayes_npp.bayesian.posterior import build_tree, reported
 from bayes_npp.bayesian.priors import PriorSet, check_priors
 from bayes_npp.bayesian.sample import STATS, Sampler
 from bayes_npp.bayesian.terms import ModelData
-from bayes_npp.design import Design, Scales
+from bayes_npp.design.design import Design, Scales
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
 

@@ -18,11 +18,11 @@ from bayes_npp.bayesian.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.priors import PriorSet, load_priors
 from bayes_npp.bayesian.scores import BAD_K
 from bayes_npp.bayesian.terms import fitted_values
-from bayes_npp.design import Design, group_pairs
+from bayes_npp.design.design import Design, group_pairs
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 VARIABLES = (
     "exposure_slope",

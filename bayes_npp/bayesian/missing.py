@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.equations import Paths, equation_designs
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError, nearest
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 TREATMENTS = ("drop", "error", "interpolate", "extrapolate", "impute")
 EXTRAPOLATIONS = ("linear", "carry")

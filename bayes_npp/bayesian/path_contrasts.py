@@ -3,9 +3,9 @@
 import numpy as np
 
 from bayes_npp.bayesian.mediation import Mediation
+from bayes_npp.design.propositions import Proposition, Quantity
+from bayes_npp.design.slope_contrasts import no_group, position
 from bayes_npp.errors import SpecError
-from bayes_npp.propositions import Proposition, Quantity
-from bayes_npp.slope_contrasts import no_group, position
 
 
 def path_draws(proposition: Proposition, mediation: Mediation) -> np.ndarray:

@@ -13,10 +13,10 @@ from bayes_npp.bayesian.priors import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.refit import sample_short
 from bayes_npp.bayesian.restrict import restrict
 from bayes_npp.bayesian.terms import ModelData, fitted_values
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 
 @dataclass(frozen=True)

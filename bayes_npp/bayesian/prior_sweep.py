@@ -20,7 +20,7 @@ from bayes_npp.bayesian.slope_likelihood import (
     slope_marginal,
     slope_table,
 )
-from bayes_npp.slope_contrasts import Contrasts
+from bayes_npp.design.slope_contrasts import Contrasts
 
 THINNED = 2000  # draws of the scales and shapes
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
-from bayes_npp.spec import Spec
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "normal": ("mu", "sigma"),

@@ -12,8 +12,8 @@ from bayes_npp.bayesian.prior_sweep import Answers, sweep
 from bayes_npp.bayesian.priors import PriorSet, PriorSpec
 from bayes_npp.bayesian.refit import SHORT
 from bayes_npp.bayesian.sample import Sampler
-from bayes_npp.propositions import Proposition
-from bayes_npp.slope_contrasts import contrasts
+from bayes_npp.design.propositions import Proposition
+from bayes_npp.design.slope_contrasts import contrasts
 
 MULTIPLES = np.geomspace(1e-3, 30, 31)  # of the fit's own prior scales
 LEVELS = (0.95, 0.9)

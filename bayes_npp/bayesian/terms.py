@@ -8,7 +8,7 @@ import numpy as np
 
 from bayes_npp.bayesian.dynamic import History
 from bayes_npp.bayesian.priors import PriorSet
-from bayes_npp.design import Design, contrast_basis, part_basis, two_way_parts
+from bayes_npp.design.design import Design, contrast_basis, part_basis, two_way_parts
 from bayes_npp.errors import SpecError
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the

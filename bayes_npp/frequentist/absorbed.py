@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design, check_identified, slope_names, twfe_weights, two_way_parts
+from bayes_npp.design.design import Design, check_identified, slope_names, twfe_weights, two_way_parts
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.spec import Spec
 
 SINGULAR = 1e-10  # relative to the largest eigenvalue of a Gram matrix with unit diagonal
 

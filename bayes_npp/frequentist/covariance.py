@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError, nearest
 
 COVARIANCES = ("classical", "clustered", "driscoll_kraay", "wild_bootstrap")

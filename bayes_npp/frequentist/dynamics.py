@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.frequentist.instruments import check_column, lag_of
 from bayes_npp.frequentist.static import linear_fit
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 LEVEL = 0.95
 

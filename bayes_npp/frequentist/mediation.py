@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design import group_pairs
+from bayes_npp.design.design import group_pairs
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import Estimates, estimates_from_rows
 from bayes_npp.frequentist.path_bootstrap import bootstrap_paths
@@ -15,7 +16,6 @@ from bayes_npp.frequentist.path_equations import PathEquations, path_equations
 from bayes_npp.frequentist.stacked import Stacked, stack
 from bayes_npp.frequentist.static import ESTIMATORS, LEVEL
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 METHODS = {
     "two_step": "two-step mechanism regressions",

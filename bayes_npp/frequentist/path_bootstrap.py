@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.absorbed import absorb, absorbs_more
 from bayes_npp.frequentist.path_equations import PathEquations

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design, build_design
+from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.absorbed import check_absorbed
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design import build_design, check_membership
+from bayes_npp.design.design import build_design, check_membership
+from bayes_npp.design.propositions import Proposition
+from bayes_npp.design.slope_contrasts import slope_weights
+from bayes_npp.design.spec import Spec
 from bayes_npp.frequentist.static import LEVEL, linear_fit, replace_slopes
 from bayes_npp.panels.panel import Panel
-from bayes_npp.propositions import Proposition
-from bayes_npp.slope_contrasts import slope_weights
-from bayes_npp.spec import Spec
 
 WHOLE = "average_slope_twfe_weighted"
 

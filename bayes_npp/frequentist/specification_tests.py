@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design import Design, build_design, check_identified, slope_names
+from bayes_npp.design.design import Design, build_design, check_identified, slope_names
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.absorbed import absorb, absorbs_more
 from bayes_npp.frequentist.covariance import group_sums
 from bayes_npp.frequentist.within import within_fit
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 RANK = 1e-8  # of singular values, relative to the largest
 POSITIVE = 1e-10  # smallest eigenvalue of a difference of covariances, in units of the larger one

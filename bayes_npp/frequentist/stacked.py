@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError, nearest
 from bayes_npp.frequentist.absorbed import absorb
 from bayes_npp.frequentist.covariance import driscoll_kraay_lags

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayes_npp.design import Design, build_design, group_pairs
+from bayes_npp.design.design import Design, build_design, group_pairs
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.absorbed import slope_weights
@@ -16,7 +17,6 @@ from bayes_npp.frequentist.covariance import NOT_POSITIVE, check_options, sandwi
 from bayes_npp.frequentist.wild_bootstrap import all_signs, check_wild, wild_bootstrap
 from bayes_npp.frequentist.within import WithinFit, within_fit
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 LEVEL = 0.95
 ESTIMATORS = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}

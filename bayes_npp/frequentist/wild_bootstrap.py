@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayes_npp.design import Design
+from bayes_npp.design.design import Design
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.absorbed import absorb
 from bayes_npp.frequentist.covariance import NOT_POSITIVE, group_sums
 from bayes_npp.frequentist.within import WithinFit
-from bayes_npp.spec import Spec
 
 VALUES = {
     "rademacher": np.array([-1.0, 1.0]),

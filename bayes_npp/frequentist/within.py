@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design, check_identified, slope_names
+from bayes_npp.design.design import Design, check_identified, slope_names
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.absorbed import absorb, absorbs_more, check_degrees
 from bayes_npp.frequentist.covariance import Counts

@@ -32,7 +32,7 @@ from bayes_npp.bayesian.restrict import carry, likelihoods, restrict, unidentifi
 from bayes_npp.bayesian.row_density import row_log_density
 from bayes_npp.bayesian.scores import Accuracy, comparison_table, stacking
 from bayes_npp.bayesian.terms import fitted_values
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.panels.simulation import simulate
 

@@ -9,7 +9,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.fit import fit_design, make_sampler
 from bayes_npp.bayesian.posterior import reported
 from bayes_npp.bayesian.priors import load_priors
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from tests.conftest import REFERENCE
 
 # A full model compiles for 20 to 100 s; the fast lane has both engines against an independent sampler in test_fit.

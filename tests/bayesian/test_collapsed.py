@@ -14,7 +14,7 @@ from bayes_npp.bayesian.packed import pack
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.terms import terms, unit_terms
 from bayes_npp.bayesian.theta import encode
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 CASES = {

@@ -21,7 +21,7 @@ from bayes_npp.bayesian.collapsed import collapse
 from bayes_npp.bayesian.fit import assemble_collapsed, fit_design, prepare
 from bayes_npp.bayesian.priors import CORRELATION, POSITIVE, REAL, PriorSpec, load_priors
 from bayes_npp.bayesian.sample import Sampler
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 from tests.bayesian import dense
 

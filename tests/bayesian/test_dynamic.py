@@ -18,7 +18,7 @@ from bayes_npp.bayesian.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.priors import PriorSpec, check_priors, load_priors, prior_set
 from bayes_npp.bayesian.refit import SHORT, sample_short
 from bayes_npp.bayesian.terms import fitted_values
-from bayes_npp.design import build_design, two_way_parts
+from bayes_npp.design.design import build_design, two_way_parts
 from bayes_npp.panels.simulation import simulate_dynamic
 from tests.bayesian import dense
 from tests.bayesian.test_agreement import check_agreement

@@ -10,7 +10,7 @@ from bayes_npp.bayesian.fit import fit_design
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.terms import model_data
-from bayes_npp.design import build_design, twfe_weights
+from bayes_npp.design.design import build_design, twfe_weights
 from tests.conftest import SLOPES
 
 pytestmark = pytest.mark.xdist_group("pymc")

@@ -17,7 +17,7 @@ from bayes_npp.bayesian.fit import prepare
 from bayes_npp.bayesian.likelihood import log_likelihood
 from bayes_npp.bayesian.model import build_model, separate
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 
 pytestmark = pytest.mark.xdist_group("pymc")

@@ -13,7 +13,7 @@ from bayes_npp.bayesian.fit import fit_design, make_sampler, prepare
 from bayes_npp.bayesian.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.mediation import VARIABLES, Mediation, assemble
 from bayes_npp.bayesian.priors import load_priors
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from tests.bayesian.test_mediation import GROUPED, SPEC, flat_slopes, simulated
 

@@ -7,7 +7,7 @@ from scipy import stats
 from bayes_npp.bayesian.model import build_model, separate
 from bayes_npp.bayesian.priors import ALWAYS, PriorSpec, load_priors
 from bayes_npp.bayesian.terms import fitted_values, model_data
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 
 pytestmark = pytest.mark.xdist_group("pymc")
 OTHER = {

@@ -16,7 +16,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.fit import prepare
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.reml import maximise
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from tests.conftest import REFERENCE
 
 pytestmark = pytest.mark.xdist_group("collapsed")

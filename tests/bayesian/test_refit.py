@@ -11,7 +11,7 @@ from bayes_npp.bayesian.fit import prepare
 from bayes_npp.bayesian.homogeneity import homogeneity
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
 from bayes_npp.bayesian.refit import MIN_WEIGHTED, refit
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 

@@ -19,10 +19,10 @@ from bayes_npp.bayesian.slope_likelihood import (
     slope_marginal,
     slope_table,
 )
+from bayes_npp.design.propositions import parse_proposition
+from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import SpecError
 from bayes_npp.panels.simulation import simulate
-from bayes_npp.propositions import parse_proposition
-from bayes_npp.slope_contrasts import contrasts
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 ASKED = [parse_proposition(text) for text in ("average_slope > 0.1", "slope[north] > slope[south]", "slope[mid] < 0.1")]

@@ -12,7 +12,7 @@ from scipy import stats
 import bayes_npp as bn
 from bayes_npp.bayesian.fit import fit_design, make_sampler
 from bayes_npp.bayesian.priors import PriorSpec, load_priors
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 
 pytestmark = pytest.mark.xdist_group("pymc")
 FACTOR = 4.0  # Monte Carlo standard errors

@@ -9,7 +9,7 @@ from bayes_npp.bayesian.fit import fit_design, make_sampler, prepare
 from bayes_npp.bayesian.likelihood import log_likelihood
 from bayes_npp.bayesian.posterior import in_data_units, pointwise
 from bayes_npp.bayesian.priors import load_priors
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from tests.bayesian.test_collapsed_models import a_spec, panel
 
 EFFECTS = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.wild_bootstrap import wild_bootstrap, wild_weights
 from bayes_npp.frequentist.within import within_fit

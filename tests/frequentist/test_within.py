@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from linearmodels.panel import PanelOLS, PooledOLS
 
 import bayes_npp as bn
-from bayes_npp.design import build_design
+from bayes_npp.design.design import build_design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.covariance import sandwich
 from bayes_npp.frequentist.static import linear_fit

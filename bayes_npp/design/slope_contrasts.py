@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design import Design, twfe_weights
+from bayes_npp.design.design import Design, twfe_weights
+from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.propositions import Proposition, Quantity
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
 from bayes_npp.panels.panel import Panel
-from bayes_npp.spec import Spec
 
 RANK_TOLERANCE = 1e-8  # relative to the largest singular value; columns are scaled to unit SD first
 
