@@ -30,7 +30,7 @@ from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.evidence import type_s_m
 from bayes_npp.fitting import FitSettings, fit_mediation, fit_model
-from bayes_npp.frequentist.proposition_test import PropositionTest, proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
 from bayes_npp.ladder import rungs
 from bayes_npp.ledger import ClaimRecord, Ledger
 from bayes_npp.measurement import SOURCES

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bayes_npp.cells import Table, number, p_relation
-from bayes_npp.equality import EqualityTest, PairTest
+from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest, PairTest
 from bayes_npp.result import Result
 from bayes_npp.results import GroupTests
 

@@ -13,7 +13,7 @@ from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.design.spec import HierarchicalModel
 from bayes_npp.errors import SpecError
 from bayes_npp.fitting import FitSettings
-from bayes_npp.frequentist.static import linear_fit, replace_slopes
+from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.index_posteriors import (
     AveragedPosterior,
     VariantPosterior,

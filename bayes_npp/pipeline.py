@@ -27,10 +27,10 @@ from bayes_npp.design.spec import (
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.fitting import QUICK_DRAWS, FitSettings, fit_mediation, fit_model, fit_record, missing_treatments
-from bayes_npp.frequentist.dynamics import dynamic_within
-from bayes_npp.frequentist.gmm import estimate_gmm
-from bayes_npp.frequentist.mediation import mediation_paths
-from bayes_npp.frequentist.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
+from bayes_npp.frequentist.dynamic.within import dynamic_within
+from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.frequentist.mediation.mediation import mediation_paths
 from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.measuring import measure, measurement_rows
 from bayes_npp.plots import draw_figures

@@ -10,7 +10,7 @@ from bayes_npp.bayesian.predictive import PredictiveCheck
 from bayes_npp.bayesian.priors import PriorSet
 from bayes_npp.bayesian.sample import Sampler
 from bayes_npp.bayesian.scores import Accuracy
-from bayes_npp.equality import EqualityTest
+from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.robustness import Altered
 
 

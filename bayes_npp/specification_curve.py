@@ -15,7 +15,7 @@ from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.design.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.errors import BayesNppError
-from bayes_npp.frequentist.proposition_test import proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.robustness import Robustness, alter
 from bayes_npp.study import Study
 

@@ -31,9 +31,9 @@ from bayes_npp.design.spec import (
     model_spec,
 )
 from bayes_npp.errors import BayesNppError, SpecError, nearest
-from bayes_npp.frequentist.absorbed import check_absorbed
-from bayes_npp.frequentist.moments import Equations, build_moments
-from bayes_npp.frequentist.path_equations import path_equations
+from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
+from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
+from bayes_npp.frequentist.mediation.equations import path_equations
 from bayes_npp.index_variants import check_measurement
 from bayes_npp.measurement import Measurement
 from bayes_npp.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study

@@ -33,8 +33,8 @@ from bayes_npp.comparison import CLEAR
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import contrasts
-from bayes_npp.equality import equal_slopes
-from bayes_npp.frequentist.static import linear_fit
+from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
+from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.ladder import DECISIVE, ERRORS
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 

@@ -13,7 +13,7 @@ from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError
 from bayes_npp.evidence import reverse_bayes as conjugate
-from bayes_npp.frequentist.proposition_test import proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.panels.simulation import simulate
 from bayes_npp.prior_sensitivity import sensitivity, slopes_by_scale
 

@@ -11,12 +11,12 @@ import bayes_npp as bn
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import FrequentistModel, HierarchicalModel, Roles
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.absorbed import absorb, slope_weights
+from bayes_npp.frequentist.least_squares.absorbed import absorb, slope_weights
 from bayes_npp.pipeline import run_study
 from bayes_npp.robustness import Robustness, alter
 from bayes_npp.study import check_study, load_study
 from tests.conftest import REFERENCE, ROOT, SLOPES
-from tests.test_equality import dense
+from tests.frequentist.hypotheses.test_equal_slopes import dense
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")
 MORE = {

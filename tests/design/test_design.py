@@ -6,7 +6,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.bayesian.terms import model_data
 from bayes_npp.design.design import build_design, contrast_basis, part_basis, twfe_weights, two_way_parts
-from bayes_npp.frequentist.static import linear_fit, replace_slopes
+from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 
 
 def posterior_mode_of_slopes(data, unit_sd, time_sd, error_sd, between_sd=1.0):

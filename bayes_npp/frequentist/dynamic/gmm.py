@@ -5,11 +5,17 @@ from typing import Any
 
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, estimates_from_rows
-from bayes_npp.frequentist.dynamics import LEVEL, dynamic_rows
-from bayes_npp.frequentist.gmm_diagnostics import Statistic, difference_in_hansen, hansen, sargan, serial_correlation
-from bayes_npp.frequentist.gmm_fit import GmmFit, fit_gmm
-from bayes_npp.frequentist.instruments import GmmInstrument, IvInstrument
-from bayes_npp.frequentist.moments import CONSTANT, Equations, build_moments
+from bayes_npp.frequentist.dynamic.diagnostics import (
+    Statistic,
+    difference_in_hansen,
+    hansen,
+    sargan,
+    serial_correlation,
+)
+from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
+from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
+from bayes_npp.frequentist.dynamic.moments import CONSTANT, Equations, build_moments
+from bayes_npp.frequentist.dynamic.within import LEVEL, dynamic_rows
 from bayes_npp.panels.panel import Panel
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.instruments import (
+from bayes_npp.frequentist.dynamic.instruments import (
     GmmInstrument,
     IvInstrument,
     check_column,

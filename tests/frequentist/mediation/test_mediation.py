@@ -11,9 +11,9 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.errors import BayesNppError, DesignError, SpecError
-from bayes_npp.frequentist.path_bootstrap import unit_products, weighted_paths
-from bayes_npp.frequentist.path_equations import path_equations
-from bayes_npp.frequentist.stacked import stack
+from bayes_npp.frequentist.mediation.bootstrap import unit_products, weighted_paths
+from bayes_npp.frequentist.mediation.equations import path_equations
+from bayes_npp.frequentist.mediation.stacked import stack
 from tests.conftest import REFERENCE
 
 GOLDEN = pd.read_csv(REFERENCE / "mediation_jobs.csv").set_index("term")
@@ -396,7 +396,7 @@ def test_baron_kenny_reads_its_steps(jobs, panel, fiscal):
     ],
 )
 def test_readings_of_the_steps(total, direct, p_direct, reading):
-    from bayes_npp.frequentist.mediation import steps_note
+    from bayes_npp.frequentist.mediation.mediation import steps_note
 
     rows = [
         {"estimand": "total", "term": "x", "estimate": total, "p_value": 0.01},

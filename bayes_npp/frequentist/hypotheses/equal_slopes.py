@@ -8,7 +8,7 @@ from scipy import stats
 from bayes_npp.design.design import Design, build_design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.static import LinearFit, linear_fit
+from bayes_npp.frequentist.least_squares.static import LinearFit, linear_fit
 from bayes_npp.panels.panel import Panel
 
 SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' correlation matrix

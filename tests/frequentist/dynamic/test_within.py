@@ -6,7 +6,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.errors import DesignError, SpecError
-from tests.frequentist.test_gmm_peer import dynamic_frame
+from tests.frequentist.dynamic.test_gmm_peer import dynamic_frame
 
 
 def test_within_is_the_dummy_regression():

@@ -8,10 +8,10 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.gmm_fit import fit_gmm
-from bayes_npp.frequentist.moments import Equations, build_moments
+from bayes_npp.frequentist.dynamic.fit import fit_gmm
+from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from tests.conftest import REFERENCE
-from tests.frequentist.test_gmm_peer import dynamic_frame
+from tests.frequentist.dynamic.test_gmm_peer import dynamic_frame
 
 # Golden rows of gmm.csv have 16 digits: coefficients, errors and statistics of one formula differ by rounding only.
 COEFFICIENT, ERROR, STATISTIC = 1e-6, 1e-5, 1e-4

@@ -6,8 +6,8 @@ import numpy as np
 
 from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.absorbed import absorb, absorbs_more
-from bayes_npp.frequentist.path_equations import PathEquations
+from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
+from bayes_npp.frequentist.mediation.equations import PathEquations
 
 CHUNK_CELLS = 2_000_000
 SINGULAR = 1e-12  # smallest eigenvalue of the regressors' correlation matrix given the effects

@@ -11,10 +11,10 @@ from bayes_npp.design.design import group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import Estimates, estimates_from_rows
-from bayes_npp.frequentist.path_bootstrap import bootstrap_paths
-from bayes_npp.frequentist.path_equations import PathEquations, path_equations
-from bayes_npp.frequentist.stacked import Stacked, stack
-from bayes_npp.frequentist.static import ESTIMATORS, LEVEL
+from bayes_npp.frequentist.least_squares.static import ESTIMATORS, LEVEL
+from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
+from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
+from bayes_npp.frequentist.mediation.stacked import Stacked, stack
 from bayes_npp.panels.panel import Panel
 
 METHODS = {

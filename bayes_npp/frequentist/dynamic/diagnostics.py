@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bayes_npp.frequentist.gmm_fit import GmmFit, symmetric_inverse
+from bayes_npp.frequentist.dynamic.fit import GmmFit, symmetric_inverse
 
 
 @dataclass(frozen=True)

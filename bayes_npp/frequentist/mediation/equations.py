@@ -8,7 +8,7 @@ import numpy as np
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.absorbed import check_absorbed
+from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.panel import Panel
 
 

@@ -9,8 +9,8 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
-from bayes_npp.frequentist.wild_bootstrap import wild_bootstrap, wild_weights
-from bayes_npp.frequentist.within import within_fit
+from bayes_npp.frequentist.least_squares.wild_bootstrap import wild_bootstrap, wild_weights
+from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.simulation import simulate
 
 DRAWS = 199
@@ -155,7 +155,7 @@ def test_three_units_give_no_interval():
 
 def test_chunks_do_not_change_the_draws(monkeypatch):
     whole = np.concatenate(list(wild_weights(15, "webb", 500, 1)))
-    monkeypatch.setattr("bayes_npp.frequentist.wild_bootstrap.CHUNK_CELLS", 15 * 64)
+    monkeypatch.setattr("bayes_npp.frequentist.least_squares.wild_bootstrap.CHUNK_CELLS", 15 * 64)
     np.testing.assert_array_equal(np.concatenate(list(wild_weights(15, "webb", 500, 1))), whole)
     assert np.abs(whole.mean()) < 0.05
     assert np.abs((whole**2).mean() - 1) < 0.05
@@ -171,7 +171,7 @@ def test_options_that_do_not_fit(options, message, produc, produc_spec):
 
 
 def test_joint_tests_refuse_the_bootstrap(produc, produc_spec):
-    from bayes_npp.frequentist.static import linear_fit
+    from bayes_npp.frequentist.least_squares.static import linear_fit
 
     with pytest.raises(SpecError, match="gives no covariance"):
         linear_fit(build_design(produc, produc_spec), "two-way", "wild_bootstrap", "stata")

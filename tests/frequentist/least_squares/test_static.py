@@ -11,7 +11,7 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.covariance import driscoll_kraay_lags
+from bayes_npp.frequentist.least_squares.covariance import driscoll_kraay_lags
 from tests.conftest import REFERENCE
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")
@@ -160,7 +160,7 @@ def test_interacted_twfe_equals_dense_dummies(simulated, grouped_spec):
 
 
 def test_weighted_average_of_interacted_slopes_is_twfe(simulated, grouped_spec):
-    from bayes_npp.frequentist.static import replace_slopes
+    from bayes_npp.frequentist.least_squares.static import replace_slopes
 
     interacted = bn.twfe(simulated, grouped_spec).frame
     plain = bn.twfe(simulated, replace_slopes(grouped_spec, None)).frame.iloc[0]

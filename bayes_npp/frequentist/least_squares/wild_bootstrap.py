@@ -8,9 +8,9 @@ import numpy as np
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.frequentist.absorbed import absorb
-from bayes_npp.frequentist.covariance import NOT_POSITIVE, group_sums
-from bayes_npp.frequentist.within import WithinFit
+from bayes_npp.frequentist.least_squares.absorbed import absorb
+from bayes_npp.frequentist.least_squares.covariance import NOT_POSITIVE, group_sums
+from bayes_npp.frequentist.least_squares.within import WithinFit
 
 VALUES = {
     "rademacher": np.array([-1.0, 1.0]),

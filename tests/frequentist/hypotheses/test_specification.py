@@ -154,7 +154,7 @@ def test_cd_of_an_unbalanced_panel_pair_by_pair(unbalanced):
 
 def test_cd_in_chunks_is_the_same(produc, produc_spec, monkeypatch):
     whole = bn.pesaran_cd(produc, produc_spec)
-    monkeypatch.setattr("bayes_npp.frequentist.specification_tests.CHUNK_CELLS", 500)
+    monkeypatch.setattr("bayes_npp.frequentist.hypotheses.specification.CHUNK_CELLS", 500)
     assert bn.pesaran_cd(produc, produc_spec).statistic == pytest.approx(whole.statistic, rel=1e-12)
 
 

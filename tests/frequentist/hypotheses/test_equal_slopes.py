@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 import bayes_npp as bn
-from bayes_npp.equality import equal_slopes, holm
 from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes, holm
 from tests.conftest import REFERENCE
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")

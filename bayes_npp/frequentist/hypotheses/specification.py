@@ -8,9 +8,9 @@ from scipy import stats
 from bayes_npp.design.design import Design, build_design, check_identified, slope_names
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.absorbed import absorb, absorbs_more
-from bayes_npp.frequentist.covariance import group_sums
-from bayes_npp.frequentist.within import within_fit
+from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
+from bayes_npp.frequentist.least_squares.covariance import group_sums
+from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.panel import Panel
 
 RANK = 1e-8  # of singular values, relative to the largest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.errors import SpecError
-from bayes_npp.frequentist.moments import Moments
+from bayes_npp.frequentist.dynamic.moments import Moments
 
 SINGULAR = 1e-10  # eigenvalues below this share of the largest count as zero
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError, nearest
-from bayes_npp.frequentist.absorbed import absorb
-from bayes_npp.frequentist.covariance import driscoll_kraay_lags
-from bayes_npp.frequentist.static import LinearFit, linear_fit
+from bayes_npp.frequentist.least_squares.absorbed import absorb
+from bayes_npp.frequentist.least_squares.covariance import driscoll_kraay_lags
+from bayes_npp.frequentist.least_squares.static import LinearFit, linear_fit
 
 COVARIANCES = ("classical", "clustered", "driscoll_kraay")  # of which the elements between equations are known here
 

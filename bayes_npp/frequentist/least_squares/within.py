@@ -6,8 +6,8 @@ import numpy as np
 
 from bayes_npp.design.design import Design, check_identified, slope_names
 from bayes_npp.errors import SpecError
-from bayes_npp.frequentist.absorbed import absorb, absorbs_more, check_degrees
-from bayes_npp.frequentist.covariance import Counts
+from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more, check_degrees
+from bayes_npp.frequentist.least_squares.covariance import Counts
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from linearmodels.panel import PanelOLS, PooledOLS
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.covariance import sandwich
-from bayes_npp.frequentist.static import linear_fit
-from bayes_npp.frequentist.within import within_fit
+from bayes_npp.frequentist.least_squares.covariance import sandwich
+from bayes_npp.frequentist.least_squares.static import linear_fit
+from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.simulation import simulate
 
 # With these options linearmodels returns the bare sandwich, and RSS / n for classical errors.
@@ -212,7 +212,7 @@ def test_sandwich_of_hand_written_influence():
     """Two coefficients, four rows: sums one can do on paper."""
     from types import SimpleNamespace
 
-    from bayes_npp.frequentist.covariance import Counts
+    from bayes_npp.frequentist.least_squares.covariance import Counts
 
     design = SimpleNamespace(units=("a", "b"), times=(1, 2), unit=np.array([0, 0, 1, 1]), time=np.array([0, 1, 0, 1]))
     influence, residuals = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([1.0, -1.0, 1.0, 2.0])
