@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_npp.bayesian.sensitivity.sensitivity import MEASURES
 from bayes_npp.drawing import legend_below, new_figure, save_figure
 from bayes_npp.ledger import Ledger
-from bayes_npp.prior_sensitivity import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.reverse_bayes import Scepticism
+from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
+from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
 from bayes_npp.design.propositions import parse_proposition
-from bayes_npp.prior_sensitivity import Sensitivity
 from bayes_npp.records import content_hash
 from bayes_npp.store import versions, write_json
 from bayes_npp.study import Study

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bayes_npp.bayesian.reverse_bayes import Scepticism
+from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.cells import Table, number, p_relation, probability, relation
 from bayes_npp.ladder_tables import factor
 from bayes_npp.ledger import ClaimRecord, Ledger

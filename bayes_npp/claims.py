@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.homogeneity import Homogeneity
-from bayes_npp.bayesian.mediation import Mediation
-from bayes_npp.bayesian.path_contrasts import path_draws
-from bayes_npp.bayesian.power_scaling import CONFLICT
-from bayes_npp.bayesian.prior_grid import load_grid
-from bayes_npp.bayesian.priors import load_priors
-from bayes_npp.bayesian.refit import SHORT, refit
-from bayes_npp.bayesian.reverse_bayes import Scepticism
+from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
+from bayes_npp.bayesian.fitting.refit import SHORT, refit
+from bayes_npp.bayesian.mediation.contrasts import path_draws
+from bayes_npp.bayesian.mediation.mediation import Mediation
+from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
+from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
+from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.claim_spec import Claim
 from bayes_npp.claim_store import (
     data_of,
@@ -35,7 +36,6 @@ from bayes_npp.ladder import rungs
 from bayes_npp.ledger import ClaimRecord, Ledger
 from bayes_npp.measurement import SOURCES
 from bayes_npp.path_variants import path_variants
-from bayes_npp.prior_sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.specification_curve import SAMPLER_FAILED, specification_curve
 from bayes_npp.study import Study

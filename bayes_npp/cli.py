@@ -130,9 +130,9 @@ def sensitivity(
     asked = propositions or tuple(claim.proposition for claim in loaded.claims if claim.model == model)
     if not asked:
         raise SpecError(f"the study declares no claim about '{model}'", fix="Give one: --claim 'average_slope > 0'")
-    from bayes_npp.bayesian.prior_grid import load_grid
+    from bayes_npp.bayesian.priors.grid import load_grid
+    from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity as under_other_priors
     from bayes_npp.fitting import FitSettings, fit_model
-    from bayes_npp.prior_sensitivity import sensitivity as under_other_priors
 
     own_grid = load_grid(grid) if grid else load_grid(loaded.claim_rules.grid, loaded.path.parent)
     fitted, _ = fit_model(loaded, chosen, FitSettings(quick=quick, seed=seed))

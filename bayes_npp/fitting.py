@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.equations import declared_paths
-from bayes_npp.bayesian.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
-from bayes_npp.bayesian.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
-from bayes_npp.bayesian.mediation import Mediation, assemble
-from bayes_npp.bayesian.missing import Treated, missing_mediators, treat
-from bayes_npp.bayesian.priors import PriorSet
-from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
+from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.mediation.equations import declared_paths
+from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
+from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
+from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators, treat
+from bayes_npp.bayesian.priors.families import PriorSet
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError, SpecError

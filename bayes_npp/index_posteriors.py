@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.collapsed import collapse
-from bayes_npp.bayesian.fit import LEVEL, prepare
-from bayes_npp.bayesian.refit import FEW_SCALES, SHORT, Refit, refit_each
-from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
+from bayes_npp.bayesian.fitting.refit import FEW_SCALES, SHORT, Refit, refit_each
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.design.spec import HierarchicalModel
 from bayes_npp.errors import SpecError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bayes_npp.bayesian.predictive import PredictiveCheck
+from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
 from bayes_npp.design.spec import HierarchicalModel
 
 ERRORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale")

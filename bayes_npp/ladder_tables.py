@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bayes_npp.bayesian.scores import comparison_table
+from bayes_npp.bayesian.comparison.scores import comparison_table
 from bayes_npp.cells import Table, cell, interval, number, probability
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.result import Result

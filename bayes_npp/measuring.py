@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayes_npp.bayesian.fit import LEVEL
-from bayes_npp.bayesian.refit import SHORT
-from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.fitting.fit import LEVEL
+from bayes_npp.bayesian.fitting.refit import SHORT
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.design.spec import HierarchicalModel
 from bayes_npp.errors import SpecError
 from bayes_npp.fitting import FitSettings

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.collapsed import collapse
-from bayes_npp.bayesian.fit import prepare
-from bayes_npp.bayesian.mediation import Mediation
-from bayes_npp.bayesian.path_contrasts import path_draws
-from bayes_npp.bayesian.refit import SHORT, Refit, sample_until_passed, workers
-from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import prepare
+from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
+from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.mediation.contrasts import path_draws
+from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.spec import HierarchicalModel, MediationModel

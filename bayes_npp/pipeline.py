@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.confounding import crossings, obstacle, sensitivity
-from bayes_npp.bayesian.fit import Fit
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.beside import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
 from bayes_npp.claim_plots import draw_claims
 from bayes_npp.claims import answer_claims

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bayes_npp.bayesian.diagnostics import Diagnostics
-from bayes_npp.bayesian.homogeneity import Homogeneity
-from bayes_npp.bayesian.predictive import PredictiveCheck
-from bayes_npp.bayesian.priors import PriorSet
-from bayes_npp.bayesian.sample import Sampler
-from bayes_npp.bayesian.scores import Accuracy
+from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
+from bayes_npp.bayesian.comparison.scores import Accuracy
+from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
+from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
+from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.priors.families import PriorSet
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.robustness import Altered
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.accuracy import METHODS, accuracy, loo
-from bayes_npp.bayesian.fit import Fit
-from bayes_npp.bayesian.homogeneity import Homogeneity, homogeneity
-from bayes_npp.bayesian.priors import PriorSpec
-from bayes_npp.bayesian.scores import Accuracy
+from bayes_npp.bayesian.comparison.accuracy import METHODS, accuracy, loo
+from bayes_npp.bayesian.comparison.homogeneity import Homogeneity, homogeneity
+from bayes_npp.bayesian.comparison.scores import Accuracy
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.store import write_json
 
 HOMOGENEITY, LOO = "homogeneity", "loo_without_refits"

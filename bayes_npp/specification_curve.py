@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.collapsed import collapse
-from bayes_npp.bayesian.fit import LEVEL, prepare
-from bayes_npp.bayesian.refit import SHORT, sample_until_passed, workers
-from bayes_npp.bayesian.sample import Sampler
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
+from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts

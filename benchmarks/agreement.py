@@ -11,7 +11,7 @@ import pandas as pd
 from run import default_design
 from scipy import stats
 
-from bayes_npp.bayesian.fit import fit_design, make_sampler
+from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 
 mpl.use("Agg")
 ROOT = Path(__file__).parents[1]

@@ -23,12 +23,12 @@ import pandas as pd
 from arviz_stats.base import array_stats
 
 import bayes_npp as bn
-from bayes_npp.bayesian.calibration import calibrate
-from bayes_npp.bayesian.collapsed import collapse
-from bayes_npp.bayesian.fit import fit_design, make_sampler, prepare
-from bayes_npp.bayesian.priors import PriorSpec, load_priors
-from bayes_npp.bayesian.refit import refit
-from bayes_npp.bayesian.sample import compile_model, draw
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler, prepare
+from bayes_npp.bayesian.fitting.refit import refit
+from bayes_npp.bayesian.fitting.sample import compile_model, draw
+from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.validation.calibration import calibrate
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.panels.simulation import simulate
@@ -257,8 +257,8 @@ def default_design():
 
 
 def sample_theta(collapsed):
-    from bayes_npp.bayesian.kernel import density_callback, identity_callback
-    from bayes_npp.bayesian.sample import draw_density
+    from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
+    from bayes_npp.bayesian.fitting.sample import draw_density
 
     sampler = make_sampler("collapsed", 1000, 4, 1)
     thetas, _ = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)

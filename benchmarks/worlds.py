@@ -19,16 +19,16 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 import bayes_npp as bn
-from bayes_npp.bayesian.collapsed import collapse
-from bayes_npp.bayesian.diagnostics import diagnose
-from bayes_npp.bayesian.fit import prepare
-from bayes_npp.bayesian.homogeneity import factor_of_equal_slopes
-from bayes_npp.bayesian.kernel import density_callback, identity_callback
-from bayes_npp.bayesian.likelihood import innovations
-from bayes_npp.bayesian.posterior import in_data_units
-from bayes_npp.bayesian.predictive import error_checks
-from bayes_npp.bayesian.priors import load_priors
-from bayes_npp.bayesian.sample import Sampler, draw_density
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
+from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
+from bayes_npp.bayesian.fitting.diagnostics import diagnose
+from bayes_npp.bayesian.fitting.fit import prepare
+from bayes_npp.bayesian.fitting.posterior import in_data_units
+from bayes_npp.bayesian.fitting.predictive_checks import error_checks
+from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.model.likelihood import innovations
+from bayes_npp.bayesian.priors.families import load_priors
 from bayes_npp.comparison import CLEAR
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
-from bayes_npp.bayesian.path_contrasts import path_draws
-from bayes_npp.bayesian.reverse_bayes import Scepticism
+from bayes_npp.bayesian.mediation.contrasts import path_draws
+from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claim_store import data_of
 from bayes_npp.claim_tables import _sceptical
 from bayes_npp.claims import _over_measures, _over_priors, _over_samples, positive_share

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
-from bayes_npp.bayesian.fit import make_sampler, restore
+from bayes_npp.bayesian.fitting.fit import make_sampler, restore
 from bayes_npp.cli import cli
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError

@@ -10,7 +10,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp import cli
-from bayes_npp.bayesian.refit import SHORT
+from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.design.design import two_way_parts
 from bayes_npp.errors import BayesNppError, VariableError
 from bayes_npp.index_posteriors import (

@@ -1,0 +1,142 @@
+"""Theta of the collapsed posterior: what is sampled, which part each element plays, and its prior."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.packed import Layout, Priors
+from bayes_npp.bayesian.model.terms import ModelData, Term, terms
+from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of theta: the variable of the posterior it belongs to, its position there and its prior."""
+
+    variable: str
+    at: int
+    prior: PriorSpec
+
+
+def lay_out(
+    data: ModelData,
+    columns: tuple[Term, ...],
+    effects: tuple[Term, ...],
+    priors: PriorSet,
+    kept: tuple[Term, ...] | None = None,
+) -> tuple[Layout, Priors, np.ndarray, tuple[Element, ...]]:
+    """Theta, what each element does, the priors and the prior means of the collapsed coefficients."""
+    spec, parts = data.design.spec, data.design.spec.error_parts
+    if kept is None:
+        names = {term.variable for term in columns}
+        kept = tuple(term for term in terms(data, priors) if term.variable not in names)
+    elements: list[Element] = []
+    position: dict[tuple[str, int], int] = {}
+
+    def add(variable: str, slot: str, at: int = -1) -> int:
+        if (variable, at) not in position:
+            position[variable, at] = len(elements)
+            elements.append(Element(variable, at, priors[slot]))
+        return position[variable, at]
+
+    scale, sd, means = [], [], []
+    for term in columns:
+        prior = priors[term.slot].parameters if term.slot and not term.scale else {}
+        code = add(term.scale, term.slot, term.at) if term.scale else (-1 if prior else -2)
+        scale += [code] * term.width
+        between = priors["between"].parameters["sigma"] * np.sqrt(data.time.size)
+        known = 0.0 if term.scale else prior.get("sigma", 1.0)
+        sd += [between] * term.rank + [known] * (term.width - term.rank)
+        means += [prior.get("mu", 0.0)] * term.width
+    effect_scale = [add(term.scale, term.slot, term.at) if term.scale else -2 for term in effects]
+    correlation = add("slope_correlation", "slope_correlation") if spec.slope_correlation else -1
+    autocorrelation = add("autocorrelation", "autocorrelation") if "ar1" in parts else -1
+    error_scale = -1 if spec.errors == "known" else add("error_sd", "error_sd")
+    moved = []
+    for term in kept:
+        for k in range(term.width):
+            moved.append(add(term.variable, term.slot, -1 if term.variable in ("exposure_slope", "persistence") else k))
+    spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else -1
+    encoded = encode([e.prior for e in elements], len(data.segments) if spread >= 0 else 0)
+    layout = Layout(
+        column_scale=np.array(scale, dtype=np.int64),
+        column_sd=np.array(sd, dtype=float),
+        kept=np.array(moved, dtype=np.int64),
+        effect_scale=np.array(effect_scale, dtype=np.int64),
+        correlation=correlation,
+        error_scale=error_scale,
+        autocorrelation=autocorrelation,
+        unit_scales=len(elements) if spread >= 0 else -1,
+        unit_spread=spread,
+        centred=int(spread >= 0 and data.unit_scales_centred),
+    )
+    return layout, encoded, np.array(means), tuple(elements)
+
+
+def encode(priors: list[PriorSpec], n_more: int) -> Priors:
+    """Priors as the arrays of the compiled density; `n_more` elements at the end have a prior of their own there."""
+    d = len(priors) + n_more
+    support, family = np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.int64)
+    parameters, lower, upper, constant = np.zeros((d, 3)), np.zeros(d), np.ones(d), np.zeros(d)
+    for j, prior in enumerate(priors):
+        support[j], family[j], values = _code(prior)
+        parameters[j, : len(values)] = values
+        p = prior.parameters
+        bounded = support[j] == kernel.INTERVAL
+        lower[j] = p.get("lower", -1.0) if bounded else 0.0
+        upper[j] = p.get("upper", 1.0) if bounded else _typical(prior)
+        inside = 0.5 * (lower[j] + upper[j]) if bounded else 1.0
+        density = kernel.prior_density(family[j], parameters[j], inside)[0]
+        constant[j] = float(prior.log_density(np.array(inside))) - density
+    return Priors(support, family, parameters, lower, upper, constant)
+
+
+def _typical(prior: PriorSpec) -> float:
+    """A value of the prior's order, the unit in which a positive element is sampled."""
+    p = prior.parameters
+    match prior.family:
+        case "log_normal":
+            return float(np.exp(p["mu"]))
+        case "gamma":
+            return p["alpha"] / p["beta"]
+        case "inverse_gamma":
+            return p["beta"] / (p["alpha"] + 1)
+        case _:
+            return p.get("sigma", p.get("scale", 1.0))
+
+
+def _code(prior: PriorSpec) -> tuple[int, int, tuple[float, ...]]:
+    """Support, family and parameters of a prior in the compiled density."""
+    p = prior.parameters
+    match prior.family:
+        case "flat":
+            return kernel.REAL_LINE, kernel.FLAT, ()
+        case "normal":
+            return kernel.REAL_LINE, kernel.NORMAL, (p["mu"], p["sigma"])
+        case "student_t":
+            return kernel.REAL_LINE, kernel.STUDENT_T, (p["nu"], p["mu"], p["sigma"])
+        case "laplace":
+            return kernel.REAL_LINE, kernel.LAPLACE, (p["mu"], p["scale"])
+        case "truncated_normal":
+            return kernel.INTERVAL, kernel.NORMAL, (p["mu"], p["sigma"])
+        case "uniform":
+            return kernel.INTERVAL, kernel.UNIFORM, ()
+        case "scaled_beta":
+            return kernel.INTERVAL, kernel.SCALED_BETA, (p["alpha"], p["beta"])
+        case "lkj":
+            return kernel.INTERVAL, kernel.LKJ, (p["eta"],)
+        case "half_normal":
+            return kernel.POSITIVE, kernel.NORMAL, (0.0, p["sigma"])
+        case "half_student_t":
+            return kernel.POSITIVE, kernel.STUDENT_T, (p["nu"], 0.0, p["sigma"])
+        case "half_cauchy":
+            return kernel.POSITIVE, kernel.STUDENT_T, (1.0, 0.0, p["scale"])
+        case "exponential":
+            return kernel.POSITIVE, kernel.EXPONENTIAL, (p["scale"],)
+        case "gamma":
+            return kernel.POSITIVE, kernel.GAMMA, (p["alpha"], p["beta"])
+        case "inverse_gamma":
+            return kernel.POSITIVE, kernel.INVERSE_GAMMA, (p["alpha"], p["beta"])
+        case _:
+            return kernel.POSITIVE, kernel.LOG_NORMAL, (p["mu"], p["sigma"])

@@ -1,0 +1,181 @@
+"""log p(held-out rows | all other rows, theta) for every row, or every unit, at once: coefficients integrated exactly.
+
+Given theta the outcome is normal. With P its precision and e its distance from its prior mean, a block b of rows given
+all others has the precision P_bb and deviates from its mean by P_bb^-1 (P e)_b. With C_i the covariance of a unit's own
+part (errors and effects) and A = s W'C^-1 W s + 1, P = C^-1 - C^-1 W s A^-1 s W'C^-1: linear in the rows.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.model.terms import terms
+from bayes_npp.bayesian.priors.families import PriorSet
+
+LOG_2PI = float(np.log(2 * np.pi))
+# The grid over a unit's own scale: prior SDs to each side, step in posterior SDs of its log, fewest and most points.
+# The trapezoid rule on a smooth integrand converges faster than any power of the step.
+REACH, STEP, POINTS = 6.0, 0.5, (49, 801)
+
+
+class HeldOut:
+    """The rows of a collapsed posterior, unit by unit, padded to the longest with rows that say nothing.
+
+    Parameters
+    ----------
+    collapsed : Collapsed
+    priors : PriorSet
+        Its priors.
+    """
+
+    def __init__(self, collapsed: Collapsed, priors: PriorSet) -> None:
+        data = collapsed.data
+        names = {term.variable for term in collapsed.columns}
+        kept = [term for term in terms(data, priors) if term.variable not in names]
+        rows = slice(None)
+        columns = [term.rows(rows) for term in (*collapsed.columns, *kept)]
+        counts = np.diff(np.append(data.segments, data.design.n_obs))
+        self.collapsed, self.counts = collapsed, counts
+        self.unit = data.design.unit
+        self.position = np.arange(data.design.n_obs) - data.segments[self.unit]
+        effects = [np.empty((len(self.unit), 0)), *(term.rows(rows) for term in collapsed.effects)]
+        self.columns = self._pad(np.column_stack([*columns, data.outcome]))
+        self.effects = self._pad(np.column_stack(effects))
+        self.gaps = self._pad(data.gaps)
+        self.present = self._pad(np.ones(len(self.unit), dtype=bool))
+        self.padding = self.counts.max() - self.counts
+        self.log_se = self._pad(np.zeros(len(self.unit)) if data.se is None else np.log(data.se))
+        weight = np.exp(-self.log_se)[..., None]
+        self.columns, self.effects = self.columns * weight, self.effects * weight
+
+    def _pad(self, values: np.ndarray) -> np.ndarray:
+        """Values of rows (n, ...) as (N, T, ...), zero beyond a unit's rows."""
+        out = np.zeros((len(self.counts), self.counts.max(), *values.shape[1:]), dtype=values.dtype)
+        out[self.unit, self.position] = values
+        return out
+
+    def rows(self, thetas: np.ndarray) -> np.ndarray:
+        """Log density of every row given all others, at draws of theta (S, d); shape (S, n)."""
+        out = np.empty((len(thetas), len(self.unit)))
+        for draw, theta in enumerate(thetas):
+            at = self._at(theta)
+            precision = np.diagonal(at.own, axis1=1, axis2=2) - (at.shared**2).sum(axis=-1)
+            deviation = at.deviation[self.unit, self.position] ** 2
+            known = precision[self.unit, self.position]
+            out[draw] = 0.5 * (np.log(known) - deviation / known - LOG_2PI)
+        return out - self.log_se[self.unit, self.position]
+
+    def units(self, thetas: np.ndarray) -> np.ndarray:
+        """Log density of every unit's rows given those of all others, at draws of theta (S, d); shape (S, N).
+
+        Where units have error scales of their own, the unit's is integrated over its prior given theta: a unit not seen
+        has no other. Effects of units must not be flat.
+        """
+        constant = -0.5 * self.counts * LOG_2PI - self.log_se.sum(axis=1)
+        out = np.empty((len(thetas), len(self.counts)))
+        for draw, theta in enumerate(thetas):
+            at = self._at(theta)
+            precision = at.own - at.shared @ np.swapaxes(at.shared, 1, 2)
+            if self.collapsed.layout.unit_scales < 0:
+                lower = np.linalg.cholesky(precision)
+                square = np.linalg.solve(lower, at.deviation[..., None])[..., 0]
+                out[draw] = _half_log(lower) - 0.5 * (square**2).sum(axis=1) + self.padding * np.log(at.scale)
+            else:
+                out[draw] = self._over_scales(at, precision)
+        return out + constant
+
+    def _over_scales(self, at: "_AtTheta", precision: np.ndarray) -> np.ndarray:
+        """Log density of units, up to the constant, integrated over the prior of each unit's scale.
+
+        The covariance is scale^2 R and the rest; in the basis where R is one and the rest diagonal any scale is cheap.
+        """
+        covariance = np.linalg.inv(precision)
+        whiten = np.linalg.cholesky(at.inverse)
+        values, rotation = np.linalg.eigh(np.swapaxes(whiten, 1, 2) @ covariance @ whiten)
+        rest = np.maximum(values - at.scale[:, None] ** 2, 0.0)
+        squares = (np.swapaxes(whiten @ rotation, 1, 2) @ covariance @ at.deviation[..., None])[..., 0] ** 2
+        layout = self.collapsed.layout
+        spread, common = at.values[layout.unit_spread], np.log(at.values[layout.error_scale])
+        step = min(STEP / (spread * np.sqrt(2 * self.counts.max())), 1.0)
+        z = np.linspace(-REACH, REACH, int(np.clip(np.ceil(2 * REACH / step), *POINTS)))
+        log_scale = (common + spread * z)[:, None]
+        variance = np.exp(2 * log_scale)[..., None] + rest
+        density = -0.5 * (np.log(variance) + squares / variance).sum(axis=-1) - 0.5 * z[:, None] ** 2
+        total = logsumexp(density + self.padding * log_scale, axis=0)
+        return _half_log(whiten) + total + np.log(z[1] - z[0]) - 0.5 * LOG_2PI
+
+    def _at(self, theta: np.ndarray) -> "_AtTheta":
+        layout, n_units = self.collapsed.layout, len(self.counts)
+        values, scratch = np.empty(len(theta)), np.empty(len(theta))
+        kernel.constrain(theta, self.collapsed.priors, values, scratch)
+        log_scale = np.empty(n_units)
+        kernel.unit_scale_logs(theta, values, layout, n_units, log_scale)
+        scale = np.exp(log_scale)
+        rho = values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
+        inverse = self._inverse_errors(rho)
+        factor = np.empty((self.effects.shape[-1],) * 2)
+        kernel.effect_factor(values, layout, factor)
+        columns = self.columns @ self._change(values)
+        own = inverse / scale[:, None, None] ** 2
+        acts = self.effects @ factor
+        reach = own @ acts
+        flat = np.diag(layout.effect_scale == -2).astype(float)
+        lower = np.linalg.cholesky(np.swapaxes(acts, 1, 2) @ reach + np.eye(len(factor)) - flat)
+        used = np.swapaxes(np.linalg.solve(lower, np.swapaxes(reach, 1, 2)), 1, 2)
+        own = own - used @ np.swapaxes(used, 1, 2)
+        moved = own @ columns
+        gram = np.tensordot(columns, moved, axes=((0, 1), (0, 1)))
+        p = len(gram) - 1
+        a_factor = np.linalg.cholesky(gram[:p, :p] + np.diag((layout.column_scale != -2).astype(float)))
+        shared = moved[..., :p] @ np.linalg.inv(a_factor).T
+        deviation = moved[..., p] - shared @ np.linalg.solve(a_factor, gram[:p, p])
+        return _AtTheta(own, shared, deviation, inverse, scale, values)
+
+    def _inverse_errors(self, rho: float) -> np.ndarray:
+        """R^-1 of every unit with innovation SD one, shape (N, T, T); padded rows have variance one."""
+        n_units, longest = self.gaps.shape
+        if not rho:
+            return np.broadcast_to(np.eye(longest), (n_units, longest, longest))
+        later = self.gaps > 0
+        innovation = np.where(later, 0.0, 1 / ((1 - rho) * (1 + rho)))
+        for gap in np.unique(self.gaps[later]):
+            innovation[self.gaps == gap] = kernel.innovation(rho, gap)[0]
+        innovation[~self.present] = 1.0
+        r = np.where(later, rho**self.gaps, 0.0)
+        out = np.zeros((n_units, longest, longest))
+        at = np.arange(longest)
+        out[:, at, at] = 1 / innovation
+        out[:, at[:-1], at[:-1]] += (r**2 / innovation)[:, 1:]
+        out[:, at[1:], at[:-1]] = out[:, at[:-1], at[1:]] = -(r / innovation)[:, 1:]
+        return out
+
+    def _change(self, values: np.ndarray) -> np.ndarray:
+        """[W, X, y] times it = columns in units of their coefficients' SDs, and y less prior means and kept columns."""
+        layout, means = self.collapsed.layout, self.collapsed.prior_means
+        p, size = len(means), self.columns.shape[-1]
+        sds, out = np.empty(p), np.zeros((size, p + 1))
+        kernel.coefficient_sds(values, layout, sds)
+        out[:p, :p] = np.diag(sds)
+        out[:p, p] = -means
+        out[p : size - 1, p] = -values[layout.kept]
+        out[-1, p] = 1.0
+        return out
+
+
+class _AtTheta(NamedTuple):
+    """At one theta: the precision of the outcome, own - shared shared' within units, and its product with e."""
+
+    own: np.ndarray  # (N, T, T)
+    shared: np.ndarray  # (N, T, p)
+    deviation: np.ndarray  # (N, T)
+    inverse: np.ndarray  # (N, T, T), of the errors with innovation SD one
+    scale: np.ndarray  # (N,)
+    values: np.ndarray  # (d,) theta on its natural scale
+
+
+def _half_log(lower: np.ndarray) -> np.ndarray:
+    """Half the log determinant of matrices (N, T, T) from their Cholesky factors."""
+    return np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)

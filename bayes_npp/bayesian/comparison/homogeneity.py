@@ -1,0 +1,126 @@
+"""Do slopes differ at all? The Bayes factor of slope_sd = 0 against slope_sd > 0, from the collapsed likelihood."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_npp.bayesian.collapsed.collapsed import COLLAPSIBLE, Collapsed
+from bayes_npp.bayesian.collapsed.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_marginal
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.errors import SpecError
+
+DRAWS = 400
+SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the prior's scale
+
+
+@dataclass(frozen=True)
+class Homogeneity:
+    """Bayes factors of equal slopes (SD zero) against unequal ones.
+
+    Attributes
+    ----------
+    variable : "slope_sd" or "unit_slope_sd"
+    prior : PriorSpec
+        Of the SD.
+    factor : float
+        p(y | SD = 0) / p(y | SD > 0); above 1 the data speak for equal slopes.
+    mcse : float
+        Monte Carlo standard error of log(factor).
+    by_scale : tuple of (multiple, factor)
+        The factor with the scale of the SD's prior multiplied.
+    """
+
+    variable: str
+    prior: PriorSpec
+    factor: float
+    mcse: float
+    by_scale: tuple[tuple[float, float], ...]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest factor over the scales."""
+        factors = [factor for _, factor in self.by_scale]
+        return min(factors), max(factors)
+
+    @property
+    def reading(self) -> str:
+        """Which side the data are on by Kass and Raftery's (1995) threshold of 3, at every prior scale."""
+        low, high = self.range
+        if high < 1 / 3:
+            return "slopes differ"
+        if low > 3:
+            return "slopes are alike"
+        return "undecided"
+
+
+def homogeneity(fit: Fit) -> Homogeneity:
+    """Bayes factor of slope_sd = 0, and how it moves with the prior's scale.
+
+    With theta' the other elements of theta and L the collapsed likelihood,
+
+        p(y | SD = 0) / p(y | SD > 0) = E[ L(0, theta') / integral p(SD) L(SD, theta') dSD ]
+
+    over the posterior of theta' (Savage-Dickey density ratio, the density at zero averaged over theta'; Dickey 1971).
+    The integral is one-dimensional, so other prior scales need no other draws.
+
+    Raises
+    ------
+    SpecError
+        A model without varying slopes, or not fitted by the collapsed sampler.
+    """
+    names = [element.variable for element in fit.collapsed.elements]
+    variable = next((name for name in ("slope_sd", "unit_slope_sd") if name in names), None)
+    if variable is None:
+        raise SpecError("the model has one slope, so there is nothing to compare", fix="Let slopes vary")
+    return factor_of_equal_slopes(fit.collapsed, fit.priors, fit.thetas, variable)
+
+
+def factor_of_equal_slopes(
+    collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, variable: str = "slope_sd"
+) -> Homogeneity:
+    """`homogeneity` from draws of theta (S, d) of a collapsed posterior under its priors."""
+    prior = priors[variable]
+    thetas = thetas[np.linspace(0, len(thetas) - 1, min(DRAWS, len(thetas))).astype(int)]
+    if variable == "slope_sd" and priors["exposure"].family in COLLAPSIBLE:
+        log_likelihood = slope_marginal(slope_likelihood(collapsed, thetas), priors["exposure"])
+    else:
+        at = [element.variable for element in collapsed.elements].index(variable)
+        log_likelihood = likelihood_over_grid(collapsed, thetas, at)
+    log_likelihood = log_likelihood - log_likelihood[:, [0]]  # the first value stands for zero
+    weights = {scale: log_tau_weights(_scaled(prior, scale)) for scale in SCALES}
+    integrals = {scale: np.logaddexp.reduce(log_likelihood + own, axis=1) for scale, own in weights.items()}
+    base = integrals[1.0]
+    numerator = np.exp(-base)
+    by_scale = tuple((s, float(numerator.mean() / np.exp(integrals[s] - base).mean())) for s in SCALES)
+    mcse = float(numerator.std(ddof=1) / numerator.mean() / np.sqrt(len(numerator)))
+    return Homogeneity(variable, prior, float(numerator.mean()), mcse, by_scale)
+
+
+def likelihood_over_grid(collapsed: Collapsed, thetas: np.ndarray, at: int) -> np.ndarray:
+    """Log collapsed likelihood with the SD at position `at` of theta moved over `TAU`, shape (S, len(TAU))."""
+    scaled = TAU / collapsed.priors.upper[at]
+    grid = scaled + np.log(-np.expm1(-scaled))  # the inverse of the softplus
+    out = np.empty((len(thetas), len(grid)))
+    for k, theta in enumerate(thetas):
+        moved = theta.copy()
+        for j, value in enumerate(grid):
+            moved[at] = value
+            out[k, j] = collapsed.log_density(moved, likelihood_only=True)[0]
+    return out
+
+
+def _scaled(prior: PriorSpec, multiple: float) -> PriorSpec:
+    """The prior of an SD with its scale multiplied."""
+    content = prior.model_dump()
+    for key in ("sigma", "scale"):
+        if content[key] is not None and prior.family not in ("log_normal",):
+            content[key] *= multiple
+    match prior.family:
+        case "gamma":
+            content["beta"] /= multiple
+        case "inverse_gamma":
+            content["beta"] *= multiple
+        case "log_normal":
+            content["mu"] += float(np.log(multiple))
+    return PriorSpec(**content)

@@ -1,0 +1,171 @@
+"""Draws of the parameters -> the tree every engine returns: same variables, same dimensions, same groups."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bayes_npp.bayesian.model.likelihood import log_likelihood
+from bayes_npp.bayesian.model.terms import ModelData
+from bayes_npp.bayesian.priors.families import GROUP_PRIORS, PRIOR_OF, PriorSet
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CACHE_CELLS = 2_000_000  # draws x rows whose log likelihood is computed at once
+PART_CELLS = 100_000  # and, above, in parts
+CHUNK_CELLS = 10_000_000  # draws x rows laid out at a time
+POINTWISE_CELLS = 50_000_000  # above this many draws x rows, sums and moments replace pointwise storage
+DIMS = {
+    "slope_offset": ("group",),
+    "control_slope": ("control",),
+    "control_slope_sd": ("varying",),
+    "control_offset": ("varying", "group"),
+    "unit_effect": ("unit",),
+    "time_effect": ("time",),
+    "group_time_effect": ("group_time",),
+    "unit_slope": ("unit",),
+    "unit_control_slope": ("varying", "unit"),
+    "unit_control_slope_sd": ("varying",),
+    "unit_scale": ("unit",),
+    "unit_between": ("unit_part",),
+    "time_between": ("time_part",),
+    "mediator_unit_between": ("mediator_unit_part",),
+    "mediator_time_between": ("mediator_time_part",),
+    "missing_cell": ("missing",),
+    "group_slope": ("group",),
+    "slope_of_unit": ("unit",),
+}
+UNIT_LEVEL = ("unit_effect", "unit_slope", "unit_control_slope", "slope_of_unit")
+
+
+def reported(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the sampler's diagnostics judge: everything but the effects and slopes of single units."""
+    return {name: values for name, values in parameters.items() if name not in UNIT_LEVEL}
+
+
+def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...] = ("chain", "draw")) -> "xr.Dataset":
+    """Arrays as a Dataset with the labels of the design."""
+    import xarray as xr
+
+    design = data.design
+    coords = {
+        "group": list(design.groups),
+        "control": list(design.spec.controls),
+        "varying": list(design.spec.varying),
+        "unit": list(design.units),
+        "time": list(design.times),
+        "group_time": list(design.group_times),
+    }
+    variables = {name: ((*lead, *DIMS.get(name, ())), values) for name, values in arrays.items()}
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    return xr.Dataset(variables, coords={name: labels for name, labels in coords.items() if name in used})
+
+
+def build_tree(
+    parameters: dict[str, np.ndarray],
+    data: ModelData,
+    priors: PriorSet,
+    stats: "xr.Dataset",
+    totals: dict[str, np.ndarray] | None = None,
+    likelihood_of_rows: np.ndarray | None = None,
+) -> "xr.DataTree":
+    """Groups posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data.
+
+    Parameters
+    ----------
+    parameters : dict of ndarray, shapes (chain, draw, ...)
+    totals : dict, optional
+        For a panel above `POINTWISE_CELLS`: `log_likelihood` (chain, draw), its sum over rows, in place of the rows;
+        and moments of the effects of units, (N,) or (V, N), which are then not in the posterior.
+    likelihood_of_rows : ndarray, shape (chain, draw, n), optional
+        Log likelihood of every row where `data` alone does not give it: columns that differ from draw to draw.
+    """
+    import xarray as xr
+
+    design = data.design
+    parameters = {**parameters, **in_data_units(parameters, data)}
+    log_prior = {
+        name: priors[slot].log_density(parameters[name])
+        for name, slot in PRIOR_OF.items()
+        if name in parameters and priors[slot].family != "flat" and not (name == "intercept" and data.has_flat_level)
+    }
+    if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:
+        slopes = parameters["exposure_slope"][..., None] + parameters["slope_offset"]
+        log_prior["exposure_slope"] = priors["exposure"].log_density(slopes).sum(axis=-1)
+    observation = np.arange(design.n_obs)
+    if design.n_obs <= 100_000:
+        labels = zip(design.unit, design.time, strict=True)
+        observation = np.array([f"{design.units[u]} {design.times[t]}" for u, t in labels])
+    if totals is None:
+        own = pointwise(parameters, data) if likelihood_of_rows is None else likelihood_of_rows
+        rows = {"y": (("chain", "draw", "observation"), own)}
+        likelihood = xr.Dataset(rows, {"observation": observation})
+    else:
+        likelihood = xr.Dataset({"y_total": (("chain", "draw"), totals["log_likelihood"])})
+    constants: dict[str, Any] = {
+        "controls": (("observation", "control"), design.controls),
+        "unit_index": ("observation", design.unit),
+        "time_index": ("observation", design.time),
+    }
+    if design.exposure is not None:
+        constants["exposure"] = ("observation", design.exposure)
+    if design.se is not None:
+        constants["se"] = ("observation", design.se)
+    groups = {
+        "posterior": dataset(parameters, data),
+        "sample_stats": stats,
+        "log_likelihood": likelihood,
+        "log_prior": dataset(log_prior, data),
+        "observed_data": xr.Dataset({"y": ("observation", data.outcome)}, {"observation": observation}),
+        "constant_data": xr.Dataset(constants, {"observation": observation, "control": list(design.spec.controls)}),
+    }
+    if totals is not None and len(totals) > 1:
+        moments = {n: (("varying", "unit")[-v.ndim :], v) for n, v in totals.items() if n != "log_likelihood"}
+        groups["unit_moments"] = xr.Dataset(moments, {"unit": list(design.units)})
+    tree = xr.DataTree.from_dict(groups)
+    for name, array in tree["posterior"].data_vars.items():
+        role = "top" if name in PRIOR_OF else "group" if name in GROUP_PRIORS else "derived"
+        array.attrs["prior_role"] = role
+    return tree
+
+
+def pointwise(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:
+    """Log likelihood of every row, shape (chain, draw, n); beyond `CACHE_CELLS` for some draws at a time, which the
+    processor's cache holds: several times as quick."""
+    n_chains, n_draws = parameters["intercept"].shape
+    n_obs = data.design.n_obs
+    if n_chains * n_draws * n_obs <= CACHE_CELLS:
+        return log_likelihood(parameters, data)
+    out = np.empty((n_chains, n_draws, n_obs))
+    step = max(1, PART_CELLS // n_obs)
+
+    def fill(at: tuple[int, slice]) -> None:
+        out[at] = log_likelihood({name: values[at] for name, values in parameters.items()}, data)
+
+    parts = [(c, slice(begin, begin + step)) for c in range(n_chains) for begin in range(0, n_draws, step)]
+    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(fill, parts))
+    return out
+
+
+def in_data_units(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str, np.ndarray]:
+    """Slopes of the exposure in the data's units: `slope`, or `group_slope` and `slope_of_unit`."""
+    design = data.design
+    if design.spec.exposure is None:
+        return {}
+    unit = design.scales.outcome_sd / design.scales.divisors[design.spec.exposure]
+    out = {}
+    slopes = parameters["exposure_slope"][..., None] + parameters.get("slope_offset", 0.0)
+    if design.groups:
+        out["group_slope"] = slopes * unit
+    else:
+        out["slope"] = slopes[..., 0] * unit
+    if "unit_slope" in parameters:
+        group = np.zeros(len(design.units), dtype=int)
+        if design.group is not None:
+            group[design.unit] = design.group
+        out["slope_of_unit"] = (slopes[..., group] + parameters["unit_slope"]) * unit
+    return out

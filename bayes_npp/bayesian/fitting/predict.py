@@ -1,0 +1,170 @@
+"""Out-of-sample prediction: a new year of a known unit, a new unit, any row whose outcome is blank."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
+from bayes_npp.bayesian.collapsed.restrict import restrict
+from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
+from bayes_npp.bayesian.fitting.fit import LEVEL, make_sampler, prepare
+from bayes_npp.bayesian.fitting.refit import sample_short
+from bayes_npp.bayesian.model.likelihood import error_sds
+from bayes_npp.bayesian.model.terms import ModelData, fitted_values
+from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
+from bayes_npp.design.design import build_design
+from bayes_npp.design.spec import Spec
+from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.panels.panel import Panel
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Posterior predictive draws of rows that were not observed.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        unit, time, mean, sd, lo, hi (95 % equal-tailed), in the data's units.
+    draws : ndarray, shape (S, rows)
+    diagnostics : Diagnostics
+        Of the fit to the observed rows.
+    """
+
+    frame: pd.DataFrame
+    draws: np.ndarray
+    diagnostics: Diagnostics
+
+
+def predict(
+    panel: Panel, spec: Spec, priors: str | PriorSet = "weakly_informative", draws: int = 1000, seed: int = 1
+) -> Prediction:
+    """Fit the rows with an outcome and predict those without one.
+
+    A row to predict is a row of the window whose outcome is blank and whose regressors are not: a new year of a known
+    unit, or a unit of its own. Unit and period parts of the regressors are those of all rows; effects of units and
+    periods without an observed row come from their distribution.
+
+    Parameters
+    ----------
+    panel : Panel
+    spec : Spec
+    priors : str or PriorSet
+    draws, seed : int
+
+    Raises
+    ------
+    DesignError
+        No row to predict, or one whose unit or period has a fixed effect that nothing observed identifies.
+    SpecError
+        Student-t errors, first differences, a dynamic model.
+    """
+    reason = why_not_collapsible(spec) or ("a change needs the level before it" if spec.transform != "levels" else "")
+    reason = reason or ("a blank outcome is the lag of the row after it" if spec.dynamic else "")
+    if reason:
+        raise SpecError(f"no prediction from this model: {reason}", fix="Choose other errors, or levels")
+    priors = load_priors(priors)
+    check_priors(priors, spec)
+    scales = build_design(panel, spec).scales
+    outcome = panel.numbers(spec.outcome)
+    blank = np.isnan(outcome)
+    # A stand-in that no estimate sees: columns depend on regressors alone.
+    random = np.random.default_rng(seed)
+    stand_in = np.where(blank, scales.outcome_mean + scales.outcome_sd * random.standard_normal(len(blank)), outcome)
+    marked = panel.with_column(spec.outcome, stand_in).with_column("is blank", blank.astype(float))
+    design = build_design(marked, spec, scales)
+    data = prepare(design)
+    missing = _blank_rows(marked, data)
+    if not missing.any():
+        raise DesignError("no row to predict", place=panel.source, fix="Leave the outcome blank where it is wanted")
+    _check_identified(data, missing)
+    own = restrict(data, np.flatnonzero(~missing))
+    sampler = make_sampler("collapsed", draws, 4, seed)
+    fit, _ = sample_short(collapse(own, priors), priors, sampler, with_units=True)
+    parameters = _with_new_units(fit.draws, own, data, random)
+    drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
+    drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]
+    lo, hi = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    frame = pd.DataFrame(
+        {
+            "unit": np.array(design.units)[design.unit[missing]],
+            "time": np.array(design.times)[design.time[missing]],
+            "mean": drawn.mean(axis=0),
+            "sd": drawn.std(axis=0, ddof=1),
+            "lo": lo,
+            "hi": hi,
+        }
+    )
+    return Prediction(frame, drawn, fit.diagnostics)
+
+
+def _blank_rows(marked: Panel, data: ModelData) -> np.ndarray:
+    """Which rows of the design have no outcome, shape (n,)."""
+    time = marked.frame[marked.time] if marked.time else pd.Series(0, index=marked.frame.index)
+    flags = pd.Series(
+        marked.numbers("is blank"), index=pd.MultiIndex.from_arrays([marked.frame[marked.unit].astype(str), time])
+    )
+    design = data.design
+    keys = [(design.units[u], design.times[t]) for u, t in zip(design.unit, design.time, strict=True)]
+    return flags.loc[keys].to_numpy() == 1.0
+
+
+def _check_identified(data: ModelData, missing: np.ndarray) -> None:
+    """Fixed effects of units and periods need an observed row."""
+    for effect, index, labels in (
+        (data.unit, data.design.unit, data.design.units),
+        (data.time, data.design.time, data.design.times),
+    ):
+        unseen = sorted(set(index[missing]) - set(index[~missing]))
+        if effect.kind == "fixed" and unseen:
+            raise DesignError(
+                f"'{labels[unseen[0]]}' has a fixed effect and no observed row", fix="Use partially pooled effects"
+            )
+
+
+def _with_new_units(
+    parameters: dict[str, np.ndarray], own: ModelData, data: ModelData, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Parameters with the effects of every unit of the design; those of units without rows are drawn."""
+    at = {label: i for i, label in enumerate(own.design.units)}
+    known = np.array([at.get(label, -1) for label in data.design.units])
+    out = dict(parameters)
+    normals: dict[str, np.ndarray] = {}
+    for name, scale in (("unit_effect", "unit_sd"), ("unit_slope", "unit_slope_sd"), ("unit_control_slope", "")):
+        if name not in parameters:
+            continue
+        values = parameters[name]
+        shape = (*values.shape[:-1], len(known))
+        z = random.standard_normal(shape)
+        if name == "unit_slope" and "slope_correlation" in parameters:
+            r = parameters["slope_correlation"][:, None]
+            z = r * normals["unit_effect"] + np.sqrt((1 - r) * (1 + r)) * z
+        normals[name] = z
+        sd = parameters[scale] if scale else parameters["unit_control_slope_sd"]
+        new = z * sd[..., None] if data.unit.kind != "fixed" or name != "unit_effect" else z
+        out[name] = np.where(known >= 0, values[..., known], new)
+    if "unit_scale" in parameters:
+        z = random.standard_normal((len(parameters["unit_scale_sd"]), len(known)))
+        new = np.exp(parameters["unit_scale_sd"][:, None] * z)
+        out["unit_scale"] = np.where(known >= 0, parameters["unit_scale"][:, known], new)
+    return out
+
+
+def _errors(
+    parameters: dict[str, np.ndarray], data: ModelData, missing: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """Errors of the missing rows, given the observed ones before them under AR(1); shape (S, n)."""
+    errors = data.outcome - fitted_values(parameters, data)
+    innovations = error_sds(parameters, data) * random.standard_normal(errors.shape)
+    rho = parameters.get("autocorrelation")
+    for at in np.flatnonzero(missing):
+        gap = data.gaps[at]
+        if rho is None:
+            errors[:, at] = innovations[:, at]
+        elif gap == 0:
+            errors[:, at] = innovations[:, at] / np.sqrt((1 - rho) * (1 + rho))
+        else:
+            step = np.sqrt(sum(rho ** (2 * k) for k in range(gap)))
+            errors[:, at] = rho**gap * errors[:, at - 1] + step * innovations[:, at]
+    return errors

@@ -1,0 +1,294 @@
+"""ModelData + priors -> pm.Model, on the standardised scale: the full model, every coefficient sampled.
+
+y = level + X slope + C gamma + unit + period + error. With correlated means, columns with a slope enter as their
+two-way residual and their unit (period) parts as an orthonormal basis whose coefficients ("between") have a prior of
+their own, so slopes target the same estimand as two-way fixed effects whatever the pooling of the effects.
+
+The sampled parametrisation is exact, not an approximation: between coefficients and effects of units (periods) are
+merged into one vector of contrasts, each coordinate normal with variance between^2 J + sd^2 where a part acts and
+sd^2 elsewhere, and the intercept with the effects' means into one level. `separate` draws the parts given their sums.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayes_npp.bayesian.model.terms import Effect, ModelData, common_and_offsets
+from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# Variables of the posterior that the model samples (or derives) under their own names.
+KEPT = (
+    *("exposure_slope", "slope_sd", "slope_offset", "control_slope", "control_offset", "control_slope_sd"),
+    *("unit_sd", "time_sd", "group_time_sd", "group_time_effect", "unit_slope", "unit_slope_sd"),
+    *("unit_control_slope", "unit_control_slope_sd", "slope_correlation", "unit_effect", "unit_between"),
+    *("persistence", "error_sd", "autocorrelation", "unit_scale", "unit_scale_sd", "degrees"),
+)
+
+
+def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
+    """The PyMC model; prior hyper-parameters and data are `pm.Data`, so that a refit needs no compilation."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, spec = data.design, data.design.spec
+    coords = {
+        "observation": np.arange(design.n_obs),
+        "slope_column": np.arange(data.slope_columns.shape[1]),
+        "group": list(design.groups),
+        "control": list(spec.controls),
+        "varying": list(spec.varying),
+        "unit": list(design.units),
+        "group_time": list(design.group_times),
+        "unit_part": np.arange(data.unit.rank),
+        **{f"{name}_contrast": np.arange(e.n_contrasts) for name, e in data.effects.items() if e.n_contrasts},
+    }
+    with pm.Model(coords=coords) as model:
+        fitted = pt.zeros(design.n_obs)
+        if spec.exposure:
+            x = pm.Data("slope_columns", data.slope_columns, dims=("observation", "slope_column"))
+            free = spec.slope_pooling == "none"
+            dims = "group" if free else None
+            slopes = _prior("free_slope" if free else "exposure_slope", "exposure", priors["exposure"], dims=dims)
+            if design.groups and not free:
+                sd = _prior("slope_sd", "slope_sd", priors["slope_sd"])
+                slopes = slopes + _offsets("slope_offset", sd, data, data.slopes_centred)
+            fitted += x @ (slopes if design.groups else slopes[None])
+        if spec.controls:
+            c = pm.Data("control_columns", data.control_columns, dims=("observation", "control"))
+            fitted += c @ _prior("control_slope", "controls", priors["controls"], dims="control")
+        if data.lag is not None:
+            fitted += _prior("persistence", "persistence", priors["persistence"]) * pm.Data("lag", data.lag)
+        if spec.varying and design.groups:
+            sds = _prior("control_slope_sd", "slope_sd", priors["slope_sd"], dims="varying")
+            offsets = [_offsets(f"offset_{v}", sds[v], data, data.varying_centred[v]) for v in range(len(spec.varying))]
+            pm.Deterministic("control_offset", pt.stack(offsets), dims=("varying", "group"))
+            for offset, columns in zip(offsets, data.varying_columns, strict=True):
+                fitted += pt.as_tensor(columns) @ offset
+        fitted += _unit_slopes(data, priors)
+        if design.group_time is not None:
+            sd = _prior("group_time_sd", "group_time_sd", priors["group_time_sd"])
+            raw = pm.Normal("group_time_raw", 0.0, 1.0, dims="group_time")
+            fitted += pm.Deterministic("group_time_effect", sd * raw, dims="group_time")[design.group_time]
+        level, effects = _level_and_effects(data, priors)
+        _likelihood(level + fitted + effects, data, priors)
+    return model
+
+
+def _level_and_effects(data: ModelData, priors: PriorSet) -> tuple[Any, Any]:
+    """The common level, and the sum of the effects of units and periods and of their between parts."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    effects = pt.zeros(data.design.n_obs)
+    between_sd = pm.Data("between_sigma", priors["between"].parameters["sigma"])
+    level_variance = pm.Data("intercept_sigma", priors["intercept"].parameters["sigma"]) ** 2
+    for name, effect in data.effects.items():
+        if name == "unit" and data.design.spec.slope_correlation:
+            if effect.rank:
+                coefficients = pm.Normal("unit_between", 0.0, between_sd, dims="unit_part")
+                effects += pt.dot(effect.leading * np.sqrt(effect.size), coefficients)[effect.index]
+            continue  # the effects themselves come with their slopes
+        if not effect.n_contrasts:
+            continue
+        variance = between_sd**2 * effect.size * effect.has_part
+        if effect.kind == "partial":
+            sd = _prior(f"{name}_sd", f"{name}_sd", priors[f"{name}_sd"])
+            variance = variance + sd**2
+            level_variance = level_variance + sd**2 / effect.size
+        effects += _contrasts(name, effect, variance)[effect.index]
+    if data.has_flat_level:
+        return pm.Flat("level"), effects
+    return pm.Normal(
+        "level", pm.Data("intercept_mu", priors["intercept"].parameters["mu"]), pt.sqrt(level_variance)
+    ), effects
+
+
+def _offsets(name: str, sd: Any, data: ModelData, centred: bool) -> Any:
+    """Groups' deviations from the common slope, shape (G,)."""
+    import pymc as pm
+
+    if data.design.spec.slope_pooling == "exchangeable":
+        if centred:
+            return pm.Normal(name, 0.0, sd, dims="group")
+        return pm.Deterministic(name, sd * pm.Normal(f"{name}_raw", 0.0, 1.0, dims="group"), dims="group")
+    if centred:
+        return pm.ZeroSumNormal(name, sigma=sd, dims="group")
+    return pm.Deterministic(name, sd * pm.ZeroSumNormal(f"{name}_raw", sigma=1.0, dims="group"), dims="group")
+
+
+def _unit_slopes(data: ModelData, priors: PriorSet) -> Any:
+    """What slopes of units add to the mean; with a correlation, their effects too."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, spec = data.design, data.design.spec
+    total = pt.zeros(design.n_obs)
+    if not spec.unit_slopes:
+        return total
+    columns = data.unit_slope_columns
+    raw = pm.Normal("unit_slope_raw", 0.0, 1.0, dims="unit")
+    sd = _prior("unit_slope_sd", "unit_slope_sd", priors["unit_slope_sd"])
+    if spec.slope_correlation:
+        r = _prior("slope_correlation", "slope_correlation", priors["slope_correlation"])
+        unit_sd = _prior("unit_sd", "unit_sd", priors["unit_sd"])
+        unit_raw = pm.Normal("unit_effect_raw", 0.0, 1.0, dims="unit")
+        total += pm.Deterministic("unit_effect", unit_sd * unit_raw, dims="unit")[design.unit]
+        raw = r * unit_raw + pt.sqrt((1 - r) * (1 + r)) * raw
+    total += pm.Deterministic("unit_slope", sd * raw, dims="unit")[design.unit] * columns[:, 0]
+    if spec.varying:
+        sds = _prior("unit_control_slope_sd", "unit_slope_sd", priors["unit_slope_sd"], dims="varying")
+        raw = pm.Normal("unit_control_slope_raw", 0.0, 1.0, dims=("varying", "unit"))
+        slopes = pm.Deterministic("unit_control_slope", sds[:, None] * raw, dims=("varying", "unit"))
+        total += (slopes[:, design.unit] * columns[:, 1:].T).sum(axis=0)
+    return total
+
+
+def _likelihood(fitted: Any, data: ModelData, priors: PriorSet) -> None:
+    """The outcome given what came before it: its mean shifted by the error of the row before, under AR(1)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, parts = data.design, data.design.spec.error_parts
+    observed = pm.Data("outcome", data.outcome, dims="observation")
+    if data.se is not None:
+        pm.Normal("y", fitted, pm.Data("known_se", data.se), observed=observed, dims="observation")
+        return
+    sd = _prior("error_sd", "error_sd", priors["error_sd"])
+    if "unit_scale" in parts:
+        spread = _prior("unit_scale_sd", "unit_scale_sd", priors["unit_scale_sd"])
+        if data.unit_scales_centred:
+            logs = pm.Normal("unit_error_log", pt.log(sd), spread, dims="unit") - pt.log(sd)
+        else:
+            logs = spread * pm.Normal("unit_scale_raw", 0.0, 1.0, dims="unit")
+        sd = sd * pm.Deterministic("unit_scale", pt.exp(logs), dims="unit")[design.unit]
+    if "ar1" in parts:
+        rho = _prior("autocorrelation", "autocorrelation", priors["autocorrelation"])
+        gap = data.gaps
+        later = np.flatnonzero(gap > 0)
+        power = rho ** gap[later]
+        variance = pt.set_subtensor(pt.ones(design.n_obs)[gap == 0], 1 / ((1 - rho) * (1 + rho)))
+        steps = sum((gap[later] > k) * rho ** (2 * k) for k in range(int(gap.max())))
+        variance = pt.set_subtensor(variance[later], steps)
+        error = observed - fitted
+        fitted = pt.inc_subtensor(fitted[later], power * error[later - 1])
+        sd = sd * pt.sqrt(variance)
+    if "student_t" in parts:
+        degrees = _prior("degrees", "degrees", priors["degrees"])
+        pm.StudentT("y", nu=degrees, mu=fitted, sigma=sd, observed=observed, dims="observation")
+    else:
+        pm.Normal("y", fitted, sd, observed=observed, dims="observation")
+
+
+def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, seed: int) -> dict[str, np.ndarray]:
+    """Turn sampled coordinates into the model's parameters, exactly.
+
+    Given the scales, the intercept and the effects' means are jointly normal with a known sum (the level), and so are a
+    between part and an effect on the same coordinate: each is drawn from its conditional distribution.
+
+    Parameters
+    ----------
+    draws : dict of ndarray, shapes (chain, draw, ...)
+    seed : int
+
+    Returns
+    -------
+    dict of ndarray
+        intercept, {unit,time}_effect, {unit,time}_between and `KEPT`, as far as the model has them.
+    """
+    random = np.random.default_rng(seed)
+    out = {name: draws[name] for name in KEPT if name in draws}
+    if "free_slope" in draws:
+        out.update(common_and_offsets(draws["free_slope"]))
+    shape = draws["level"].shape
+    correlated = data.design.spec.slope_correlation
+    intercept_prior = priors["intercept"].parameters
+    means = {
+        name: draws[f"{name}_sd"] ** 2 / effect.size
+        for name, effect in data.effects.items()
+        if effect.kind == "partial" and not (name == "unit" and correlated)
+    }
+    remaining = draws["level"] - intercept_prior["mu"]
+    own_variance = np.inf if data.has_flat_level else intercept_prior["sigma"] ** 2
+    total = own_variance + np.sum(list(means.values()), axis=0)
+    for name, effect in data.effects.items():
+        if not effect.n_contrasts or (name == "unit" and correlated):
+            continue
+        contrasts = draws[f"{name}_contrasts"]
+        if effect.kind == "partial":
+            sd = draws[f"{name}_sd"][..., None]
+            ours = sd**2
+            between = priors["between"].parameters["sigma"] ** 2 * effect.size * effect.has_part
+            share = ours / (ours + between)
+            noise = random.standard_normal(contrasts.shape)
+            own = share * contrasts + np.sqrt(share * between) * noise
+            # The effects' mean, given what is left of the level after the means drawn before it.
+            variance = means[name]
+            spread = np.sqrt(variance * (1 - variance / total))
+            mean = remaining * variance / total + spread * random.standard_normal(shape)
+            remaining, total = remaining - mean, total - variance
+            out[f"{name}_effect"] = own @ effect.basis.T + mean[..., None]
+        else:
+            own = contrasts * (1 - effect.has_part)  # all of it for a fixed effect, nothing where there is none
+            if effect.kind == "fixed":
+                out[f"{name}_effect"] = contrasts @ effect.basis.T
+        if effect.rank:
+            out[f"{name}_between"] = (contrasts - own)[..., : effect.rank] / np.sqrt(effect.size)
+    out["intercept"] = remaining + intercept_prior["mu"]
+    return out
+
+
+PYMC_NAMES = {
+    "normal": "Normal",
+    "student_t": "StudentT",
+    "flat": "Flat",
+    "half_normal": "HalfNormal",
+    "half_student_t": "HalfStudentT",
+    "exponential": "Exponential",
+    "gamma": "Gamma",
+    "inverse_gamma": "InverseGamma",
+    "log_normal": "LogNormal",
+}
+
+
+def _contrasts(name: str, effect: Effect, variance: Any) -> Any:
+    """Effects of J units or periods, shape (J,), from their contrasts in the basis."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    dim = f"{name}_contrast"
+    if effect.kind == "fixed":
+        contrasts = pm.Flat(f"{name}_contrasts", dims=dim)
+    elif effect.kind == "none" or effect.centred:
+        contrasts = pm.Normal(f"{name}_contrasts", 0.0, pt.sqrt(variance), dims=dim)
+    else:
+        raw = pm.Normal(f"{name}_contrasts_raw", 0.0, 1.0, dims=dim)
+        contrasts = pm.Deterministic(f"{name}_contrasts", raw * pt.sqrt(variance), dims=dim)
+    return pt.dot(effect.basis[:, : effect.n_contrasts], contrasts)
+
+
+def _prior(name: str, slot: str, prior: PriorSpec, dims: str | None = None) -> Any:
+    """A PyMC variable with the declared prior, its hyper-parameters as data named `<slot>_<parameter>`."""
+    import pymc as pm
+
+    known = pm.modelcontext(None).named_vars
+    data = {}
+    for key, value in prior.parameters.items():
+        label = f"{slot}_{key}"
+        data[key] = known[label] if label in known else pm.Data(label, value)
+    match prior.family:
+        case "lkj" | "scaled_beta":
+            alpha, beta = (data["eta"], data["eta"]) if prior.family == "lkj" else (data["alpha"], data["beta"])
+            return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", alpha, beta, dims=dims) - 1, dims=dims)
+        case "laplace":
+            return pm.Laplace(name, data["mu"], data["scale"], dims=dims)
+        case "half_cauchy":
+            return pm.HalfCauchy(name, data["scale"], dims=dims)
+        case "uniform" | "truncated_normal":
+            # Bounds fix the transformation of the sampler, so they are not data.
+            family = pm.Uniform if prior.family == "uniform" else pm.TruncatedNormal
+            return family(name, **prior.parameters, dims=dims)
+        case family:
+            return getattr(pm, PYMC_NAMES[family])(name, **data, dims=dims)

@@ -1,0 +1,203 @@
+"""Would one still believe it under another prior? Propositions about slopes over priors, in numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.refit import SHORT
+from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.priors.families import PRIOR_OF, PriorSet, PriorSpec, load_priors
+from bayes_npp.bayesian.priors.grid import Grid, cells, load_grid
+from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
+from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
+from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
+from bayes_npp.bayesian.sensitivity.sweep import Answers, sweep
+from bayes_npp.design.propositions import Proposition, parse_proposition
+from bayes_npp.design.slope_contrasts import Contrasts, contrasts
+from bayes_npp.errors import SpecError
+
+NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
+SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
+QUICK_CELLS, QUICK_POINTS, QUICK_SCALES = 25, 5, 4  # of the grid, a curve, the scales: every how many are kept
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One fit under other priors.
+
+    Attributes
+    ----------
+    propositions : tuple of Proposition
+    probabilities : tuple of float
+        Of each under the fit itself.
+    power : DataFrame
+        `power_scaling` of each proposition's estimand.
+    grid : DataFrame
+        One row a cell and proposition: cell, proposition, the prior of every axis, probability and its Monte Carlo
+        standard error, mean, lo, hi of the estimand (95 % equal-tailed), k_hat (NaN where it was sampled), passed.
+    sets : DataFrame
+        The same for named prior sets, by the column `priors`.
+    slopes : DataFrame
+        Every group's slope (the one slope without groups) over scales of the prior that pools them (of the exposure's
+        own without groups): prior, scale (standardised units), group, mean, lo, hi (95 % equal-tailed, data's units).
+    reverse : tuple of Scepticism
+    overlap, predictive : DataFrame
+        `prior_overlap`, `prior_predictive`.
+    """
+
+    propositions: tuple[Proposition, ...]
+    probabilities: tuple[float, ...]
+    power: pd.DataFrame
+    grid: pd.DataFrame
+    sets: pd.DataFrame
+    slopes: pd.DataFrame
+    reverse: tuple[Scepticism, ...]
+    overlap: pd.DataFrame
+    predictive: pd.DataFrame
+
+    def range(self, proposition: Proposition) -> tuple[float, float]:
+        """Lowest and highest probability of a proposition over the grid and the named sets."""
+        found = pd.concat([self.grid, self.sets])
+        found = found.loc[found["proposition"] == str(proposition), "probability"]
+        return float(found.min()), float(found.max())
+
+    def rows(self, claim: dict[str, str] | None = None) -> pd.DataFrame:
+        """Everything as rows of sensitivity.csv: claim, kind, variant, quantity, value.
+
+        Parameters
+        ----------
+        claim : dict, optional
+            A claim's id by proposition; the proposition itself stands where there is none.
+        """
+        names, out = claim or {}, []
+        for table, kind, labels in ((self.grid, "prior grid", None), (self.sets, "prior set", "priors")):
+            axes = [c for c in table if c not in ("cell", "proposition", *MEASURES)]
+            for row in table.to_dict("records"):
+                variant = row[labels] if labels else "; ".join(f"{axis} {row[axis]}" for axis in axes)
+                own = names.get(row["proposition"], row["proposition"])
+                out += [(own, kind, variant, quantity, row[quantity]) for quantity in MEASURES]
+        for row in self.power.to_dict("records"):
+            own = names.get(row["quantity"], row["quantity"])
+            measures = ("prior_sensitivity", "likelihood_sensitivity", "k_hat")
+            out += [(own, "power-scaling", row["prior"], quantity, row[quantity]) for quantity in measures]
+        for found in self.reverse:
+            own = names.get(str(found.proposition), str(found.proposition))
+            for row in found.curve.to_dict("records"):
+                variant = f"{' and '.join(found.shrunk)}: prior SD {row['prior_sd']:.4g}"
+                out.append((own, "reverse Bayes", variant, "probability", row["probability"]))
+            for level, crossings in found.crossings.items():
+                values = crossings or (np.nan,)
+                out += [(own, "reverse Bayes", f"probability {level:g}", "prior SD", value) for value in values]
+            out.append((own, "reverse Bayes", "", "scepticism limit", found.scepticism_limit()))
+        for row in self.slopes.to_dict("records"):
+            variant = f"prior of {row['prior']} of scale {row['scale']:.3g}"
+            out += [("", "prior scale", variant, f"slope[{row['group']}] {q}", row[q]) for q in ("mean", "lo", "hi")]
+        return pd.DataFrame(out, columns=["claim", "kind", "variant", "quantity", "value"])
+
+
+MEASURES = ("probability", "mcse", "mean", "lo", "hi", "k_hat", "passed")
+
+
+def sensitivity(
+    fit: Fit,
+    propositions: Sequence[str | Proposition] = ("average_slope > 0",),
+    grid: str | Grid = "default",
+    sets: Sequence[str | PriorSet] = NAMED_SETS,
+    *,
+    seed: int = 1,
+    quick: bool = False,
+) -> Sensitivity:
+    """Ask propositions about slopes again under other priors, through the collapsed sampler.
+
+    Parameters
+    ----------
+    fit : Fit
+    propositions : sequence of str
+        Such as "average_slope > 0" or "slope[East] > slope[West]" (`propositions.parse_proposition`).
+    grid : str
+        A named grid of priors or a .toml file (`prior_grid.load_grid`).
+    sets : sequence of str
+        Named prior sets, side by side.
+    seed : int
+        Of the refits.
+    quick : bool
+        Fewer points of reverse Bayes, and every twenty-fifth cell of the grid.
+
+    Raises
+    ------
+    SpecError
+        A proposition about something this fit does not estimate, an empty grid, a family without support, a model
+        that the collapsed sampler does not have (Student-t errors).
+    """
+    asked = tuple(parse_proposition(p) if isinstance(p, str) else p for p in propositions)
+    if not asked:
+        raise SpecError("no proposition is named", fix="Name one, such as 'average_slope > 0'")
+    weighed = contrasts(asked, fit.design)
+    sampler = replace(SHORT, seed=seed)
+    slots = tuple(dict.fromkeys(PRIOR_OF[str(name)] for name in fit.tree["log_prior"].data_vars))
+    every = cells(load_grid(grid), fit.priors, slots)[:: QUICK_CELLS if quick else 1]
+    named = [load_priors(name) for name in sets]
+    answers = sweep(fit, [own for _, own in every] + named, weighed, sampler)
+    grid_rows = [
+        {"cell": number, "proposition": str(p), **{axis: str(prior) for axis, prior in labels.items()}, **_row(one, k)}
+        for number, ((labels, _), one) in enumerate(zip(every, answers, strict=False), start=1)
+        for k, p in enumerate(asked)
+    ]
+    set_rows = [
+        {"priors": own.name, "proposition": str(p), **_row(one, k)}
+        for own, one in zip(named, answers[len(every) :], strict=True)
+        for k, p in enumerate(asked)
+    ]
+    draws = weighed.values(fit.slopes)
+    curve = MULTIPLES[:: QUICK_POINTS if quick else 1]
+    return Sensitivity(
+        propositions=asked,
+        probabilities=tuple(float(share) for share in weighed.holds(draws).mean(axis=1)),
+        power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
+        grid=pd.DataFrame(grid_rows),
+        sets=pd.DataFrame(set_rows),
+        slopes=slopes_by_scale(fit, sampler, SCALES[:: QUICK_SCALES if quick else 1]),
+        reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
+        overlap=prior_overlap(fit),
+        predictive=prior_predictive(fit, seed),
+    )
+
+
+def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = SCALES) -> pd.DataFrame:
+    """Slopes under half-normal priors of their SD (normal ones of the one slope) from narrow to wide.
+
+    Parameters
+    ----------
+    scales : ndarray
+        Of the prior, in standardised units.
+
+    Returns
+    -------
+    DataFrame
+        As `Sensitivity.slopes`.
+    """
+    groups = fit.design.groups
+    pooled = bool(groups) and fit.spec.slope_pooling != "none"
+    slot, family = ("slope_sd", "half_normal") if pooled else ("exposure", "normal")
+    mean = {} if pooled else {"mu": 0.0}
+    sets = [
+        fit.priors.replaced(**{slot: PriorSpec(family=family, sigma=float(scale), reason="One of a row.", **mean)})
+        for scale in scales
+    ]
+    size = max(len(groups), 1)
+    every = Contrasts(np.eye(size), np.zeros(size), np.ones(size))
+    rows = [
+        {"prior": slot, "scale": float(scale), "group": group, "mean": one.mean[g], "lo": one.lo[g], "hi": one.hi[g]}
+        for scale, one in zip(scales, sweep(fit, sets, every, sampler), strict=True)
+        for g, group in enumerate(groups or ("all",))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(one: Answers, k: int) -> dict[str, float | bool]:
+    """What the k-th proposition's answer says, by `MEASURES`."""
+    values = {name: float(getattr(one, name)[k]) for name in ("probability", "mcse", "mean", "lo", "hi")}
+    return {**values, "k_hat": one.k_hat, "passed": one.passed}

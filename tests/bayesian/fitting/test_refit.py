@@ -1,0 +1,161 @@
+"""Many priors on one model, the Bayes factor of equal slopes, calibration, the rule that picks the errors."""
+
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+from scipy import stats
+
+import bayes_npp as bn
+from bayes_npp.bayesian.comparison.homogeneity import homogeneity
+from bayes_npp.bayesian.fitting.fit import prepare
+from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, refit
+from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.validation.calibration import THINNED, Calibration, calibrate
+from bayes_npp.design.design import build_design
+
+pytestmark = pytest.mark.xdist_group("collapsed")
+
+
+@pytest.fixture(scope="module")
+def fit(unbalanced, grouped_spec):
+    return bn.fit(unbalanced, grouped_spec, seed=4)
+
+
+def half_normal(sigma):
+    return PriorSpec(family="half_normal", sigma=sigma, reason="a point of the grid")
+
+
+def normal(sigma):
+    return PriorSpec(family="normal", mu=0.0, sigma=sigma, reason="a point of the grid")
+
+
+def test_refits_equal_fits(fit, unbalanced, grouped_spec):
+    base = load_priors("weakly_informative")
+    student = PriorSpec(family="student_t", nu=4.0, mu=0.0, sigma=1.0, reason="moves the slope into theta")
+    sets = [base.replaced(slope_sd=half_normal(width), exposure=normal(0.3)) for width in (0.05, 0.3, 0.5, 0.6, 2.0)]
+    sets += [
+        base.replaced(exposure=student),
+        base.replaced(error_sd=PriorSpec(family="exponential", scale=1.0, reason="x")),
+    ]
+    found = refit(fit.collapsed, sets)
+    assert [one.priors for one in found] == sets
+    assert {one.k_hat is None for one in found} == {True, False}  # some sampled, some reweighted
+    again = refit(fit.collapsed, sets)
+    assert all(np.array_equal(a.slopes, b.slopes) for a, b in zip(found, again, strict=True))
+    for one, priors in zip(found, sets, strict=True):
+        assert one.diagnostics.passed, one.diagnostics.verdict
+        assert one.k_hat is None or one.k_hat < 0.5
+        whole = bn.fit(unbalanced, grouped_spec, priors=priors, seed=9)
+        for g in range(3):
+            theirs = whole.tree["posterior"]["group_slope"].to_numpy()[..., g]
+            error = float(array_stats.mcse(theirs, chain_axis=0, draw_axis=1, method="mean"))
+            ours = one.slopes[:, g]
+            # At least 500 effective draws of a refit.
+            assert abs(ours.mean() - theirs.mean()) < 4 * np.hypot(error, ours.std() / np.sqrt(500))
+            assert ours.std() == pytest.approx(theirs.std(), rel=4 / np.sqrt(2 * 500))
+
+
+def test_weights_leave_fewer_effective_draws(fit):
+    sets = [fit.priors, fit.priors.replaced(slope_sd=half_normal(0.05)), fit.priors.replaced(slope_sd=half_normal(0.4))]
+    sampled, _, weighted = refit(fit.collapsed, sets)  # the first two are sampled, the third is near the first
+    assert sampled.k_hat is None
+    assert weighted.k_hat is not None
+    own, base = weighted.diagnostics, sampled.diagnostics
+    assert MIN_WEIGHTED <= own.ess_bulk < base.ess_bulk
+    assert own.ess_tail / base.ess_tail == pytest.approx(own.ess_bulk / base.ess_bulk)
+
+
+def test_bayes_factor_equals_the_ratio_of_marginal_likelihoods(fit):
+    """Both marginal likelihoods by importance sampling from a t distribution, without the Savage-Dickey ratio."""
+    collapsed = fit.collapsed
+    at = [element.variable for element in collapsed.elements].index("slope_sd")
+    random = np.random.default_rng(2)
+
+    def log_marginal(thetas, density):
+        proposal = stats.multivariate_t(thetas.mean(axis=0), 1.3 * np.cov(thetas.T), df=5, seed=random)
+        points = proposal.rvs(6000)
+        log_weights = np.array([density(point) for point in points]) - proposal.logpdf(points)
+        top = log_weights.max()
+        weights = np.exp(log_weights - top)
+        return top + np.log(weights.mean()), weights.std() / weights.mean() / np.sqrt(len(weights))
+
+    unequal, first = log_marginal(fit.thetas, lambda theta: collapsed.log_density(theta)[0])
+    unit = collapsed.priors.upper[at]
+    zero = -40.0
+    own = float(fit.priors["slope_sd"].log_density(np.array(0.0))) + np.log(unit) + zero  # prior and Jacobian of the SD
+
+    def equal_density(rest):
+        return collapsed.log_density(np.insert(rest, at, zero))[0] - own
+
+    # Chains with the SD near zero give a proposal for the other elements.
+    narrow = fit.priors.replaced(slope_sd=half_normal(1e-3))
+    alike = refit(collapsed, [narrow])[0]
+    moved = np.column_stack([alike.draws[e.variable] for e in collapsed.elements if e.variable != "slope_sd"])
+    units = np.delete(collapsed.priors.upper, at)
+    thetas = np.log(np.expm1(moved / units))
+    equal, second = log_marginal(thetas, equal_density)
+    found = homogeneity(fit)
+    # Three Monte Carlo errors, on the log scale.
+    assert abs(np.log(found.factor) - (equal - unequal)) < 4 * np.sqrt(found.mcse**2 + first**2 + second**2)
+    assert found.by_scale[2] == (1.0, pytest.approx(found.factor))
+    assert found.reading == "slopes differ"
+
+
+def test_prior_scale_of_the_bayes_factor_needs_no_other_fit(fit, unbalanced, grouped_spec):
+    wide = fit.priors.replaced(slope_sd=half_normal(1.0))
+    direct = homogeneity(bn.fit(unbalanced, grouped_spec, priors=wide, seed=8))
+    ours = dict(homogeneity(fit).by_scale)[2.0]
+    assert np.log(ours) == pytest.approx(np.log(direct.factor), abs=4 * np.hypot(direct.mcse, homogeneity(fit).mcse))
+
+
+def test_equal_slopes_are_called_alike():
+    frame = bn.simulate(60, 8, {"a": 0.3, "b": 0.3, "c": 0.3}, error_sd=0.3, seed=12).frame
+    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
+    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes="group")
+    found = homogeneity(bn.fit(panel, spec, seed=1))
+    assert found.factor > 3
+    with pytest.raises(bn.BayesNppError, match="one slope"):
+        homogeneity(bn.fit(panel, bn.Spec(outcome="outcome", exposure="exposure"), seed=1))
+
+
+def test_calibration_finds_what_is_wrong(unbalanced, grouped_spec):
+    data, priors = prepare(build_design(unbalanced, grouped_spec)), load_priors("weakly_informative")
+    found = calibrate(data, priors, replications=60, seed=3)
+    assert found.failed == 0
+    assert all(found.bands().values())
+    assert {"log likelihood", "slope[north]", "slope_sd", "control_slope[1]"} <= set(found.ranks)
+    biased = Calibration({name: np.minimum(r + 60, THINNED) for name, r in found.ranks.items()}, 0)
+    assert not any(biased.bands().values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("errors", ["ar1", "ar1+unit_scale"])
+def test_calibration_of_other_errors(errors, unbalanced, grouped_spec):
+    spec = bn.Spec(**{**grouped_spec.model_dump(), "errors": errors})
+    found = calibrate(prepare(build_design(unbalanced, spec)), load_priors("weakly_informative"), 200, seed=3)
+    assert all(found.bands().values())
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "iid"),
+        ({"autocorrelation": 0.7}, "ar1"),
+        ({"unit_scale_sd": 0.8}, "unit_scale"),
+        ({"autocorrelation": 0.7, "unit_scale_sd": 0.8}, "ar1+unit_scale"),
+    ],
+)
+def test_the_rule_finds_the_errors_of_a_simulated_world(options, expected):
+    from bayes_npp.ladder import ERRORS, choose_errors
+
+    frame = bn.simulate(40, 12, {"a": 0.3, "b": 0.3}, error_sd=0.4, seed=21, **options).frame
+    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
+    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes="group")
+    tried = ERRORS[: ERRORS.index(expected) + 1]
+    fits = {errors: bn.fit(panel, bn.Spec(**{**spec.model_dump(), "errors": errors}), seed=1) for errors in tried}
+    assert all(fit.diagnostics.passed for fit in fits.values())
+    checks = {errors: fits[errors].predictive_checks() if errors in fits else () for errors in ERRORS}
+    assert choose_errors(checks) == expected
+    failing = {errors: fits["iid"].predictive_checks() for errors in ERRORS}
+    if expected != "iid":
+        assert choose_errors(failing) == ERRORS[-1]
