@@ -13,7 +13,7 @@ from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest, hausman, pesaran_cd, wooldridge_serial
 from bayes_npp.frequentist.least_squares.static import replace_slopes, twfe
 from bayes_npp.results import GroupTests, Ladder
-from bayes_npp.study import Study
+from bayes_npp.study.study import Study
 
 
 def specification_tests(study: Study) -> tuple[SpecificationTest | str, ...]:

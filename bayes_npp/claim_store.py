@@ -13,7 +13,7 @@ from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.records import content_hash
 from bayes_npp.store import versions, write_json
-from bayes_npp.study import Study
+from bayes_npp.study.study import Study
 
 FRAMES = ("power", "grid", "sets", "slopes", "overlap", "predictive")
 

@@ -15,7 +15,6 @@ from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
-from bayes_npp.claim_spec import Claim
 from bayes_npp.claim_store import (
     data_of,
     plain_frame,
@@ -34,11 +33,12 @@ from bayes_npp.fitting import FitSettings, fit_mediation, fit_model
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
 from bayes_npp.ladder import rungs
 from bayes_npp.ledger import ClaimRecord, Ledger
-from bayes_npp.measurement import SOURCES
 from bayes_npp.path_variants import path_variants
 from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.specification_curve import SAMPLER_FAILED, specification_curve
-from bayes_npp.study import Study
+from bayes_npp.study.claims import Claim
+from bayes_npp.study.measurement import SOURCES
+from bayes_npp.study.study import Study
 from bayes_npp.verdicts import Known, verdict
 
 VARIANTS = ["kind", "variant", "probability"]

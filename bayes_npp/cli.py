@@ -56,7 +56,7 @@ def _say(line: str) -> None:
 @click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
 def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool) -> None:
     """Estimate every model of STUDY and write the report."""
-    from bayes_npp.study import check_study, load_study
+    from bayes_npp.study.study import check_study, load_study
 
     loaded = load_study(_study_path(study))
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
@@ -75,7 +75,7 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 def check(study: Path | None) -> None:
     """Validate the panel, specification, priors and published numbers of STUDY; estimate nothing."""
-    from bayes_npp.study import check_study, load_study
+    from bayes_npp.study.study import check_study, load_study
 
     for line in check_study(load_study(_study_path(study))):
         click.echo(line)
@@ -88,7 +88,7 @@ def check(study: Path | None) -> None:
 @click.option("--quick", is_flag=True, help="Fewer posterior draws.")
 def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     """Estimate one MODEL of STUDY and print its estimates as CSV."""
-    from bayes_npp.study import check_study, load_study
+    from bayes_npp.study.study import check_study, load_study
 
     loaded = load_study(study)
     chosen = loaded.model(model)
@@ -120,7 +120,7 @@ def sensitivity(
     """Ask claims about the slopes of a hierarchical MODEL of STUDY again under other priors; print CSV."""
     from bayes_npp.design.spec import HierarchicalModel
     from bayes_npp.errors import SpecError
-    from bayes_npp.study import check_study, load_study
+    from bayes_npp.study.study import check_study, load_study
 
     loaded = load_study(study)
     chosen = loaded.model(model)

@@ -19,7 +19,7 @@ from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.records import content_hash
 from bayes_npp.results import FitRecord
 from bayes_npp.store import read_tree, versions, write_tree
-from bayes_npp.study import Study
+from bayes_npp.study.study import Study
 
 QUICK_DRAWS = 1000
 MISSING_TREATMENTS: dict[str, dict[str, str]] = {

@@ -27,13 +27,13 @@ from bayes_npp.index_posteriors import (
     variant_posteriors,
     variants_of,
 )
-from bayes_npp.index_variants import Variant, correlations, index_of, variant_design
 from bayes_npp.ladder import rungs
-from bayes_npp.measurement import SOURCES, measured_model
 from bayes_npp.records import content_hash
 from bayes_npp.results import Ladder, MeasurementRecord
 from bayes_npp.store import versions, write_whole
-from bayes_npp.study import Study
+from bayes_npp.study.index_variants import Variant, correlations, index_of, variant_design
+from bayes_npp.study.measurement import SOURCES, measured_model
+from bayes_npp.study.study import Study
 
 AVERAGE = ("average_slope_twfe_weighted", "")
 QUICK_INDICES = 10

@@ -18,8 +18,8 @@ from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError
 from bayes_npp.fitting import treated_equations
 from bayes_npp.index_posteriors import variants_of
-from bayes_npp.robustness import alter
-from bayes_npp.study import Study
+from bayes_npp.study.robustness import alter
+from bayes_npp.study.study import Study
 
 KEPT = 1000
 COLUMNS = ["proposition", "kind", "variant", "probability"]

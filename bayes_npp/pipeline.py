@@ -48,7 +48,7 @@ from bayes_npp.results import (
 )
 from bayes_npp.scored import HOMOGENEITY, LOO, scores
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
-from bayes_npp.study import Study, check_study, load_study
+from bayes_npp.study.study import Study, check_study, load_study
 from bayes_npp.tables import build_tables, write_tables
 
 Progress = Callable[[str], None]

@@ -11,7 +11,7 @@ from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
 from bayes_npp.ledger import Ledger
 from bayes_npp.results import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
-from bayes_npp.study import Study
+from bayes_npp.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSet
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
-from bayes_npp.robustness import Altered
+from bayes_npp.study.robustness import Altered
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.design.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.errors import BayesNppError
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test
-from bayes_npp.robustness import Robustness, alter
-from bayes_npp.study import Study
+from bayes_npp.study.robustness import Robustness, alter
+from bayes_npp.study.study import Study
 
 KEPT = 1000
 SAMPLER_FAILED = "sampler diagnostics failed"

@@ -19,7 +19,7 @@ from bayes_npp.auditing.differences import corners
 from bayes_npp.auditing.printed import printed_rows
 from bayes_npp.auditing.significance import Range, parse_significance
 from bayes_npp.errors import OutputError, SpecError
-from bayes_npp.published import COLUMNS
+from bayes_npp.study.published import COLUMNS
 from tests.conftest import ROOT
 from tests.test_cli import bayes_npp
 

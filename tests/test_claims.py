@@ -21,7 +21,7 @@ from bayes_npp.fitting import FitSettings, fit_mediation
 from bayes_npp.path_variants import _equations, _same_rows, path_variants
 from bayes_npp.pipeline import run_study
 from bayes_npp.specification_curve import SAMPLER_FAILED
-from bayes_npp.study import check_study, load_study
+from bayes_npp.study.study import check_study, load_study
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 
 pytestmark = pytest.mark.xdist_group("study")

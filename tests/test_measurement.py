@@ -22,13 +22,13 @@ from bayes_npp.index_posteriors import (
     variant_posteriors,
     variants_of,
 )
-from bayes_npp.index_variants import correlations, drawn_indices, index_of, sample_rows
 from bayes_npp.measuring import two_way
-from bayes_npp.overlap import Concept, overlaps, source_columns
 from bayes_npp.panels import indices
 from bayes_npp.panels.transforms import Index, parse_variable
 from bayes_npp.pipeline import rerender, run_study
-from bayes_npp.study import check_study, load_study
+from bayes_npp.study.index_variants import correlations, drawn_indices, index_of, sample_rows
+from bayes_npp.study.overlap import Concept, overlaps, source_columns
+from bayes_npp.study.study import check_study, load_study
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 STUDY = """

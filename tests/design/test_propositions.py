@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayes_npp.claim_spec import Claim, ClaimRules
 from bayes_npp.design.propositions import QUANTITIES, Proposition, Quantity, parse_proposition
 from bayes_npp.errors import SpecError
+from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, UNDECIDED, Known, verdict
 
 LABELS = (

@@ -12,7 +12,6 @@ from bayes_npp.bayesian.mediation.equations import check_quantities, declared_pa
 from bayes_npp.bayesian.mediation.missing import treat
 from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.priors.grid import load_grid
-from bayes_npp.claim_spec import Claim, ClaimRules
 from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import (
@@ -34,14 +33,15 @@ from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import path_equations
-from bayes_npp.index_variants import check_measurement
-from bayes_npp.measurement import Measurement
-from bayes_npp.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
 from bayes_npp.panels.panel import Panel, read_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
-from bayes_npp.published import read_published
 from bayes_npp.records import content_hash
-from bayes_npp.robustness import Altered, Robustness, alter, check_altered, targets
+from bayes_npp.study.claims import Claim, ClaimRules
+from bayes_npp.study.index_variants import check_measurement
+from bayes_npp.study.measurement import Measurement
+from bayes_npp.study.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
+from bayes_npp.study.published import read_published
+from bayes_npp.study.robustness import Altered, Robustness, alter, check_altered, targets
 
 TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bayes_npp import cli
-from bayes_npp.published import COLUMNS
+from bayes_npp.study.published import COLUMNS
 
 STUDY = """
 [study]
