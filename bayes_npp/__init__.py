@@ -17,7 +17,7 @@ _HOME = {
     "Spec": "design.spec",
     "Study": "study.study",
     "audit": "auditing.run",
-    "compare": "comparison",
+    "compare": "analysis.comparison",
     "derive": "panels.transforms",
     "difference_gmm": "frequentist.dynamic.gmm",
     "dynamic_within": "frequentist.dynamic.within",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bayes_npp.comparison import CLEAR
+from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.verdicts import shown
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from bayes_npp.analysis.ladder import rungs
+from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
+from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation, fit_model
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
@@ -29,12 +32,9 @@ from bayes_npp.design.spec import HierarchicalModel, MediationModel, MediationPa
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.evidence import type_s_m
-from bayes_npp.fitting import FitSettings, fit_mediation, fit_model
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
-from bayes_npp.ladder import rungs
 from bayes_npp.ledger import ClaimRecord, Ledger
 from bayes_npp.path_variants import path_variants
-from bayes_npp.results import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.specification_curve import SAMPLER_FAILED, specification_curve
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES

@@ -93,8 +93,8 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     loaded = load_study(study)
     chosen = loaded.model(model)
     check_study(loaded)
+    from bayes_npp.analysis.records import Mechanism
     from bayes_npp.pipeline import FitSettings, estimate_model
-    from bayes_npp.results import Mechanism
 
     table, record = estimate_model(loaded, chosen, FitSettings(quick=quick, seed=seed, refit=True))
     click.echo(table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
@@ -130,9 +130,9 @@ def sensitivity(
     asked = propositions or tuple(claim.proposition for claim in loaded.claims if claim.model == model)
     if not asked:
         raise SpecError(f"the study declares no claim about '{model}'", fix="Give one: --claim 'average_slope > 0'")
+    from bayes_npp.analysis.stored_fits import FitSettings, fit_model
     from bayes_npp.bayesian.priors.grid import load_grid
     from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity as under_other_priors
-    from bayes_npp.fitting import FitSettings, fit_model
 
     own_grid = load_grid(grid) if grid else load_grid(loaded.claim_rules.grid, loaded.path.parent)
     fitted, _ = fit_model(loaded, chosen, FitSettings(quick=quick, seed=seed))
@@ -161,7 +161,7 @@ def report(folder: Path) -> None:
 @click.option("--estimand", help="Keep only this estimand, such as group_slope.")
 def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
     """Print the estimates of several output FOLDERS side by side, like with like."""
-    from bayes_npp.comparison import compare as side_by_side
+    from bayes_npp.analysis.comparison import compare as side_by_side
     from bayes_npp.errors import EstimatesError
     from bayes_npp.estimates import read_csv
 

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from bayes_npp.analysis.records import ErrorChoice, Ladder
 from bayes_npp.bayesian.comparison.scores import comparison_table
 from bayes_npp.cells import Table, cell, interval, number, probability
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.result import Result
-from bayes_npp.results import ErrorChoice, Ladder
 
 METHODS = {
     "leave_one_row_out": "one row",
@@ -24,7 +24,7 @@ ERROR_NAMES = {
 
 def error_table(ladder: Ladder, result: Result) -> Table:
     """What each error model says of the slopes, whether the data allow it, and which one the rule picks."""
-    from bayes_npp.ladder import RULE
+    from bayes_npp.analysis.ladder import RULE
 
     rows = []
     for errors, record in ladder.errors.records.items():

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bayes_npp.analysis.records import MeasurementRecord
 from bayes_npp.drawing import legend_below, new_figure
-from bayes_npp.results import MeasurementRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_npp.analysis.comparison import sign_reading
+from bayes_npp.analysis.records import Mechanism
 from bayes_npp.cells import Table, cell, interval, number, posterior_note, reason, relation
-from bayes_npp.comparison import sign_reading
 from bayes_npp.result import Result
-from bayes_npp.results import Mechanism
 
 RULE = (
     "A mediator has an indirect association where the sign of its indirect effect is clear (P(> 0) at least 0.975 or "

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from bayes_npp.analysis.index_posteriors import variants_of
+from bayes_npp.analysis.stored_fits import treated_equations
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
@@ -16,8 +18,6 @@ from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError
-from bayes_npp.fitting import treated_equations
-from bayes_npp.index_posteriors import variants_of
 from bayes_npp.study.robustness import alter
 from bayes_npp.study.study import Study
 

@@ -9,9 +9,30 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_npp.analysis.companions import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
+from bayes_npp.analysis.ladder import choose_errors, has_ladder, pooled, rungs
+from bayes_npp.analysis.measures import measure, measurement_rows
+from bayes_npp.analysis.records import (
+    ErrorChoice,
+    FitRecord,
+    Ladder,
+    MeasurementRecord,
+    Mechanism,
+    PoolingRung,
+    RobustnessRecord,
+)
+from bayes_npp.analysis.replication import replicate
+from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
+from bayes_npp.analysis.stored_fits import (
+    QUICK_DRAWS,
+    FitSettings,
+    fit_mediation,
+    fit_model,
+    fit_record,
+    missing_treatments,
+)
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
-from bayes_npp.beside import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
 from bayes_npp.claim_plots import draw_claims
 from bayes_npp.claims import answer_claims
 from bayes_npp.design.spec import (
@@ -26,27 +47,13 @@ from bayes_npp.design.spec import (
 )
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
-from bayes_npp.fitting import QUICK_DRAWS, FitSettings, fit_mediation, fit_model, fit_record, missing_treatments
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
 from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.frequentist.mediation.mediation import mediation_paths
-from bayes_npp.ladder import choose_errors, has_ladder, pooled, rungs
-from bayes_npp.measuring import measure, measurement_rows
 from bayes_npp.plots import draw_figures
-from bayes_npp.replication import replicate
 from bayes_npp.report import render_report
 from bayes_npp.result import Result
-from bayes_npp.results import (
-    ErrorChoice,
-    FitRecord,
-    Ladder,
-    MeasurementRecord,
-    Mechanism,
-    PoolingRung,
-    RobustnessRecord,
-)
-from bayes_npp.scored import HOMOGENEITY, LOO, scores
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study.study import Study, check_study, load_study
 from bayes_npp.tables import build_tables, write_tables

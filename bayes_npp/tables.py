@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayes_npp.analysis.comparison import CLEAR, Heterogeneity
+from bayes_npp.analysis.records import FitRecord
 from bayes_npp.cells import (
     Table,
     cell,
@@ -15,7 +17,6 @@ from bayes_npp.cells import (
     same_estimand,
 )
 from bayes_npp.claim_tables import claim_tables
-from bayes_npp.comparison import CLEAR, Heterogeneity
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.group_tests import equality_tables
 from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
@@ -26,7 +27,6 @@ from bayes_npp.paper_tables import column_table, paper_tables
 from bayes_npp.path_tables import path_models, path_tables
 from bayes_npp.replication_tables import replication_table
 from bayes_npp.result import Result
-from bayes_npp.results import FitRecord
 from bayes_npp.robustness_tables import robustness_table
 from bayes_npp.store import write_text
 

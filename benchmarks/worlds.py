@@ -19,6 +19,8 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 import bayes_npp as bn
+from bayes_npp.analysis.comparison import CLEAR
+from bayes_npp.analysis.ladder import DECISIVE, ERRORS
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
@@ -29,13 +31,11 @@ from bayes_npp.bayesian.fitting.predictive_checks import error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.model.likelihood import innovations
 from bayes_npp.bayesian.priors.families import load_priors
-from bayes_npp.comparison import CLEAR
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from bayes_npp.frequentist.least_squares.static import linear_fit
-from bayes_npp.ladder import DECISIVE, ERRORS
 from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 
 ROOT = Path(__file__).parents[1]

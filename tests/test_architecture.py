@@ -45,7 +45,7 @@ def test_modules_stay_small():
 
 
 def test_public_names_exist_and_are_functions_or_classes():
-    import bayes_npp.comparison
+    import bayes_npp.analysis.comparison
     import bayes_npp.panels.simulation
 
     for name in bayes_npp.__all__:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
+from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claim_store import data_of
@@ -17,7 +18,6 @@ from bayes_npp.claims import _over_measures, _over_priors, _over_samples, positi
 from bayes_npp.cli import cli
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
-from bayes_npp.fitting import FitSettings, fit_mediation
 from bayes_npp.path_variants import _equations, _same_rows, path_variants
 from bayes_npp.pipeline import run_study
 from bayes_npp.specification_curve import SAMPLER_FAILED
@@ -177,7 +177,7 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     for path in folder.rglob("*.csv"):
         assert path.read_bytes() == (ledger.out / path.relative_to(folder)).read_bytes(), path.name
     written = []
-    monkeypatch.setattr("bayes_npp.fitting.write_tree", lambda tree, path: written.append(path.name))
+    monkeypatch.setattr("bayes_npp.analysis.stored_fits.write_tree", lambda tree, path: written.append(path.name))
     with pytest.raises(TypeError):  # asked to compute it again
         run_study(ledger.study, folder, refit=True)
     assert "slopes.nc" in written

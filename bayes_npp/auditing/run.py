@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.auditing.differences import curve_frame, subsample_differences
 from bayes_npp.auditing.figures import draw_audit
 from bayes_npp.auditing.long_run import long_run_frame, long_runs
@@ -16,7 +17,6 @@ from bayes_npp.auditing.rows import posterior_frame, reverse_frame, risk_frame, 
 from bayes_npp.auditing.sentences import sentences
 from bayes_npp.auditing.significance import STARS
 from bayes_npp.auditing.tables import audit_tables
-from bayes_npp.comparison import CLEAR
 from bayes_npp.errors import OutputError, SpecError, nearest
 from bayes_npp.rendering import render_pages
 from bayes_npp.store import write_text

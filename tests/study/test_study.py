@@ -142,7 +142,7 @@ def test_measurement_under_both_error_models(run):
 
 
 def test_published_numbers_are_never_differenced(run):
-    from bayes_npp.comparison import difference
+    from bayes_npp.analysis.comparison import difference
     from bayes_npp.errors import EstimatesError
 
     ours = run.estimates.frame.iloc[0]
@@ -154,8 +154,8 @@ def test_published_numbers_are_never_differenced(run):
 def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     from dataclasses import replace
 
+    from bayes_npp.analysis.stored_fits import FitSettings, fit_model
     from bayes_npp.errors import SpecError
-    from bayes_npp.fitting import FitSettings, fit_model
 
     model = study.model("regions")
     panel = study.panel

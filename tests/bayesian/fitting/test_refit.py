@@ -146,7 +146,7 @@ def test_calibration_of_other_errors(errors, unbalanced, grouped_spec):
     ],
 )
 def test_the_rule_finds_the_errors_of_a_simulated_world(options, expected):
-    from bayes_npp.ladder import ERRORS, choose_errors
+    from bayes_npp.analysis.ladder import ERRORS, choose_errors
 
     frame = bn.simulate(40, 12, {"a": 0.3, "b": 0.3}, error_sd=0.4, seed=21, **options).frame
     panel = bn.read_panel(frame, unit="unit", time="time", group="group")

@@ -7,14 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bayes_npp.bayesian.fitting.fit import LEVEL
-from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.design.spec import HierarchicalModel
-from bayes_npp.errors import SpecError
-from bayes_npp.fitting import FitSettings
-from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
-from bayes_npp.index_posteriors import (
+from bayes_npp.analysis.index_posteriors import (
     AveragedPosterior,
     VariantPosterior,
     averaged_posterior,
@@ -27,9 +20,16 @@ from bayes_npp.index_posteriors import (
     variant_posteriors,
     variants_of,
 )
-from bayes_npp.ladder import rungs
+from bayes_npp.analysis.ladder import rungs
+from bayes_npp.analysis.records import Ladder, MeasurementRecord
+from bayes_npp.analysis.stored_fits import FitSettings
+from bayes_npp.bayesian.fitting.fit import LEVEL
+from bayes_npp.bayesian.fitting.refit import SHORT
+from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.design.spec import HierarchicalModel
+from bayes_npp.errors import SpecError
+from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.records import content_hash
-from bayes_npp.results import Ladder, MeasurementRecord
 from bayes_npp.store import versions, write_whole
 from bayes_npp.study.index_variants import Variant, correlations, index_of, variant_design
 from bayes_npp.study.measurement import SOURCES, measured_model

@@ -10,10 +10,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp import cli
-from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.design.design import two_way_parts
-from bayes_npp.errors import BayesNppError, VariableError
-from bayes_npp.index_posteriors import (
+from bayes_npp.analysis.index_posteriors import (
     averaged_posterior,
     decompose,
     over_variants,
@@ -22,7 +19,10 @@ from bayes_npp.index_posteriors import (
     variant_posteriors,
     variants_of,
 )
-from bayes_npp.measuring import two_way
+from bayes_npp.analysis.measures import two_way
+from bayes_npp.bayesian.fitting.refit import SHORT
+from bayes_npp.design.design import two_way_parts
+from bayes_npp.errors import BayesNppError, VariableError
 from bayes_npp.panels import indices
 from bayes_npp.panels.transforms import Index, parse_variable
 from bayes_npp.pipeline import rerender, run_study

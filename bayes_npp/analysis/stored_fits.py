@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_npp.analysis.records import FitRecord
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.equations import declared_paths
@@ -17,7 +18,6 @@ from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.records import content_hash
-from bayes_npp.results import FitRecord
 from bayes_npp.store import read_tree, versions, write_tree
 from bayes_npp.study.study import Study
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.comparison import difference, heterogeneity, sign_reading
+from bayes_npp.analysis.comparison import difference, heterogeneity, sign_reading
 from bayes_npp.errors import EstimatesError
 from bayes_npp.estimates import concat, estimates_from_rows
 from bayes_npp.findings import findings
