@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR
-from bayes_npp.verdicts import shown
+from bayes_npp.claims.verdicts import shown
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from bayes_npp.analysis.comparison import Difference, Heterogeneity
 from bayes_npp.analysis.records import FitRecord, Ladder, Mechanism, RobustnessRecord
 from bayes_npp.cells import interval, number, reason, relation
 from bayes_npp.claim_tables import claim_sentence, verdicts_sentence
+from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.ladder_tables import average_row, choice_sentence, factor
-from bayes_npp.ledger import ClaimRecord
 from bayes_npp.measurement_tables import average_sentence, overlap_sentence, variant_sentence
 from bayes_npp.mechanism_tables import chain_sentence, mediator_sentence, readings
 from bayes_npp.path_tables import path_models, path_sentence

@@ -34,7 +34,7 @@ from bayes_npp.analysis.stored_fits import (
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.claim_plots import draw_claims
-from bayes_npp.claims import answer_claims
+from bayes_npp.claims.answer import answer_claims
 from bayes_npp.design.spec import (
     DynamicWithinModel,
     FrequentistModel,

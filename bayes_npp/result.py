@@ -8,9 +8,9 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
+from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
-from bayes_npp.ledger import Ledger
 from bayes_npp.study.study import Study
 
 

@@ -31,12 +31,12 @@ from bayes_npp.bayesian.fitting.predictive_checks import error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.model.likelihood import innovations
 from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from bayes_npp.frequentist.least_squares.static import linear_fit
-from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "worlds.json", ROOT / "docs" / "worlds.md"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayes_npp.auditing.printed import PrintedRow
 from bayes_npp.auditing.significance import Range
-from bayes_npp.evidence import MATTHEWS, DifferenceEvidence, difference_evidence
+from bayes_npp.claims.evidence import MATTHEWS, DifferenceEvidence, difference_evidence
 
 POINTS = 201
 ALL = ("", "all")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.auditing.printed import PrintedRow
-from bayes_npp.evidence import MATTHEWS, ONE_SIDED, normal_posterior, reverse_bayes, tail_prior_sd, type_s_m
+from bayes_npp.claims.evidence import MATTHEWS, ONE_SIDED, normal_posterior, reverse_bayes, tail_prior_sd, type_s_m
 
 CONVENTIONS = {"one-sided 95 %": ONE_SIDED, "Matthews, 95 % interval": MATTHEWS}
 FLAT = "flat"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, UNDECIDED, Known, verdict
 from bayes_npp.design.propositions import QUANTITIES, Proposition, Quantity, parse_proposition
 from bayes_npp.errors import SpecError
 from bayes_npp.study.claims import Claim, ClaimRules
-from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, UNDECIDED, Known, verdict
 
 LABELS = (
     st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters=" -"), min_size=1, max_size=12)

@@ -10,10 +10,10 @@ from bayes_npp.bayesian.priors.grid import cells, load_grid
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT, power_scaling
 from bayes_npp.bayesian.sensitivity.reverse_bayes import reverse_bayes
 from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity, slopes_by_scale
+from bayes_npp.claims.evidence import reverse_bayes as conjugate
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError
-from bayes_npp.evidence import reverse_bayes as conjugate
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.panels.simulation import simulate
 

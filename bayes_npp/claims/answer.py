@@ -18,7 +18,7 @@ from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
-from bayes_npp.claim_store import (
+from bayes_npp.claims.cache import (
     data_of,
     plain_frame,
     plain_sensitivity,
@@ -26,20 +26,20 @@ from bayes_npp.claim_store import (
     restored_frame,
     restored_sensitivity,
 )
+from bayes_npp.claims.evidence import type_s_m
+from bayes_npp.claims.ledger import ClaimRecord, Ledger
+from bayes_npp.claims.path_variants import path_variants
+from bayes_npp.claims.specification_curve import SAMPLER_FAILED, specification_curve
+from bayes_npp.claims.verdicts import Known, verdict
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import HierarchicalModel, MediationModel, MediationPathsModel
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.estimates import Estimates
-from bayes_npp.evidence import type_s_m
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
-from bayes_npp.ledger import ClaimRecord, Ledger
-from bayes_npp.path_variants import path_variants
-from bayes_npp.specification_curve import SAMPLER_FAILED, specification_curve
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
 from bayes_npp.study.study import Study
-from bayes_npp.verdicts import Known, verdict
 
 VARIANTS = ["kind", "variant", "probability"]
 

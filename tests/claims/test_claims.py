@@ -12,17 +12,17 @@ import bayes_npp as bn
 from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.claim_store import data_of
 from bayes_npp.claim_tables import _sceptical
-from bayes_npp.claims import _over_measures, _over_priors, _over_samples, positive_share
+from bayes_npp.claims.answer import _over_measures, _over_priors, _over_samples, positive_share
+from bayes_npp.claims.cache import data_of
+from bayes_npp.claims.path_variants import _equations, _same_rows, path_variants
+from bayes_npp.claims.specification_curve import SAMPLER_FAILED
+from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 from bayes_npp.cli import cli
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
-from bayes_npp.path_variants import _equations, _same_rows, path_variants
 from bayes_npp.pipeline import run_study
-from bayes_npp.specification_curve import SAMPLER_FAILED
 from bayes_npp.study.study import check_study, load_study
-from bayes_npp.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 
 pytestmark = pytest.mark.xdist_group("study")
 HEADER = """
@@ -171,7 +171,7 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     folder = tmp_path / "out"
     shutil.copytree(ledger.out, folder)
     for name in ("sensitivity", "specification_curve", "_path_variants"):
-        monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
+        monkeypatch.setattr(f"bayes_npp.claims.answer.{name}", None)
     again = run_study(ledger.study, folder)
     assert again.fits[0].reused
     for path in folder.rglob("*.csv"):

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from bayes_npp.errors import SpecError
-from bayes_npp.evidence import (
+from bayes_npp.claims.evidence import (
     MATTHEWS,
     ONE_SIDED,
     difference_evidence,
@@ -18,6 +17,7 @@ from bayes_npp.evidence import (
     tail_prior_sd,
     type_s_m,
 )
+from bayes_npp.errors import SpecError
 
 checked = settings(max_examples=100, deadline=None, derandomize=True)
 estimates = st.floats(-50, 50).filter(lambda x: abs(x) > 1e-3)

@@ -7,10 +7,10 @@ import pandas as pd
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
-from bayes_npp.evidence import DesignRisks
+from bayes_npp.claims.evidence import DesignRisks
+from bayes_npp.claims.verdicts import Verdict
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim, ClaimRules
-from bayes_npp.verdicts import Verdict
 
 
 @dataclass(frozen=True)
