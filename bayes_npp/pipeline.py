@@ -33,7 +33,6 @@ from bayes_npp.analysis.stored_fits import (
 )
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
-from bayes_npp.claim_plots import draw_claims
 from bayes_npp.claims.answer import answer_claims
 from bayes_npp.design.spec import (
     DynamicWithinModel,
@@ -51,12 +50,13 @@ from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
 from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.frequentist.mediation.mediation import mediation_paths
-from bayes_npp.plots import draw_figures
-from bayes_npp.report import render_report
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.figures.claims import draw_claims
+from bayes_npp.reporting.figures.slopes import draw_figures
+from bayes_npp.reporting.report import render_report
+from bayes_npp.reporting.tables.tables import build_tables, write_tables
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study.study import Study, check_study, load_study
-from bayes_npp.tables import build_tables, write_tables
 
 Progress = Callable[[str], None]
 

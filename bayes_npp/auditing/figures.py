@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bayes_npp.auditing.record import Audit
-from bayes_npp.drawing import legend_below, new_figure, save_figure
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

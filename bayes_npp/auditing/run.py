@@ -18,7 +18,7 @@ from bayes_npp.auditing.sentences import sentences
 from bayes_npp.auditing.significance import STARS
 from bayes_npp.auditing.tables import audit_tables
 from bayes_npp.errors import OutputError, SpecError, nearest
-from bayes_npp.rendering import render_pages
+from bayes_npp.reporting.base.rendering import render_pages
 from bayes_npp.store import write_text
 from bayes_npp.study.published import check_published, read_published
 

@@ -9,8 +9,8 @@ from bayes_npp.auditing.long_run import LongRun
 from bayes_npp.auditing.printed import SOURCES, PrintedRow
 from bayes_npp.auditing.record import Audit, Sentence
 from bayes_npp.auditing.text import probability_range, probability_relation, value_range
-from bayes_npp.cells import number, probability
 from bayes_npp.claims.evidence import MATTHEWS
+from bayes_npp.reporting.base.cells import number, probability
 
 
 def sentences(audit: Audit) -> tuple[Sentence, ...]:

@@ -10,7 +10,7 @@ from bayes_npp.auditing.record import Audit
 from bayes_npp.auditing.rows import CONVENTIONS
 from bayes_npp.auditing.significance import Range
 from bayes_npp.auditing.text import probability_range, signed_range, value_range
-from bayes_npp.cells import Table, number, probability
+from bayes_npp.reporting.base.cells import Table, number, probability
 
 EMPTY = "none"
 

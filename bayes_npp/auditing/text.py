@@ -3,7 +3,7 @@
 import math
 
 from bayes_npp.auditing.significance import Range
-from bayes_npp.cells import number, probability
+from bayes_npp.reporting.base.cells import number, probability
 
 
 def value_range(lo: float, hi: float) -> str:

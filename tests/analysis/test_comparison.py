@@ -9,8 +9,8 @@ import bayes_npp as bn
 from bayes_npp.analysis.comparison import difference, heterogeneity, sign_reading
 from bayes_npp.errors import EstimatesError
 from bayes_npp.estimates import concat, estimates_from_rows
-from bayes_npp.findings import findings
-from bayes_npp.tables import Table, number, probability
+from bayes_npp.reporting.findings import findings
+from bayes_npp.reporting.tables.tables import Table, number, probability
 
 BAYES = {"paradigm": "bayesian", "spread_kind": "sd", "interval": "eti", "level": 0.95, "covariance": "iid errors"}
 CLASSIC = {"paradigm": "frequentist", "spread_kind": "se", "interval": "ci", "level": 0.95, "covariance": "clustered"}

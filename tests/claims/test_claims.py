@@ -12,7 +12,6 @@ import bayes_npp as bn
 from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.claim_tables import _sceptical
 from bayes_npp.claims.answer import _over_measures, _over_priors, _over_samples, positive_share
 from bayes_npp.claims.cache import data_of
 from bayes_npp.claims.path_variants import _equations, _same_rows, path_variants
@@ -22,6 +21,7 @@ from bayes_npp.cli import cli
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.pipeline import run_study
+from bayes_npp.reporting.tables.claims import _sceptical
 from bayes_npp.study.study import check_study, load_study
 
 pytestmark = pytest.mark.xdist_group("study")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.sensitivity.sensitivity import MEASURES
 from bayes_npp.claims.ledger import Ledger
-from bayes_npp.drawing import legend_below, new_figure, save_figure
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,9 +4,9 @@ import pandas as pd
 
 from bayes_npp.analysis.records import ErrorChoice, Ladder
 from bayes_npp.bayesian.comparison.scores import comparison_table
-from bayes_npp.cells import Table, cell, interval, number, probability
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, cell, interval, number, probability
+from bayes_npp.reporting.base.result import Result
 
 METHODS = {
     "leave_one_row_out": "one row",

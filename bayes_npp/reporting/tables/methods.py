@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayes_npp.analysis.records import Mechanism
-from bayes_npp.cells import Table, interval, number, p_relation, relation
-from bayes_npp.mechanism_tables import Reading, confounded_from, readings
-from bayes_npp.path_tables import path_models
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, relation
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.tables.mechanism import Reading, confounded_from, readings
+from bayes_npp.reporting.tables.paths import path_models
 
 
 @dataclass(frozen=True)

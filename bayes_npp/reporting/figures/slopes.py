@@ -8,9 +8,9 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity, slope_frame
 from bayes_npp.analysis.records import FitRecord
-from bayes_npp.drawing import legend_below, new_figure, save_figure
-from bayes_npp.measurement_figure import curve_frame, measurement_curve
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure, save_figure
+from bayes_npp.reporting.figures.measurement import curve_frame, measurement_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

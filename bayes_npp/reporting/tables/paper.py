@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.cells import Table, interval, number, p_relation, p_text, reason, relation
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, p_text, reason, relation
+from bayes_npp.reporting.base.result import Result
 
 SHOWN_LATER = ("scale", "slope_difference")
 MECHANISM = ("path_a", "path_b", "indirect", "total_indirect", "direct", "total", "proportion_mediated")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.records import MeasurementRecord
-from bayes_npp.drawing import legend_below, new_figure
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

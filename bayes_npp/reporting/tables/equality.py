@@ -3,9 +3,9 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import GroupTests
-from bayes_npp.cells import Table, number, p_relation
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest, PairTest
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, number, p_relation
+from bayes_npp.reporting.base.result import Result
 
 
 def equality_tables(result: Result) -> list[Table]:

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord, RobustnessRecord
-from bayes_npp.cells import Table, cell, frequentist_note, number, posterior_note
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, number, posterior_note
+from bayes_npp.reporting.base.result import Result
 
 
 def robustness_table(result: Result) -> Table:

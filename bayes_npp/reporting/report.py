@@ -1,9 +1,9 @@
 """The report: one HTML file that opens offline, and the same in Markdown. Templates render; nothing is decided here."""
 
-from bayes_npp.findings import findings
-from bayes_npp.rendering import render_pages
-from bayes_npp.result import Result
-from bayes_npp.tables import Table
+from bayes_npp.reporting.base.rendering import render_pages
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.findings import findings
+from bayes_npp.reporting.tables.tables import Table
 
 
 def render_report(result: Result, tables: dict[str, Table], figures: dict[str, str]) -> tuple[str, str]:

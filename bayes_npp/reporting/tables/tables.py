@@ -6,7 +6,8 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR, Heterogeneity
 from bayes_npp.analysis.records import FitRecord
-from bayes_npp.cells import (
+from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.reporting.base.cells import (
     Table,
     cell,
     frequentist_note,
@@ -16,18 +17,17 @@ from bayes_npp.cells import (
     probability,
     same_estimand,
 )
-from bayes_npp.claim_tables import claim_tables
-from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.group_tests import equality_tables
-from bayes_npp.ladder_tables import accuracy_table, error_table, pooling_table, spread_table
-from bayes_npp.measurement_tables import measurement_tables
-from bayes_npp.mechanism_methods import methods_table
-from bayes_npp.mechanism_tables import mechanism_tables
-from bayes_npp.paper_tables import column_table, paper_tables
-from bayes_npp.path_tables import path_models, path_tables
-from bayes_npp.replication_tables import replication_table
-from bayes_npp.result import Result
-from bayes_npp.robustness_tables import robustness_table
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.tables.claims import claim_tables
+from bayes_npp.reporting.tables.equality import equality_tables
+from bayes_npp.reporting.tables.ladder import accuracy_table, error_table, pooling_table, spread_table
+from bayes_npp.reporting.tables.measurement import measurement_tables
+from bayes_npp.reporting.tables.mechanism import mechanism_tables
+from bayes_npp.reporting.tables.methods import methods_table
+from bayes_npp.reporting.tables.paper import column_table, paper_tables
+from bayes_npp.reporting.tables.paths import path_models, path_tables
+from bayes_npp.reporting.tables.replication import replication_table
+from bayes_npp.reporting.tables.robustness import robustness_table
 from bayes_npp.store import write_text
 
 

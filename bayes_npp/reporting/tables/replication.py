@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from bayes_npp.cells import Table
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table
+from bayes_npp.reporting.base.result import Result
 
 NAMES = {"estimate": "coefficient", "se": "standard error", "p": "p"}
 COUNTS = {"n_obs": "rows", "n_units": "units"}

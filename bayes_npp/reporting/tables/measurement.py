@@ -3,9 +3,9 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import MeasurementRecord
-from bayes_npp.cells import Table, number, p_relation, probability, relation
 from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, number, p_relation, probability, relation
+from bayes_npp.reporting.base.result import Result
 from bayes_npp.study.measurement import AVERAGED, SOURCES, Measurement
 from bayes_npp.study.overlap import Overlap
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import sign_reading
 from bayes_npp.analysis.records import Mechanism
-from bayes_npp.cells import Table, cell, interval, number, posterior_note, reason, relation
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import Table, cell, interval, number, posterior_note, reason, relation
+from bayes_npp.reporting.base.result import Result
 
 RULE = (
     "A mediator has an indirect association where the sign of its indirect effect is clear (P(> 0) at least 0.975 or "

@@ -10,7 +10,7 @@ def render_pages(name: str, context: dict[str, Any]) -> tuple[str, str]:
     pages = []
     for kind, escape in (("html", True), ("md", False)):
         environment = Environment(
-            loader=PackageLoader("bayes_npp"),
+            loader=PackageLoader("bayes_npp.reporting"),
             autoescape=escape,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -6,15 +6,15 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import Difference, Heterogeneity
 from bayes_npp.analysis.records import FitRecord, Ladder, Mechanism, RobustnessRecord
-from bayes_npp.cells import interval, number, reason, relation
-from bayes_npp.claim_tables import claim_sentence, verdicts_sentence
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.ladder_tables import average_row, choice_sentence, factor
-from bayes_npp.measurement_tables import average_sentence, overlap_sentence, variant_sentence
-from bayes_npp.mechanism_tables import chain_sentence, mediator_sentence, readings
-from bayes_npp.path_tables import path_models, path_sentence
-from bayes_npp.replication_tables import replication_sentence
-from bayes_npp.result import Result
+from bayes_npp.reporting.base.cells import interval, number, reason, relation
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.tables.claims import claim_sentence, verdicts_sentence
+from bayes_npp.reporting.tables.ladder import average_row, choice_sentence, factor
+from bayes_npp.reporting.tables.measurement import average_sentence, overlap_sentence, variant_sentence
+from bayes_npp.reporting.tables.mechanism import chain_sentence, mediator_sentence, readings
+from bayes_npp.reporting.tables.paths import path_models, path_sentence
+from bayes_npp.reporting.tables.replication import replication_sentence
 
 
 @dataclass(frozen=True)

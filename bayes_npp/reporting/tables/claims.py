@@ -3,10 +3,10 @@
 import pandas as pd
 
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.cells import Table, number, p_relation, probability, relation
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED, VERDICTS
-from bayes_npp.ladder_tables import factor
+from bayes_npp.reporting.base.cells import Table, number, p_relation, probability, relation
+from bayes_npp.reporting.tables.ladder import factor
 
 
 def claim_tables(ledger: Ledger) -> list[Table]:
