@@ -38,6 +38,22 @@ def test_no_import_points_up(module):
         assert {module.split(".")[0], other.split(".")[0]} != {"frequentist", "bayesian"}
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_rows_of_a_room_stand_together(depth):
+    rooms = [tuple(name.split(".")[:depth]) for name in LISTED if name.count(".") >= depth]
+    runs = [room for number, room in enumerate(rooms) if number == 0 or rooms[number - 1] != room]
+    assert len(runs) == len(set(runs))
+
+
+def test_few_modules_are_loose():
+    loose = [name for name in MODULES if "." not in name and name != "__main__"]
+    assert len(loose) <= 6, loose
+
+
+def test_init_files_of_rooms_are_empty():
+    assert [path for path in PACKAGE.glob("*/**/__init__.py") if path.read_text()] == []
+
+
 def test_modules_stay_small():
     limits = {"bayesian.collapsed.kernel": 830}
     sizes = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}

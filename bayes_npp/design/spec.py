@@ -310,7 +310,7 @@ class MediationModel(_BayesianModel):
 
 
 class MediationPathsModel(Record):
-    """A [[model]] table of mediation by least squares: keys of `frequentist.mediation.mediation_paths`.
+    """A [[model]] table of mediation by least squares: keys of `frequentist.mediation.mediation.mediation_paths`.
 
     Mediators, outcome and exposure are the study's unless it names its own.
     """

@@ -241,7 +241,7 @@ def test_impute_without_missing_cells_is_the_ordinary_fit():
 
 
 @pytest.fixture(scope="module")
-def imputed() -> bn.bayesian.mediation.Mediation:
+def imputed() -> bn.bayesian.mediation.mediation.Mediation:
     return bn.mediate(panel_of(late(10, 6)), SPEC, ["mediator_1"], missing="impute", draws=600, seed=1)
 
 
