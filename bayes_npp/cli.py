@@ -118,8 +118,8 @@ def sensitivity(
     study: Path, model: str, propositions: tuple[str, ...], grid: str | None, seed: int | None, quick: bool
 ) -> None:
     """Ask claims about the slopes of a hierarchical MODEL of STUDY again under other priors; print CSV."""
-    from bayes_npp.design.spec import HierarchicalModel
     from bayes_npp.errors import SpecError
+    from bayes_npp.study.models import HierarchicalModel
     from bayes_npp.study.study import check_study, load_study
 
     loaded = load_study(study)

@@ -34,16 +34,6 @@ from bayes_npp.analysis.stored_fits import (
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.claims.answer import answer_claims
-from bayes_npp.design.spec import (
-    DynamicWithinModel,
-    FrequentistModel,
-    GmmModel,
-    HierarchicalModel,
-    MediationModel,
-    MediationPathsModel,
-    ModelSpec,
-    dynamic_regressors,
-)
 from bayes_npp.errors import BayesNppError, OutputError, SpecError
 from bayes_npp.estimates import Estimates, concat, write_csv
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
@@ -56,6 +46,16 @@ from bayes_npp.reporting.figures.slopes import draw_figures
 from bayes_npp.reporting.report import render_report
 from bayes_npp.reporting.tables.tables import build_tables, write_tables
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
+from bayes_npp.study.models import (
+    DynamicWithinModel,
+    FrequentistModel,
+    GmmModel,
+    HierarchicalModel,
+    MediationModel,
+    MediationPathsModel,
+    ModelSpec,
+    dynamic_regressors,
+)
 from bayes_npp.study.study import Study, check_study, load_study
 
 Progress = Callable[[str], None]

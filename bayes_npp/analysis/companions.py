@@ -7,12 +7,13 @@ import pandas as pd
 from bayes_npp.analysis.comparison import Heterogeneity, heterogeneity
 from bayes_npp.analysis.records import GroupTests, Ladder
 from bayes_npp.design.design import build_design, twfe_weights
-from bayes_npp.design.spec import FrequentistModel, HierarchicalModel, Spec
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest, hausman, pesaran_cd, wooldridge_serial
 from bayes_npp.frequentist.least_squares.static import replace_slopes, twfe
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.study import Study
 
 

@@ -11,10 +11,10 @@ from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
 from bayes_npp.bayesian.fitting.refit import FEW_SCALES, SHORT, Refit, refit_each
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
-from bayes_npp.design.spec import HierarchicalModel
 from bayes_npp.errors import SpecError
 from bayes_npp.study.index_variants import Variant, drawn_indices, index_of, index_variants, variant_design
 from bayes_npp.study.measurement import Measurement
+from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
 KEPT = 1000  # draws of each posterior: as many of each, so that an average weights all alike

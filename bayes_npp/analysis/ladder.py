@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
-from bayes_npp.design.spec import HierarchicalModel
+from bayes_npp.study.models import HierarchicalModel
 
 ERRORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale")
 # The posterior predictive checks that an error model of the ladder can mend.

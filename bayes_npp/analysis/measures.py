@@ -26,13 +26,13 @@ from bayes_npp.analysis.stored_fits import FitSettings
 from bayes_npp.bayesian.fitting.fit import LEVEL
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.design.spec import HierarchicalModel
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.records import content_hash
 from bayes_npp.store import versions, write_whole
 from bayes_npp.study.index_variants import Variant, correlations, index_of, variant_design
 from bayes_npp.study.measurement import SOURCES, measured_model
+from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
 AVERAGE = ("average_slope_twfe_weighted", "")

@@ -9,16 +9,15 @@ import pandas as pd
 from bayes_npp.analysis.records import FitRecord
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.mediation.equations import declared_paths
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators, treat
 from bayes_npp.bayesian.priors.families import PriorSet
 from bayes_npp.design.design import Design, build_design
-from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.records import content_hash
 from bayes_npp.store import read_tree, versions, write_tree
+from bayes_npp.study.models import HierarchicalModel, MediationModel, declared_paths
 from bayes_npp.study.study import Study
 
 QUICK_DRAWS = 1000

@@ -33,12 +33,12 @@ from bayes_npp.claims.specification_curve import SAMPLER_FAILED, specification_c
 from bayes_npp.claims.verdicts import Known, verdict
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
-from bayes_npp.design.spec import HierarchicalModel, MediationModel, MediationPathsModel
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
+from bayes_npp.study.models import HierarchicalModel, MediationModel, MediationPathsModel
 from bayes_npp.study.study import Study
 
 VARIANTS = ["kind", "variant", "probability"]

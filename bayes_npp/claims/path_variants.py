@@ -16,8 +16,8 @@ from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
-from bayes_npp.design.spec import HierarchicalModel, MediationModel
 from bayes_npp.errors import BayesNppError
+from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.robustness import alter
 from bayes_npp.study.study import Study
 

@@ -13,9 +13,9 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
-from bayes_npp.design.spec import FrequentistModel, HierarchicalModel
 from bayes_npp.errors import BayesNppError
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.study import Study
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way, two_way_parts
-from bayes_npp.design.spec import ModelSpec, Roles, Spec, model_spec
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Index, Transform
 from bayes_npp.study.measurement import SOURCES, Measurement, measured_model
+from bayes_npp.study.models import ModelSpec, Roles, model_spec
 
 MAX_TRIES = 1000  # of a bootstrap sample in which every indicator varies
 

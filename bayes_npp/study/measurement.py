@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bayes_npp.design.spec import HierarchicalModel, ModelSpec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
+from bayes_npp.study.models import HierarchicalModel, ModelSpec
 
 AVERAGED = "an average over measurement choices (cut, no feedback), not a posterior of one model"
 SOURCES = {

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bayes_npp.design.spec import ModelSpec, Roles
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Index, Transform
 from bayes_npp.records import Record
+from bayes_npp.study.models import ModelSpec, Roles
 
 
 class Concept(Record):

@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
-from bayes_npp.design.spec import FrequentistModel, HierarchicalModel, ModelSpec, Name, Roles, model_spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Winsorise
 from bayes_npp.records import Record
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel, ModelSpec, Name, Roles, model_spec
 
 
 class Robustness(Record):

@@ -8,27 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.mediation.equations import check_quantities, declared_paths
+from bayes_npp.bayesian.mediation.equations import check_quantities
 from bayes_npp.bayesian.mediation.missing import treat
 from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.design.slope_contrasts import slope_weights
-from bayes_npp.design.spec import (
-    MODEL_RECORDS,
-    FrequentistModel,
-    GmmModel,
-    HierarchicalModel,
-    MediationModel,
-    MediationPathsModel,
-    ModelSpec,
-    PaperTable,
-    Roles,
-    Spec,
-    StudyHeader,
-    dynamic_regressors,
-    model_spec,
-)
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError, SpecError, nearest
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
@@ -39,6 +25,21 @@ from bayes_npp.records import content_hash
 from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.measurement import Measurement
+from bayes_npp.study.models import (
+    MODEL_RECORDS,
+    FrequentistModel,
+    GmmModel,
+    HierarchicalModel,
+    MediationModel,
+    MediationPathsModel,
+    ModelSpec,
+    PaperTable,
+    Roles,
+    StudyHeader,
+    declared_paths,
+    dynamic_regressors,
+    model_spec,
+)
 from bayes_npp.study.overlap import Concept, Overlap, check_concepts, overlaps, parts_of_study
 from bayes_npp.study.published import read_published
 from bayes_npp.study.robustness import Altered, Robustness, alter, check_altered, targets

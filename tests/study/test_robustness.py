@@ -9,10 +9,10 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
-from bayes_npp.design.spec import FrequentistModel, HierarchicalModel, Roles
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, slope_weights
 from bayes_npp.pipeline import run_study
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel, Roles
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.study import check_study, load_study
 from tests.conftest import REFERENCE, ROOT, SLOPES

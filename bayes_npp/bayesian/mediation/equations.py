@@ -11,7 +11,7 @@ from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.propositions import PATHS as PATH_QUANTITIES
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import no_group, position
-from bayes_npp.design.spec import MediationModel, Spec
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
 
@@ -51,11 +51,6 @@ class Paths:
             out += open_
             open_ = [(*chain, effect) for chain in open_ for cause, effect in self.serial if cause == chain[-1]]
         return tuple(out)
-
-
-def declared_paths(model: MediationModel) -> Paths:
-    """The paths a model of a study declares."""
-    return Paths(model.varying_paths, model.serial, model.lags, model.path_correlation)
 
 
 def lagged(name: str, periods: int) -> str:
