@@ -14,7 +14,8 @@ from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
 
-VARIANTS = ["kind", "variant", "probability"]
+VARIANTS = ["kind", "variant", "probability", "reason"]
+SAMPLER_FAILED = "sampler diagnostics failed"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def claim_record(
     draws : ndarray, shape (S,)
         Of what the proposition compares with its number.
     variants : DataFrame
-        kind, variant, probability (NaN where the sampler failed).
+        kind, variant, probability; NaN where there is none, with the reason.
     tested : pair
         The same proposition tested by least squares, or why it is not.
     conflict : str
@@ -70,7 +71,7 @@ def claim_record(
         errors_fit=source.errors_fit,
         factor=None if homogeneity is None else homogeneity.factor,
         lowest=tuple(lowest),
-        unanswered=int(variants["probability"].isna().sum()),
+        unanswered=int((variants["reason"] == SAMPLER_FAILED).sum()),
         conflict=conflict,
     )
     rules = study.claim_rules

@@ -10,6 +10,7 @@ from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.claims.entry import SAMPLER_FAILED
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
@@ -20,7 +21,6 @@ from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 KEPT = 1000
-SAMPLER_FAILED = "sampler diagnostics failed"
 COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
 
 
