@@ -16,7 +16,8 @@ import numpy as np
 from scipy import linalg
 
 from bayes_npp.bayesian.model.terms import Effect, ModelData, Term, model_data
-from bayes_npp.design.design import RANK_TOLERANCE, Design, part_basis, two_way_parts
+from bayes_npp.design.design import Design
+from bayes_npp.design.projection import RANK_TOLERANCE, part_basis, two_way_parts
 
 PARTS = {"unit": "mediator_unit_between", "time": "mediator_time_between"}
 

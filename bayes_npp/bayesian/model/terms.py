@@ -8,7 +8,8 @@ import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import History
 from bayes_npp.bayesian.priors.families import PriorSet
-from bayes_npp.design.design import Design, contrast_basis, part_basis, two_way_parts
+from bayes_npp.design.design import Design
+from bayes_npp.design.projection import contrast_basis, part_basis, two_way_parts
 from bayes_npp.errors import SpecError
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
