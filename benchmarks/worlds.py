@@ -44,14 +44,14 @@ UNITS, PERIODS, GROUPS = 30, 9, ("A", "B", "C", "D")
 PERSISTENCE = 0.7  # of the exposure and the control; where they have none, AR(1) errors harm nobody
 SAME = dict.fromkeys(GROUPS, 0.15)
 DIFFERENT = dict(zip(GROUPS, (0.45, 0.25, 0.1, -0.05), strict=True))
-AR1, SCALES = {"autocorrelation": 0.6}, {"unit_scale_sd": 0.6}
+AR1, UNIT_SCALES = {"autocorrelation": 0.6}, {"unit_scale_sd": 0.6}
 WORLDS = {
     "one slope, independent errors": {"slopes": SAME},
     "one slope, AR(1) .6 errors": {"slopes": SAME, **AR1},
-    "one slope, a scale for each unit": {"slopes": SAME, **SCALES},
+    "one slope, a scale for each unit": {"slopes": SAME, **UNIT_SCALES},
     "strong differences, independent errors": {"slopes": DIFFERENT},
     "strong differences, AR(1) .6 errors": {"slopes": DIFFERENT, **AR1},
-    "strong differences, a scale for each unit": {"slopes": DIFFERENT, **SCALES},
+    "strong differences, a scale for each unit": {"slopes": DIFFERENT, **UNIT_SCALES},
     "no effect, independent errors": {"slopes": dict.fromkeys(GROUPS, 0.0)},
 }
 MEDIATOR = "mediator without a path to the outcome"
@@ -62,7 +62,7 @@ SHORT = Sampler(draws=500, tune=200, chains=4, target_accept=0.6)
 LONG = Sampler(draws=1000, tune=500, chains=4, target_accept=0.9)
 AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")
 PAIRS = [parse_proposition(f"slope[{a}] > slope[{b}]") for a, b in permutations(GROUPS, 2)]
-KEPT = 800  # draws of the slopes
+SLOPE_DRAWS = 800  # draws of the slopes
 TOLD = (SUPPORTED, FRAGILE)
 
 
@@ -133,7 +133,7 @@ def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
     thetas, about = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     diagnostics = diagnose({"theta": thetas}, about)
     flat = thetas.reshape(-1, thetas.shape[2])
-    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, KEPT).astype(int)])
+    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, SLOPE_DRAWS).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=True)
     residuals, sd = innovations({name: values[::2] for name, values in draws.items()}, data)
     times = np.array(design.times)[design.time]

@@ -17,7 +17,7 @@ from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
-KEPT = 1000  # draws of each posterior: as many of each, so that an average weights all alike
+INDEX_DRAWS = 1000  # draws of each posterior: as many of each, so that an average weights all alike
 SENSITIVITY = ("claim", "kind", "variant", "quantity", "value")
 
 
@@ -29,7 +29,7 @@ class VariantPosterior:
     ----------
     variant : Variant
     design : Design
-    slopes : ndarray, shape (KEPT, max(G, 1))
+    slopes : ndarray, shape (INDEX_DRAWS, max(G, 1))
         As `Fit.slopes`, in units of the declared outcome over the declared exposure.
     verdict : str
         Of the sampler's diagnostics: "passed", or "failed" with the reason.
@@ -56,9 +56,9 @@ class AveragedPosterior:
         One of `measurement.SOURCES`.
     design : Design
         Of the declared index.
-    slopes : ndarray, shape (M, KEPT, max(G, 1))
+    slopes : ndarray, shape (M, INDEX_DRAWS, max(G, 1))
         One posterior an index.
-    declared : ndarray, shape (KEPT, max(G, 1))
+    declared : ndarray, shape (INDEX_DRAWS, max(G, 1))
         Of the index with the estimated weights.
     weights : ndarray, shape (1 + M, indicators)
         The estimated weights first.
@@ -232,5 +232,5 @@ def seeded(sampler: Sampler, seed: int) -> Sampler:
 
 
 def _kept(one: Refit) -> np.ndarray:
-    """`KEPT` evenly spaced draws of the slopes, shape (KEPT, max(G, 1))."""
-    return one.slopes[np.linspace(0, len(one.slopes) - 1, KEPT).astype(int)]
+    """`INDEX_DRAWS` evenly spaced draws of the slopes, shape (INDEX_DRAWS, max(G, 1))."""
+    return one.slopes[np.linspace(0, len(one.slopes) - 1, INDEX_DRAWS).astype(int)]

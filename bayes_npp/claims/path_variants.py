@@ -21,7 +21,7 @@ from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.robustness import alter
 from bayes_npp.study.study import Study
 
-KEPT = 1000
+PATH_DRAWS = 1000
 COLUMNS = ["proposition", "kind", "variant", "probability"]
 
 
@@ -61,7 +61,7 @@ def path_variants(
     def fitted(item: tuple[int, tuple[int, str, Design]]) -> Refit:
         at, (_, _, design) = item
         own = replace(sampler, seed=sampler.seed + at)
-        return sample_until_passed(collapse(prepare(design), priors), priors, own, KEPT, with_units=False)
+        return sample_until_passed(collapse(prepare(design), priors), priors, own, PATH_DRAWS, with_units=False)
 
     with workers() as pool:
         found = list(pool.map(fitted, enumerate(tasks)))
@@ -119,7 +119,7 @@ def _same_rows(one: Design, other: Design) -> bool:
 
 
 def _with(mediation: Mediation, designs: dict[str, Design], refits: dict[str, Refit]) -> Mediation:
-    """The mediation with some equations refitted, all of `KEPT` draws."""
+    """The mediation with some equations refitted, all of `PATH_DRAWS` draws."""
     parameters, equations = {}, {}
     for name, draws in mediation.parameters.items():
         fit = mediation.equations[name]
@@ -127,7 +127,7 @@ def _with(mediation: Mediation, designs: dict[str, Design], refits: dict[str, Re
             parameters[name] = {variable: refits[name].draws[variable] for variable in draws}
             fit = replace(fit, data=prepare(designs[name]))
         else:
-            some = np.linspace(0, len(next(iter(draws.values()))) - 1, KEPT).astype(int)
+            some = np.linspace(0, len(next(iter(draws.values()))) - 1, PATH_DRAWS).astype(int)
             parameters[name] = {variable: values[some] for variable, values in draws.items()}
         equations[name] = fit
     return replace(mediation, parameters=parameters, equations=equations)

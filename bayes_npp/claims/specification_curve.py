@@ -19,7 +19,7 @@ from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.study import Study
 
-KEPT = 1000
+CURVE_DRAWS = 1000
 SAMPLER_FAILED = "sampler diagnostics failed"
 COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
 
@@ -102,7 +102,7 @@ def _bayesian(
         own, altered, _ = _altered(study, model, row)
         design = build_design(own.panel, own.spec(altered), own.scales)
         priors = study.priors(model)
-        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, keep=KEPT)
+        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, keep=CURVE_DRAWS)
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
     out = []

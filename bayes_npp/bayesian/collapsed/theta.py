@@ -6,7 +6,7 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors
-from bayes_npp.bayesian.model.terms import ModelData, Term, terms
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
 from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
 
 
@@ -34,7 +34,7 @@ def lay_out(
     elements: list[Element] = []
     position: dict[tuple[str, int], int] = {}
 
-    def add(variable: str, slot: str, at: int = -1) -> int:
+    def add(variable: str, slot: str, at: int = WHOLE) -> int:
         if (variable, at) not in position:
             position[variable, at] = len(elements)
             elements.append(Element(variable, at, priors[slot]))
@@ -43,22 +43,23 @@ def lay_out(
     scale, sd, means = [], [], []
     for term in columns:
         prior = priors[term.slot].parameters if term.slot and not term.scale else {}
-        code = add(term.scale, term.slot, term.at) if term.scale else (-1 if prior else -2)
+        code = add(term.scale, term.slot, term.at) if term.scale else (kernel.KNOWN_SD if prior else kernel.FLAT_SD)
         scale += [code] * term.width
         between = priors["between"].parameters["sigma"] * np.sqrt(data.time.size)
         known = 0.0 if term.scale else prior.get("sigma", 1.0)
         sd += [between] * term.rank + [known] * (term.width - term.rank)
         means += [prior.get("mu", 0.0)] * term.width
-    effect_scale = [add(term.scale, term.slot, term.at) if term.scale else -2 for term in effects]
-    correlation = add("slope_correlation", "slope_correlation") if spec.slope_correlation else -1
-    autocorrelation = add("autocorrelation", "autocorrelation") if "ar1" in parts else -1
-    error_scale = -1 if spec.errors == "known" else add("error_sd", "error_sd")
+    effect_scale = [add(term.scale, term.slot, term.at) if term.scale else kernel.FLAT_SD for term in effects]
+    correlation = add("slope_correlation", "slope_correlation") if spec.slope_correlation else kernel.ABSENT
+    autocorrelation = add("autocorrelation", "autocorrelation") if "ar1" in parts else kernel.ABSENT
+    error_scale = kernel.ABSENT if spec.errors == "known" else add("error_sd", "error_sd")
     moved = []
     for term in kept:
         for k in range(term.width):
-            moved.append(add(term.variable, term.slot, -1 if term.variable in ("exposure_slope", "persistence") else k))
-    spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else -1
-    encoded = encode([e.prior for e in elements], len(data.segments) if spread >= 0 else 0)
+            single = term.variable in ("exposure_slope", "persistence")
+            moved.append(add(term.variable, term.slot, WHOLE if single else k))
+    spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else kernel.ABSENT
+    encoded = encode([e.prior for e in elements], len(data.segments) if spread != kernel.ABSENT else 0)
     layout = Layout(
         column_scale=np.array(scale, dtype=np.int64),
         column_sd=np.array(sd, dtype=float),
@@ -67,9 +68,9 @@ def lay_out(
         correlation=correlation,
         error_scale=error_scale,
         autocorrelation=autocorrelation,
-        unit_scales=len(elements) if spread >= 0 else -1,
+        unit_scales=len(elements) if spread != kernel.ABSENT else kernel.ABSENT,
         unit_spread=spread,
-        centred=int(spread >= 0 and data.unit_scales_centred),
+        centred=int(spread != kernel.ABSENT and data.unit_scales_centred),
     )
     return layout, encoded, np.array(means), tuple(elements)
 

@@ -11,7 +11,7 @@ from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse, why_not_
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import DRAWS, PredictiveCheck, error_checks
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
 from bayes_npp.bayesian.model.dynamic import check_dynamics, long_run_summary, quantities
 from bayes_npp.bayesian.model.likelihood import innovations
@@ -33,7 +33,7 @@ ENGINES = ("auto", "collapsed", "nuts")
 # Of each engine where the user does not say: the collapsed posterior has few dimensions and is nearly round.
 TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
 TUNE = {"collapsed": 500, "nuts": 1000}
-SCALES = {
+IN_UNITS_OF = {
     "slope_sd": "exposure",
     "unit_slope_sd": "exposure",
     "unit_sd": "",
@@ -132,7 +132,7 @@ class Fit:
         if not spec.exposure and not spec.dynamic:
             level = scales.outcome_mean + scales.outcome_sd * self.values("intercept")
             rows.append(_row(level, term="intercept", estimand="coefficient"))
-        for name, kind in SCALES.items():
+        for name, kind in IN_UNITS_OF.items():
             if name in self.tree["posterior"]:
                 unit = 1.0 if kind == "none" else scales.outcome_sd
                 unit = unit / scales.divisors[spec.exposure] if kind == "exposure" and spec.exposure else unit
@@ -168,7 +168,7 @@ class Fit:
         stats, times = self.tree["sample_stats"], np.array(self.design.times)[self.design.time]
         if "innovation" in stats:
             return error_checks(stats["innovation"].to_numpy(), self.design.unit, times, seed=self.sampler.seed)
-        parameters = self.parameters(max(20, min(DRAWS, CHUNK_CELLS // self.design.n_obs)))
+        parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
         own, sd = innovations(parameters, self.data)
         degrees = parameters.get("degrees")
         return error_checks(own / sd, self.design.unit, times, self.sampler.seed, degrees=degrees)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DRAWS = 400
+CHECKED_DRAWS = 400
 TAIL = 0.025
 
 

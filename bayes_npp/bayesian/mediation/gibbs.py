@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
-from bayes_npp.bayesian.fitting.predictive_checks import DRAWS
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.mediation.gibbs_block import MANY, Block
 from bayes_npp.bayesian.mediation.imputation import Equation, draw_cells, innovation_sds, whiten
@@ -80,7 +80,7 @@ def _sample(
     kept: dict[str, list] = {}
     accepted = dict.fromkeys(equations, 0)
     blocks: list[Block] = []
-    every = max(1, sampler.chains * sampler.draws // DRAWS)
+    every = max(1, sampler.chains * sampler.draws // CHECKED_DRAWS)
     for chain in range(sampler.chains):
         random = np.random.default_rng([sampler.seed, chain])
         cells = {name: u + SCATTER * random.standard_normal(len(u)) for name, u in start.items()}

@@ -29,8 +29,10 @@ class Entering:
     Attributes
     ----------
     mediator : str
-    control, varying : int
-        Position among the controls, and among the varying ones (-1 without slopes by group).
+    control : int
+        Position among the controls.
+    varying : int, optional
+        Position among the varying ones; None without slopes by group.
     column : ndarray of int, shape (c,)
         Which of the mediator's q columns (one a group where its slope varies) each cell is in.
     residual : ndarray, shape (n, c)
@@ -44,7 +46,7 @@ class Entering:
 
     mediator: str
     control: int
-    varying: int
+    varying: int | None
     column: np.ndarray
     residual: np.ndarray
     known: np.ndarray
@@ -94,7 +96,7 @@ class Equation:
         for one in self.entering:
             columns = one.known + one.spread(cells[one.mediator], one.residual)
             controls[:, one.control] = columns.sum(axis=1)
-            if one.varying >= 0:
+            if one.varying is not None:
                 varying[one.varying] = columns
             for side, (of_cells, known, _) in one.parts.items():
                 sums[side].append(known + one.spread(cells[one.mediator], of_cells))
@@ -107,7 +109,7 @@ class Equation:
     def loadings(self, one: Entering, coefficients: dict[str, np.ndarray]) -> np.ndarray:
         """H: what one unit of each cell adds to the equation's mean, shape (n, c), given its coefficients."""
         slopes = np.full(one.known.shape[1], coefficients["control_slope"][one.control])
-        if one.varying >= 0:
+        if one.varying is not None:
             slopes = slopes + coefficients["control_offset"][one.varying]
         out = one.residual * slopes[one.column]
         for side, (of_cells, _, rows) in one.parts.items():
@@ -154,7 +156,7 @@ def build_equation(design: Design, missing: dict[str, np.ndarray]) -> Equation:
             part = getattr(both, side)
             part = part - leading @ (leading.T @ part)
             parts[side] = (part[:, :c], part[:, c:], own_rows)
-        varying = spec.varying.index(name) if by_group else -1
+        varying = spec.varying.index(name) if by_group else None
         one = Entering(name, spec.controls.index(name), varying, group, used[:, :c], used[:, c:], parts)
         entering.append(one)
         for side, (of_cells, without, _) in parts.items():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayes_npp.bayesian.model.likelihood import simulate_errors
-from bayes_npp.bayesian.model.terms import ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
 from bayes_npp.bayesian.priors.families import PriorSet
 
 SHAPES = ("error_sd", "autocorrelation", "unit_scale_sd", "slope_correlation", "degrees")
@@ -79,13 +79,13 @@ def _draw_term(
     elif term.scale:
         sd = priors[term.slot].draw(random, (draws,))
         values = sd[:, None] * random.standard_normal((draws, width))
-        out[term.scale] = sd if term.at < 0 else _appended(out.get(term.scale), sd)
+        out[term.scale] = sd if term.at == WHOLE else _appended(out.get(term.scale), sd)
     else:
         values = priors[term.slot].draw(random, (draws, width))
     values = term.values(values)
     if term.variable in ("intercept", "exposure_slope", "persistence"):
         values = values[:, 0]
-    out[term.variable] = values if term.at < 0 else _appended(out.get(term.variable), values)
+    out[term.variable] = values if term.at == WHOLE else _appended(out.get(term.variable), values)
 
 
 def _appended(before: np.ndarray | None, values: np.ndarray) -> np.ndarray:

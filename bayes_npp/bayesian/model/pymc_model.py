@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
 # Variables of the posterior that the model samples (or derives) under their own names.
-KEPT = (
+OWN_NAMES = (
     *("exposure_slope", "slope_sd", "slope_offset", "control_slope", "control_offset", "control_slope_sd"),
     *("unit_sd", "time_sd", "group_time_sd", "group_time_effect", "unit_slope", "unit_slope_sd"),
     *("unit_control_slope", "unit_control_slope_sd", "slope_correlation", "unit_effect", "unit_between"),
@@ -196,10 +196,10 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     Returns
     -------
     dict of ndarray
-        intercept, {unit,time}_effect, {unit,time}_between and `KEPT`, as far as the model has them.
+        intercept, {unit,time}_effect, {unit,time}_between and `OWN_NAMES`, as far as the model has them.
     """
     random = np.random.default_rng(seed)
-    out = {name: draws[name] for name in KEPT if name in draws}
+    out = {name: draws[name] for name in OWN_NAMES if name in draws}
     if "free_slope" in draws:
         out.update(common_and_offsets(draws["free_slope"]))
     shape = draws["level"].shape

@@ -18,6 +18,7 @@ CENTRED_ABOVE = 20.0
 # Of units' error scales centred coordinates fail where their spread may be zero, the others only slow down where it is
 # large: the chi-square statistic must exceed its expectation by this factor.
 SCALES_CENTRED_ABOVE = 2.5
+WHOLE = -1  # in place of a position: all of a variable
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Term:
     rank : int
         Leading coefficients that are the sum of an effect and of a between part (on the same column).
     at : int
-        Position in a vector-valued `variable` and `scale` (varying controls); -1 for the whole.
+        Position in a vector-valued `variable` and `scale` (varying controls); `WHOLE` for all of it.
     slot : str
         Prior of the coefficients, or of their SD; empty for flat.
     """
@@ -92,7 +93,7 @@ class Term:
     index: np.ndarray | None = None
     basis: np.ndarray | None = None
     scale: str | None = None
-    at: int = -1
+    at: int = WHOLE
     slot: str = ""
     rank: int = 0
 
@@ -289,7 +290,7 @@ def unit_terms(data: ModelData) -> Iterator[Term]:
         scale = "unit_sd" if data.unit.kind == "partial" else None
         yield Term("unit_effect", np.ones((n_obs, 1)), scale=scale, slot="unit_sd" if scale else "")
     for j, column in enumerate(data.unit_slope_columns.T):
-        name, at = ("unit_slope", -1) if j == 0 else ("unit_control_slope", j - 1)
+        name, at = ("unit_slope", WHOLE) if j == 0 else ("unit_control_slope", j - 1)
         yield Term(name, column[:, None], scale=f"{name}_sd", at=at, slot="unit_slope_sd")
 
 

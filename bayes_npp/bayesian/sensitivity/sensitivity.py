@@ -20,7 +20,7 @@ from bayes_npp.design.slope_contrasts import Contrasts, contrasts
 from bayes_npp.errors import SpecError
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
-SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
+PRIOR_SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
 QUICK_CELLS, QUICK_POINTS, QUICK_SCALES = 25, 5, 4  # of the grid, a curve, the scales: every how many are kept
 
 
@@ -159,14 +159,14 @@ def sensitivity(
         power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),
-        slopes=slopes_by_scale(fit, sampler, SCALES[:: QUICK_SCALES if quick else 1]),
+        slopes=slopes_by_scale(fit, sampler, PRIOR_SCALES[:: QUICK_SCALES if quick else 1]),
         reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
         overlap=prior_overlap(fit),
         predictive=prior_predictive(fit, seed),
     )
 
 
-def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = SCALES) -> pd.DataFrame:
+def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = PRIOR_SCALES) -> pd.DataFrame:
     """Slopes under half-normal priors of their SD (normal ones of the one slope) from narrow to wide.
 
     Parameters

@@ -22,7 +22,7 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
 from bayes_npp.design.slope_contrasts import Contrasts
 
-THINNED = 2000  # draws of the scales and shapes
+SWEPT_DRAWS = 2000  # draws of the scales and shapes
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _base_of(fit: Fit, seed: int) -> _Base:
     if fit.engine != "collapsed" or fit.priors["exposure"].family not in COLLAPSIBLE:
         return _sampled(fit, fit.priors, replace(SHORT, seed=seed))
     thetas = fit.thetas
-    some = np.linspace(0, len(thetas) - 1, min(THINNED, len(thetas))).astype(int)
+    some = np.linspace(0, len(thetas) - 1, min(SWEPT_DRAWS, len(thetas))).astype(int)
     ess = fit.diagnostics.ess_bulk if len(fit.collapsed.elements) else float(len(thetas))
     return _base(fit.collapsed, fit.priors, thetas[some], min(1.0, ess / len(some)), fit.diagnostics.passed)
 

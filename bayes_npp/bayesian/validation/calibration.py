@@ -14,7 +14,7 @@ from bayes_npp.bayesian.priors.families import PriorSet
 from bayes_npp.errors import SpecError
 
 LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "unit_scale", "time_effect", "group_time_effect")
-THINNED = 199  # draws kept of each replication: nearly independent
+RANKED_DRAWS = 199  # draws kept of each replication: nearly independent
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Calibration:
     Attributes
     ----------
     ranks : dict of ndarray, shape (replications,)
-        By quantity, between 0 and `THINNED`.
+        By quantity, between 0 and `RANKED_DRAWS`.
     failed : int
         Replications whose sampler failed its diagnostics (kept: leaving them out would bias the ranks).
     """
@@ -44,7 +44,7 @@ class Calibration:
         level = 1 - (1 - probability) / len(self.ranks)
         out = {}
         for name, ranks in self.ranks.items():
-            values = (ranks + random.uniform(size=len(ranks))) / (THINNED + 1)
+            values = (ranks + random.uniform(size=len(ranks))) / (RANKED_DRAWS + 1)
             _, ecdf, lower, upper = ecdf_pit(values, level, n_simulations=2000, rng=np.random.default_rng(seed))
             out[name] = bool(((ecdf >= lower) & (ecdf <= upper)).all())
         return out
@@ -80,7 +80,7 @@ def calibrate(
     def replicate(k: int) -> tuple[dict[str, int], bool]:
         own = replace(data, outcome=simulated[k])
         posterior = collapse(own, priors)
-        fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=THINNED)
+        fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=RANKED_DRAWS)
         truth = {name: values[k : k + 1] for name, values in truths.items()}
         drawn = _quantities(fitted.draws, own)
         ranks = {name: int((drawn[name] < value[0]).sum()) for name, value in _quantities(truth, own).items()}

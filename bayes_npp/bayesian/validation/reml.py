@@ -81,7 +81,7 @@ def _with_flat_level(collapsed: Collapsed) -> Collapsed:
         return collapsed
     at = sum(term.width for term in collapsed.columns[: names.index("intercept")])
     scale = collapsed.layout.column_scale.copy()
-    scale[at] = -2
+    scale[at] = kernel.FLAT_SD
     return replace(collapsed, layout=collapsed.layout._replace(column_scale=scale))
 
 
