@@ -30,7 +30,7 @@ from bayes_npp.bayesian.fitting.posterior import in_data_units
 from bayes_npp.bayesian.fitting.predictive_checks import error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.model.likelihood import innovations
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition

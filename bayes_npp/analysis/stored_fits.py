@@ -12,7 +12,7 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators, treat
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.records import content_hash

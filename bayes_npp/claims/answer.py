@@ -13,8 +13,8 @@ from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
-from bayes_npp.bayesian.priors.families import load_priors
 from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity

@@ -10,8 +10,8 @@ import pandas as pd
 
 from bayes_npp.bayesian.mediation.equations import check_quantities
 from bayes_npp.bayesian.mediation.missing import treat
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
 from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec

@@ -18,11 +18,10 @@ from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
 from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, terms, unit_terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 
-COLLAPSIBLE = ("normal", "flat")  # families of coefficients that integrate out
 PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
 
 
@@ -235,8 +234,8 @@ class Collapsed:
         kept = {element.variable for element in self.elements}
         present = kept | {term.variable for term in self.columns}
         slots = {"exposure_slope": "exposure", "free_slope": "exposure", "control_slope": "controls"}
-        here = [(variable in kept, priors[slot].family) for variable, slot in slots.items() if variable in present]
-        return all(is_kept == (family not in COLLAPSIBLE) for is_kept, family in here)
+        here = [(variable in kept, priors[slot].collapses) for variable, slot in slots.items() if variable in present]
+        return all(is_kept != collapses for is_kept, collapses in here)
 
     def with_priors(self, priors: PriorSet) -> "Collapsed":
         """The same data under other priors of the same families; nothing is computed from the rows again."""
@@ -299,7 +298,7 @@ def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> 
     if reason:
         raise SpecError(f"the collapsed sampler cannot fit this model: {reason}", fix="Use engine = 'nuts'")
     everything = [*terms(data, priors), *more]
-    kept = [term for term in everything if term.slot and priors[term.slot].family not in COLLAPSIBLE and not term.scale]
+    kept = [term for term in everything if term.slot and not priors[term.slot].collapses and not term.scale]
     columns = tuple(term for term in everything if not any(term is other for other in kept))
     effects = tuple(unit_terms(data))
     layout, encoded, means, elements = lay_out(data, (*columns,), effects, priors, tuple(kept))

@@ -7,7 +7,8 @@ import numpy as np
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 
 @dataclass(frozen=True)
@@ -81,63 +82,14 @@ def encode(priors: list[PriorSpec], n_more: int) -> Priors:
     support, family = np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.int64)
     parameters, lower, upper, constant = np.zeros((d, 3)), np.zeros(d), np.ones(d), np.zeros(d)
     for j, prior in enumerate(priors):
-        support[j], family[j], values = _code(prior)
+        definition, p = prior.definition, prior.parameters
+        support[j], family[j] = getattr(kernel, definition.support), getattr(kernel, definition.code)
+        values = definition.coded(**p)
         parameters[j, : len(values)] = values
-        p = prior.parameters
         bounded = support[j] == kernel.INTERVAL
         lower[j] = p.get("lower", -1.0) if bounded else 0.0
-        upper[j] = p.get("upper", 1.0) if bounded else _typical(prior)
+        upper[j] = p.get("upper", 1.0) if bounded else prior.typical
         inside = 0.5 * (lower[j] + upper[j]) if bounded else 1.0
         density = kernel.prior_density(family[j], parameters[j], inside)[0]
         constant[j] = float(prior.log_density(np.array(inside))) - density
     return Priors(support, family, parameters, lower, upper, constant)
-
-
-def _typical(prior: PriorSpec) -> float:
-    """A value of the prior's order, the unit in which a positive element is sampled."""
-    p = prior.parameters
-    match prior.family:
-        case "log_normal":
-            return float(np.exp(p["mu"]))
-        case "gamma":
-            return p["alpha"] / p["beta"]
-        case "inverse_gamma":
-            return p["beta"] / (p["alpha"] + 1)
-        case _:
-            return p.get("sigma", p.get("scale", 1.0))
-
-
-def _code(prior: PriorSpec) -> tuple[int, int, tuple[float, ...]]:
-    """Support, family and parameters of a prior in the compiled density."""
-    p = prior.parameters
-    match prior.family:
-        case "flat":
-            return kernel.REAL_LINE, kernel.FLAT, ()
-        case "normal":
-            return kernel.REAL_LINE, kernel.NORMAL, (p["mu"], p["sigma"])
-        case "student_t":
-            return kernel.REAL_LINE, kernel.STUDENT_T, (p["nu"], p["mu"], p["sigma"])
-        case "laplace":
-            return kernel.REAL_LINE, kernel.LAPLACE, (p["mu"], p["scale"])
-        case "truncated_normal":
-            return kernel.INTERVAL, kernel.NORMAL, (p["mu"], p["sigma"])
-        case "uniform":
-            return kernel.INTERVAL, kernel.UNIFORM, ()
-        case "scaled_beta":
-            return kernel.INTERVAL, kernel.SCALED_BETA, (p["alpha"], p["beta"])
-        case "lkj":
-            return kernel.INTERVAL, kernel.LKJ, (p["eta"],)
-        case "half_normal":
-            return kernel.POSITIVE, kernel.NORMAL, (0.0, p["sigma"])
-        case "half_student_t":
-            return kernel.POSITIVE, kernel.STUDENT_T, (p["nu"], 0.0, p["sigma"])
-        case "half_cauchy":
-            return kernel.POSITIVE, kernel.STUDENT_T, (1.0, 0.0, p["scale"])
-        case "exponential":
-            return kernel.POSITIVE, kernel.EXPONENTIAL, (p["scale"],)
-        case "gamma":
-            return kernel.POSITIVE, kernel.GAMMA, (p["alpha"], p["beta"])
-        case "inverse_gamma":
-            return kernel.POSITIVE, kernel.INVERSE_GAMMA, (p["alpha"], p["beta"])
-        case _:
-            return kernel.POSITIVE, kernel.LOG_NORMAL, (p["mu"], p["sigma"])

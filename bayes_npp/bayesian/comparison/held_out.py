@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed
 from bayes_npp.bayesian.model.terms import terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 LOG_2PI = float(np.log(2 * np.pi))
 # The grid over a unit's own scale: prior SDs to each side, step in posterior SDs of its log, fewest and most points.

@@ -17,7 +17,7 @@ from bayes_npp.bayesian.model.dynamic import check_dynamics, long_run_summary, q
 from bayes_npp.bayesian.model.likelihood import innovations
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData, model_data
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import Design, build_design, check_membership, group_pairs, slope_names, twfe_weights
 from bayes_npp.design.projection import check_identified
 from bayes_npp.design.spec import Spec

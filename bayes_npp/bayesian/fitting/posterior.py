@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import GROUP_PRIORS, PRIOR_OF, PriorSet
+from bayes_npp.bayesian.priors.sets import GROUP_PRIORS, PRIOR_OF, PriorSet
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,7 +90,7 @@ def build_tree(
     log_prior = {
         name: priors[slot].log_density(parameters[name])
         for name, slot in PRIOR_OF.items()
-        if name in parameters and priors[slot].family != "flat" and not (name == "intercept" and data.has_flat_level)
+        if name in parameters and priors[slot].proper and not (name == "intercept" and data.has_flat_level)
     }
     if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:
         slopes = parameters["exposure_slope"][..., None] + parameters["slope_offset"]

@@ -12,7 +12,7 @@ from bayes_npp.bayesian.fitting.fit import LEVEL, make_sampler, prepare
 from bayes_npp.bayesian.fitting.refit import sample_short
 from bayes_npp.bayesian.model.likelihood import error_sds
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError

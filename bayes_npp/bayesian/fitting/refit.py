@@ -15,7 +15,7 @@ from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callb
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import in_data_units
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 # A nearly round density: long steps give an effective sample size above 400 in the fewest evaluations.
 SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)

@@ -253,7 +253,7 @@ def _offset_ratio(offset: np.ndarray, moved: np.ndarray, sd: np.ndarray) -> np.n
 
 def _log_ratio(fit: Fit, slot: str, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
     prior = fit.priors[slot]
-    return np.zeros(len(own)) if prior.family == "flat" else prior.log_density(moved) - prior.log_density(own)
+    return prior.log_density(moved) - prior.log_density(own)
 
 
 def _directions(mediation: Mediation) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.mediation.gibbs_block import MANY, Block
 from bayes_npp.bayesian.mediation.imputation import Equation, draw_cells, innovation_sds, whiten
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 PILOT = Sampler(draws=300, tune=300, chains=2, target_accept=0.8)
 SCATTER = 0.5  # SD of the noise on the cells where chains start, in SDs of the mediator

@@ -8,7 +8,7 @@ from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed
 from bayes_npp.bayesian.mediation.imputation import PARTS, Entering, Equation, cells_given
 from bayes_npp.bayesian.model.terms import WHOLE, terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 LEAPFROG = 5  # steps of a Hamiltonian trajectory, and where theta has many elements
 LEAPFROG_OF_MANY, MANY = 8, 8

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.collapsed.collapsed import COLLAPSIBLE
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.fit import LEVEL, Fit, prepare
 from bayes_npp.bayesian.fitting.posterior import build_tree, reported
@@ -16,7 +15,7 @@ from bayes_npp.bayesian.mediation.gibbs import Chains, sample_equations
 from bayes_npp.bayesian.mediation.imputation import build_equation
 from bayes_npp.bayesian.mediation.missing import missing_rows
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.design.design import Design, Scales
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
@@ -67,7 +66,7 @@ def check_imputable(designs: Sequence[Design], missing: Mapping[str, np.ndarray]
                 fix="Use iid, ar1 or unit_scale: missing cells are then normal given the rest",
             )
     for slot in ("exposure", "controls"):
-        if priors[slot].family not in COLLAPSIBLE:
+        if not priors[slot].collapses:
             raise SpecError(
                 f"missing = 'impute' does not take a {priors[slot].family} prior of {slot}",
                 fix="Use a normal or flat prior",

@@ -17,7 +17,7 @@ from bayes_npp.bayesian.mediation.joint_fit import TUNE, fit_jointly
 from bayes_npp.bayesian.mediation.missing import MissingCells, treat
 from bayes_npp.bayesian.mediation.path_correlation import tie
 from bayes_npp.bayesian.model.terms import fitted_values
-from bayes_npp.bayesian.priors.families import PriorSet, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError

@@ -4,7 +4,7 @@ import numpy as np
 
 from bayes_npp.bayesian.model.likelihood import simulate_errors
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 SHAPES = ("error_sd", "autocorrelation", "unit_scale_sd", "slope_correlation", "degrees")
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayes_npp.bayesian.model.terms import Effect, ModelData, common_and_offsets
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import BOUNDS, PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -240,19 +241,6 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     return out
 
 
-PYMC_NAMES = {
-    "normal": "Normal",
-    "student_t": "StudentT",
-    "flat": "Flat",
-    "half_normal": "HalfNormal",
-    "half_student_t": "HalfStudentT",
-    "exponential": "Exponential",
-    "gamma": "Gamma",
-    "inverse_gamma": "InverseGamma",
-    "log_normal": "LogNormal",
-}
-
-
 def _contrasts(name: str, effect: Effect, variance: Any) -> Any:
     """Effects of J units or periods, shape (J,), from their contrasts in the basis."""
     import pymc as pm
@@ -278,17 +266,6 @@ def _prior(name: str, slot: str, prior: PriorSpec, dims: str | None = None) -> A
     for key, value in prior.parameters.items():
         label = f"{slot}_{key}"
         data[key] = known[label] if label in known else pm.Data(label, value)
-    match prior.family:
-        case "lkj" | "scaled_beta":
-            alpha, beta = (data["eta"], data["eta"]) if prior.family == "lkj" else (data["alpha"], data["beta"])
-            return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", alpha, beta, dims=dims) - 1, dims=dims)
-        case "laplace":
-            return pm.Laplace(name, data["mu"], data["scale"], dims=dims)
-        case "half_cauchy":
-            return pm.HalfCauchy(name, data["scale"], dims=dims)
-        case "uniform" | "truncated_normal":
-            # Bounds fix the transformation of the sampler, so they are not data.
-            family = pm.Uniform if prior.family == "uniform" else pm.TruncatedNormal
-            return family(name, **prior.parameters, dims=dims)
-        case family:
-            return getattr(pm, PYMC_NAMES[family])(name, **data, dims=dims)
+    # Bounds fix the transformation of the sampler, so they and what stands beside them are not data.
+    given = prior.parameters if set(BOUNDS) & set(data) else data
+    return prior.definition.pymc(name, dims, **given)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import History
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
 from bayes_npp.design.projection import contrast_basis, part_basis, two_way_parts
 from bayes_npp.errors import SpecError

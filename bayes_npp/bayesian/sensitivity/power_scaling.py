@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.priors.families import PRIOR_OF
+from bayes_npp.bayesian.priors.sets import PRIOR_OF
 from bayes_npp.errors import SpecError
 
 THRESHOLD = 0.05  # of the sensitivity diagnostic (Kallioinen et al. 2024)

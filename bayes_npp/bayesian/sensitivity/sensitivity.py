@@ -9,8 +9,9 @@ import pandas as pd
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PRIOR_OF, PriorSet, PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.grid import Grid, cells, load_grid
+from bayes_npp.bayesian.priors.sets import PRIOR_OF, PriorSet, load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
 from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes

@@ -6,9 +6,8 @@ from itertools import count
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import COLLAPSIBLE, Collapsed, collapse
+from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.collapsed.slope_likelihood import (
-    MIXTURES,
     SlopeLikelihood,
     SlopeTable,
     log_tau_weights,
@@ -19,7 +18,8 @@ from bayes_npp.bayesian.collapsed.slope_likelihood import (
 from bayes_npp.bayesian.fitting.fit import LEVEL, Fit
 from bayes_npp.bayesian.fitting.refit import MAX_K_HAT, MIN_WEIGHTED, SHORT, Refit, refit, sample_thetas, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.slope_contrasts import Contrasts
 
 SWEPT_DRAWS = 2000  # draws of the scales and shapes
@@ -110,31 +110,31 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
 
 
 def _mixable(priors: PriorSet) -> bool:
-    return priors["exposure"].family in MIXTURES
+    return priors["exposure"].definition.mixture is not None
 
 
 def _same_rest(fit: Fit, priors: PriorSet) -> bool:
     """Whether the controls are integrated out, or not, as in the fit."""
     if not fit.spec.controls:
         return True
-    here, there = (own["controls"].family in COLLAPSIBLE for own in (fit.priors, priors))
+    here, there = (own["controls"].collapses for own in (fit.priors, priors))
     return here == there
 
 
 def _collapsible(priors: PriorSet) -> PriorSet:
     """The set with an exposure prior that the collapsed sampler integrates out."""
-    family = priors["exposure"].family
-    if family in COLLAPSIBLE:
+    prior = priors["exposure"]
+    if prior.collapses:
         return priors
-    p = priors["exposure"].parameters
-    sigma = p.get("sigma", p.get("scale", 1.0))
-    near = PriorSpec(family="normal", mu=p["mu"], sigma=sigma, reason="Near it, and weighted to it.")
+    near = PriorSpec(
+        family="normal", mu=prior.mixture().mean, sigma=prior.typical, reason="Near it, and weighted to it."
+    )
     return priors.replaced(exposure=near)
 
 
 def _base_of(fit: Fit, seed: int) -> _Base:
     """The fit's own posterior, where it was sampled collapsed and without the common slope in theta."""
-    if fit.engine != "collapsed" or fit.priors["exposure"].family not in COLLAPSIBLE:
+    if fit.engine != "collapsed" or not fit.priors["exposure"].collapses:
         return _sampled(fit, fit.priors, replace(SHORT, seed=seed))
     thetas = fit.thetas
     some = np.linspace(0, len(thetas) - 1, min(SWEPT_DRAWS, len(thetas))).astype(int)

@@ -10,7 +10,7 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
 
 LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "unit_scale", "time_effect", "group_time_effect")

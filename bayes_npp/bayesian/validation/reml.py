@@ -10,7 +10,8 @@ import numpy as np
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.errors import DesignError
 
 

@@ -16,7 +16,8 @@ from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 

@@ -9,7 +9,8 @@ import bayes_npp as bn
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity
 from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, refit
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration, calibrate
 from bayes_npp.design.design import build_design
 

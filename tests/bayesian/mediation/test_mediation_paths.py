@@ -11,7 +11,7 @@ from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
 from bayes_npp.bayesian.mediation.mediation import VARIABLES, Mediation, assemble
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError

@@ -16,7 +16,8 @@ from bayes_npp.bayesian.fitting.refit import SHORT, sample_short
 from bayes_npp.bayesian.model.dynamic import gaps_note, long_run_summary, quantities
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.terms import fitted_values
-from bayes_npp.bayesian.priors.families import PriorSpec, check_priors, load_priors, prior_set
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import check_priors, load_priors, prior_set
 from bayes_npp.bayesian.validation.calibration import calibrate
 from bayes_npp.design.design import build_design
 from bayes_npp.design.projection import two_way_parts
