@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 import bayes_npp as bn
 from bayes_npp.analysis.comparison import CLEAR
-from bayes_npp.analysis.ladder import DECISIVE, ERRORS
+from bayes_npp.analysis.ladder import ERRORS, decisive
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
@@ -154,7 +154,7 @@ def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
         "slopes are alike": factor.reading == "slopes are alike",
         "a sign clear": bool((probability[1:] >= CLEAR).any()),
         "sampler failed": not diagnostics.passed,
-        "errors fit": all(check.passed for check in checks if check.name in DECISIVE),
+        "errors fit": all(check.passed for check in checks if check.name in decisive()),
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.design.projection import check_identified, two_way_parts
-from bayes_npp.design.spec import Spec
+from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import DesignError
 from bayes_npp.panels.panel import Panel
 
@@ -210,7 +210,12 @@ def _with_history(panel: Panel, before: np.ndarray, complete: np.ndarray) -> np.
 
 def _check_time(panel: Panel, spec: Spec) -> None:
     """A cross-section of units has levels alone; everything else needs a time column."""
-    needs = spec.time_effects != "none" or spec.correlated_means or spec.group_time_effects or "ar1" in spec.error_parts
+    needs = (
+        spec.time_effects != "none"
+        or spec.correlated_means
+        or spec.group_time_effects
+        or error_registry().memory_of(spec.errors)
+    )
     if panel.time is None and (needs or spec.dynamic or spec.transform != "levels"):
         raise DesignError(
             "a panel regression needs a time column",

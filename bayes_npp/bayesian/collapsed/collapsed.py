@@ -17,6 +17,7 @@ from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
 from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, terms, unit_terms
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.spec import Spec
@@ -274,9 +275,7 @@ class Collapsed:
 
 def why_not_collapsible(spec: Spec) -> str:
     """Why the collapsed sampler is not exact for a model; empty where it is."""
-    if "student_t" in spec.error_parts:
-        return "Student-t errors do not integrate out"
-    return ""
+    return next((part.not_collapsed for part in parts(spec.errors) if part.not_collapsed), "")
 
 
 def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> Collapsed:

@@ -71,7 +71,7 @@ def lay_out(
         autocorrelation=autocorrelation,
         unit_scales=len(elements) if spread != kernel.ABSENT else kernel.ABSENT,
         unit_spread=spread,
-        centred=int(spread != kernel.ABSENT and data.unit_scales_centred),
+        centred=int(spread != kernel.ABSENT and "unit_scale" in data.centred_errors),
     )
     return layout, encoded, np.array(means), tuple(elements)
 

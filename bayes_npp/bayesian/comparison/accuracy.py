@@ -20,6 +20,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.model.error_models import memory_of, shape_of
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError
 
@@ -40,7 +41,8 @@ def loo(fit: Fit, mend: bool = True, sampler: Sampler = SHORT) -> Accuracy:
         Of refits, where a row's k is bad even so.
     """
     _check_rows(fit)
-    cells = CHUNK_CELLS // (2 * len(NODES) if {"ar1", "student_t"} <= fit.spec.error_parts else 2)
+    integrated = memory_of(fit.spec.errors) and shape_of(fit.spec.errors)
+    cells = CHUNK_CELLS // (2 * len(NODES) if integrated else 2)
     draws = max(400, cells // fit.design.n_obs)
     scores, k_hat = expected(row_log_density(fit.parameters(draws), fit.data))
     bad = np.flatnonzero(~(k_hat <= BAD_K))

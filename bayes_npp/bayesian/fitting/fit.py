@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, b
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
 from bayes_npp.bayesian.model.dynamic import check_dynamics, long_run_summary, quantities
-from bayes_npp.bayesian.model.likelihood import innovations
+from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
+from bayes_npp.bayesian.model.likelihood import innovations, noise
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData, model_data
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
@@ -33,18 +34,6 @@ ENGINES = ("auto", "collapsed", "nuts")
 # Of each engine where the user does not say: the collapsed posterior has few dimensions and is nearly round.
 TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
 TUNE = {"collapsed": 500, "nuts": 1000}
-IN_UNITS_OF = {
-    "slope_sd": "exposure",
-    "unit_slope_sd": "exposure",
-    "unit_sd": "",
-    "time_sd": "",
-    "group_time_sd": "",
-    "error_sd": "",
-    "unit_scale_sd": "none",
-    "autocorrelation": "none",
-    "slope_correlation": "none",
-    "degrees": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -132,10 +121,10 @@ class Fit:
         if not spec.exposure and not spec.dynamic:
             level = scales.outcome_mean + scales.outcome_sd * self.values("intercept")
             rows.append(_row(level, term="intercept", estimand="coefficient"))
-        for name, kind in IN_UNITS_OF.items():
+        for name, kind in scales_and_shapes().items():
             if name in self.tree["posterior"]:
-                unit = 1.0 if kind == "none" else scales.outcome_sd
-                unit = unit / scales.divisors[spec.exposure] if kind == "exposure" and spec.exposure else unit
+                unit = scales.outcome_sd if kind else 1.0
+                unit = unit / scales.divisors[spec.exposure] if kind == "slope" and spec.exposure else unit
                 estimand = "scale" if name.endswith("_sd") else "coefficient"
                 rows.append(_row(self.values(name) * unit, term=name, estimand=estimand))
         for row in rows:
@@ -170,8 +159,8 @@ class Fit:
             return error_checks(stats["innovation"].to_numpy(), self.design.unit, times, seed=self.sampler.seed)
         parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
         own, sd = innovations(parameters, self.data)
-        degrees = parameters.get("degrees")
-        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, degrees=degrees)
+        drawn = partial(noise, parameters, self.data, len(own))
+        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, drawn)
 
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
@@ -398,6 +387,20 @@ def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Samp
     """A Fit from a stored tree and the design, priors and sampler it was made with."""
     diagnostics = Diagnostics(**json.loads(tree.attrs["diagnostics"]))
     return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics)
+
+
+def scales_and_shapes() -> dict[str, str]:
+    """Rows beside the slopes, and the unit of each: "outcome", "slope" (outcome over exposure), or "" for none."""
+    outcome = {name for part in ERROR_MODELS.values() for name in part.in_outcome_units}
+    return {
+        "slope_sd": "slope",
+        "unit_slope_sd": "slope",
+        "unit_sd": "outcome",
+        "time_sd": "outcome",
+        "group_time_sd": "outcome",
+        **{name: "outcome" if name in outcome else "" for name in top_priors()},
+        "slope_correlation": "",
+    }
 
 
 def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:

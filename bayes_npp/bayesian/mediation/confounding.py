@@ -158,8 +158,8 @@ def obstacle(mediation: Mediation) -> SpecError | None:
             "the sensitivity to confounding has no closed form with imputed cells",
             fix="Use another treatment of missing cells, with errors = 'iid'",
         )
-    errors = next((fit.spec.errors for fit in mediation.equations.values() if fit.spec.errors != "iid"), "iid")
-    if errors != "iid":
+    errors = next((fit.spec.errors for fit in mediation.equations.values() if fit.spec.error_parts), "")
+    if errors:
         return SpecError(
             f"the sensitivity to confounding takes independent errors, not '{errors}'",
             fix="Fit the mediation with errors = 'iid'",

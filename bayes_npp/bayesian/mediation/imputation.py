@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
+from bayes_npp.bayesian.model.likelihood import innovations_of
 from bayes_npp.bayesian.model.terms import Effect, ModelData, Term, model_data
 from bayes_npp.design.design import Design
 from bayes_npp.design.projection import RANK_TOLERANCE, part_basis, two_way_parts
@@ -191,34 +192,15 @@ def _held_basis(parts: np.ndarray) -> np.ndarray:
 
 
 def whiten(columns: np.ndarray, data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray:
-    """Columns (n, k) of an equation as its errors make them: independent with SD one (see `likelihood.innovations`).
+    """Columns (n, k) of an equation as its errors make them: independent with SD one (see `likelihood.innovations_of`).
 
     Parameters
     ----------
     values : dict
-        One draw of error_sd and, as far as the model has them, autocorrelation and unit_scale (N,).
+        One draw of the parameters of the errors.
     """
-    sd = innovation_sds(data, values)
-    if "autocorrelation" not in values:
-        return columns / sd[:, None]
-    later = np.flatnonzero(data.gaps > 0)
-    out = columns.copy()
-    out[later] -= (float(values["autocorrelation"]) ** data.gaps[later])[:, None] * columns[later - 1]
-    return out / sd[:, None]
-
-
-def innovation_sds(data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray:
-    """SD of each row given the rows of its unit before it, shape (n,), from one draw of scales and shapes."""
-    sd = np.full(data.design.n_obs, float(values["error_sd"]))
-    if "unit_scale" in values:
-        sd = sd * values["unit_scale"][data.design.unit]
-    if "autocorrelation" not in values:
-        return sd
-    rho, gaps = float(values["autocorrelation"]), data.gaps
-    later = np.flatnonzero(gaps > 0)
-    variance = np.full(len(sd), 1 / ((1 - rho) * (1 + rho)))
-    variance[later] = sum((gaps[later] > k) * rho ** (2.0 * k) for k in range(int(gaps.max())))
-    return sd * np.sqrt(variance)
+    own, sd = innovations_of(columns.T, values, data)
+    return np.ascontiguousarray((own / sd).T)
 
 
 def cells_given(

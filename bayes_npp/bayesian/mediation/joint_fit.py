@@ -14,6 +14,7 @@ from bayes_npp.bayesian.fitting.sample import STATS, Sampler
 from bayes_npp.bayesian.mediation.gibbs import Chains, sample_equations
 from bayes_npp.bayesian.mediation.imputation import build_equation
 from bayes_npp.bayesian.mediation.missing import missing_rows
+from bayes_npp.bayesian.model.error_models import names_where, parts
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.design.design import Design, Scales
@@ -60,10 +61,11 @@ def check_imputable(designs: Sequence[Design], missing: Mapping[str, np.ndarray]
     """
     for design in designs:
         check_priors(priors, design.spec)
-        if design.spec.error_parts & {"student_t", "known"}:
+        if not all(part.imputes for part in parts(design.spec.errors)):
+            fitting = " or ".join(names_where(lambda part: part.imputes))
             raise SpecError(
                 f"missing = 'impute' does not take errors = '{design.spec.errors}'",
-                fix="Use iid, ar1 or unit_scale: missing cells are then normal given the rest",
+                fix=f"Use {fitting}: missing cells are then normal given the rest",
             )
     for slot in ("exposure", "controls"):
         if not priors[slot].collapses:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bayes_npp.bayesian.priors.families import PriorSpec, families_of
-from bayes_npp.design.spec import Spec
+from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 
-# What kind of prior each parameter has. The intercept and the between coefficients are integrated against the unit and
-# period effects in closed form, which takes a normal prior: a conjugate one.
+# What kind of prior each parameter has; those of the errors are in the registry of error models. The intercept and the
+# between coefficients are integrated against the unit and period effects in closed form, which takes a normal prior: a
+# conjugate one.
 SLOTS = {
     "exposure": "real",
     "controls": "real",
@@ -23,18 +24,14 @@ SLOTS = {
     "unit_sd": "positive",
     "time_sd": "positive",
     "group_time_sd": "positive",
-    "error_sd": "positive",
-    "unit_scale_sd": "positive",
-    "autocorrelation": "correlation",
     "slope_correlation": "correlation",
     "persistence": "persistence",
-    "degrees": "positive",
 }
 
 # Parameters of every hierarchical model; a set may leave the others out where no model needs them.
 ALWAYS = ("exposure", "controls", "intercept", "between", "slope_sd", "unit_sd", "time_sd", "error_sd")
 
-# What a user states is "top"; what a scale implies for the effects under it is "group" (never power-scaled).
+# What a scale implies for the effects under it (never power-scaled); of the errors see `role`.
 GROUP_PRIORS = (
     "slope_offset",
     "control_offset",
@@ -43,33 +40,11 @@ GROUP_PRIORS = (
     "group_time_effect",
     "unit_slope",
     "unit_control_slope",
-    "unit_scale",
 )
-# The top prior of each parameter of the posterior.
-PRIOR_OF = {
-    "intercept": "intercept",
-    "exposure_slope": "exposure",
-    "control_slope": "controls",
-    "slope_sd": "slope_sd",
-    "control_slope_sd": "slope_sd",
-    "unit_slope_sd": "unit_slope_sd",
-    "unit_control_slope_sd": "unit_slope_sd",
-    "slope_correlation": "slope_correlation",
-    "unit_sd": "unit_sd",
-    "time_sd": "time_sd",
-    "group_time_sd": "group_time_sd",
-    "error_sd": "error_sd",
-    "unit_scale_sd": "unit_scale_sd",
-    "autocorrelation": "autocorrelation",
-    "persistence": "persistence",
-    "degrees": "degrees",
-    "unit_between": "between",
-    "time_between": "between",
-}
 
 
 class PriorSet(Record):
-    """A named set with a prior for each of `ALWAYS`, and for the other `SLOTS` a model needs."""
+    """A named set with a prior for each of `ALWAYS`, and for the other `slots` a model needs."""
 
     name: str
     description: str = ""
@@ -97,7 +72,36 @@ def prior_set(name: str, priors: Mapping[str, PriorSpec], description: str = "")
 
 def slots() -> dict[str, str]:
     """Every parameter that takes a prior, and the kind of prior it takes."""
-    return SLOTS
+    return {**SLOTS, **error_registry().top_priors()}
+
+
+def prior_of() -> dict[str, str]:
+    """The top prior of each parameter of the posterior."""
+    of_errors = {name: name for name in error_registry().top_priors()}
+    return {
+        "intercept": "intercept",
+        "exposure_slope": "exposure",
+        "control_slope": "controls",
+        "slope_sd": "slope_sd",
+        "control_slope_sd": "slope_sd",
+        "unit_slope_sd": "unit_slope_sd",
+        "unit_control_slope_sd": "unit_slope_sd",
+        "slope_correlation": "slope_correlation",
+        "unit_sd": "unit_sd",
+        "time_sd": "time_sd",
+        "group_time_sd": "group_time_sd",
+        **of_errors,
+        "persistence": "persistence",
+        "unit_between": "between",
+        "time_between": "between",
+    }
+
+
+def role(variable: str) -> str:
+    """The role of a parameter's prior: "top", what a user states, "group", what a scale implies, or "derived"."""
+    if variable in prior_of():
+        return "top"
+    return "group" if variable in GROUP_PRIORS or variable in error_registry().effects() else "derived"
 
 
 def check_support(slot: str, prior: PriorSpec) -> None:
@@ -119,12 +123,10 @@ def check_priors(priors: PriorSet, spec: Spec) -> None:
         "unit_slope_sd": spec.unit_slopes,
         "group_time_sd": spec.group_time_effects is not None,
         "slope_correlation": spec.slope_correlation,
-        "autocorrelation": "ar1" in spec.error_parts,
         "persistence": spec.dynamic,
-        "unit_scale_sd": "unit_scale" in spec.error_parts,
-        "degrees": "student_t" in spec.error_parts,
     }
-    for slot in (slot for slot, is_needed in needed.items() if is_needed):
+    of_errors = [slot for part in error_registry().parts(spec.errors) for slot in part.priors]
+    for slot in (*(slot for slot, is_needed in needed.items() if is_needed), *of_errors):
         priors[slot]
 
 

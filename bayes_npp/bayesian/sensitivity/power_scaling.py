@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.priors.sets import PRIOR_OF
+from bayes_npp.bayesian.priors.sets import prior_of
 from bayes_npp.errors import SpecError
 
 THRESHOLD = 0.05  # of the sensitivity diagnostic (Kallioinen et al. 2024)
@@ -64,7 +64,7 @@ def _scaled_priors(fit: Fit) -> dict[str, list[str]]:
     slots: dict[str, list[str]] = {}
     for name in log_prior.data_vars:
         if np.ptp(log_prior[name].to_numpy()) > 0:
-            slots.setdefault(PRIOR_OF[str(name)], []).append(str(name))
+            slots.setdefault(prior_of()[str(name)], []).append(str(name))
     return slots
 
 

@@ -11,7 +11,7 @@ from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.grid import Grid, cells, load_grid
-from bayes_npp.bayesian.priors.sets import PRIOR_OF, PriorSet, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, load_priors, prior_of
 from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
 from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
@@ -138,7 +138,7 @@ def sensitivity(
         raise SpecError("no proposition is named", fix="Name one, such as 'average_slope > 0'")
     weighed = contrasts(asked, fit.design)
     sampler = replace(SHORT, seed=seed)
-    slots = tuple(dict.fromkeys(PRIOR_OF[str(name)] for name in fit.tree["log_prior"].data_vars))
+    slots = tuple(dict.fromkeys(prior_of()[str(name)] for name in fit.tree["log_prior"].data_vars))
     every = cells(load_grid(grid), fit.priors, slots)[:: QUICK_CELLS if quick else 1]
     named = [load_priors(name) for name in sets]
     answers = sweep(fit, [own for _, own in every] + named, weighed, sampler)

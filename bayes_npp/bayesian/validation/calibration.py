@@ -7,13 +7,14 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.error_models import effects
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
 
-LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "unit_scale", "time_effect", "group_time_effect")
+LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "time_effect", "group_time_effect")
 RANKED_DRAWS = 199  # draws kept of each replication: nearly independent
 
 
@@ -104,7 +105,7 @@ def _quantities(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str,
     derived = {"slope", "group_slope", "slope_of_unit", "collapsed_log_likelihood", "collapsed_coefficients"}
     flat = {"intercept"} if data.has_flat_level else set()
     for name, values in parameters.items():
-        if name in LEFT_OUT or name in derived or name in flat or name == "slope_offset":
+        if name in LEFT_OUT or name in effects() or name in derived or name in flat or name == "slope_offset":
             continue
         for j, column in enumerate(values.reshape(len(values), -1).T):
             out[f"{name}[{j}]" if values.ndim > 1 else name] = column

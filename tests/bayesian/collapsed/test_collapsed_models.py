@@ -158,7 +158,9 @@ def test_density_and_gradient_of_every_model(case):
 @pytest.mark.parametrize("slopes", ["group", "unit, correlated"])
 @pytest.mark.parametrize("errors", ["unit_scale", "ar1+unit_scale"])
 def test_both_parametrisations_of_error_scales(errors, slopes, centred):
-    data = replace(data_of(errors, "partial", "partial", slopes), unit_scales_centred=centred)
+    data = replace(
+        data_of(errors, "partial", "partial", slopes), centred_errors=frozenset({"unit_scale"} if centred else ())
+    )
     collapsed = collapse(data, shifted_priors())
     assert collapsed.layout.centred == centred
     theta = a_theta(collapsed, seed=2)
