@@ -25,11 +25,11 @@ from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.posterior import in_data_units
 from bayes_npp.bayesian.fitting.predictive_checks import error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.model.likelihood import innovations
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 from bayes_npp.design.design import build_design

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
 from bayes_npp.bayesian.fitting.refit import FEW_SCALES, SHORT, Refit, refit_each
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.errors import SpecError
+from bayes_npp.estimates import summarise
 from bayes_npp.study.index_variants import Variant, drawn_indices, index_of, index_variants, variant_design
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.models import HierarchicalModel
@@ -182,23 +183,11 @@ def decompose(draws: np.ndarray) -> dict[str, float]:
     """
     within, between, total = draws.var(axis=1).mean(), draws.mean(axis=1).var(), draws.var()
     return {
-        **summary(draws),
+        **summarise(draws),
         "sd": float(np.sqrt(total)),
         "within_sd": float(np.sqrt(within)),
         "between_sd": float(np.sqrt(between)),
         "index_share": float(between / total),
-    }
-
-
-def summary(draws: np.ndarray) -> dict[str, float]:
-    """Mean, SD, 95 % equal-tailed interval and P(> 0) of draws."""
-    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {
-        "mean": float(draws.mean()),
-        "sd": float(draws.std(ddof=1)),
-        "lo": float(lo),
-        "hi": float(hi),
-        "prob_positive": float((draws > 0).mean()),
     }
 
 

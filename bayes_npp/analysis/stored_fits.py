@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord
-from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
+from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, restore
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators, treat
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.errors import BayesNppError, SpecError

@@ -34,7 +34,7 @@ from bayes_npp.claims.verdicts import Known, verdict
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError, SpecError
-from bayes_npp.estimates import Estimates
+from bayes_npp.estimates import Estimates, summarise
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
@@ -182,15 +182,15 @@ def _record(
         conflict=conflict,
     )
     rules = study.claim_rules
-    lo, hi = np.quantile(draws, [0.025, 0.975])
+    summary = summarise(draws)
     return ClaimRecord(
         claim=claim,
         printed=_printed(study, claim),
         model=source.model,
         errors=source.errors,
-        estimate=float(draws.mean()),
-        lo=float(lo),
-        hi=float(hi),
+        estimate=summary["mean"],
+        lo=summary["lo"],
+        hi=summary["hi"],
         probability=probability,
         equivalent=equivalent,
         test=test,

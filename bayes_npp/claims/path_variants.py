@@ -9,11 +9,11 @@ import pandas as pd
 from bayes_npp.analysis.index_posteriors import variants_of
 from bayes_npp.analysis.stored_fits import treated_equations
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
@@ -113,8 +114,8 @@ def _bayesian(
             out.append(_failed(p, label, error))
             continue
         draws = asked.values(found.slopes)
-        lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        cell = {"estimate": float(draws.mean()), "lo": float(lo), "hi": float(hi)}
+        summary = summarise(draws)
+        cell = {"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]}
         reason = "" if found.diagnostics.passed else SAMPLER_FAILED
         cell |= {"probability": float(asked.holds(draws).mean()), "p_value": np.nan}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})

@@ -14,10 +14,11 @@ from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callb
 from bayes_npp.bayesian.collapsed.restrict import carry, likelihoods, restrict, unidentified
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import NODES, row_log_density
-from bayes_npp.bayesian.comparison.scores import BAD_K, Accuracy, expected, importance
+from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
+from bayes_npp.bayesian.fitting.psis import BAD_K, expected, importance
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.model.error_models import memory_of, shape_of

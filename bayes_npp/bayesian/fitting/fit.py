@@ -13,23 +13,22 @@ from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
-from bayes_npp.bayesian.model.dynamic import check_dynamics, long_run_summary, quantities
+from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
 from bayes_npp.bayesian.model.likelihood import innovations, noise
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
-from bayes_npp.bayesian.model.terms import ModelData, model_data
+from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
-from bayes_npp.design.design import Design, build_design, check_membership, group_pairs, slope_names, twfe_weights
-from bayes_npp.design.projection import check_identified
+from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.design.spec import Spec
-from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.errors import SpecError
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
     import xarray as xr
 
-LEVEL = 0.95
 ENGINES = ("auto", "collapsed", "nuts")
 # Of each engine where the user does not say: the collapsed posterior has few dimensions and is nearly round.
 TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
@@ -281,44 +280,6 @@ def choose_engine(spec: Spec, engine: str) -> str:
     return engine
 
 
-def prepare(design: Design) -> ModelData:
-    """The model's arrays, after checking that every slope is identified.
-
-    Raises
-    ------
-    DesignError
-        A unit in two groups, a slope that effects or other columns absorb, slopes of units where no unit varies,
-        initial conditions as many as units.
-    """
-    spec = design.spec
-    if spec.unit_effects == spec.time_effects == "fixed" and not spec.correlated_means:
-        raise DesignError(
-            "fixed unit and period effects with correlated_means = false",
-            fix="Fixed effects absorb the means: leave correlated_means at true",
-        )
-    check_membership(design)
-    data = model_data(design)
-    names = (*slope_names(design), *spec.controls)
-    if names:
-        columns = np.column_stack([data.slope_columns, data.control_columns])
-        raw = np.column_stack([design.slope_columns, design.controls])
-        check_identified(raw / raw.std(axis=0), columns, names, "the hierarchical model")
-    if data.lag is not None:
-        columns = np.column_stack([data.slope_columns, data.control_columns, data.unit.leading[data.unit.index]])
-        check_dynamics(design, data.lag, columns, data.unit.saturated)
-    if spec.unit_slopes and np.ptp(data.unit_slope_columns[:, 0] - _unit_means(data)) < 1e-10:
-        raise DesignError(
-            f"slopes of '{spec.exposure}' by unit, and it is constant within every unit",
-            fix="Leave the units' slopes out",
-        )
-    return data
-
-
-def _unit_means(data: ModelData) -> np.ndarray:
-    unit, column = data.design.unit, data.unit_slope_columns[:, 0]
-    return (np.bincount(unit, weights=column) / np.bincount(unit))[unit]
-
-
 def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, start: np.ndarray | None = None) -> Fit:
     """Sample a collapsed posterior and draw its coefficients."""
     from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
@@ -404,13 +365,5 @@ def scales_and_shapes() -> dict[str, str]:
 
 
 def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
-    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    row = {
-        **labels,
-        "estimate": float(draws.mean()),
-        "spread": float(draws.std(ddof=1)),
-        "lo": float(lo),
-        "hi": float(hi),
-        "prob_positive": float((draws > 0).mean()) if labels["estimand"] != "scale" else np.nan,
-    }
+    row = row_of_draws(draws, **labels)
     return {**row, **long_run_summary(draws, labels.get("note", ""))} if labels["estimand"] == "long_run" else row

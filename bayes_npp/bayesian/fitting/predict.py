@@ -8,15 +8,17 @@ import pandas as pd
 from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
 from bayes_npp.bayesian.collapsed.restrict import restrict
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
-from bayes_npp.bayesian.fitting.fit import LEVEL, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import make_sampler
 from bayes_npp.bayesian.fitting.refit import sample_short
 from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.model.likelihood import error_sds, follow
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.estimates import summarise
 from bayes_npp.panels.panel import Panel
 
 
@@ -86,15 +88,12 @@ def predict(
     parameters = _with_new_units(fit.draws, own, data, random)
     drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
     drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]
-    lo, hi = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    summary = summarise(drawn, axis=0)
     frame = pd.DataFrame(
         {
             "unit": np.array(design.units)[design.unit[missing]],
             "time": np.array(design.times)[design.time[missing]],
-            "mean": drawn.mean(axis=0),
-            "sd": drawn.std(axis=0, ddof=1),
-            "lo": lo,
-            "hi": hi,
+            **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
         }
     )
     return Prediction(frame, drawn, fit.diagnostics)

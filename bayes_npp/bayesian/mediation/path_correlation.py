@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from arviz_stats.base import array_stats
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.psis import normalised, smoothed
 from bayes_npp.bayesian.model.terms import WHOLE
 from bayes_npp.bayesian.priors.families import PriorSpec
 
@@ -57,9 +57,8 @@ def tie(equations: Mapping[str, Fit], mediators: Sequence[str], prior: PriorSpec
     solved = np.linalg.solve(inner, np.concatenate([mean[..., None], covariance], axis=2))
     log_ratio = constant - 0.5 * np.linalg.slogdet(inner)[1]
     log_ratio -= 0.5 * np.einsum("si,sij,sj->s", mean, q, solved[..., 0])
-    log_weights, k_hat = array_stats.psislw(-log_ratio)  # it takes log likelihoods: weights are their inverse
-    weights = np.exp(np.asarray(log_weights))
-    chosen = random.choice(len(some), n_draws, p=weights / weights.sum())
+    log_weights, k_hat = smoothed(log_ratio)
+    chosen = random.choice(len(some), n_draws, p=normalised(log_weights))
     spread = solved[..., 1:]
     root = np.linalg.cholesky((spread + np.swapaxes(spread, 1, 2)) / 2 + 1e-12 * np.eye(mean.shape[1]))
     normals = random.standard_normal((n_draws, mean.shape[1], 1))
@@ -69,7 +68,7 @@ def tie(equations: Mapping[str, Fit], mediators: Sequence[str], prior: PriorSpec
         width_here = len(block.at)
         parameters[name] = block.draw(chosen, tied[:, start : start + width_here], random)
         start += width_here
-    return Tied(parameters, rho[chosen], float(k_hat))
+    return Tied(parameters, rho[chosen], k_hat)
 
 
 class _Block:

@@ -18,8 +18,9 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import assemble_collapsed, fit_design, prepare
+from bayes_npp.bayesian.fitting.fit import assemble_collapsed, fit_design
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.families import PriorSpec, families_of
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design

@@ -13,8 +13,8 @@ from scipy import stats
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.model.likelihood import log_likelihood
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors

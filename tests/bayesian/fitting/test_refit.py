@@ -7,8 +7,8 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, refit
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration, calibrate

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings, sensitivity
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
 from bayes_npp.bayesian.mediation.mediation import VARIABLES, Mediation, assemble
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration
 from bayes_npp.design.design import build_design

@@ -11,10 +11,10 @@ from scipy import linalg
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.comparison import accuracy
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_short
 from bayes_npp.bayesian.model.dynamic import gaps_note, long_run_summary, quantities
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import check_priors, load_priors, prior_set
