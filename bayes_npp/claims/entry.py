@@ -10,6 +10,7 @@ from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.evidence import type_s_m
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.verdicts import Known, verdict
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
@@ -75,15 +76,15 @@ def claim_record(
         conflict=conflict,
     )
     rules = study.claim_rules
-    lo, hi = np.quantile(draws, [0.025, 0.975])
+    summary = summarise(draws)
     return ClaimRecord(
         claim=claim,
         printed=printed_rows(study, claim),
         model=source.model,
         errors=source.errors,
-        estimate=float(draws.mean()),
-        lo=float(lo),
-        hi=float(hi),
+        estimate=summary["mean"],
+        lo=summary["lo"],
+        hi=summary["hi"],
         probability=probability,
         equivalent=equivalent,
         test=test,

@@ -8,11 +8,11 @@ import pandas as pd
 
 from bayes_npp.analysis.index_posteriors import variants_of
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.claims.entry import SAMPLER_FAILED
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
@@ -22,7 +22,7 @@ from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
-KEPT = 1000
+PATH_DRAWS = 1000
 COLUMNS = ["proposition", "kind", "variant", "probability", "reason"]
 
 
@@ -73,7 +73,7 @@ def path_variants(
     def fitted(item: tuple[int, tuple[int, str, Design]]) -> Refit:
         at, (_, _, design) = item
         own = replace(sampler, seed=sampler.seed + at)
-        return sample_until_passed(collapse(prepare(design), priors), priors, own, KEPT, with_units=False)
+        return sample_until_passed(collapse(prepare(design), priors), priors, own, PATH_DRAWS, with_units=False)
 
     with workers() as pool:
         found = list(pool.map(fitted, enumerate(tasks)))
@@ -145,7 +145,7 @@ def same_rows(one: Design, other: Design) -> bool:
 
 
 def _with(mediation: Mediation, designs: dict[str, Design], refits: dict[str, Refit]) -> Mediation:
-    """The mediation with some equations refitted, all of `KEPT` draws."""
+    """The mediation with some equations refitted, all of `PATH_DRAWS` draws."""
     parameters, equations = {}, {}
     for name, draws in mediation.parameters.items():
         fit = mediation.equations[name]
@@ -153,7 +153,7 @@ def _with(mediation: Mediation, designs: dict[str, Design], refits: dict[str, Re
             parameters[name] = {variable: refits[name].draws[variable] for variable in draws}
             fit = replace(fit, data=prepare(designs[name]))
         else:
-            some = np.linspace(0, len(next(iter(draws.values()))) - 1, KEPT).astype(int)
+            some = np.linspace(0, len(next(iter(draws.values()))) - 1, PATH_DRAWS).astype(int)
             parameters[name] = {variable: values[some] for variable, values in draws.items()}
         equations[name] = fit
     return replace(mediation, parameters=parameters, equations=equations)

@@ -12,7 +12,7 @@ from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
 from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record

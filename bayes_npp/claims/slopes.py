@@ -12,8 +12,8 @@ from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
 from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.bayesian.priors.families import load_priors
 from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
