@@ -9,7 +9,6 @@ import bayes_npp as bn
 from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
 from bayes_npp.errors import SpecError
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 WANTED = (HOMOGENEITY, LOO, "leave_one_row_out", "leave_future_out")
 
 

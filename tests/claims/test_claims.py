@@ -24,7 +24,6 @@ from bayes_npp.pipeline import run_study
 from bayes_npp.reporting.tables.claims import _sceptical
 from bayes_npp.study.study import check_study, load_study
 
-pytestmark = pytest.mark.xdist_group("study")
 HEADER = """
 [study]
 title = "A simulated study"

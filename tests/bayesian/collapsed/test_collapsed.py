@@ -16,7 +16,6 @@ from bayes_npp.bayesian.model.terms import terms, unit_terms
 from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 CASES = {
     "iid": {},
     "no groups": {"slopes": None},

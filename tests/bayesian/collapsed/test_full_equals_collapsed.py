@@ -20,8 +20,6 @@ from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 
-pytestmark = pytest.mark.xdist_group("pymc")
-
 NORMAL = {
     "iid": {},
     "ar1, correlated unit slopes": {"errors": "ar1", "slopes": "unit", "slope_correlation": True},

@@ -36,7 +36,6 @@ from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.panels.simulation import simulate
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 PRIORS = load_priors("weakly_informative")
 
 

@@ -13,7 +13,6 @@ from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
 from bayes_npp.design.design import build_design, twfe_weights
 from tests.conftest import SLOPES
 
-pytestmark = pytest.mark.xdist_group("pymc")
 SAMPLER = Sampler(draws=1000, tune=1000, chains=4, target_accept=0.98, seed=11)
 
 

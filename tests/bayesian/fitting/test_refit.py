@@ -13,8 +13,6 @@ from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
 from bayes_npp.bayesian.validation.calibration import THINNED, Calibration, calibrate
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("collapsed")
-
 
 @pytest.fixture(scope="module")
 def fit(unbalanced, grouped_spec):

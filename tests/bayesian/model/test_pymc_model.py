@@ -9,7 +9,6 @@ from bayes_npp.bayesian.model.terms import fitted_values, model_data
 from bayes_npp.bayesian.priors.families import ALWAYS, PriorSpec, load_priors
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("pymc")
 OTHER = {
     "exposure": {"mu": 0.4, "sigma": 0.3},
     "controls": {"mu": -0.2, "sigma": 2.0},

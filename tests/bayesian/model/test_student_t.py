@@ -14,7 +14,6 @@ from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("pymc")
 FACTOR = 4.0  # Monte Carlo standard errors
 
 
