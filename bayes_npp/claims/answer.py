@@ -129,7 +129,7 @@ def _about_slopes(
         p = claim.parsed
         draws = fit.slopes @ slope_weights(p, fit.design)
         variants = pd.concat(
-            [_over_priors(answers, p), _over_measures(measured, name, p), _over_samples(curve, behind, p)]
+            [over_priors(answers, p), over_measures(measured, name, p), over_samples(curve, behind, p)]
         )
         power = answers.power[(answers.power["quantity"] == str(p)) & (answers.power["diagnosis"] == CONFLICT)]
         conflict = ", ".join(slot for slot in power["prior"] if slot != "all")
@@ -212,7 +212,7 @@ def _printed(study: Study, claim: Claim) -> pd.DataFrame:
     return rows[(rows["claim"] == claim.id) & (rows["term"] == study.roles.exposure)]
 
 
-def _over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:
+def over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:
     """Probabilities over the grid and the named sets; none (NaN), here and below, where the sampler failed."""
     rows = []
     for row in answers.grid[answers.grid["proposition"] == str(proposition)].to_dict("records"):
@@ -222,7 +222,7 @@ def _over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
-def _over_measures(measured: Sequence[MeasurementRecord], model: str, proposition: Proposition) -> pd.DataFrame:
+def over_measures(measured: Sequence[MeasurementRecord], model: str, proposition: Proposition) -> pd.DataFrame:
     """Probabilities under other measures of outcome and exposure; of propositions with a row of estimates."""
     rows = []
     for record in (record for record in measured if record.model == model):
@@ -259,7 +259,8 @@ def positive_share(rows: pd.DataFrame, proposition: Proposition) -> float | None
     return positive if (proposition.sign > 0) != flipped else 1 - positive
 
 
-def _over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Proposition) -> pd.DataFrame:
+def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Proposition) -> pd.DataFrame:
+    """Probabilities in the other samples of the curve, of the model behind the verdict."""
     own = curve[
         (curve["proposition"] == str(proposition))
         & (curve["estimator"] == f"hierarchical, {behind.errors} errors")

@@ -56,7 +56,7 @@ def path_variants(
     tasks: list[tuple[int, str, Design]] = []
     for number, (_, _, designs) in enumerate(variants):
         pairs = zip(names, designs, strict=True)
-        tasks += [(number, n, d) for n, d in pairs if not _same_rows(d, mediation.equations[n].design)]
+        tasks += [(number, n, d) for n, d in pairs if not same_rows(d, mediation.equations[n].design)]
 
     def fitted(item: tuple[int, tuple[int, str, Design]]) -> Refit:
         at, (_, _, design) = item
@@ -83,7 +83,7 @@ def _altered(study: Study, model: MediationModel) -> Iterator[tuple[str, str, tu
             name = study.roles.exposure if variant.exposure else study.roles.outcome
             if not variant.declared:
                 panel = study.panel.with_column(name, variant.values)
-                yield from _equations("measurement", variant.label, study.with_panel(panel), model)
+                yield from altered_equations("measurement", variant.label, study.with_panel(panel), model)
     spec = study.spec(model)
     columns = (*spec.controls, *study.mediators(model))
     likeness = HierarchicalModel(name=model.name, kind="hierarchical", controls=columns)
@@ -94,12 +94,13 @@ def _altered(study: Study, model: MediationModel) -> Iterator[tuple[str, str, tu
             altered = alter(study.panel, study.roles, study.scales, likeness, row)
         except BayesNppError:
             continue
-        yield from _equations("specification", row.name, study.on(altered), model)
+        yield from altered_equations("specification", row.name, study.on(altered), model)
 
 
-def _equations(
+def altered_equations(
     kind: str, label: str, study: Study, model: MediationModel
 ) -> Iterator[tuple[str, str, tuple[Design, ...]]]:
+    """The variant with its equations; nothing where they cannot be fitted, or where cells would have to be imputed."""
     try:
         treated = treated_equations(study, model)
         for design in treated.designs:
@@ -110,7 +111,7 @@ def _equations(
         yield kind, label, treated.designs
 
 
-def _same_rows(one: Design, other: Design) -> bool:
+def same_rows(one: Design, other: Design) -> bool:
     """Whether two equations explain the same values by the same values."""
     if one.n_obs != other.n_obs or one.spec.exposure != other.spec.exposure:
         return False

@@ -12,16 +12,16 @@ import bayes_npp as bn
 from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.claims.answer import _over_measures, _over_priors, _over_samples, positive_share
+from bayes_npp.claims.answer import over_measures, over_priors, over_samples, positive_share
 from bayes_npp.claims.cache import data_of
-from bayes_npp.claims.path_variants import _equations, _same_rows, path_variants
+from bayes_npp.claims.path_variants import altered_equations, path_variants, same_rows
 from bayes_npp.claims.specification_curve import SAMPLER_FAILED
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 from bayes_npp.cli import cli
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.pipeline import run_study
-from bayes_npp.reporting.tables.claims import _sceptical
+from bayes_npp.reporting.tables.claims import sceptical_sds
 from bayes_npp.study.study import check_study, load_study
 
 HEADER = """
@@ -160,8 +160,8 @@ def test_paths_in_other_samples(ledger):
     assert 0.05 < share < 0.95
     assert found["probability"].tolist() == [pytest.approx(share, abs=0.06)]
     panel = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
-    (changed,) = _equations("measurement", "doubled", study.with_panel(panel), model)
-    same = [_same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
+    (changed,) = altered_equations("measurement", "doubled", study.with_panel(panel), model)
+    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
     assert same == [True, False]
 
 
@@ -169,7 +169,7 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     """Every analysis comes from beside the fits, bit by bit, and all tables with it."""
     folder = tmp_path / "out"
     shutil.copytree(ledger.out, folder)
-    for name in ("sensitivity", "specification_curve", "_path_variants"):
+    for name in ("sensitivity", "specification_curve", "refit"):
         monkeypatch.setattr(f"bayes_npp.claims.answer.{name}", None)
     again = run_study(ledger.study, folder)
     assert again.fits[0].reused
@@ -233,13 +233,13 @@ def test_measures_and_their_averages_are_variants():
     empty = pd.DataFrame(columns=["source", "failed", "estimand"])
     bare = SimpleNamespace(model="slopes", variants=variants, slopes=slopes, averages=empty)
     proposition = parse_proposition("average_slope < 0")
-    found = _over_measures([record], "slopes", proposition)
+    found = over_measures([record], "slopes", proposition)
     assert list(found["probability"]) == [pytest.approx(0.2), pytest.approx(0.4)]
     assert found["variant"].iloc[1].startswith("average: ")
-    assert len(_over_measures([bare], "slopes", proposition)) == 1
-    assert _over_measures([record], "other", proposition).empty
+    assert len(over_measures([bare], "slopes", proposition)) == 1
+    assert over_measures([record], "other", proposition).empty
     variants["verdict"], averages["failed"] = "failed: divergences 3 (needs = 0)", 1
-    assert _over_measures([record], "slopes", proposition)["probability"].isna().all()
+    assert over_measures([record], "slopes", proposition)["probability"].isna().all()
 
 
 def test_samplers_that_fail_give_no_probability():
@@ -247,7 +247,7 @@ def test_samplers_that_fail_give_no_probability():
     own = {"proposition": str(p), "probability": 0.7}
     grid = pd.DataFrame([{**own, "cell": 1, "passed": False}, {**own, "cell": 2, "passed": True}])
     sets = pd.DataFrame([{**own, "priors": "diffuse", "passed": False}])
-    found = _over_priors(SimpleNamespace(grid=grid, sets=sets), p)
+    found = over_priors(SimpleNamespace(grid=grid, sets=sets), p)
     assert found["probability"].isna().tolist() == [True, False, True]
     cell = {**own, "estimator": "hierarchical, iid errors"}
     curve = pd.DataFrame(
@@ -258,7 +258,7 @@ def test_samplers_that_fail_give_no_probability():
             {**cell, "sample": "trends", "probability": float("nan"), "reason": "does not apply"},
         ]
     )
-    found = _over_samples(curve, SimpleNamespace(errors="iid"), p)
+    found = over_samples(curve, SimpleNamespace(errors="iid"), p)
     assert found["variant"].tolist() == ["early", "late"]
     assert found["probability"].isna().tolist() == [False, True]
 
@@ -283,7 +283,7 @@ def test_samplers_that_fail_give_no_probability():
 )
 def test_every_crossing_is_shown(crossings, at_widest, expected):
     own = Scepticism(parse_proposition("average_slope > 0"), (), pd.DataFrame(), crossings, at_widest, 0.1)
-    assert _sceptical(own) == expected
+    assert sceptical_sds(own) == expected
 
 
 @pytest.mark.parametrize(

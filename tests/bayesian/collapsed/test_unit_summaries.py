@@ -48,7 +48,7 @@ def test_cross_products_give_the_sum_of_the_rows(errors, effects, monkeypatch):
     collapsed = collapse(data, load_priors("weakly_informative"))
     thetas = 0.3 * np.random.default_rng(1).standard_normal((7, collapsed.size))
     draws = collapsed.coefficients(thetas, 4, with_units=False)
-    found = unit_summaries._from_draws(collapsed, thetas, draws, 5)
+    found = unit_summaries.from_draws(collapsed, thetas, draws, 5)
     whole = with_effects(collapsed, thetas, draws, 5)
     np.testing.assert_allclose(found.log_likelihood, log_likelihood(whole, data).sum(axis=-1), rtol=1e-9)
     if effects == "fixed":

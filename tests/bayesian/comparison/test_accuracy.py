@@ -297,7 +297,7 @@ def test_weighted_scores_are_those_of_refits(fitted, monkeypatch):
 def test_folds_spread_the_rows_of_a_unit(fitted):
     design = fitted.design
     for folds in (2, 8, design.n_obs):
-        dealt = module._deal(design, folds, seed=1)
+        dealt = module.deal(design, folds, seed=1)
         assert set(dealt) == set(range(folds))
         assert all(len(set(dealt[design.unit == i])) > 1 for i in range(len(design.units)))
     with pytest.raises(SpecError, match="1 folds"):

@@ -5,7 +5,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.mediation.equations import Paths
-from bayes_npp.bayesian.mediation.gibbs import _block, _new_cells, _pilot
+from bayes_npp.bayesian.mediation.gibbs import new_cells, pilot, starting_block
 from bayes_npp.bayesian.mediation.imputation import build_equation
 from bayes_npp.bayesian.mediation.joint_fit import on_observed_scales
 from bayes_npp.bayesian.mediation.missing import treat
@@ -80,11 +80,11 @@ def test_missing_given_the_rest_against_dense_algebra(serial):
     random = np.random.default_rng(3)
     made = []
     for name, one in equations.items():
-        block = _block(name, one, PRIORS, *_pilot(one, start, PRIORS, 1), random)
+        block = starting_block(name, one, PRIORS, *pilot(one, start, PRIORS, 1), random)
         block.complete(start)
         block.move(random)
         made.append(block)
-    draws = np.array([_new_cells(made, start, random)["mediator_1"] for _ in range(4000)])
+    draws = np.array([new_cells(made, start, random)["mediator_1"] for _ in range(4000)])
     # Dense: the mediator's rows with coefficients integrated out ...
     own, rows = made[0], np.flatnonzero(unknown["mediator_1"])
     data, values = own.collapsed.data, own.values
