@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 import bayes_npp as bn
 from bayes_npp.panels.simulation import simulate
 
+pytest_plugins = ["tests.slow_box"]
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 TINY = Path(__file__).parent / "studies" / "tiny"
