@@ -23,6 +23,7 @@ from bayes_npp.bayesian.priors.families import CORRELATION, POSITIVE, REAL, Prio
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 from tests.bayesian import dense
+from tests.bayesian.quick import quick_mode
 
 GROUPS = {"north": 0.8, "south": 0.2, "west": -0.3}
 ERRORS = ("iid", "known", "ar1", "unit_scale", "ar1+unit_scale")
@@ -290,7 +291,7 @@ def test_value_and_gradient_equal_autodiff_of_a_dense_normal(case):
         same = np.eye(data.design.n_obs)
     covariance += values["error_sd"] ** 2 * same
     logp += pm.logp(pm.MvNormal.dist(mean, cov=covariance), data.outcome)
-    function = pytensor.function([theta], [logp, pt.grad(logp, theta)])
+    function = pytensor.function([theta], [logp, pt.grad(logp, theta)], mode=quick_mode())
     for seed in range(3):
         point = a_theta(collapsed, seed)
         if "autocorrelation" in values:
