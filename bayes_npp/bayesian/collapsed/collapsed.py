@@ -1,7 +1,7 @@
 """The collapsed sampler: coefficients integrated out exactly, NUTS on scales and shapes, exact draws of the rest.
 
-See STATISTICS section 2 and `kernel` for the density. The data enter through cross-products and priors through arrays,
-so nothing is compiled for a refit.
+See docs/statistics.md, section 2, and `kernel` for the density. The data enter through cross-products and priors
+through arrays, so nothing is compiled for a refit.
 """
 
 import itertools
