@@ -62,7 +62,7 @@ class Accuracy:
 
 
 def stacking(pointwise: Sequence[np.ndarray]) -> np.ndarray:
-    """Weights of models, on the simplex, that maximise the log score of their mixture (Yao et al. 2018).
+    """Stacking: weights of models, on the simplex, that maximise the log score of their mixture.
 
     Parameters
     ----------
@@ -77,6 +77,10 @@ def stacking(pointwise: Sequence[np.ndarray]) -> np.ndarray:
     ------
     SpecError
         No model, or models scored on different numbers of points.
+
+    References
+    ----------
+    Yao, Vehtari, Simpson & Gelman (2018), Bayesian Analysis.
     """
     from scipy.optimize import Bounds, LinearConstraint, minimize
 
