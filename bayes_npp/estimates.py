@@ -93,6 +93,10 @@ class Estimates:
             rows = rows[rows[column] == value]
         return rows
 
+    def named(self, study: str, model: str) -> "Estimates":
+        """The same rows as those of a model of a study."""
+        return Estimates(self.frame.assign(study=study, model=model), self.diagnostics)
+
     def _repr_html_(self) -> str:
         return str(self.frame.to_html(escape=True))
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.index_posteriors import variants_of
-from bayes_npp.analysis.stored_fits import treated_equations
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
@@ -19,6 +18,7 @@ from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.robustness import alter
+from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 KEPT = 1000
@@ -56,7 +56,7 @@ def path_variants(
     tasks: list[tuple[int, str, Design]] = []
     for number, (_, _, designs) in enumerate(variants):
         pairs = zip(names, designs, strict=True)
-        tasks += [(number, n, d) for n, d in pairs if not _same_rows(d, mediation.equations[n].design)]
+        tasks += [(number, n, d) for n, d in pairs if not same_rows(d, mediation.equations[n].design)]
 
     def fitted(item: tuple[int, tuple[int, str, Design]]) -> Refit:
         at, (_, _, design) = item
@@ -83,25 +83,25 @@ def _altered(study: Study, model: MediationModel) -> Iterator[tuple[str, str, tu
             name = study.roles.exposure if variant.exposure else study.roles.outcome
             if not variant.declared:
                 panel = study.panel.with_column(name, variant.values)
-                yield from _equations("measurement", variant.label, study.with_panel(panel), model)
-    spec = study.spec(model)
-    columns = (*spec.controls, *study.mediators(model))
+                yield from altered_equations("measurement", variant.label, replace(study.sample, panel=panel), model)
+    columns = (*model.own_controls(study.roles), *model.own_mediators(study.roles))
     likeness = HierarchicalModel(name=model.name, kind="hierarchical", controls=columns)
     for row in study.robustness:
         if row.lead or row.controls is not None or row.group_time_effects:
             continue
         try:
-            altered = alter(study.panel, study.roles, study.scales, likeness, row)
+            altered = alter(study.sample, likeness, row)
         except BayesNppError:
             continue
-        yield from _equations("specification", row.name, study.on(altered), model)
+        yield from altered_equations("specification", row.name, altered.data, model)
 
 
-def _equations(
-    kind: str, label: str, study: Study, model: MediationModel
+def altered_equations(
+    kind: str, label: str, sample: Sample, model: MediationModel
 ) -> Iterator[tuple[str, str, tuple[Design, ...]]]:
+    """Kind, label and equations of one variant; nothing where the model cannot be fitted to it."""
     try:
-        treated = treated_equations(study, model)
+        treated = model.treated(sample)
         for design in treated.designs:
             prepare(design)
     except BayesNppError:
@@ -110,7 +110,7 @@ def _equations(
         yield kind, label, treated.designs
 
 
-def _same_rows(one: Design, other: Design) -> bool:
+def same_rows(one: Design, other: Design) -> bool:
     """Whether two equations explain the same values by the same values."""
     if one.n_obs != other.n_obs or one.spec.exposure != other.spec.exposure:
         return False

@@ -11,8 +11,9 @@ from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Index, Transform
+from bayes_npp.study.header import Roles
 from bayes_npp.study.measurement import SOURCES, Measurement, measured_model
-from bayes_npp.study.models import ModelSpec, Roles, model_spec
+from bayes_npp.study.models import ModelSpec
 
 MAX_TRIES = 1000  # of a bootstrap sample in which every indicator varies
 
@@ -202,7 +203,7 @@ def check_measurement(
             raise SpecError(f"unknown column '{name}' in exposures", fix=nearest(name, panel.frame.columns))
     variants = index_variants(panel, roles, index, measurement)
     for name in measurement.models:
-        spec = model_spec(measured_model(name, models), roles)
+        spec = measured_model(name, models).spec(roles)
         for variant in variants:
             if variant.declared or variant.exposure:
                 try:

@@ -26,9 +26,10 @@ from bayes_npp.errors import BayesNppError, VariableError
 from bayes_npp.panels import indices
 from bayes_npp.panels.transforms import Index, parse_variable
 from bayes_npp.pipeline import rerender, run_study
+from bayes_npp.study.checks import check_study
 from bayes_npp.study.index_variants import correlations, drawn_indices, index_of, sample_rows
 from bayes_npp.study.overlap import Concept, overlaps, source_columns
-from bayes_npp.study.study import check_study, load_study
+from bayes_npp.study.study import load_study
 
 pytestmark = pytest.mark.xdist_group("collapsed")
 STUDY = """

@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
-from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation
+from bayes_npp.analysis.settings import run_settings
+from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.claims.answer import _over_measures, _over_priors, _over_samples, positive_share
 from bayes_npp.claims.cache import data_of
-from bayes_npp.claims.path_variants import _equations, _same_rows, path_variants
+from bayes_npp.claims.path_variants import altered_equations, path_variants, same_rows
+from bayes_npp.claims.slopes import over_measures, over_priors, over_samples, positive_share
 from bayes_npp.claims.specification_curve import SAMPLER_FAILED
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 from bayes_npp.cli import cli
@@ -22,7 +23,8 @@ from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.pipeline import run_study
 from bayes_npp.reporting.tables.claims import _sceptical
-from bayes_npp.study.study import check_study, load_study
+from bayes_npp.study.checks import check_study
+from bayes_npp.study.study import load_study
 
 pytestmark = pytest.mark.xdist_group("study")
 HEADER = """
@@ -152,7 +154,7 @@ def test_paths_in_other_samples(ledger):
     assert list(samples["variant"]) == ["early"]
     study = ledger.study
     model = study.model("paths")
-    mediation, _ = fit_mediation(study, model, FitSettings())
+    mediation, _ = fit_mediation(study.sample, model, run_settings(study))
     weak = parse_proposition("indirect[mediator_1] > 0.45")
     found = path_variants(study, model, mediation, [weak])
     own = bn.read_panel(study.panel.frame[study.panel.frame["time"] <= 6], unit="unit", time="time", group="group")
@@ -160,9 +162,9 @@ def test_paths_in_other_samples(ledger):
     share = float((path_draws(weak, fit) > 0.45).mean())
     assert 0.05 < share < 0.95
     assert found["probability"].tolist() == [pytest.approx(share, abs=0.06)]
-    panel = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
-    (changed,) = _equations("measurement", "doubled", study.with_panel(panel), model)
-    same = [_same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
+    doubled = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
+    (changed,) = altered_equations("measurement", "doubled", dataclasses.replace(study.sample, panel=doubled), model)
+    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
     assert same == [True, False]
 
 
@@ -170,8 +172,8 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     """Every analysis comes from beside the fits, bit by bit, and all tables with it."""
     folder = tmp_path / "out"
     shutil.copytree(ledger.out, folder)
-    for name in ("sensitivity", "specification_curve", "_path_variants"):
-        monkeypatch.setattr(f"bayes_npp.claims.answer.{name}", None)
+    for name in ("slopes.sensitivity", "slopes.specification_curve", "paths.path_variants", "paths.refit"):
+        monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
     again = run_study(ledger.study, folder)
     assert again.fits[0].reused
     for path in folder.rglob("*.csv"):
@@ -182,9 +184,13 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
         run_study(ledger.study, folder, refit=True)
     assert "slopes.nc" in written
     assert len(set(written)) == len(written)  # every model is fitted once, though its claims ask for it again
-    assert data_of(ledger.study) == data_of(ledger.study.with_panel(ledger.study.panel))
-    shorter = dataclasses.replace(ledger.study.panel, window=(1, 6))
-    assert data_of(ledger.study) != data_of(ledger.study.with_panel(shorter))
+    study = ledger.study
+    shorter = dataclasses.replace(study.panel, window=(1, 6))
+    samples = [dataclasses.replace(study.sample, panel=panel) for panel in (study.panel, shorter)]
+    assert [data_of(own, study.robustness) == data_of(study.sample, study.robustness) for own in samples] == [
+        True,
+        False,
+    ]
     kept = folder / "fits" / "slopes.claims.json"
     kept.write_text(kept.read_text()[:-40])
     with pytest.raises(TypeError):  # damaged: it would be computed again
@@ -234,13 +240,13 @@ def test_measures_and_their_averages_are_variants():
     empty = pd.DataFrame(columns=["source", "failed", "estimand"])
     bare = SimpleNamespace(model="slopes", variants=variants, slopes=slopes, averages=empty)
     proposition = parse_proposition("average_slope < 0")
-    found = _over_measures([record], "slopes", proposition)
+    found = over_measures([record], "slopes", proposition)
     assert list(found["probability"]) == [pytest.approx(0.2), pytest.approx(0.4)]
     assert found["variant"].iloc[1].startswith("average: ")
-    assert len(_over_measures([bare], "slopes", proposition)) == 1
-    assert _over_measures([record], "other", proposition).empty
+    assert len(over_measures([bare], "slopes", proposition)) == 1
+    assert over_measures([record], "other", proposition).empty
     variants["verdict"], averages["failed"] = "failed: divergences 3 (needs = 0)", 1
-    assert _over_measures([record], "slopes", proposition)["probability"].isna().all()
+    assert over_measures([record], "slopes", proposition)["probability"].isna().all()
 
 
 def test_samplers_that_fail_give_no_probability():
@@ -248,7 +254,7 @@ def test_samplers_that_fail_give_no_probability():
     own = {"proposition": str(p), "probability": 0.7}
     grid = pd.DataFrame([{**own, "cell": 1, "passed": False}, {**own, "cell": 2, "passed": True}])
     sets = pd.DataFrame([{**own, "priors": "diffuse", "passed": False}])
-    found = _over_priors(SimpleNamespace(grid=grid, sets=sets), p)
+    found = over_priors(SimpleNamespace(grid=grid, sets=sets), p)
     assert found["probability"].isna().tolist() == [True, False, True]
     cell = {**own, "estimator": "hierarchical, iid errors"}
     curve = pd.DataFrame(
@@ -259,7 +265,7 @@ def test_samplers_that_fail_give_no_probability():
             {**cell, "sample": "trends", "probability": float("nan"), "reason": "does not apply"},
         ]
     )
-    found = _over_samples(curve, SimpleNamespace(errors="iid"), p)
+    found = over_samples(curve, SimpleNamespace(errors="iid"), p)
     assert found["variant"].tolist() == ["early", "late"]
     assert found["probability"].isna().tolist() == [False, True]
 

@@ -154,17 +154,18 @@ def test_published_numbers_are_never_differenced(run):
 def test_a_stored_fit_of_other_groups_is_not_reused(run, study):
     from dataclasses import replace
 
-    from bayes_npp.analysis.stored_fits import FitSettings, fit_model
+    from bayes_npp.analysis.settings import run_settings
+    from bayes_npp.analysis.stored_fits import fit_model
     from bayes_npp.errors import SpecError
 
     model = study.model("regions")
     panel = study.panel
     moved = panel.frame["region"].where(panel.frame["province_en"] != "Hubei", "West")
-    other = replace(study)
-    other.__dict__["panel"] = panel.with_column("region", moved)
+    other = replace(study.sample, panel=panel.with_column("region", moved))
+    settings = run_settings(study, run.out, quick=True, stored_only=True)
     with pytest.raises(SpecError, match="the stored fit is missing, or made from other data"):
-        fit_model(other, model, FitSettings(run.out, quick=True, stored_only=True))
-    assert fit_model(study, model, FitSettings(run.out, quick=True, stored_only=True))[1]
+        fit_model(other, model, settings)
+    assert fit_model(study.sample, model, settings)[1]
 
 
 def test_ten_line_script(capsys):
