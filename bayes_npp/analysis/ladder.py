@@ -10,12 +10,11 @@ from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
+from bayes_npp.bayesian.model.error_models import BASE, parts
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
 ERRORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale")
-# The posterior predictive checks that an error model of the ladder can mend.
-DECISIVE = ("serial correlation", "spread by unit")
 RULE = (
     "Error models are tried from the simplest on: independent errors of one scale, AR(1) errors within units, a scale "
     "for each unit, both. The first that passes the posterior predictive checks of serial correlation and of spread by "
@@ -70,10 +69,15 @@ def pooled(steps: tuple[Rung, ...]) -> tuple[Rung, ...]:
     return tuple(rung for rung in steps if rung.part != "errors")
 
 
+def decisive(ladder: tuple[str, ...] = ERRORS) -> tuple[str, ...]:
+    """The posterior predictive checks that an error model of the ladder can mend."""
+    return tuple(dict.fromkeys(check for errors in ladder for part in parts(errors) for check in part.mends))
+
+
 def choose_errors(checks: Mapping[str, tuple[PredictiveCheck, ...]]) -> str:
     """The error model behind the verdicts, by `RULE`, from the posterior predictive checks of each of `ERRORS`."""
     for errors in ERRORS:
-        if all(check.passed for check in checks[errors] if check.name in DECISIVE):
+        if all(check.passed for check in checks[errors] if check.name in decisive()):
             return errors
     return ERRORS[-1]
 
@@ -84,7 +88,8 @@ def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, An
         return Rung(part, label, model, declared=True)
     name = f"{model.name}--{part}-{label.replace('+', '-')}"
     # A unit's scale that may be next to nothing has a long tail, which takes more draws.
-    draws = model.draws if "unit_scale" in changes.get("errors", "") else min(model.draws, MAX_DRAWS)
+    long_tail = any(own.effects for own in parts(changes.get("errors", BASE)))
+    draws = model.draws if long_tail else min(model.draws, MAX_DRAWS)
     return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, "draws": draws}), declared=False)
 
 

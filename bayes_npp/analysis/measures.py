@@ -18,7 +18,6 @@ from bayes_npp.analysis.index_posteriors import (
     seeded,
     sensitivity_rows,
     slope_quantities,
-    summary,
     variant_posteriors,
     variants_of,
 )
@@ -26,9 +25,9 @@ from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
-from bayes_npp.bayesian.fitting.fit import LEVEL
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.estimates import LEVEL, summarise
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.records import content_hash
 from bayes_npp.store import versions, write_whole
@@ -139,12 +138,12 @@ def _record(
                 "n_obs": one.design.n_obs,
                 **_beside(study, one.variant),
                 **two_way(study, declared, one.variant),
-                **summary(quantities[AVERAGE]),
+                **summarise(quantities[AVERAGE]),
                 "verdict": one.verdict,
             }
         )
         for (estimand, group), draws in quantities.items():
-            slopes.append({"variant": one.variant.label, "estimand": estimand, "group": group, **summary(draws)})
+            slopes.append({"variant": one.variant.label, "estimand": estimand, "group": group, **summarise(draws)})
     for source in averaged:
         shape = source.slopes.shape
         alone = slope_quantities(source.design, source.declared)
@@ -158,7 +157,7 @@ def _record(
                     "estimand": estimand,
                     "group": group,
                     **decompose(draws.reshape(shape[:2])),
-                    **{f"declared_{name}": value for name, value in summary(alone[estimand, group]).items()},
+                    **{f"declared_{name}": value for name, value in summarise(alone[estimand, group]).items()},
                 }
             )
     empty = ["source", "indices", "failed", "estimand", "group"]

@@ -9,7 +9,7 @@ from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.study.robustness import Altered

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bayes_npp.bayesian.priors.families import PriorSet, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.study.models import BayesianModel
 from bayes_npp.study.study import Study
 

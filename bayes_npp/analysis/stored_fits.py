@@ -7,12 +7,13 @@ import pandas as pd
 from bayes_npp.analysis.cache import not_stored
 from bayes_npp.analysis.records import FitRecord
 from bayes_npp.analysis.settings import RunSettings
-from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
+from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, restore
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
 from bayes_npp.errors import BayesNppError
 from bayes_npp.records import content_hash

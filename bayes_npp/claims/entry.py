@@ -10,11 +10,13 @@ from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.evidence import type_s_m
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.verdicts import Known, verdict
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
 
-VARIANTS = ["kind", "variant", "probability"]
+VARIANTS = ["kind", "variant", "probability", "reason"]
+SAMPLER_FAILED = "sampler diagnostics failed"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def claim_record(
     draws : ndarray, shape (S,)
         Of what the proposition compares with its number.
     variants : DataFrame
-        kind, variant, probability (NaN where the sampler failed).
+        kind, variant, probability; NaN where there is none, with the reason.
     tested : pair
         The same proposition tested by least squares, or why it is not.
     conflict : str
@@ -70,19 +72,19 @@ def claim_record(
         errors_fit=source.errors_fit,
         factor=None if homogeneity is None else homogeneity.factor,
         lowest=tuple(lowest),
-        unanswered=int(variants["probability"].isna().sum()),
+        unanswered=int((variants["reason"] == SAMPLER_FAILED).sum()),
         conflict=conflict,
     )
     rules = study.claim_rules
-    lo, hi = np.quantile(draws, [0.025, 0.975])
+    summary = summarise(draws)
     return ClaimRecord(
         claim=claim,
         printed=printed_rows(study, claim),
         model=source.model,
         errors=source.errors,
-        estimate=float(draws.mean()),
-        lo=float(lo),
-        hi=float(hi),
+        estimate=summary["mean"],
+        lo=summary["lo"],
+        hi=summary["hi"],
         probability=probability,
         equivalent=equivalent,
         test=test,

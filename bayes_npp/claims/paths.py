@@ -12,10 +12,10 @@ from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
 from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
-from bayes_npp.claims.entry import VARIANTS, Source, claim_record
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.path_variants import path_variants
 from bayes_npp.design.propositions import Proposition
@@ -76,12 +76,14 @@ def _path_variants(
     seed: int,
     quick: bool,
 ) -> pd.DataFrame:
-    """Probabilities over priors, measures and samples; none where equations have no collapsed posterior of their own.
+    """Probabilities over priors, measures and samples, or the reason why there are none.
 
     A quick run varies the priors alone.
     """
     if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
-        return pd.DataFrame(columns=["proposition", *VARIANTS])
+        reason = "the equations have no collapsed posteriors of their own, from which variants are fitted"
+        rows = [(str(p), "priors, measures and samples", "all", np.nan, reason) for p in propositions]
+        return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
     priors = _under_named_sets(mediation, propositions, seed)
     if quick:
         return priors
@@ -106,10 +108,8 @@ def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition],
         passed = all(fits[position].diagnostics.passed for fits in found.values())
         for p in propositions:
             share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()) if passed else np.nan
-            rows.append(
-                {"proposition": str(p), "kind": "priors", "variant": f"{own.name} priors", "probability": share}
-            )
-    return pd.DataFrame(rows)
+            rows.append((str(p), "priors", f"{own.name} priors", share, "" if passed else SAMPLER_FAILED))
+    return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
 
 
 def _path_test(

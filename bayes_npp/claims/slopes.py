@@ -12,14 +12,14 @@ from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
 from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.bayesian.priors.families import load_priors
 from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
-from bayes_npp.claims.entry import VARIANTS, Source, claim_record
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.specification_curve import SAMPLER_FAILED, specification_curve
+from bayes_npp.claims.specification_curve import specification_curve
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
@@ -104,12 +104,12 @@ def about_slopes(
 
 
 def over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:
-    """Probabilities over the grid and the named sets; none (NaN), here and below, where the sampler failed."""
+    """Probabilities over the grid and the named sets; none (NaN), here and below, where the reason says so."""
     rows = []
     for row in answers.grid[answers.grid["proposition"] == str(proposition)].to_dict("records"):
-        rows.append(("priors", f"cell {row['cell']} of the grid", row["probability"] if row["passed"] else np.nan))
+        rows.append(("priors", f"cell {row['cell']} of the grid", *_if(row["passed"], row["probability"])))
     for row in answers.sets[answers.sets["proposition"] == str(proposition)].to_dict("records"):
-        rows.append(("priors", f"{row['priors']} priors", row["probability"] if row["passed"] else np.nan))
+        rows.append(("priors", f"{row['priors']} priors", *_if(row["passed"], row["probability"])))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
@@ -125,8 +125,13 @@ def over_measures(measured: Sequence[MeasurementRecord], model: str, proposition
             for variant, some in frame.groupby("variant", sort=False):
                 found = positive_share(some, proposition)
                 if found is not None:
-                    rows.append(("measurement", variant, np.nan if variant in failed else found))
+                    rows.append(("measurement", variant, *_if(variant not in failed, found)))
     return pd.DataFrame(rows, columns=VARIANTS)
+
+
+def _if(passed: bool, probability: float) -> tuple[float, str]:
+    """A probability and no reason, or none and the sampler's failure."""
+    return (probability, "") if passed else (np.nan, SAMPLER_FAILED)
 
 
 def positive_share(rows: pd.DataFrame, proposition: Proposition) -> float | None:
@@ -156,10 +161,9 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
         (curve["proposition"] == str(proposition))
         & (curve["estimator"] == f"hierarchical, {behind.errors} errors")
         & (curve["sample"] != "as declared")
-        & curve["reason"].isin(["", SAMPLER_FAILED])
     ]
     shown = own["probability"].where(own["reason"] == "")
-    rows = [("specification", *cell) for cell in zip(own["sample"], shown, strict=True)]
+    rows = [("specification", *cell) for cell in zip(own["sample"], shown, own["reason"], strict=True)]
     return pd.DataFrame(rows, columns=VARIANTS)
 
 

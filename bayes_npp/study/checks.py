@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from bayes_npp.bayesian.mediation.equations import check_quantities
-from bayes_npp.bayesian.priors.families import check_priors
 from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.study.header import Roles

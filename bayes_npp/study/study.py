@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayes_npp.bayesian.priors.families import PriorSet, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest

@@ -21,7 +21,7 @@ from bayes_npp.analysis.index_posteriors import (
 )
 from bayes_npp.analysis.measures import two_way
 from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.design.design import two_way_parts
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.errors import BayesNppError, VariableError
 from bayes_npp.panels import indices
 from bayes_npp.panels.transforms import Index, parse_variable

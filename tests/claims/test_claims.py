@@ -14,7 +14,7 @@ from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.cache import data_of
-from bayes_npp.claims.path_variants import altered_equations, path_variants, same_rows
+from bayes_npp.claims.path_variants import altered_equations, equations_on, path_variants, same_rows
 from bayes_npp.claims.slopes import over_measures, over_priors, over_samples, positive_share
 from bayes_npp.claims.specification_curve import SAMPLER_FAILED
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
@@ -163,9 +163,29 @@ def test_paths_in_other_samples(ledger):
     assert 0.05 < share < 0.95
     assert found["probability"].tolist() == [pytest.approx(share, abs=0.06)]
     doubled = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
-    (changed,) = altered_equations("measurement", "doubled", dataclasses.replace(study.sample, panel=doubled), model)
-    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
+    changed = equations_on("measurement", "doubled", dataclasses.replace(study.sample, panel=doubled), model)
+    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed.designs]
     assert same == [True, False]
+
+
+def test_a_sample_without_an_answer_says_why(tmp_path):
+    """Rows that do not apply to a mediation model, and one it cannot be fitted to, stay in the list."""
+    rows = {
+        "lead": "lead = 1",
+        "bare": "controls = []",
+        "by_group": 'group_time_effects = "group"',
+        "short": "window = [1, 2]",
+        "late": "window = [5, 12]",
+    }
+    text = "".join(f'[[robustness]]\nname = "{name}"\n{row}\nmodels = ["slopes"]\n' for name, row in rows.items())
+    study = load_study(write_study(tmp_path, [], HEADER + text))
+    found = {variant.label: variant for variant in altered_equations(study, study.model("paths"))}
+    assert list(found) == ["early", *rows]
+    assert "placebo" in found["lead"].reason
+    assert "controls" in found["bare"].reason
+    assert "period effects of groups" in found["by_group"].reason
+    assert found["short"].designs
+    assert "is not inside the study's" in found["late"].reason
 
 
 def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
@@ -266,8 +286,9 @@ def test_samplers_that_fail_give_no_probability():
         ]
     )
     found = over_samples(curve, SimpleNamespace(errors="iid"), p)
-    assert found["variant"].tolist() == ["early", "late"]
-    assert found["probability"].isna().tolist() == [False, True]
+    assert found["variant"].tolist() == ["early", "late", "trends"]
+    assert found["reason"].tolist() == ["", SAMPLER_FAILED, "does not apply"]
+    assert found["probability"].isna().tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import bayes_npp as bn
-from bayes_npp.design.design import two_way_parts
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError
 from bayes_npp.panels import indices

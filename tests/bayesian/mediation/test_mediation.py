@@ -8,7 +8,7 @@ from scipy import stats
 import bayes_npp as bn
 from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings, sensitivity
 from bayes_npp.bayesian.mediation.mediation import Mediation
-from bayes_npp.bayesian.priors.families import load_priors, prior_set
+from bayes_npp.bayesian.priors.sets import load_priors, prior_set
 from bayes_npp.errors import DesignError, SpecError
 from tests.conftest import REFERENCE
 

@@ -16,7 +16,7 @@ from bayes_npp.bayesian.mediation.imputation import build_equation
 from bayes_npp.bayesian.mediation.joint_fit import fit_jointly, imputed_cells, on_observed_scales
 from bayes_npp.bayesian.mediation.missing import fill, treat
 from bayes_npp.bayesian.model.terms import model_data
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.errors import DesignError, SpecError
 from tests.bayesian.dense import blocks
 
