@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup reanalyse test test-all check bench snapshot lock clean
+.PHONY: setup reanalyse test test-slow test-all check bench snapshot lock clean
 
 setup: .venv/ready
 
@@ -22,6 +22,10 @@ reanalyse: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# Statistical tests and whole studies. SLOW_BOX=40 skips what would not end within 40 minutes.
+test-slow: setup
+	$(BIN)/python -m pytest -n 2 -m slow --no-loadscope-reorder $(if $(SLOW_BOX),--slow-box $(SLOW_BOX))
 
 test-all: setup
 	$(BIN)/python -m pytest -n 2

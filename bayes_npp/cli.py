@@ -280,7 +280,3 @@ def main() -> NoReturn:
         click.echo("interrupted: finished fits are kept, run again to go on", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Shared panels and posteriors. Sampling tests share one worker (xdist group) so that each model compiles once."""
+"""Shared panels, studies and runs, and which tests share a worker."""
 
 from pathlib import Path
 
@@ -10,9 +10,18 @@ from threadpoolctl import threadpool_limits
 import bayes_npp as bn
 from bayes_npp.panels.simulation import simulate
 
+pytest_plugins = ["tests.slow_box"]
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 TINY = Path(__file__).parent / "studies" / "tiny"
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Tests of a run share a worker, so that it is made once; all others share it with their file."""
+    for item in items:
+        runs = [name for name in ("run", "tiny_run") if name in item.fixturenames]
+        item.add_marker(pytest.mark.xdist_group(runs[0] if runs else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,6 @@ from bayes_npp.study.index_variants import correlations, drawn_indices, index_of
 from bayes_npp.study.overlap import Concept, overlaps, source_columns
 from bayes_npp.study.study import load_study
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 STUDY = """
 [study]
 title = "A small study"

@@ -111,7 +111,6 @@ def test_other_studies_are_never_differenced(study):
     assert not study.header.replicates
 
 
-@pytest.mark.xdist_group("study")
 def test_the_whole_study_runs(tmp_path):
     result = run_study(FISCAL, tmp_path / "out", quick=True)
     assert result.passed

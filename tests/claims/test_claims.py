@@ -22,11 +22,10 @@ from bayes_npp.cli import cli
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.pipeline import run_study
-from bayes_npp.reporting.tables.claims import _sceptical
+from bayes_npp.reporting.tables.claims import sceptical_sds
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.study import load_study
 
-pytestmark = pytest.mark.xdist_group("study")
 HEADER = """
 [study]
 title = "A simulated study"
@@ -165,6 +164,9 @@ def test_paths_in_other_samples(ledger):
     doubled = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
     changed = equations_on("measurement", "doubled", dataclasses.replace(study.sample, panel=doubled), model)
     same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed.designs]
+    panel = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
+    (changed,) = altered_equations("measurement", "doubled", study.with_panel(panel), model)
+    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
     assert same == [True, False]
 
 
@@ -194,6 +196,8 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     shutil.copytree(ledger.out, folder)
     for name in ("slopes.sensitivity", "slopes.specification_curve", "paths.path_variants", "paths.refit"):
         monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
+    for name in ("sensitivity", "specification_curve", "refit"):
+        monkeypatch.setattr(f"bayes_npp.claims.answer.{name}", None)
     again = run_study(ledger.study, folder)
     assert again.fits[0].reused
     for path in folder.rglob("*.csv"):
@@ -289,6 +293,8 @@ def test_samplers_that_fail_give_no_probability():
     assert found["variant"].tolist() == ["early", "late", "trends"]
     assert found["reason"].tolist() == ["", SAMPLER_FAILED, "does not apply"]
     assert found["probability"].isna().tolist() == [False, True, True]
+    assert found["variant"].tolist() == ["early", "late"]
+    assert found["probability"].isna().tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,7 @@ def test_samplers_that_fail_give_no_probability():
 )
 def test_every_crossing_is_shown(crossings, at_widest, expected):
     own = Scepticism(parse_proposition("average_slope > 0"), (), pd.DataFrame(), crossings, at_widest, 0.1)
-    assert _sceptical(own) == expected
+    assert sceptical_sds(own) == expected
 
 
 @pytest.mark.parametrize(

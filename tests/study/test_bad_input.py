@@ -383,7 +383,7 @@ def test_bad_model_leaves_no_output(study, command, edit, words):
 def test_own_process_says_one_line_too(study, case):
     edit, words = BAD[case]
     edit(study)
-    command = [sys.executable, "-m", "bayes_npp.cli", "run", study, "--out", study.parent / "out"]
+    command = [sys.executable, "-m", "bayes_npp", "run", study, "--out", study.parent / "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1, done.stderr

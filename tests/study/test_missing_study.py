@@ -8,7 +8,6 @@ import bayes_npp as bn
 from bayes_npp.errors import SpecError
 from bayes_npp.pipeline import rerender, run_study
 
-pytestmark = pytest.mark.xdist_group("study")
 STUDY = """
 [study]
 title = "A mediator that stops"

@@ -316,7 +316,6 @@ def test_unit_trends_never_reach_a_posterior(simulated, grouped_spec):
         bn.fit(simulated, with_spec(grouped_spec, unit_trends=True), draws=100)
 
 
-@pytest.mark.xdist_group("sampling")
 def test_rows_of_a_run(tmp_path):
     rows = [
         'name = "trends"\nunit_trends = true',

@@ -57,7 +57,6 @@ def test_a_study_of_another_encoding(tmp_path):
     assert run_study(folder).estimates.frame["n_units"].iloc[0] == 12
 
 
-@pytest.mark.xdist_group("study")
 def test_stored_fits(tmp_path):
     """A fit is taken from the folder for the same settings only; the report is written again from no other."""
     folder, out = small_study(tmp_path, [""]), tmp_path / "out"
@@ -105,7 +104,6 @@ def test_bad_tables_and_dynamic_models(tables, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.xdist_group("study")
 def test_serial_and_lagged_mediators_in_a_study(tmp_path):
     paths = {"path_a": {"all": (0.8, 0.1)}, "path_b": {"all": (0.2, 0.7)}, "serial": {"all": (0.9,)}}
     bn.simulate_mediation(40, 8, **paths, seed=4).frame.to_csv(tmp_path / "panel.csv", index=False)

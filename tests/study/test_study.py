@@ -10,7 +10,6 @@ import pytest
 from bayes_npp.estimates import COLUMNS, read_csv
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group("study")
 FIRST_LOOK = {
     "regions_subsamples": {"East": (0.50, 2.8), "Central": (0.10, 0.3), "West": (0.11, 2.2), "Northeast": (0.25, 1.4)},
     "regions_interacted": {

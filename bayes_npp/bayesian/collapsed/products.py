@@ -53,7 +53,7 @@ def cross_products(
                 unit_gram[begin:end, m, a] = _segment_sums(gram, where, end - begin)
     rows_cross, rows_gram, count = (unit_cross, unit_gram, np.ones(n_units))
     if not by_unit and q == 1:
-        rows_cross, rows_gram, count = _compress(unit_cross, unit_gram)
+        rows_cross, rows_gram, count = compress(unit_cross, unit_gram)
     products = Products(
         total=total,
         unit_cross=rows_cross,
@@ -95,7 +95,7 @@ def _segment_sums(values: np.ndarray, where: np.ndarray, size: int) -> np.ndarra
     return out
 
 
-def _compress(unit_cross: np.ndarray, unit_gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def compress(unit_cross: np.ndarray, unit_gram: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Replace the units of each pattern (equal Gram) by as few rows with the same sum of outer products.
 
     With one effect a unit and one error scale, the density depends on the units of a pattern only through their number

@@ -51,7 +51,7 @@ def summarise_units(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, n
             _moments_of_one_intercept(collapsed, draws, direction),
             None,
         )
-    return _from_draws(collapsed, thetas, draws, seed)
+    return from_draws(collapsed, thetas, draws, seed)
 
 
 def unit_effects(
@@ -95,7 +95,8 @@ def _position(collapsed: Collapsed, variable: str) -> int:
     return [term.variable for term in collapsed.effects].index(variable)
 
 
-def _from_draws(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, np.ndarray], seed: int) -> UnitSummaries:
+def from_draws(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, np.ndarray], seed: int) -> UnitSummaries:
+    """The summaries of any model, from draws of the effects of units; arguments as in `summarise_units`."""
     data, coefficients = collapsed.data, draws["collapsed_coefficients"]
     direction = _directions(collapsed, draws)
     pieces, half_log_determinant = _error_weights(collapsed, draws)

@@ -81,7 +81,7 @@ def leave_one_row_out(fit: Fit, folds: int | None = None, sampler: Sampler = SHO
     _check_collapsible(fit)
     n_obs = fit.design.n_obs
     _check_rows(fit)
-    fold = np.arange(n_obs) if folds is None else _deal(fit.design, folds, seed)
+    fold = np.arange(n_obs) if folds is None else deal(fit.design, folds, seed)
     blocks = np.split(np.argsort(fold, kind="stable"), np.cumsum(np.bincount(fold))[:-1])
     lost = unidentified(fit.collapsed, blocks)
     labels = _row_labels(fit.design)
@@ -284,7 +284,7 @@ def _mean(log_density: np.ndarray) -> np.ndarray:
     return logsumexp(log_density, axis=0) - np.log(len(log_density))
 
 
-def _deal(design: Design, folds: int, seed: int) -> np.ndarray:
+def deal(design: Design, folds: int, seed: int) -> np.ndarray:
     """Fold of every row: shuffled within its unit, then dealt in turn, so that a unit's rows are in different folds."""
     if not 2 <= folds <= design.n_obs:
         raise SpecError(f"{folds} folds of {design.n_obs} rows", fix="Use 2 to as many as there are rows")

@@ -77,7 +77,7 @@ def sample_equations(
 def _sample(
     equations: Mapping[str, Equation], start: Mapping[str, np.ndarray], priors: PriorSet, sampler: Sampler
 ) -> Chains:
-    pilots = {name: _pilot(one, start, priors, sampler.seed) for name, one in equations.items()}
+    pilots = {name: pilot(one, start, priors, sampler.seed) for name, one in equations.items()}
     kept: dict[str, list] = {}
     accepted = dict.fromkeys(equations, 0)
     blocks: list[Block] = []
@@ -85,7 +85,7 @@ def _sample(
     for chain in range(sampler.chains):
         random = np.random.default_rng([sampler.seed, chain])
         cells = {name: u + SCATTER * random.standard_normal(len(u)) for name, u in start.items()}
-        blocks = [_block(name, one, priors, *pilots[name], random) for name, one in equations.items()]
+        blocks = [starting_block(name, one, priors, *pilots[name], random) for name, one in equations.items()]
         warm: dict[str, list[np.ndarray]] = {name: [] for name in equations}
         for sweep in range(-sampler.tune, sampler.draws):
             for block in blocks:
@@ -103,7 +103,7 @@ def _sample(
             if sweep >= 0:
                 for name, u in cells.items():
                     kept.setdefault(f"cells {name}", []).append(u)
-            cells = _new_cells(blocks, cells, random)
+            cells = new_cells(blocks, cells, random)
     lead = (sampler.chains, sampler.draws)
 
     def stacked(label: str) -> np.ndarray:
@@ -121,7 +121,7 @@ def _sample(
     )
 
 
-def _new_cells(blocks: list[Block], cells: dict[str, np.ndarray], random: np.random.Generator) -> dict[str, np.ndarray]:
+def new_cells(blocks: list[Block], cells: dict[str, np.ndarray], random: np.random.Generator) -> dict[str, np.ndarray]:
     """Missing cells of every mediator in turn, given the others."""
     out = dict(cells)
     for block in blocks:
@@ -162,7 +162,7 @@ def _named(block: Block, kept: dict[str, list], lead: tuple[int, int], seed: int
     return {name: values.reshape(*lead, *values.shape[1:]) for name, values in named.items()}
 
 
-def _pilot(
+def pilot(
     equation: Equation, start: Mapping[str, np.ndarray], priors: PriorSet, seed: int
 ) -> tuple[Collapsed, np.ndarray]:
     """The collapsed posterior with cells at their starting values, and draws of its theta (S, d)."""
@@ -173,7 +173,7 @@ def _pilot(
     return collapsed, thetas.reshape(-1, thetas.shape[-1])
 
 
-def _block(
+def starting_block(
     name: str,
     equation: Equation,
     priors: PriorSet,

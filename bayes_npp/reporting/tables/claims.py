@@ -66,7 +66,7 @@ def evidence_table(ledger: Ledger) -> Table:
             {
                 "proposition": str(record.claim.parsed),
                 "estimate": f"{number(record.estimate)} [{number(record.lo)}, {number(record.hi)}]",
-                "sceptical prior SD": "" if reverse is None else _sceptical(reverse),
+                "sceptical prior SD": "" if reverse is None else sceptical_sds(reverse),
                 "Bayes factor, equal slopes": "" if record.homogeneity is None else factor(record.homogeneity.factor),
                 "practically equal": "" if record.equivalent is None else probability(record.equivalent),
                 "true effect: power, type S, type M": risks,
@@ -129,7 +129,7 @@ def _test(record: ClaimRecord) -> str:
     return f"{number(test.estimate)} [{number(test.lo)}, {number(test.hi)}], {p_relation(test.p_value)}"
 
 
-def _sceptical(reverse: Scepticism) -> str:
+def sceptical_sds(reverse: Scepticism) -> str:
     """Every prior SD at which the probability passes a level, and whether a practically flat prior reaches it."""
     if not any(reverse.crossings.values()) and reverse.at_widest < min(reverse.crossings):
         return "not credible even under a practically flat prior"

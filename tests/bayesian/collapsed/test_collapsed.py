@@ -16,7 +16,6 @@ from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 CASES = {
     "iid": {},
     "no groups": {"slopes": None},
@@ -242,7 +241,7 @@ def test_compression_changes_nothing(grouped_spec, priors, monkeypatch):
     assert len(plain.products.unit_cross) < 150
     theta = a_theta(plain)
     compressed = plain.log_density(theta), small.log_density(a_theta(small))
-    monkeypatch.setattr(products_module, "_compress", lambda cross, gram: (cross, gram, np.ones(len(cross))))
+    monkeypatch.setattr(products_module, "compress", lambda cross, gram: (cross, gram, np.ones(len(cross))))
     monkeypatch.setattr(products_module, "CHUNK", 40)  # and a pass over the rows in many chunks
     for errors, point, (value, gradient) in (("iid", theta, compressed[0]), ("ar1", a_theta(small), compressed[1])):
         again = posterior_of(panel, grouped_spec, priors, {"errors": errors})

@@ -18,14 +18,13 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import assemble_collapsed, fit_design
-from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.families import PriorSpec, families_of
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 from tests.bayesian import dense
+from tests.bayesian.quick import quick_mode
 
 GROUPS = {"north": 0.8, "south": 0.2, "west": -0.3}
 ERRORS = ("iid", "known", "ar1", "unit_scale", "ar1+unit_scale")
@@ -246,7 +245,6 @@ def test_density_near_the_unit_root(rho):
     assert np.isfinite(value)
 
 
-@pytest.mark.xdist_group("pymc")
 @pytest.mark.parametrize(
     "case", [("iid", "partial", "partial", "group"), ("ar1", "partial", "none", "unit, correlated")]
 )
@@ -296,7 +294,7 @@ def test_value_and_gradient_equal_autodiff_of_a_dense_normal(case):
         same = np.eye(data.design.n_obs)
     covariance += values["error_sd"] ** 2 * same
     logp += pm.logp(pm.MvNormal.dist(mean, cov=covariance), data.outcome)
-    function = pytensor.function([theta], [logp, pt.grad(logp, theta)])
+    function = pytensor.function([theta], [logp, pt.grad(logp, theta)], mode=quick_mode())
     for seed in range(3):
         point = a_theta(collapsed, seed)
         if "autocorrelation" in values:
@@ -377,43 +375,3 @@ def test_new_priors_that_move_a_coefficient_are_refused():
         assert not collapsed.same_theta(after)
         with pytest.raises(bn.BayesNppError, match="move a coefficient in or out of theta"):
             collapsed.with_priors(after)
-
-
-LARGE = [
-    ("iid", "partial", "group", 13),
-    ("iid", "partial", "group", 200),
-    ("iid", "fixed", "group", 200),
-    ("ar1", "partial", "group", 13),
-    ("iid", "partial", "unit", 13),
-]
-
-
-@pytest.mark.parametrize(("errors", "unit", "slopes", "n_units"), LARGE)
-def test_a_large_panel_keeps_sums_and_moments_of_the_same_posterior(errors, unit, slopes, n_units, monkeypatch):
-    few_patterns = panel(n_units, 0.3 if n_units < 100 else 0.05)
-    data = prepare(build_design(few_patterns, a_spec(errors, unit, slopes=slopes)))
-    priors, sampler = load_priors("weakly_informative"), Sampler(draws=1000, tune=400, chains=4, seed=3)
-    small = fit_design(data.design, priors, sampler, "collapsed")
-    monkeypatch.setattr("bayes_npp.bayesian.fitting.fit.POINTWISE_CELLS", 1)
-    stats_only = small.tree["sample_stats"].to_dataset().drop_vars(["theta", "collapsed_log_likelihood"])
-    thetas = small.tree["sample_stats"]["theta"].to_numpy()
-    large = assemble_collapsed(collapse(data, priors), priors, replace(sampler, seed=99), thetas, stats_only)
-    pointwise = small.tree["log_likelihood"]["y"].to_numpy().sum(axis=-1).ravel()
-    sums = large.tree["log_likelihood"]["y_total"].to_numpy().ravel()
-    # Both are draws of one distribution given the same theta: 4,000 nearly independent draws each.
-    size = len(sums)
-    assert abs(sums.mean() - pointwise.mean()) < 5 * pointwise.std() * np.sqrt(2 / size)
-    assert sums.std() == pytest.approx(pointwise.std(), rel=5 / np.sqrt(size))
-    assert stats.ks_2samp(sums, pointwise).pvalue > 1e-4
-    assert "unit_effect" not in large.tree["posterior"]
-    # Moments are exact averages for one intercept a unit under independent errors, elsewhere from draws of their own.
-    sets = 1 if (errors, unit, slopes) == ("iid", "partial", "group") else 2
-    moments = large.tree["unit_moments"]
-    for name in ("unit_effect", "unit_slope", "slope_of_unit") if slopes == "unit" else ("unit_effect",):
-        drawn = small.values(name)
-        sd, error = drawn.std(axis=0), np.sqrt(sets / size)
-        assert np.abs((moments[f"{name}_mean"].to_numpy() - drawn.mean(axis=0)) / sd).max() < 5 * error
-        np.testing.assert_allclose(moments[f"{name}_sd"].to_numpy(), sd, rtol=5 * error / np.sqrt(2))
-    frames = [fit.estimates().frame for fit in (small, large)]
-    assert frames[0][["term", "group", "estimand"]].equals(frames[1][["term", "group", "estimand"]])
-    np.testing.assert_allclose(*(frame["estimate"] for frame in frames), atol=0.05)

@@ -20,8 +20,7 @@ from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
-
-pytestmark = pytest.mark.xdist_group("pymc")
+from tests.bayesian.quick import quick_mode
 
 NORMAL = {
     "iid": {},
@@ -90,8 +89,7 @@ class Full:
             given[variable] = theta[start:end].reshape(self.shapes[variable.name]).astype(variable.dtype)
         joint = model.logp(jacobian=False)
         rows = model.logp(vars=[model["y"]], sum=False)[0]
-        # Quick to compile: each function is called a few hundred times on arrays of a few dozen numbers.
-        mode = pytensor.compile.mode.Mode(linker="py", optimizer="fast_compile")
+        mode = quick_mode()
         outputs = pytensor.graph.replace.clone_replace([joint, rows, *model.unobserved_value_vars], given)
         self.names = [v.name for v in model.unobserved_value_vars]
         self.density = pytensor.function([theta], [outputs[0], pt.grad(outputs[0], theta)], mode=mode)

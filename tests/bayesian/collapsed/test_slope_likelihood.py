@@ -22,7 +22,6 @@ from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.panels.simulation import simulate
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 ASKED = [parse_proposition(text) for text in ("average_slope > 0.1", "slope[north] > slope[south]", "slope[mid] < 0.1")]
 
 

@@ -36,7 +36,6 @@ from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.panels.simulation import simulate
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 PRIORS = load_priors("weakly_informative")
 
 
@@ -298,7 +297,7 @@ def test_weighted_scores_are_those_of_refits(fitted, monkeypatch):
 def test_folds_spread_the_rows_of_a_unit(fitted):
     design = fitted.design
     for folds in (2, 8, design.n_obs):
-        dealt = module._deal(design, folds, seed=1)
+        dealt = module.deal(design, folds, seed=1)
         assert set(dealt) == set(range(folds))
         assert all(len(set(dealt[design.unit == i])) > 1 for i in range(len(design.units)))
     with pytest.raises(SpecError, match="1 folds"):

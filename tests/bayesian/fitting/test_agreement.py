@@ -13,7 +13,7 @@ from bayes_npp.design.design import build_design
 from tests.conftest import REFERENCE
 
 # A full model compiles for 20 to 100 s; the fast lane has both engines against an independent sampler in test_fit.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pymc")]
+pytestmark = pytest.mark.slow
 FACTOR = 4.0  # Monte Carlo standard errors of the difference, as the contract says
 
 

@@ -12,13 +12,13 @@ from bayes_npp.bayesian.model.terms import model_data
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design, twfe_weights
+from tests.bayesian.quick import quick_mode
 from tests.conftest import SLOPES
 
-pytestmark = pytest.mark.xdist_group("pymc")
 SAMPLER = Sampler(draws=1000, tune=1000, chains=4, target_accept=0.98, seed=11)
 
 
-@pytest.fixture(scope="module", params=["collapsed", "nuts"])
+@pytest.fixture(scope="module", params=["collapsed", pytest.param("nuts", marks=pytest.mark.slow(minutes=3))])
 def posterior(request, unbalanced, grouped_spec):
     return fit_design(build_design(unbalanced, grouped_spec), load_priors("weakly_informative"), SAMPLER, request.param)
 
@@ -189,7 +189,7 @@ def test_every_combination_of_effects_has_a_finite_gradient(kinds, unbalanced, g
     unit, time = kinds
     spec = bn.Spec(**{**grouped_spec.model_dump(), "unit_effects": unit, "time_effects": time})
     model = build_model(model_data(build_design(unbalanced, spec)), load_priors("diffuse"))
-    function = model.logp_dlogp_function(ravel_inputs=True)
+    function = model.logp_dlogp_function(ravel_inputs=True, mode=quick_mode())
     function.set_extra_values({})
     start = np.full(sum(int(np.prod(v.shape)) for v in model.initial_point().values()), 0.1)
     value, gradient = function(start)

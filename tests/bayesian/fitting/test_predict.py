@@ -5,7 +5,6 @@ import pytest
 
 import bayes_npp as bn
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 SPEC = {"outcome": "outcome", "exposure": "exposure", "controls": ("control_1",), "slopes": "group"}
 
 

@@ -14,8 +14,6 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration, calibrate
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("collapsed")
-
 
 @pytest.fixture(scope="module")
 def fit(unbalanced, grouped_spec):

@@ -1,50 +1,12 @@
 """Mediation: published numbers, recovery with and without confounding, what is withheld, bad input."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 import bayes_npp as bn
-from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings, sensitivity
-from bayes_npp.bayesian.mediation.mediation import Mediation
-from bayes_npp.bayesian.priors.sets import load_priors, prior_set
-from bayes_npp.errors import DesignError, SpecError
-from tests.conftest import REFERENCE
-
-pytestmark = pytest.mark.xdist_group("collapsed")
-SPEC = bn.Spec(outcome="outcome", exposure="exposure")
-GROUPED = bn.Spec(outcome="outcome", exposure="exposure", slopes="group")
-
-
-def simulated(**truth) -> bn.Panel:
-    frame = bn.simulate_mediation(**truth).frame
-    return bn.read_panel(frame, unit="unit", time="time", group="group")
-
-
-def flat_slopes():
-    """The weak set with flat priors of exposure and controls: the shift by rho is then exact."""
-    content = dict(load_priors("weakly_informative").prior)
-    flat = {"family": "flat", "reason": "a test"}
-    kind = type(content["exposure"])
-    return prior_set("flat slopes", {**content, "exposure": kind(**flat), "controls": kind(**flat)})
-
-
-@pytest.fixture(scope="module")
-def jobs() -> Mediation:
-    """jobs II: treatment to job search to depression, a cross-section."""
-    frame = pd.read_csv(REFERENCE / "jobs.csv")
-    frame["person"] = [f"person {i}" for i in range(len(frame))]
-    spec = bn.Spec(
-        outcome="depress2",
-        exposure="treat",
-        controls=("econ_hard", "sex", "age"),
-        unit_effects="none",
-        time_effects="none",
-        correlated_means=False,
-    )
-    panel = bn.read_panel(frame, unit="person", time=None)
-    return bn.mediate(panel, spec, ("job_seek",), priors="diffuse", draws=4000, seed=2)
+from bayes_npp.errors import DesignError
+from tests.bayesian.mediation.panels import GROUPED, SPEC, TWO, simulated
 
 
 def test_jobs_agrees_with_the_published_effects(jobs):
@@ -65,31 +27,6 @@ def test_jobs_agrees_with_the_published_effects(jobs):
     assert np.isnan(proportion["estimate"])
     assert "includes zero" in proportion["note"]
     assert jobs.failures == ()
-
-
-def test_jobs_crosses_zero_where_published(jobs):
-    found = crossings(jobs).iloc[0]
-    assert found["mean_crosses"] == pytest.approx(-0.27347, abs=0.01)
-    assert np.isnan(found["interval_includes"])
-    assert "already" in found["note"]
-    at = sensitivity(jobs, (-0.27347, 0.0)).set_index("rho")
-    assert abs(at.loc[-0.27347, "estimate"]) < 0.001
-    unmoved = jobs.estimates().select(estimand="indirect").iloc[0]
-    assert at.loc[0.0, "estimate"] == pytest.approx(unmoved["estimate"])
-    assert at.loc[0.0, "lo"] == pytest.approx(unmoved["lo"], abs=2e-4)
-
-
-def test_total_does_not_depend_on_rho(jobs):
-    moved = at_rho(jobs, {"job_seek": 0.4})
-    before = jobs.indirect.sum(axis=1) + jobs.direct
-    np.testing.assert_allclose(moved.indirect.sum(axis=1) + moved.direct, before, rtol=1e-10)
-
-
-TWO = {
-    "path_a": {"east": (0.6, 0.2), "west": (0.1, 0.4)},
-    "path_b": {"east": (0.5, -0.3), "west": (0.2, 0.1)},
-    "direct": {"east": 0.3, "west": -0.2},
-}
 
 
 def test_two_mediators_with_paths_by_group_are_recovered():
@@ -117,67 +54,6 @@ def test_two_mediators_with_paths_by_group_are_recovered():
     assert abs(contrast["estimate"] - (0.30 - 0.02)) < 4 * contrast["spread"]
     between = frame.loc["indirect", "mediator_1 - mediator_2", ""]
     assert abs(between["estimate"] - (0.16 - (-0.06 + 0.04) / 2)) < 4 * between["spread"]
-
-
-@pytest.mark.parametrize("rho", [(0.6,), (0.5, -0.4)])
-def test_the_true_rho_recovers_the_truth(rho):
-    """With correlated errors the naive indirect effect is off, and the one at the true rho is not."""
-    n = len(rho)
-    truth = {"path_a": {"all": (0.5, 0.3)[:n]}, "path_b": {"all": (0.4, 0.4)[:n]}, "direct": {"all": 0.2}}
-    panel = simulated(n_units=400, n_periods=10, **truth, rho=rho, seed=5)
-    fit = bn.mediate(panel, SPEC, [f"mediator_{k + 1}" for k in range(n)], priors=flat_slopes(), seed=1)
-    moved = at_rho(fit, np.array(rho))
-    for k in range(n):
-        value = truth["path_a"]["all"][k] * 0.4
-        naive, adjusted = fit.indirect[:, k, 0], moved.indirect[:, k, 0]
-        assert abs(naive.mean() - value) > 6 * naive.std()
-        assert abs(adjusted.mean() - value) < 4 * adjusted.std()
-    assert abs(moved.direct.mean() - 0.2) < 4 * moved.direct.std()
-    assert moved.k_hat == -np.inf  # flat priors: nothing to weight
-
-
-def test_one_mediators_formula_is_wrong_for_two():
-    """Each mediator moved by itself: off where the errors of both correlate with the outcome's."""
-    panel = simulated(
-        n_units=400, n_periods=10, path_a={"all": (0.5, 0.3)}, path_b={"all": (0.4, 0.4)}, rho=(0.6, 0.6), seed=5
-    )
-    fit = bn.mediate(panel, SPEC, ["mediator_1", "mediator_2"], priors=flat_slopes(), seed=1)
-    jointly = at_rho(fit, np.array([0.6, 0.6])).indirect[:, 0, 0]
-    alone = at_rho(fit, {"mediator_1": 0.6}).indirect[:, 0, 0]
-    assert abs(jointly.mean() - 0.2) < 4 * jointly.std()
-    assert abs(alone.mean() - 0.2) > 4 * alone.std()
-
-
-def test_priors_are_met_by_reweighting():
-    """A posterior moved under a tight prior equals the one fitted to an outcome moved by what rho adds."""
-    panel = simulated(n_units=40, n_periods=8, seed=2)
-    content = dict(load_priors("weakly_informative").prior)
-    kind = type(content["controls"])
-    tight = kind(family="normal", mu=0.0, sigma=0.1, reason="a test")
-    priors = prior_set("tight", {**content, "controls": tight})
-    fit = bn.mediate(panel, SPEC, ["mediator_1"], priors=priors, draws=4000, seed=1)
-    moved = at_rho(fit, np.array([0.2]))
-    weights = np.exp(moved.log_weights - moved.log_weights.max())
-    weights /= weights.sum()
-    # The same by quadrature-free algebra: b has precision 1 / se^2 from the data about its flat estimate less delta.
-    flat = bn.mediate(panel, SPEC, ["mediator_1"], priors=flat_slopes(), draws=4000, seed=1)
-    outcome = fit.equations["outcome"].design.scales
-    unit = outcome.outcome_sd / outcome.divisors["mediator_1"]
-    b = flat.path_b[:, 0, 0] / unit
-    delta = float((flat.path_b - at_rho(flat, np.array([0.2])).indirect / flat.path_a)[:, 0, 0].mean()) / unit
-    precision = 1 / b.var() + 1 / 0.1**2
-    expected = (b.mean() - delta) / b.var() / precision
-    found = weights @ (moved.indirect / fit.path_a)[:, 0, 0] / unit
-    assert moved.k_hat < 0.7
-    assert found == pytest.approx(expected, abs=0.1 / np.sqrt(precision))
-
-
-def test_averaging_over_a_prior_on_rho_widens_the_interval(jobs):
-    rho = np.random.default_rng(0).uniform(-0.3, 0.3, 4000)
-    row = averaged(jobs, rho).iloc[0]
-    plain = jobs.estimates().select(estimand="indirect").iloc[0]
-    assert row["hi"] - row["lo"] > plain["hi"] - plain["lo"]
-    assert averaged(jobs, np.zeros(10)).iloc[0]["estimate"] == pytest.approx(plain["estimate"])
 
 
 def test_a_share_is_shown_where_the_total_is_clear():
@@ -228,79 +104,6 @@ def test_bad_input(mediators, changes, message):
         bn.mediate(panel, SPEC, mediators, **changes)
 
 
-def test_bad_rho(jobs):
-    with pytest.raises(SpecError, match="no correlation"):
-        sensitivity(jobs, (0.0, 1.0))
-    with pytest.raises(SpecError, match="unknown mediator"):
-        at_rho(jobs, {"age": 0.2})
-    panel = simulated(n_units=20, n_periods=6, path_a={"all": (0.5, 0.3)}, path_b={"all": (0.4, 0.4)}, seed=1)
-    fit = bn.mediate(panel, SPEC, ["mediator_1", "mediator_2"], draws=200, seed=1)
-    with pytest.raises(SpecError, match="impossible together"):
-        at_rho(fit, np.array([0.9, 0.9]))
-    other = bn.mediate(panel, bn.Spec(**{**SPEC.model_dump(), "errors": "ar1"}), ["mediator_1"], draws=200, seed=1)
-    with pytest.raises(SpecError, match="independent errors"):
-        sensitivity(other, (0.1,))
-
-
-def eight_groups(correlation: float) -> bn.Panel:
-    """Eight groups whose paths a and b correlate."""
-    random = np.random.default_rng(1)
-    covariance = 0.16 * np.array([[1, correlation], [correlation, 1]])
-    paths = random.multivariate_normal([0.3, 0.3], covariance, 8)
-    a, b = ({f"g{i}": (float(pair[j]),) for i, pair in enumerate(paths)} for j in range(2))
-    return simulated(n_units=64, n_periods=8, path_a=a, path_b=b, seed=3)
-
-
-def test_tied_paths_equal_weighted_draws():
-    """The tie in closed form against weights of the untied draws themselves, by an independent route."""
-    panel = eight_groups(0.8)
-    plain = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, seed=1)
-    tied = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, path_correlation=True, seed=1)
-    basis = plain.equations["outcome"].data.slope_basis
-    values = {name: fit.values for name, fit in plain.equations.items()}
-    u = values["mediator_1"]("slope_offset") @ basis / values["mediator_1"]("slope_sd")[:, None]
-    v = values["outcome"]("control_offset")[:, 0] @ basis / values["outcome"]("control_slope_sd")[:, [0]]
-    rho = load_priors("weakly_informative")["slope_correlation"].draw(np.random.default_rng(5), (len(u), 20))
-    squares, product = (u**2 + v**2).sum(axis=1)[:, None], (u * v).sum(axis=1)[:, None]
-    log_weights = -3.5 * np.log1p(-(rho**2)) - (rho**2 * squares - 2 * rho * product) / (2 * (1 - rho**2))
-    weights = np.exp(log_weights - log_weights.max())
-    weights /= weights.sum()
-    assert tied.k_hat < 0.7
-    mean = (weights * rho).sum()
-    sd = np.sqrt((weights * rho**2).sum() - mean**2)
-    assert tied.correlation.mean() == pytest.approx(mean, abs=4 * sd / np.sqrt(1000))
-    assert tied.correlation.std() == pytest.approx(sd, rel=0.1)
-    per_draw = weights.sum(axis=1)
-    for name in ("path_a", "path_b", "indirect"):
-        before, after = getattr(plain, name)[:, 0], getattr(tied, name)[:, 0]
-        mean = per_draw @ before
-        sd = np.sqrt(per_draw @ before**2 - mean**2)
-        np.testing.assert_allclose((after.mean(axis=0) - mean) / sd, 0, atol=4 / np.sqrt(1000))
-        np.testing.assert_allclose(after.std(axis=0) / sd, 1, atol=0.1)
-    # Without the tie the means are others: the test can fail.
-    moved = np.abs((plain.path_b[:, 0].mean(axis=0) - per_draw @ plain.path_b[:, 0]) / plain.path_b[:, 0].std(axis=0))
-    assert moved.max() > 4 / np.sqrt(1000)
-
-
-def test_the_tie_follows_the_truth():
-    """Posterior of the correlation: above its prior where paths correlate, below where they correlate negatively."""
-    positive, negative = (
-        bn.mediate(eight_groups(c), GROUPED, ["mediator_1"], draws=1000, path_correlation=True, seed=1)
-        for c in (0.9, -0.9)
-    )
-    assert (positive.correlation > 0).mean() > 0.7
-    assert (negative.correlation > 0).mean() < 0.3
-    row = positive.estimates().select(term="path_correlation, mediator_1").iloc[0]
-    assert row["estimate"] == pytest.approx(positive.correlation.mean())
-
-
-def test_a_tie_takes_paths_by_group():
-    with pytest.raises(SpecError, match="vary by group"):
-        bn.mediate(eight_groups(0.5), SPEC, ["mediator_1"], path_correlation=True)
-    with pytest.raises(SpecError, match="vary by group"):
-        bn.mediate(eight_groups(0.5), GROUPED, ["mediator_1"], path_correlation=True, varying=("a",))
-
-
 def test_do_gives_the_same_natural_effects():
     """pm.do on the joint model, draw by draw: the exposure moved in the mediator's equation alone, in the outcome's
     alone, in both. Effects and correlated means stand for units and are held at what was observed."""
@@ -346,27 +149,6 @@ def test_do_gives_the_same_natural_effects():
         np.testing.assert_allclose(
             natural_indirect[:, group == g].mean(axis=1), fit.indirect.sum(axis=1)[:, g], rtol=1e-8
         )
-
-
-def test_a_grid_of_rho_leaves_out_what_is_impossible_together():
-    panel = simulated(n_units=20, n_periods=6, path_a={"all": (0.5, 0.3)}, path_b={"all": (0.4, 0.4)}, seed=1)
-    fit = bn.mediate(panel, SPEC, ["mediator_1", "mediator_2"], draws=200, seed=1)
-    curve = sensitivity(fit, (-0.9, 0.0, 0.5, 0.9))
-    assert set(curve.loc[curve["mediator"] == "mediator_1", "rho"]) == {-0.9, 0.0, 0.5, 0.9}
-    assert set(curve.loc[curve["mediator"] == "all together", "rho"]) == {0.0, 0.5}
-    together = curve[(curve["mediator"] == "all together") & (curve["rho"] == 0.0)].iloc[0]
-    assert together["estimate"] == pytest.approx(fit.indirect.sum(axis=1).mean())
-
-
-def test_where_the_interval_first_includes_zero():
-    """A clear indirect effect: its lower end reaches zero before its mean does, both for a positive rho."""
-    fit = bn.mediate(simulated(n_units=60, n_periods=8, seed=4), SPEC, ["mediator_1"], seed=1)
-    row = crossings(fit).iloc[0]
-    assert 0 < row["interval_includes"] < row["mean_crosses"] < 1
-    at = sensitivity(fit, (row["interval_includes"], row["mean_crosses"]))
-    scale = fit.indirect.std()
-    assert at["lo"].iloc[0] == pytest.approx(0, abs=0.02 * scale)
-    assert at["estimate"].iloc[1] == pytest.approx(0, abs=0.02 * scale)
 
 
 @pytest.mark.slow

@@ -16,9 +16,8 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
-from tests.bayesian.mediation.test_mediation import GROUPED, SPEC, flat_slopes, simulated
+from tests.bayesian.mediation.panels import GROUPED, SPEC, flat_slopes, simulated
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 TWO = ("mediator_1", "mediator_2")
 LINK = (TWO,)
 

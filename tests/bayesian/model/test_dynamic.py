@@ -26,7 +26,6 @@ from tests.bayesian import dense
 from tests.bayesian.collapsed.test_collapsed_models import a_theta, assert_gradient, prior, shifted_priors, values_at
 from tests.bayesian.fitting.test_agreement import check_agreement
 
-pytestmark = pytest.mark.xdist_group("pymc")
 SPEC = bn.Spec(outcome="outcome", exposure="exposure", dynamic=True)
 TRUTH = {"persistence": 0.6, "short_run": 0.4, "long_run": 1.0}
 

@@ -8,8 +8,8 @@ from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import fitted_values, model_data
 from bayes_npp.bayesian.priors.sets import ALWAYS, load_priors
 from bayes_npp.design.design import build_design
+from tests.bayesian.quick import quick_mode
 
-pytestmark = pytest.mark.xdist_group("pymc")
 OTHER = {
     "exposure": {"mu": 0.4, "sigma": 0.3},
     "controls": {"mu": -0.2, "sigma": 2.0},
@@ -39,14 +39,12 @@ def model(data, priors):
 
 @pytest.fixture(scope="module")
 def log_density(model):
-    return model.compile_fn(model.logp(jacobian=False), inputs=model.value_vars, point_fn=False)
+    return model.compile_fn(model.logp(jacobian=False), inputs=model.value_vars, point_fn=False, mode=quick_mode())
 
 
 def a_point(model, seed=0):
-    random = np.random.default_rng(seed)
-    return {
-        v.name: np.asarray(0.6 * random.standard_normal(model.initial_point()[v.name].shape)) for v in model.value_vars
-    }
+    random, start = np.random.default_rng(seed), model.initial_point()  # compiled at every call
+    return {v.name: np.asarray(0.6 * random.standard_normal(start[v.name].shape)) for v in model.value_vars}
 
 
 def constrained(point):
@@ -114,7 +112,7 @@ def test_log_density_written_out_by_hand(seed, model, log_density, data, priors)
 
 
 def test_gradient_equals_finite_differences(model):
-    function = model.logp_dlogp_function(ravel_inputs=True)
+    function = model.logp_dlogp_function(ravel_inputs=True, mode=quick_mode())
     function.set_extra_values({})
     start = np.concatenate([np.ravel(a_point(model, 3)[v.name]) for v in model.value_vars])
     _, gradient = function(start)

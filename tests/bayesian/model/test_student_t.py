@@ -15,7 +15,6 @@ from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 
-pytestmark = pytest.mark.xdist_group("pymc")
 FACTOR = 4.0  # Monte Carlo standard errors
 
 

@@ -18,7 +18,6 @@ from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.panels.simulation import simulate
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 SPEC = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",))
 GROUPED = bn.Spec(**{**SPEC.model_dump(), "slopes": "group"})
 AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")

@@ -20,7 +20,6 @@ from bayes_npp.bayesian.validation.reml import maximise
 from bayes_npp.design.design import build_design
 from tests.conftest import REFERENCE
 
-pytestmark = pytest.mark.xdist_group("collapsed")
 MIXED = {"correlated_means": False}
 
 

@@ -1,4 +1,4 @@
-"""Dynamic panels against golden numbers (Stata, xtabond2, an independent implementation) and literal loops."""
+"""Dynamic panels against golden numbers (Stata, xtabond2, an independent implementation)."""
 
 import json
 
@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.dynamic.fit import fit_gmm
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from tests.conftest import REFERENCE
-from tests.frequentist.dynamic.test_gmm_peer import dynamic_frame
+from tests.frequentist.dynamic.panels import balanced, rows_of
 
 # Golden rows of gmm.csv have 16 digits: coefficients, errors and statistics of one formula differ by rounding only.
 COEFFICIENT, ERROR, STATISTIC = 1e-6, 1e-5, 1e-4
@@ -49,21 +48,9 @@ ROODMAN = {
 }
 
 
-@pytest.fixture(scope="module")
-def abdata() -> bn.Panel:
-    frame = pd.read_csv(REFERENCE / "abdata.csv")
-    for year in range(1976, 1985):
-        frame[f"yr{year}"] = 1.0 * (frame["year"] == year)
-    return bn.read_panel(frame, unit="id", time="year")
-
-
 def table_of(panel: bn.Panel, spec: str, steps: str) -> bn.Estimates:
     estimator, options = SPECS[spec]
     return estimator(panel, outcome="n", **options, **STEPS[steps])
-
-
-def rows_of(table: bn.Estimates) -> pd.DataFrame:
-    return table.frame[table.frame["estimand"] != "long_run"].set_index("term")
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -191,126 +178,6 @@ def test_difference_in_hansen_as_published(abdata):
     assert dummies["difference"] == pytest.approx(2.91, abs=0.005)
 
 
-def literal(
-    frame: pd.DataFrame, system: bool, fod: bool, h: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, instruments and the first-step weight by loops over units and years, lags looked up in a dictionary."""
-    cells = {(r.id, r.year): r for r in frame.itertuples()}
-    years = range(frame["year"].min(), frame["year"].max() + 1)
-    keys: dict[tuple, int] = {}
-    units = []
-    for unit in frame["id"].unique():
-        full = [t for t in years if (unit, t) in cells and (unit, t - 1) in cells]
-        at = {t: (cells[unit, t].y, cells[unit, t - 1].y, cells[unit, t].x, cells[unit, t].k) for t in full}
-        rows = []  # (regressand and regressors, instruments, what it does to the errors)
-        for t in full:
-            if fod:
-                later = [s for s in full if s > t]
-                if not later:
-                    continue
-                c = np.sqrt(len(later) / (len(later) + 1))
-                error = {t: c, **dict.fromkeys(later, -c / len(later))}
-                date = t + 1
-            elif t - 1 in full:
-                error, date = {t: 1.0, t - 1: -1.0}, t
-            else:
-                continue
-            value = sum(w * np.array(at[s]) for s, w in error.items())
-            z = {("iv",): value[3]}
-            for name, first, last in (("y", 2, 4), ("x", 1, 3)):
-                for lag in range(first, last + 1):
-                    if (unit, date - lag) in cells:
-                        z["gmm", name, date, lag] = getattr(cells[unit, date - lag], name)
-            rows.append((np.append(value, 0.0), z, error, "transformed"))
-        if system:
-            for t in full:
-                z = {("iv",): at[t][3], ("one",): 1.0}
-                for name, lag in (("y", 1), ("x", 0)):
-                    if (unit, t - lag) in cells and (unit, t - lag - 1) in cells:
-                        change = getattr(cells[unit, t - lag], name) - getattr(cells[unit, t - lag - 1], name)
-                        z["level", name, t] = change
-                rows.append((np.append(at[t], 1.0), z, {t: 1.0}, "level"))
-        for _, z, _, _ in rows:
-            for key in z:
-                keys.setdefault(key, len(keys))
-        units.append(rows)
-    weight = np.zeros((len(keys), len(keys)))
-    values, instruments, scores = [], [], []
-    for rows in units:
-        if not rows:
-            continue
-        z = np.zeros((len(rows), len(keys)))
-        for i, (_, cellsz, _, _) in enumerate(rows):
-            for key, value in cellsz.items():
-                z[i, keys[key]] = value
-        hh = np.array([[sum(a[2].get(t, 0) * b[2].get(t, 0) for t in years) for b in rows] for a in rows], dtype=float)
-        if h == 1:
-            hh = np.eye(len(rows))
-        if h == 2:
-            hh *= np.array([[a[3] == b[3] for b in rows] for a in rows])
-        weight += z.T @ hh @ z
-        values.append(np.array([r[0] for r in rows]))
-        instruments.append(z)
-    y = [v[:, 0] for v in values]
-    x = [v[:, 1:] if system else v[:, 1:4] for v in values]
-    cross = sum(z.T @ v for z, v in zip(instruments, x, strict=True))
-    target = sum(z.T @ v for z, v in zip(instruments, y, strict=True))
-    w = np.linalg.pinv(weight)
-    one = np.linalg.solve(cross.T @ w @ cross, cross.T @ w @ target)
-    for z, xx, yy in zip(instruments, x, y, strict=True):
-        scores.append(z.T @ (yy - xx @ one))
-    s = sum(np.outer(v, v) for v in scores)
-    bread = np.linalg.inv(cross.T @ w @ cross)
-    robust = bread @ cross.T @ w @ s @ w @ cross @ bread
-    w2 = np.linalg.pinv(s)
-    two = np.linalg.solve(cross.T @ w2 @ cross, cross.T @ w2 @ target)
-    return one, np.sqrt(np.diag(robust)), two, np.sqrt(np.diag(np.linalg.inv(cross.T @ w2 @ cross)))
-
-
-@pytest.mark.parametrize("system", [False, True])
-@pytest.mark.parametrize("transform", ["fd", "fod"])
-@pytest.mark.parametrize("h", [1, 2, 3])
-def test_gaps_by_literal_loops(system, transform, h):
-    frame = dynamic_frame(11, 90, 7)
-    rng = np.random.default_rng(0)
-    frame = frame[rng.random(len(frame)) > 0.15]  # gaps inside units, units with a single usable year
-    panel = bn.read_panel(frame, unit="id", time="year")
-    one, one_se, two, two_se = literal(frame, system, transform == "fod", h)
-    estimator = bn.system_gmm if system else bn.difference_gmm
-    shared = {
-        "outcome": "y",
-        "regressors": ["L1.y", "x", "k"],
-        "gmm": [("y", 2, 4), ("x", 1, 3)],
-        "iv": ["k"],
-        "transform": transform,
-        "h": h,
-    }
-    first = rows_of(estimator(panel, **shared, steps=1))
-    second = rows_of(estimator(panel, **shared, steps=2, windmeijer=False))
-    np.testing.assert_allclose(first["estimate"], one, rtol=1e-8)
-    np.testing.assert_allclose(first["spread"], one_se, rtol=1e-8)
-    np.testing.assert_allclose(second["estimate"], two, rtol=1e-7)
-    np.testing.assert_allclose(second["spread"], two_se, rtol=1e-7)
-
-
-def test_forward_deviations_equal_differences_with_all_instruments():
-    """Arellano & Bover (1995): with every valid lag the transformation does not matter, on a balanced panel."""
-    frame = balanced(5, 120, 7)
-    shared = {"outcome": "y", "regressors": ["L1.y", "x"], "gmm": [("y", 2, None), ("x", 1, None)], "steps": 1}
-    panel = bn.read_panel(frame, unit="id", time="year")
-    fd = rows_of(bn.difference_gmm(panel, **shared))
-    fod = rows_of(bn.difference_gmm(panel, **shared, transform="fod"))
-    np.testing.assert_allclose(fod["estimate"], fd["estimate"], rtol=1e-8)
-    np.testing.assert_allclose(fod["spread"], fd["spread"], rtol=1e-8)
-
-
-def balanced(seed: int, n_units: int, n_periods: int, rho: float = 0.5) -> pd.DataFrame:
-    """Every unit of `dynamic_frame` in every year."""
-    frame = dynamic_frame(seed, 4 * n_units, n_periods, rho)
-    full = frame.groupby("id").filter(lambda rows: len(rows) == n_periods)
-    return full[full["id"].isin(full["id"].unique()[:n_units])]
-
-
 def test_windmeijer_derivative_by_finite_differences(abdata):
     """The correction is the derivative of the two-step coefficients in the one-step ones, through the weights."""
     equations = Equations("n", ("L1.n", "w", "k"), (("n", 2, 3), ("w", 1, 2)), ("k",), system=True)
@@ -405,116 +272,3 @@ def test_small_classical_factor(abdata):
     plain, small = (rows_of(bn.difference_gmm(abdata, **options, small=s)) for s in (False, True))
     np.testing.assert_allclose(small["spread"] / plain["spread"], np.sqrt(611 / 607), rtol=1e-12)
     assert "t(607)" in small["convention"].iloc[0]
-
-
-def test_too_many_instruments_are_said():
-    frame = balanced(6, 20, 8)
-    table = bn.system_gmm(
-        bn.read_panel(frame, unit="id", time="year"),
-        outcome="y",
-        regressors=["L1.y", "x"],
-        gmm=[("y", 2, None), ("x", 1, None)],
-    )
-    n = table.diagnostics["n_instruments"]
-    assert n > 20
-    assert f"{n} instruments exceed 20 units" in table.frame["note"][0]
-    assert any("Moore-Penrose" in warning for warning in table.diagnostics["warnings"])
-
-
-def test_a_variance_that_is_not_positive_is_said():
-    """Windmeijer's correction with a singular weighting matrix need not give a covariance: no number is made of it."""
-    found = 0
-    for seed in range(12):
-        panel = bn.read_panel(bn.simulate_dynamic(12, 8, 0.3, seed=seed).frame, unit="unit", time="time")
-        table = bn.system_gmm(
-            panel,
-            outcome="outcome",
-            regressors=["L1.outcome", "exposure"],
-            gmm=[("outcome", 2, None), ("exposure", 1, None)],
-            time_dummies="level",
-        )
-        blank = table.frame[table.frame["spread"].isna() & table.frame["estimate"].notna()]
-        assert blank["note"].str.contains("no standard error: the estimated variance is not positive").all()
-        assert blank[["lo", "hi", "p_value"]].isna().all(axis=None)
-        found += len(blank)
-    assert found
-
-
-def test_short_panels_say_what_cannot_be_computed():
-    frame = balanced(7, 80, 4)
-    table = bn.difference_gmm(
-        bn.read_panel(frame, unit="id", time="year"),
-        outcome="y",
-        regressors=["L1.y"],
-        gmm=[("y", 2, None)],
-    )
-    assert np.isfinite(table.diagnostics["ar1"])
-    assert np.isnan(table.diagnostics["ar2"])
-    assert "2 periods apart" in table.diagnostics["not_computable"]["ar2"]
-    exact = bn.difference_gmm(
-        bn.read_panel(frame, unit="id", time="year"),
-        outcome="y",
-        regressors=["L1.y"],
-        gmm=[("y", 2, 2)],
-        collapse=True,
-    )
-    assert np.isnan(exact.diagnostics["hansen"])
-    assert "no over-identifying restriction" in exact.diagnostics["not_computable"]["hansen"]
-
-
-def test_years_before_the_window_serve(abdata):
-    frame = abdata.frame
-    window = bn.read_panel(frame, unit="id", time="year", window=(1980, 1984))
-    cut = bn.read_panel(frame[frame["year"] >= 1980], unit="id", time="year")
-    options = {"outcome": "n", "regressors": ["L1.n", "w", "k"], "gmm": [("n", 2, 3), ("w", 1, 2)], "iv": ["k"]}
-    assert bn.difference_gmm(window, **options).frame["n_obs"][0] > bn.difference_gmm(cut, **options).frame["n_obs"][0]
-
-
-GOOD = {"outcome": "n", "regressors": ["L1.n", "w"], "gmm": [("n", 2, 4)], "iv": ["w"]}
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"gmm": [("m", 2, 4)]}, SpecError, "unknown column 'm' among the gmm instruments"),
-        ({"iv": ["v"]}, SpecError, "unknown column 'v' among the iv instruments"),
-        ({"regressors": ["L1.n", "q"]}, SpecError, "unknown column 'q' among the regressors"),
-        ({"outcome": "nn"}, SpecError, "unknown column 'nn' among the outcome"),
-        ({"gmm": [("n", 4, 2)]}, SpecError, "last lag is before the first"),
-        ({"gmm": [("n", 2)]}, SpecError, "is not (column, first lag, last lag)"),
-        ({"gmm": ["n"]}, SpecError, "is not (column, first lag, last lag)"),
-        ({"gmm": [("n", 2, 4, "sideways")]}, SpecError, "unknown equation 'sideways'"),
-        ({"iv": [("w", "levels")]}, SpecError, "unknown equation 'levels'"),
-        ({"regressors": ["L1.n", "w", "w"]}, SpecError, "stands twice"),
-        ({"regressors": ["n", "w"]}, SpecError, "its own regressor"),
-        ({"steps": 3}, SpecError, "steps = 3"),
-        ({"h": 4}, SpecError, "h = 4"),
-        ({"transform": "within"}, SpecError, "unknown transform"),
-        ({"time_dummies": "always"}, SpecError, "unknown time_dummies"),
-        ({"time_dummies": "level", "transform": "fod"}, SpecError, "belongs to first differences"),
-        ({"gmm": [("n", 2, 2)], "collapse": True, "iv": []}, DesignError, "1 instruments for 2 parameters"),
-        ({"gmm": [("n", 20, 30)]}, DesignError, "1 instruments for 2 parameters"),
-        ({"regressors": ["L1.n", "w", "ind"]}, DesignError, "'ind' does not vary over time"),
-        ({"regressors": ["L1.n", "w", "yr1976"]}, DesignError, "'yr1976' does not vary over time"),
-        ({"regressors": ["L1.n", "L7.w"], "iv": ["L8.w"]}, DesignError, "no unit has the consecutive complete periods"),
-    ],
-)
-def test_bad_input(abdata, change, error, message):
-    with pytest.raises(error, match=message.replace("(", r"\(").replace(")", r"\)")):
-        bn.difference_gmm(abdata, **{**GOOD, **change})
-
-
-def test_collinear_regressors_are_named(abdata):
-    panel = abdata.with_column("w2", 2 * abdata.numbers("w") + 1)
-    with pytest.raises(DesignError, match="'w2' is collinear"):
-        bn.difference_gmm(panel, **{**GOOD, "regressors": ["L1.n", "w", "w2"]})
-    with pytest.raises(DesignError, match="collinear"):
-        bn.system_gmm(panel, **{**GOOD, "regressors": ["L1.n", "w", "w2"]})
-
-
-def test_a_cross_section_has_no_dynamics():
-    panel = bn.read_panel(
-        pd.DataFrame({"u": list("abc"), "y": [1.0, 2.0, 4.0], "x": [0.0, 1.0, 3.0]}), unit="u", time=None
-    )
-    with pytest.raises(DesignError, match="needs periods"):
-        bn.difference_gmm(panel, outcome="y", regressors=["L1.y"], gmm=[("y", 2, None)])

@@ -1,48 +1,21 @@
-"""Published numbers re-analysed without their data: closed forms, contradictions, bad input, files, exit codes."""
+"""Published numbers re-analysed without their data: the founding paper, bad input, files, exit codes."""
 
 import math
 import re
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 import bayes_npp as bn
-from bayes_npp.auditing.differences import corners
-from bayes_npp.auditing.printed import printed_rows
-from bayes_npp.auditing.significance import Range, parse_significance
 from bayes_npp.errors import OutputError, SpecError
-from bayes_npp.study.published import COLUMNS
+from tests.auditing.published import FOUNDING, Z01, Z10, table, write
 from tests.conftest import ROOT
 from tests.test_cli import bayes_npp
-
-FOUNDING = ROOT / "models" / "digital_trade" / "published.csv"
-FISCAL = ROOT / "models" / "fiscal_tfp" / "published.csv"
-checked = settings(max_examples=150, deadline=None, derandomize=True)
-# Quantiles of the thresholds, by another route than the package's.
-Z01, Z10 = stats.norm.isf(0.005), stats.norm.isf(0.05)
-
-
-def table(*rows):
-    frame = pd.DataFrame([{"claim": "C", "table": "1", "outcome": "y", "term": "x", **row} for row in rows], dtype=str)
-    return frame.reindex(columns=list(COLUMNS), fill_value="").fillna("")
-
-
-def one(**row):
-    return printed_rows(table(row), "file.csv")[0]
-
-
-def write(folder, frame):
-    path = folder / "published.csv"
-    frame.to_csv(path, index=False)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -140,233 +113,6 @@ def test_the_words_of_the_founding_paper(founding):
     assert "Not credible even under a flat prior" in text
     for word in ("causes", "drives", "leads to", "impact"):
         assert word not in text
-
-
-# Standard errors from what is printed.
-
-
-def test_the_printed_digits_bound_a_printed_standard_error():
-    row = one(estimate="0.25", se="0.10")
-    assert (row.source, row.se.lo, row.se.hi) == ("se", pytest.approx(0.095), pytest.approx(0.105))
-
-
-def test_a_standard_error_from_t_and_from_p():
-    row = one(estimate="-0.25", t="-2.5")
-    assert (row.source, row.se.lo, row.se.hi) == ("t", pytest.approx(0.25 / 2.55), pytest.approx(0.25 / 2.45))
-    row = one(estimate="0.25", p="0.03")
-    assert row.se.lo == pytest.approx(0.25 / stats.norm.isf(0.0125))
-    assert row.se.hi == pytest.approx(0.25 / stats.norm.isf(0.0175))
-    row = one(estimate="0.25", p="0.000")
-    assert (row.se.lo, row.se.hi) == (0, pytest.approx(0.25 / stats.norm.isf(0.00025)))
-
-
-def test_with_units_printed_p_is_read_as_students_t():
-    row = one(estimate="0.25", p="0.03", n_units="31")
-    assert row.reference == "t(30)"
-    assert row.se.hi == pytest.approx(0.25 / stats.t(30).isf(0.0175))
-    frame = table({"estimate": "0.25", "p": "0.03", "n_units": "31"})
-    assert printed_rows(frame, "file.csv", reference="normal")[0].se.hi == pytest.approx(0.25 / stats.norm.isf(0.0175))
-
-
-@pytest.mark.parametrize(
-    ("text", "lo", "hi"),
-    [
-        ("p<0.01", 0, 0.01),
-        ("P < .01", 0, 0.01),
-        ("p＜1%", 0, 0.01),
-        ("p ≤ 0.05", 0, 0.05),
-        ("p>0.10", 0.1, 1),
-        (">0.1", 0.1, 1),
-        ("0.01<p<0.05", 0.01, 0.05),
-        ("p=0.03", 0.025, 0.035),
-        ("***", 0, 0.01),
-        ("**", 0.01, 0.05),
-        ("*", 0.05, 0.1),
-        ("n.s.", 0.1, 1),
-        ("not significant", 0.1, 1),
-    ],
-)
-def test_forms_of_significance(text, lo, hi):
-    found = parse_significance(text)
-    assert (found.lo, found.hi) == (pytest.approx(lo), pytest.approx(hi))
-
-
-@pytest.mark.parametrize("text", ["****", "†", "yes", "p<", "p<0", "p<1.5", "0.05<p<0.01", "p~0.1", "p<0.0.1", "0.03"])
-def test_unknown_forms_of_significance(text):
-    with pytest.raises(SpecError, match="significance"):
-        parse_significance(text)
-
-
-@checked
-@given(
-    st.floats(-10, 10).filter(lambda b: abs(b) > 0.01),
-    st.floats(0.01, 10),
-    st.integers(2, 6),
-    st.sampled_from(["se", "t", "p", "significance"]),
-)
-def test_whatever_is_printed_the_true_standard_error_is_allowed(estimate, se, digits, source):
-    """Print a regression with rounding; the range must hold the standard error behind it, and nothing contradicts."""
-    estimate = float(f"{estimate:.{digits}f}")  # the printed estimate is taken as exact
-    if not estimate:
-        return
-    z = abs(estimate) / se
-    p = 2 * stats.norm.sf(z)
-    stars = next((text for level, text in ((0.01, "***"), (0.05, "**"), (0.1, "*")) if p < level), "ns")
-    printed = {
-        "se": f"{se:.{digits}f}",
-        "t": f"{estimate / se:.{digits}f}",
-        "p": f"{p:.{digits}f}",
-        "significance": stars,
-    }
-    row = one(estimate=f"{estimate:.{digits}f}", **{source: printed[source]})
-    assert row.se.lo * (1 - 1e-9) <= se <= row.se.hi * (1 + 1e-9)
-    assert not one(estimate=f"{estimate:.{digits}f}", **printed).contradictions
-
-
-# Contradictions are findings.
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        ({"estimate": "0.12", "t": "1.2", "significance": "p<0.01"}, "t 1.2 does not fit significance p<0.01"),
-        ({"estimate": "0.12", "se": "0.03", "significance": "p>0.10"}, "standard error 0.03 does not fit"),
-        ({"estimate": "0.12", "se": "0.05", "t": "4.1"}, "does not fit t 4.1"),
-        ({"estimate": "0.12", "t": "-2.4"}, "differ in sign"),
-        ({"estimate": "0.12", "p": "0.20", "significance": "**"}, "p 0.20 does not fit"),
-    ],
-)
-def test_a_contradiction_is_a_finding(row, words, tmp_path):
-    found = bn.audit(table(row), out=tmp_path)
-    assert any(words in text for text in found.rows[0].contradictions)
-    (warning,) = (s for s in found.sentences if s.status == "warning")
-    assert words in warning.text
-    assert words in (tmp_path / "audit.md").read_text()
-
-
-def test_what_students_t_reconciles_is_no_contradiction():
-    own = {"estimate": "0.21", "t": "2.10", "significance": "*"}  # p = .036 normal, .065 with 9 degrees of freedom
-    assert one(**own).contradictions
-    assert not one(**own, n_units="10").contradictions
-
-
-def test_the_fiscal_log_contradicts_nothing():
-    found = bn.audit(FISCAL)
-    assert not [row for row in found.rows if row.contradictions]
-    assert len(found.audited) == 13
-    assert not found.differences  # every row is on the whole sample
-    assert not found.long_runs
-
-
-# Pairs.
-
-ends = st.tuples(st.one_of(st.just(0.0), st.floats(0.01, 10)), st.one_of(st.just(math.inf), st.floats(0.01, 10)))
-ranges = ends.filter(lambda pair: pair[0] <= pair[1]).map(lambda pair: Range(*pair))
-
-
-@checked
-@given(ranges, ranges, st.floats(1, 10), st.floats(0, 1), st.floats(0, 1))
-def test_corners_enclose_every_pair_the_cap_allows(first, second, cap, share, other):
-    """Any point within both ranges and the cap lies between the corners; the corners themselves satisfy both."""
-    found = corners(first, second, cap)
-    one_se, two_se = (
-        r.lo + s * (min(r.hi, 20.0) - r.lo) for r, s in ((first, share), (second, other)) if r.lo <= min(r.hi, 20.0)
-    )
-    allowed = one_se <= cap * two_se and two_se <= cap * one_se
-    if found is None:
-        assert not allowed
-        return
-    narrow, wide = found
-    for pair in (narrow, wide):
-        if all(map(math.isfinite, pair)):
-            assert pair[0] <= cap * pair[1] * (1 + 1e-9)
-            assert pair[1] <= cap * pair[0] * (1 + 1e-9)
-    if allowed:
-        assert narrow[0] <= one_se * (1 + 1e-9) <= wide[0] * (1 + 1e-8)
-        assert narrow[1] <= two_se * (1 + 1e-9) <= wide[1] * (1 + 1e-8)
-
-
-def test_a_wider_cap_widens_the_range():
-    bounds = [bn.audit(FOUNDING, cap=cap).differences[0].probability for cap in (1, 2, 5, 20)]
-    assert all(later.lo < earlier.lo for earlier, later in pairwise(bounds))
-
-
-def test_a_cap_that_print_excludes_is_said():
-    rows = [{"estimate": "0.5", "se": "0.010", "sample": "a"}, {"estimate": "0.1", "se": "0.200", "sample": "b"}]
-    found = bn.audit(table(*rows), cap=2)
-    assert found.differences[0].reading == "excluded"
-    assert any("more than the declared 2 times" in s.text for s in found.sentences)
-
-
-def test_printed_standard_errors_leave_next_to_nothing_open():
-    printed = {"a": "0.500", "b": "0.100"}
-    rows = [{"estimate": text, "se": "0.10000", "sample": sample} for sample, text in printed.items()]
-    found = bn.audit(table(*rows))
-    (pair,) = found.differences
-    assert pair.reading == "clear"
-    assert pair.probability.lo == pytest.approx(stats.norm.cdf(0.4 / math.hypot(0.1, 0.1)), abs=1e-5)
-    assert found.curve.empty
-
-
-def test_nothing_printed_leaves_everything_open():
-    rows = [{"estimate": "0.5", "sample": "a"}, {"estimate": "0.1", "sample": "b"}]
-    (pair,) = bn.audit(table(*rows)).differences
-    assert (pair.probability.lo, pair.probability.hi) == (0.5, 1.0)
-
-
-def test_which_rows_are_compared():
-    rows = [
-        {"estimate": "0.5", "sample": "all"},
-        {"estimate": "0.4", "sample": "East", "model": "m1"},
-        {"estimate": "0.3", "sample": "West", "model": "m1"},
-        {"estimate": "0.2", "sample": "East", "model": "m2"},
-        {"estimate": "0.1", "sample": "West", "model": "m2"},
-        {"estimate": "0.9", "sample": "West", "model": "m2", "term": "z"},
-        {"estimate": "0.7", "sample": "old", "claim": "D"},
-        {"estimate": "0.6", "sample": "young", "claim": "D"},
-    ]
-    pairs = [(d.first.estimate, d.second.estimate) for d in bn.audit(table(*rows)).differences]
-    assert pairs == [(0.4, 0.3), (0.2, 0.1), (0.7, 0.6)]
-    assert len(bn.audit(table(*rows), claims=["D"]).differences) == 1
-    with pytest.raises(SpecError, match="'E'"):
-        bn.audit(table(*rows), claims=["E"])
-
-
-# Long runs.
-
-
-def test_a_long_run_by_the_covariance_matrix():
-    rows = [
-        {"estimate": "0.400", "se": "0.10000000", "term": "x"},
-        {"estimate": "0.500", "se": "0.05000000", "term": "L.y"},
-        {"estimate": "0.100", "se": "0.02000000", "term": "L2.y"},
-    ]
-    (own,) = bn.audit(table(*rows)).long_runs
-    assert own.long_run == pytest.approx(1.0)
-    gradient = np.array([1, 1, 1]) / 0.4
-    errors = np.array([0.1, 0.05, 0.02])
-    assert own.se.hi == pytest.approx((gradient * errors).sum(), rel=1e-5)
-    assert own.se.lo == pytest.approx((0.1 - 0.05 - 0.02) / 0.4, rel=1e-4)
-    assert own.se_uncorrelated.lo == pytest.approx(np.linalg.norm(gradient * errors), rel=1e-5)
-    # Random correlations never leave the range.
-    rng = np.random.default_rng(2)
-    for _ in range(200):
-        factor = rng.normal(size=(3, 3))
-        covariance = factor @ factor.T
-        scale = errors / np.sqrt(np.diag(covariance))
-        se = np.sqrt(gradient @ (covariance * np.outer(scale, scale)) @ gradient)
-        assert own.se.lo <= se * (1 + 1e-5)
-        assert se <= own.se.hi * (1 + 1e-5)
-
-
-@pytest.mark.parametrize(
-    ("lag", "reason"), [("1.02", "no steady state"), ("", "the coefficient of the lag is not printed")]
-)
-def test_no_long_run_says_why(lag, reason):
-    rows = [{"estimate": "0.4", "term": "x"}, {"estimate": lag, "term": "L1.y"}]
-    found = bn.audit(table(*rows))
-    assert reason in found.long_runs[0].reason
-    assert any(reason in s.text for s in found.sentences)
 
 
 # Bad input.
