@@ -3,12 +3,15 @@
 import math
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from bayes_npp import __version__
 from bayes_npp.errors import BayesNppError
+
+if TYPE_CHECKING:
+    from bayes_npp.analysis.progress import Progress
 
 DEFAULT_STUDY = Path("models/digital_trade")
 FAILED_DIAGNOSTICS = 3
@@ -48,6 +51,13 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
+def _progress() -> "Progress":
+    """Bars on a terminal, lines otherwise."""
+    from bayes_npp.analysis.progress import Bars, Progress
+
+    return Bars() if sys.stderr.isatty() else Progress(_say)
+
+
 @cli.command()
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the outputs; default out/<study>.")
@@ -56,7 +66,8 @@ def _say(line: str) -> None:
 @click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
 def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool) -> None:
     """Estimate every model of STUDY and write the report."""
-    from bayes_npp.study.study import check_study, load_study
+    from bayes_npp.study.checks import check_study
+    from bayes_npp.study.study import load_study
 
     loaded = load_study(_study_path(study))
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
@@ -64,7 +75,8 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     from bayes_npp.pipeline import run_study
 
     folder = out or Path("out") / loaded.name
-    result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=_say)
+    with _progress() as progress:
+        result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
     _finish(result.fits)
     click.echo(str(folder / "report.html"))
     if not result.passed:
@@ -75,7 +87,8 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 def check(study: Path | None) -> None:
     """Validate the panel, specification, priors and published numbers of STUDY; estimate nothing."""
-    from bayes_npp.study.study import check_study, load_study
+    from bayes_npp.study.checks import check_study
+    from bayes_npp.study.study import load_study
 
     for line in check_study(load_study(_study_path(study))):
         click.echo(line)
@@ -88,20 +101,19 @@ def check(study: Path | None) -> None:
 @click.option("--quick", is_flag=True, help="Fewer posterior draws.")
 def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     """Estimate one MODEL of STUDY and print its estimates as CSV."""
-    from bayes_npp.study.study import check_study, load_study
+    from bayes_npp.study.checks import check_study
+    from bayes_npp.study.study import load_study
 
     loaded = load_study(study)
     chosen = loaded.model(model)
     check_study(loaded)
-    from bayes_npp.analysis.records import Mechanism
-    from bayes_npp.pipeline import FitSettings, estimate_model
+    from bayes_npp.analysis.estimation import estimate_model
+    from bayes_npp.analysis.settings import run_settings
 
-    table, record = estimate_model(loaded, chosen, FitSettings(quick=quick, seed=seed, refit=True))
-    click.echo(table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
-    own = () if record is None or isinstance(record, Mechanism) else (record,)
-    records = record.fits if isinstance(record, Mechanism) else own
-    _finish(records)
-    if not all(fit.diagnostics.passed for fit in records):
+    found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True))
+    click.echo(found.table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
+    _finish(found.fits)
+    if not all(record.diagnostics.passed for record in found.fits):
         sys.exit(FAILED_DIAGNOSTICS)
 
 
@@ -119,8 +131,9 @@ def sensitivity(
 ) -> None:
     """Ask claims about the slopes of a hierarchical MODEL of STUDY again under other priors; print CSV."""
     from bayes_npp.errors import SpecError
+    from bayes_npp.study.checks import check_study
     from bayes_npp.study.models import HierarchicalModel
-    from bayes_npp.study.study import check_study, load_study
+    from bayes_npp.study.study import load_study
 
     loaded = load_study(study)
     chosen = loaded.model(model)
@@ -130,14 +143,15 @@ def sensitivity(
     asked = propositions or tuple(claim.proposition for claim in loaded.claims if claim.model == model)
     if not asked:
         raise SpecError(f"the study declares no claim about '{model}'", fix="Give one: --claim 'average_slope > 0'")
-    from bayes_npp.analysis.stored_fits import FitSettings, fit_model
+    from bayes_npp.analysis.settings import run_settings
+    from bayes_npp.analysis.stored_fits import fit_model
     from bayes_npp.bayesian.priors.grid import load_grid
     from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity as under_other_priors
 
     own_grid = load_grid(grid) if grid else load_grid(loaded.claim_rules.grid, loaded.path.parent)
-    fitted, _ = fit_model(loaded, chosen, FitSettings(quick=quick, seed=seed))
-    own_seed = loaded.header.seed if seed is None else seed
-    found = under_other_priors(fitted, asked, own_grid, seed=own_seed, quick=quick)
+    settings = run_settings(loaded, quick=quick, seed=seed)
+    fitted, _ = fit_model(loaded.sample, chosen, settings)
+    found = under_other_priors(fitted, asked, own_grid, seed=settings.seed, quick=quick)
     click.echo(found.rows().to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
     if not fitted.diagnostics.passed:
         _say(f"{model}: sampler diagnostics {fitted.diagnostics.verdict}")
@@ -150,7 +164,8 @@ def report(folder: Path) -> None:
     """Write report, tables and figures of the run in FOLDER again, from its stored fits."""
     from bayes_npp.pipeline import rerender
 
-    result = rerender(folder, progress=_say)
+    with _progress() as progress:
+        result = rerender(folder, progress)
     click.echo(str(folder / "report.html"))
     if not result.passed:
         sys.exit(FAILED_DIAGNOSTICS)

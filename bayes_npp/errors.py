@@ -1,7 +1,8 @@
 """Every exception of the package: one base class, one message form (place, problem, fix)."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class BayesNppError(Exception):
@@ -53,6 +54,15 @@ class OutputError(BayesNppError):
     """A result could not be written or read back."""
 
     exit_code = 4
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Errors raised inside have `place` put before their own."""
+    try:
+        yield
+    except BayesNppError as error:
+        raise error.at(place) from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from bayes_npp.errors import EstimatesError
 
+LEVEL = 0.95  # of every interval
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 ESTIMANDS = {
     "average_slope_twfe_weighted": "average slope, weighted as two-way fixed effects weight it",
     "average_slope": "average slope over observations",
@@ -93,8 +95,44 @@ class Estimates:
             rows = rows[rows[column] == value]
         return rows
 
+    def named(self, study: str, model: str) -> "Estimates":
+        """The same rows as those of a model of a study."""
+        return Estimates(self.frame.assign(study=study, model=model), self.diagnostics)
+
     def _repr_html_(self) -> str:
         return str(self.frame.to_html(escape=True))
+
+
+def summarise(draws: np.ndarray, axis: int | None = None) -> dict[str, Any]:
+    """Mean, SD, equal-tailed interval of `LEVEL` and P(> 0) of draws.
+
+    Parameters
+    ----------
+    draws : ndarray
+    axis : int, optional
+        Over which draws lie; over all of the array without one.
+
+    Returns
+    -------
+    dict
+        mean, sd, lo, hi, prob_positive: floats, or arrays of the other axes.
+    """
+    lo, hi = np.quantile(draws, TAILS, axis=axis)
+    out = {
+        "mean": draws.mean(axis=axis),
+        "sd": draws.std(axis=axis, ddof=1),
+        "lo": lo,
+        "hi": hi,
+        "prob_positive": (draws > 0).mean(axis=axis),
+    }
+    return {name: float(value) for name, value in out.items()} if axis is None else out
+
+
+def row_of_draws(draws: np.ndarray, **labels: str) -> dict[str, Any]:
+    """A row of the table from posterior draws (S,); a scale has no P(> 0), since it has no sign."""
+    found = summarise(draws)
+    found = {"estimate": found.pop("mean"), "spread": found.pop("sd"), **found}
+    return {**labels, **found} if labels["estimand"] != "scale" else {**labels, **found, "prob_positive": np.nan}
 
 
 def estimates_from_rows(rows: Iterable[dict[str, Any]], **shared: Any) -> Estimates:

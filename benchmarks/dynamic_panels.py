@@ -14,7 +14,7 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 
 ROOT = Path(__file__).parents[1]

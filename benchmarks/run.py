@@ -24,10 +24,12 @@ from arviz_stats.base import array_stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.refit import refit
 from bayes_npp.bayesian.fitting.sample import compile_model, draw
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.calibration import calibrate
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec

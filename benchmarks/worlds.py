@@ -20,17 +20,17 @@ from threadpoolctl import threadpool_limits
 
 import bayes_npp as bn
 from bayes_npp.analysis.comparison import CLEAR
-from bayes_npp.analysis.ladder import DECISIVE, ERRORS
+from bayes_npp.analysis.ladder import ERRORS, decisive
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.posterior import in_data_units
 from bayes_npp.bayesian.fitting.predictive_checks import error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.model.likelihood import innovations
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition
@@ -44,14 +44,14 @@ UNITS, PERIODS, GROUPS = 30, 9, ("A", "B", "C", "D")
 PERSISTENCE = 0.7  # of the exposure and the control; where they have none, AR(1) errors harm nobody
 SAME = dict.fromkeys(GROUPS, 0.15)
 DIFFERENT = dict(zip(GROUPS, (0.45, 0.25, 0.1, -0.05), strict=True))
-AR1, SCALES = {"autocorrelation": 0.6}, {"unit_scale_sd": 0.6}
+AR1, UNIT_SCALES = {"autocorrelation": 0.6}, {"unit_scale_sd": 0.6}
 WORLDS = {
     "one slope, independent errors": {"slopes": SAME},
     "one slope, AR(1) .6 errors": {"slopes": SAME, **AR1},
-    "one slope, a scale for each unit": {"slopes": SAME, **SCALES},
+    "one slope, a scale for each unit": {"slopes": SAME, **UNIT_SCALES},
     "strong differences, independent errors": {"slopes": DIFFERENT},
     "strong differences, AR(1) .6 errors": {"slopes": DIFFERENT, **AR1},
-    "strong differences, a scale for each unit": {"slopes": DIFFERENT, **SCALES},
+    "strong differences, a scale for each unit": {"slopes": DIFFERENT, **UNIT_SCALES},
     "no effect, independent errors": {"slopes": dict.fromkeys(GROUPS, 0.0)},
 }
 MEDIATOR = "mediator without a path to the outcome"
@@ -62,7 +62,7 @@ SHORT = Sampler(draws=500, tune=200, chains=4, target_accept=0.6)
 LONG = Sampler(draws=1000, tune=500, chains=4, target_accept=0.9)
 AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")
 PAIRS = [parse_proposition(f"slope[{a}] > slope[{b}]") for a, b in permutations(GROUPS, 2)]
-KEPT = 800  # draws of the slopes
+SLOPE_DRAWS = 800  # draws of the slopes
 TOLD = (SUPPORTED, FRAGILE)
 
 
@@ -133,7 +133,7 @@ def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
     thetas, about = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     diagnostics = diagnose({"theta": thetas}, about)
     flat = thetas.reshape(-1, thetas.shape[2])
-    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, KEPT).astype(int)])
+    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, SLOPE_DRAWS).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=True)
     residuals, sd = innovations({name: values[::2] for name, values in draws.items()}, data)
     times = np.array(design.times)[design.time]
@@ -154,7 +154,7 @@ def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
         "slopes are alike": factor.reading == "slopes are alike",
         "a sign clear": bool((probability[1:] >= CLEAR).any()),
         "sampler failed": not diagnostics.passed,
-        "errors fit": all(check.passed for check in checks if check.name in DECISIVE),
+        "errors fit": all(check.passed for check in checks if check.name in decisive()),
     }
 
 

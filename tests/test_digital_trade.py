@@ -6,9 +6,9 @@ import runpy
 import pandas as pd
 import pytest
 
-from bayes_npp.analysis.stored_fits import FitSettings
+from bayes_npp.analysis.estimation import estimate_model
+from bayes_npp.analysis.settings import run_settings
 from bayes_npp.estimates import concat
-from bayes_npp.pipeline import estimate_model
 from tests.conftest import ROOT
 
 FIRST_LOOK = {
@@ -23,8 +23,9 @@ FIRST_LOOK = {
 
 
 def test_first_look_numbers(study):
-    models = ("twfe", *FIRST_LOOK)
-    frame = concat([estimate_model(study, study.model(name), FitSettings())[0] for name in models]).frame
+    settings = run_settings(study)
+    models = [study.model(name) for name in ("twfe", *FIRST_LOOK)]
+    frame = concat([estimate_model(study.sample, model, settings).table for model in models]).frame
     row = frame[(frame["model"] == "twfe") & (frame["term"] == "openness")].iloc[0]
     assert row["estimate"] == pytest.approx(0.316, abs=5e-4)
     assert row["estimate"] / row["spread"] == pytest.approx(2.4, abs=0.05)

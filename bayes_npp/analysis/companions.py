@@ -1,12 +1,14 @@
 """What stands beside a study's estimates: tests, TWFE's weights, standard errors, the comparisons of group slopes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity, heterogeneity
 from bayes_npp.analysis.records import GroupTests, Ladder
-from bayes_npp.design.design import build_design, twfe_weights
+from bayes_npp.analysis.replication import replicate
+from bayes_npp.design.design import twfe_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates
@@ -57,13 +59,13 @@ def twfe_weight_table(study: Study) -> pd.DataFrame:
     frames = []
     for model in study.models:
         if isinstance(model, HierarchicalModel) and study.spec(model).slope_group and not model.dynamic:
-            design = build_design(study.panel, study.spec(model))
+            design = study.sample.design(study.spec(model))
             columns = (model.name, list(design.groups), twfe_weights(design), design.group_shares)
             frames.append(pd.DataFrame(dict(zip(names, columns, strict=True))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 
-def spread_table(study: Study, ladders: list[Ladder]) -> pd.DataFrame:
+def spread_table(study: Study, ladders: Sequence[Ladder]) -> pd.DataFrame:
     """Standard errors of the interacted slopes under three covariances, for every model with a ladder."""
     names = ["model", "estimand", "group", "covariance", "se"]
     rows = []
@@ -78,7 +80,7 @@ def spread_table(study: Study, ladders: list[Ladder]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> list[Heterogeneity]:
+def comparisons(study: Study, estimates: Estimates, ladders: Sequence[Ladder]) -> list[Heterogeneity]:
     """One comparison for each hierarchical model with slopes that has an interacted counterpart."""
     out = []
     frequentist = [
@@ -108,3 +110,12 @@ def comparisons(study: Study, estimates: Estimates, ladders: list[Ladder]) -> li
             names = (model.name, interacted, subsamples, plain, choice.record.model if choice else "")
             out.append(heterogeneity(estimates, model.slopes, *names))
     return out
+
+
+def replication(study: Study, estimates: Estimates) -> pd.DataFrame | None:
+    """The paper's numbers beside ours, where the data are its own."""
+    header = study.header
+    if not header.replicates or study.published is None:
+        return None
+    names = [model.name for model in study.models]
+    return replicate(study.published, estimates.frame, names, header.tolerance_estimate, header.tolerance_se)

@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
 from bayes_npp.bayesian.fitting.refit import FEW_SCALES, SHORT, Refit, refit_each
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.errors import SpecError
+from bayes_npp.estimates import summarise
 from bayes_npp.study.index_variants import Variant, drawn_indices, index_of, index_variants, variant_design
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
-KEPT = 1000  # draws of each posterior: as many of each, so that an average weights all alike
+INDEX_DRAWS = 1000  # draws of each posterior: as many of each, so that an average weights all alike
 SENSITIVITY = ("claim", "kind", "variant", "quantity", "value")
 
 
@@ -29,7 +30,7 @@ class VariantPosterior:
     ----------
     variant : Variant
     design : Design
-    slopes : ndarray, shape (KEPT, max(G, 1))
+    slopes : ndarray, shape (INDEX_DRAWS, max(G, 1))
         As `Fit.slopes`, in units of the declared outcome over the declared exposure.
     verdict : str
         Of the sampler's diagnostics: "passed", or "failed" with the reason.
@@ -56,9 +57,9 @@ class AveragedPosterior:
         One of `measurement.SOURCES`.
     design : Design
         Of the declared index.
-    slopes : ndarray, shape (M, KEPT, max(G, 1))
+    slopes : ndarray, shape (M, INDEX_DRAWS, max(G, 1))
         One posterior an index.
-    declared : ndarray, shape (KEPT, max(G, 1))
+    declared : ndarray, shape (INDEX_DRAWS, max(G, 1))
         Of the index with the estimated weights.
     weights : ndarray, shape (1 + M, indicators)
         The estimated weights first.
@@ -182,23 +183,11 @@ def decompose(draws: np.ndarray) -> dict[str, float]:
     """
     within, between, total = draws.var(axis=1).mean(), draws.mean(axis=1).var(), draws.var()
     return {
-        **summary(draws),
+        **summarise(draws),
         "sd": float(np.sqrt(total)),
         "within_sd": float(np.sqrt(within)),
         "between_sd": float(np.sqrt(between)),
         "index_share": float(between / total),
-    }
-
-
-def summary(draws: np.ndarray) -> dict[str, float]:
-    """Mean, SD, 95 % equal-tailed interval and P(> 0) of draws."""
-    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {
-        "mean": float(draws.mean()),
-        "sd": float(draws.std(ddof=1)),
-        "lo": float(lo),
-        "hi": float(hi),
-        "prob_positive": float((draws > 0).mean()),
     }
 
 
@@ -232,5 +221,5 @@ def seeded(sampler: Sampler, seed: int) -> Sampler:
 
 
 def _kept(one: Refit) -> np.ndarray:
-    """`KEPT` evenly spaced draws of the slopes, shape (KEPT, max(G, 1))."""
-    return one.slopes[np.linspace(0, len(one.slopes) - 1, KEPT).astype(int)]
+    """`INDEX_DRAWS` evenly spaced draws of the slopes, shape (INDEX_DRAWS, max(G, 1))."""
+    return one.slopes[np.linspace(0, len(one.slopes) - 1, INDEX_DRAWS).astype(int)]

@@ -1,5 +1,6 @@
 """The measurement of outcome and exposure varied in a run: fitted or taken from storage, and put into tables."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bayes_npp.analysis.cache import Form, remembered
 from bayes_npp.analysis.index_posteriors import (
     AveragedPosterior,
     VariantPosterior,
@@ -16,17 +18,16 @@ from bayes_npp.analysis.index_posteriors import (
     seeded,
     sensitivity_rows,
     slope_quantities,
-    summary,
     variant_posteriors,
     variants_of,
 )
-from bayes_npp.analysis.ladder import rungs
+from bayes_npp.analysis.ladder import behind_verdicts
+from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import Ladder, MeasurementRecord
-from bayes_npp.analysis.stored_fits import FitSettings
-from bayes_npp.bayesian.fitting.fit import LEVEL
+from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.errors import SpecError
+from bayes_npp.estimates import LEVEL, summarise
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.records import content_hash
 from bayes_npp.store import versions, write_whole
@@ -40,7 +41,9 @@ QUICK_INDICES = 10
 FEWER = 4  # times fewer drawn indices with the errors behind the verdicts, which take so much longer
 
 
-def measure(study: Study, ladders: list[Ladder], settings: FitSettings) -> tuple[MeasurementRecord, ...]:
+def measure(
+    study: Study, ladders: Sequence[Ladder], settings: RunSettings, progress: Progress
+) -> tuple[MeasurementRecord, ...]:
     """Every declared model on every variant; with the errors behind the verdicts where they are others.
 
     There the variants that leave an indicator out are not fitted and fewer indices are drawn (none in a quick run), for
@@ -48,27 +51,22 @@ def measure(study: Study, ladders: list[Ladder], settings: FitSettings) -> tuple
     """
     if study.measurement is None:
         return ()
-    records = []
+    pairs = []
     for name in study.measurement.models:
         declared = measured_model(name, study.models)
-        records.append(_record(study, declared, declared, True, settings))
-        chosen = behind_verdicts(declared, ladders)
-        if chosen is not None:
-            records.append(_record(study, declared, chosen, False, settings))
-    return tuple(records)
+        pairs += [(declared, model) for model in dict.fromkeys((declared, behind_verdicts(declared, ladders)))]
+    return tuple(
+        _record(study, declared, model, model is declared, settings)
+        for declared, model in progress.track("measurement", pairs, _named)
+    )
 
 
-def behind_verdicts(declared: HierarchicalModel, ladders: list[Ladder]) -> HierarchicalModel | None:
-    """The declared model with the errors that its ladder chose; None where they are its own."""
-    ladder = next((ladder for ladder in ladders if ladder.model == declared.name), None)
-    if ladder is None:
-        return None
-    name = ladder.errors.record.model
-    return next((rung.model for rung in rungs(declared) if rung.model.name == name and not rung.declared), None)
+def _named(pair: tuple[HierarchicalModel, HierarchicalModel]) -> str:
+    return f"{pair[1].name}: variants of the index, drawn weights, other exposures"
 
 
 def posteriors(
-    study: Study, model: HierarchicalModel, settings: FitSettings, whole: bool = True
+    study: Study, model: HierarchicalModel, settings: RunSettings, whole: bool = True
 ) -> tuple[list[VariantPosterior], list[AveragedPosterior]]:
     """A model under every variant and over indices of drawn weights, fitted or taken from where a run stored them.
 
@@ -84,29 +82,25 @@ def posteriors(
     """
     measurement = declared_measurement(study)
     variants = variants_of(study, whole)
-    seed = study.header.seed if settings.seed is None else settings.seed
-    sampler = seeded(SHORT, seed)
+    sampler = seeded(SHORT, settings.seed)
     draws = min(measurement.draws, QUICK_INDICES) if settings.quick else measurement.draws
     if not whole and draws:
         draws = 0 if settings.quick else max(2, draws // FEWER)
     sources = tuple(SOURCES) if draws else ()
     key = _key(study, model, variants, sampler, draws)
-    path = settings.path(model.name, ".measurement.nc")
-    if path is not None and path.is_file() and not settings.refit:
-        stored = _read(path, key, study, model, variants, sources)
-        if stored is not None:
-            return stored
-    if settings.stored_only:
-        raise SpecError(
-            "the stored variants are missing, or made from other data, settings or versions",
-            place=str(path),
-            fix="Run the study again: bayes-npp run",
-        )
-    fitted = variant_posteriors(study, model, variants, sampler)
-    averaged = [averaged_posterior(study, model, source, draws, seed, sampler) for source in sources]
-    if path is not None:
-        _write(path, key, fitted, averaged)
-    return fitted, averaged
+
+    def compute() -> tuple[list[VariantPosterior], list[AveragedPosterior]]:
+        fitted = variant_posteriors(study, model, variants, sampler)
+        return fitted, [averaged_posterior(study, model, one, draws, settings.seed, sampler) for one in sources]
+
+    return remembered(
+        settings.path(model.name, ".measurement.nc"),
+        key,
+        Form(_write, lambda path, key: _read(path, key, study, model, variants, sources)),
+        compute,
+        again=settings.refit,
+        stored_only=settings.stored_only,
+    )
 
 
 def measurement_rows(records: tuple[MeasurementRecord, ...]) -> pd.DataFrame:
@@ -132,7 +126,7 @@ def _add(values: dict[str, float], model: str, row: dict[Any, Any], names: tuple
 
 
 def _record(
-    study: Study, declared: HierarchicalModel, model: HierarchicalModel, whole: bool, settings: FitSettings
+    study: Study, declared: HierarchicalModel, model: HierarchicalModel, whole: bool, settings: RunSettings
 ) -> MeasurementRecord:
     fitted, averaged = posteriors(study, model, settings, whole)
     variants, slopes, averages = [], [], []
@@ -144,12 +138,12 @@ def _record(
                 "n_obs": one.design.n_obs,
                 **_beside(study, one.variant),
                 **two_way(study, declared, one.variant),
-                **summary(quantities[AVERAGE]),
+                **summarise(quantities[AVERAGE]),
                 "verdict": one.verdict,
             }
         )
         for (estimand, group), draws in quantities.items():
-            slopes.append({"variant": one.variant.label, "estimand": estimand, "group": group, **summary(draws)})
+            slopes.append({"variant": one.variant.label, "estimand": estimand, "group": group, **summarise(draws)})
     for source in averaged:
         shape = source.slopes.shape
         alone = slope_quantities(source.design, source.declared)
@@ -163,7 +157,7 @@ def _record(
                     "estimand": estimand,
                     "group": group,
                     **decompose(draws.reshape(shape[:2])),
-                    **{f"declared_{name}": value for name, value in summary(alone[estimand, group]).items()},
+                    **{f"declared_{name}": value for name, value in summarise(alone[estimand, group]).items()},
                 }
             )
     empty = ["source", "indices", "failed", "estimand", "group"]
@@ -230,9 +224,10 @@ def _key(study: Study, model: HierarchicalModel, variants: list[Variant], sample
     )
 
 
-def _write(path: Path, key: str, fitted: list[VariantPosterior], averaged: list[AveragedPosterior]) -> None:
+def _write(path: Path, key: str, found: tuple[list[VariantPosterior], list[AveragedPosterior]]) -> None:
     import xarray as xr
 
+    fitted, averaged = found
     groups = list(fitted[0].design.groups) or ["all"]
     arrays: dict[str, Any] = {
         "slopes": (("variant", "draw", "group"), np.array([one.slopes for one in fitted])),
@@ -255,14 +250,11 @@ def _write(path: Path, key: str, fitted: list[VariantPosterior], averaged: list[
 def _read(
     path: Path, key: str, study: Study, model: HierarchicalModel, variants: list[Variant], sources: tuple[str, ...]
 ) -> tuple[list[VariantPosterior], list[AveragedPosterior]] | None:
-    """What is stored under this key; None where it is of another, or damaged."""
+    """What is stored under this key; None where it is of another."""
     import xarray as xr
 
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as data:
-            data.load()
-    except (OSError, ValueError, KeyError):
-        return None
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        data.load()
     if data.attrs.get("key") != key:
         return None
     spec = study.spec(model)

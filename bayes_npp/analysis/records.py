@@ -9,7 +9,8 @@ from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.study.robustness import Altered
 
@@ -194,3 +195,33 @@ class GroupTests:
     grouping: str
     test: EqualityTest | None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What one model gave.
+
+    Attributes
+    ----------
+    table : Estimates
+    fit : FitRecord, optional
+        Of a hierarchical model.
+    mechanism : Mechanism, optional
+        Of a mediation model.
+    ladder : Ladder, optional
+        Of a model that was fitted under other errors and other pooling too.
+    neighbours : tuple of Estimated
+        These fits.
+    """
+
+    table: Estimates
+    fit: FitRecord | None = None
+    mechanism: Mechanism | None = None
+    ladder: Ladder | None = None
+    neighbours: tuple["Estimated", ...] = ()
+
+    @property
+    def fits(self) -> tuple[FitRecord, ...]:
+        """Of every posterior behind the rows of `table`."""
+        own = () if self.fit is None else (self.fit,)
+        return own if self.mechanism is None else (*own, *self.mechanism.fits)

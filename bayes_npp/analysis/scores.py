@@ -1,6 +1,5 @@
 """Scores of a stored fit that take long to compute, kept beside it: how well it predicts, whether slopes differ."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from bayes_npp.analysis.cache import Form, json_form, recalled
 from bayes_npp.bayesian.comparison.accuracy import METHODS, accuracy, loo
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity, homogeneity
 from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.priors.families import PriorSpec
-from bayes_npp.store import write_json
 
 HOMOGENEITY, LOO = "homogeneity", "loo_without_refits"
 
@@ -24,12 +23,12 @@ def scores(fit: Fit, wanted: Iterable[str], path: Path | None) -> dict[str, Any]
     With `path` they are read from there if they are of this very fit (its key), and written there.
     """
     key = fit.tree.attrs.get("key")
-    kept = _read(path, key)
+    kept = {} if key is None else recalled(path, key, FORM) or {}
     missing = [name for name in dict.fromkeys(wanted) if name not in kept]
     for name in missing:
         kept[name] = _compute(name)(fit)
     if missing and path is not None and key is not None:
-        write_json(path, {"key": key, "scores": {name: _plain(score) for name, score in kept.items()}})
+        FORM.write(path, key, kept)
     return {name: kept[name] for name in wanted}
 
 
@@ -39,19 +38,6 @@ def _compute(name: str) -> Callable[[Fit], Homogeneity | Accuracy]:
     if name == LOO:
         return lambda fit: loo(fit, mend=False)
     return lambda fit: accuracy(fit, name)
-
-
-def _read(path: Path | None, key: str | None) -> dict[str, Any]:
-    """Scores of the fit with that key; none where the file is missing, damaged or of another fit."""
-    if path is None or key is None or not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["key"] != key:
-            return {}
-        return {name: _score(name, values) for name, values in content["scores"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
 
 
 def _plain(score: Homogeneity | Accuracy) -> dict[str, Any]:
@@ -69,3 +55,10 @@ def _score(name: str, values: dict[str, Any]) -> Homogeneity | Accuracy:
         raise KeyError(name)
     arrays = {key: np.array(values[key], dtype=float) for key in ("pointwise", "k_hat")}
     return Accuracy(**{**values, **arrays, "labels": tuple(values["labels"])})
+
+
+FORM: Form[dict[str, Any]] = json_form(
+    lambda kept: {name: _plain(score) for name, score in kept.items()},
+    lambda content: {name: _score(name, values) for name, values in content.items()},
+    name="scores",
+)

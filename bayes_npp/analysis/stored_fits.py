@@ -1,26 +1,26 @@
 """Bayesian models of a study: fitted, or taken from where an earlier run stored them."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bayes_npp.analysis.cache import not_stored
 from bayes_npp.analysis.records import FitRecord
-from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, prepare, restore
+from bayes_npp.analysis.settings import RunSettings
+from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, restore
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
-from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators, treat
-from bayes_npp.bayesian.priors.families import PriorSet
-from bayes_npp.design.design import Design, build_design
-from bayes_npp.errors import BayesNppError, SpecError
+from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.design import Design
+from bayes_npp.errors import BayesNppError
 from bayes_npp.records import content_hash
 from bayes_npp.store import read_tree, versions, write_tree
-from bayes_npp.study.models import HierarchicalModel, MediationModel, declared_paths
-from bayes_npp.study.study import Study
+from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
+from bayes_npp.study.sample import Sample
 
-QUICK_DRAWS = 1000
 MISSING_TREATMENTS: dict[str, dict[str, str]] = {
     "rows dropped": {"missing": "drop"},
     "interpolated inside": {"missing": "interpolate"},
@@ -30,57 +30,35 @@ MISSING_TREATMENTS: dict[str, dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class FitSettings:
-    """How Bayesian models are fitted in one run: where fits are stored, whether they may be sampled, with what seed."""
-
-    folder: Path | None = None
-    quick: bool = False
-    seed: int | None = None
-    refit: bool = False
-    stored_only: bool = False
-
-    def path(self, model: str, ending: str) -> Path | None:
-        """Where something of a model's fit is stored."""
-        return None if self.folder is None else self.folder / "fits" / f"{model}{ending}"
-
-    def fitted_before(self) -> "FitSettings":
-        """The same for models that this run has fitted already: a run that fits all anew fits each once."""
-        return replace(self, refit=False)
-
-
-def fit_model(study: Study, model: HierarchicalModel, settings: FitSettings) -> tuple[Fit, bool]:
+def fit_model(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> tuple[Fit, bool]:
     """Fit a hierarchical model; whether it was taken from storage."""
-    design = build_design(study.panel, study.spec(model), study.scales)
-    return _stored_or_fitted(study, model, model.name, design, 0, settings)
+    return _stored_or_fitted(model, model.name, sample.design(model.spec(sample.roles)), 0, settings)
 
 
 def fit_mediation(
-    study: Study, model: MediationModel, settings: FitSettings
+    sample: Sample, model: MediationModel, settings: RunSettings
 ) -> tuple[Mediation, tuple[FitRecord, ...]]:
     """Fit every equation of a mediation model; stored as <model>--<what it explains>."""
-    spec, mediators = study.spec(model), study.mediators(model)
-    paths = declared_paths(model)
-    treated = treated_equations(study, model)
+    treated = model.treated(sample)
     for design in reversed(treated.designs):
         prepare(design)  # what is not identified is found before anything is sampled
     equations: dict[str, Fit] = {}
     records: list[FitRecord] = []
     if treated.unknown:
-        equations, reused = _stored_or_jointly_fitted(study, model, treated, settings)
+        equations, reused = _stored_or_jointly_fitted(model, treated, settings)
         records = [fit_record(f"{model.name}--{name}", fit, reused) for name, fit in equations.items()]
     else:
         for number, design in enumerate(treated.designs):
             outcome = design.spec.outcome
             name = f"{model.name}--{outcome}"
-            equations[outcome], reused = _stored_or_fitted(study, model, name, design, number, settings)
+            equations[outcome], reused = _stored_or_fitted(model, name, design, number, settings)
             records.append(fit_record(name, equations[outcome], reused))
-    seed = study.header.seed if settings.seed is None else settings.seed
-    return assemble(spec, mediators, paths, equations, treated.missing, seed), tuple(records)
+    spec, mediators = model.spec(sample.roles), model.own_mediators(sample.roles)
+    return assemble(spec, mediators, model.paths, equations, treated.missing, settings.seed), tuple(records)
 
 
 def missing_treatments(
-    study: Study, model: MediationModel, own: Mediation, settings: FitSettings
+    sample: Sample, model: MediationModel, own: Mediation, settings: RunSettings
 ) -> pd.DataFrame | None:
     """Indirect effects under every treatment of mediators' missing cells; None where there are none, or by declaration.
 
@@ -92,7 +70,7 @@ def missing_treatments(
         treatment, mediator, filled (cells), n_obs, estimate, lo, hi, prob_positive, passed (the samplers' diagnostics),
         why (no estimate: the reason).
     """
-    wanting = missing_mediators(study.panel, own.mediators)
+    wanting = missing_mediators(sample.panel, own.mediators)
     if not wanting or not model.compare_missing or model.missing == "error":
         return None
     errors = own.equations[own.mediators[0]].spec.errors
@@ -102,11 +80,11 @@ def missing_treatments(
         slug = "_".join(options.values())
         variant = model.model_copy(update={**changes, "name": f"{model.name}.{slug}"})
         declared = all(getattr(model, name) == value for name, value in changes.items() if name != "mediator_errors")
-        why = "" if declared else _why_not(study, variant)
+        why = "" if declared else _why_not(sample, variant, settings)
         if why:
             rows += [{"treatment": label, "mediator": name, "why": why} for name in wanting]
             continue
-        mediation = own if declared else fit_mediation(study, variant, settings)[0]
+        mediation = own if declared else fit_mediation(sample, variant, settings)[0]
         found = mediation.estimates()
         for name in wanting:
             row = found.select(estimand="indirect", term=name, group="").iloc[0]
@@ -118,42 +96,26 @@ def missing_treatments(
     return pd.DataFrame(rows, columns=list(columns))
 
 
-def _why_not(study: Study, model: MediationModel) -> str:
+def _why_not(sample: Sample, model: MediationModel, settings: RunSettings) -> str:
     """Why a treatment of missing cells cannot be fitted; empty where it can."""
     try:
-        treated = treated_equations(study, model)
+        treated = model.treated(sample)
         for design in treated.designs:
             prepare(design)
         if treated.unknown:
-            check_imputable(treated.designs, treated.unknown, study.priors(model))
+            check_imputable(treated.designs, treated.unknown, settings.priors(model))
     except BayesNppError as error:
         return error.problem
     return ""
 
 
-def treated_equations(study: Study, model: MediationModel) -> Treated:
-    """Equations of a mediation model on a study's data, missing cells of mediators treated as declared."""
-    spec, mediators = study.spec(model), study.mediators(model)
-    declared = (model.missing, model.extrapolation, model.mediator_errors)
-    return treat(study.panel, spec, mediators, declared_paths(model), *declared)
-
-
-def mediation_sampler(study: Study, model: MediationModel, settings: FitSettings) -> Sampler:
-    """Settings of a mediation's sampler where missing cells are imputed."""
-    return make_sampler(
-        "collapsed",
-        min(model.draws, QUICK_DRAWS) if settings.quick else model.draws,
-        model.chains,
-        study.header.seed if settings.seed is None else settings.seed,
-        TUNE if model.tune is None else model.tune,
-    )
-
-
 def _stored_or_jointly_fitted(
-    study: Study, model: MediationModel, treated: Treated, settings: FitSettings
+    model: MediationModel, treated: Treated, settings: RunSettings
 ) -> tuple[dict[str, Fit], bool]:
     """Fit equations with the missing cells of mediators, or take all of them from storage."""
-    priors, sampler = study.priors(model), mediation_sampler(study, model, settings)
+    priors = settings.priors(model)
+    tune = TUNE if model.tune is None else model.tune
+    sampler = make_sampler("collapsed", settings.draws(model.draws), model.chains, settings.seed, tune)
     unknown = {name: rows.tolist() for name, rows in treated.unknown.items()}
     keys = [_fit_key(design, priors, sampler, "gibbs") for design in treated.designs]
     key = content_hash({"equations": keys, "unknown": unknown})
@@ -166,7 +128,7 @@ def _stored_or_jointly_fitted(
             restored = [restore(tree, one, priors, sampler) for tree, one in zip(trees, designs, strict=True)]
             return dict(zip(names, restored, strict=True)), True
     if settings.stored_only:
-        raise _not_stored(paths[0])
+        raise not_stored("fit is", paths[0])
     fits = fit_jointly(treated.designs, treated.unknown, priors, sampler)
     for fit, path in zip(fits.values(), paths, strict=True):
         fit.tree.attrs["key"] = key
@@ -176,21 +138,16 @@ def _stored_or_jointly_fitted(
 
 
 def _stored_or_fitted(
-    study: Study,
-    model: HierarchicalModel | MediationModel,
-    name: str,
-    design: Design,
-    number: int,
-    settings: FitSettings,
+    model: BayesianModel, name: str, design: Design, number: int, settings: RunSettings
 ) -> tuple[Fit, bool]:
     """Fit a design, or take the stored fit made from the same data, specification, settings and versions."""
-    priors = study.priors(model)
+    priors = settings.priors(model)
     engine = choose_engine(design.spec, model.engine if isinstance(model, HierarchicalModel) else "auto")
     sampler = make_sampler(
         engine,
-        min(model.draws, QUICK_DRAWS) if settings.quick else model.draws,
+        settings.draws(model.draws),
         model.chains,
-        (study.header.seed if settings.seed is None else settings.seed) + number,
+        settings.seed + number,
         model.tune,
         model.target_accept,
     )
@@ -201,20 +158,12 @@ def _stored_or_fitted(
         if tree.attrs.get("key") == key:
             return restore(tree, design, priors, sampler), True
     if settings.stored_only:
-        raise _not_stored(path)
+        raise not_stored("fit is", path)
     fit = fit_design(design, priors, sampler, engine)
     fit.tree.attrs["key"] = key
     if path is not None:
         write_tree(fit.tree, path)
     return fit, False
-
-
-def _not_stored(path: Path | None) -> SpecError:
-    return SpecError(
-        "the stored fit is missing, or made from other data, settings or versions",
-        place=str(path),
-        fix="Run the study again: bayes-npp run",
-    )
 
 
 def _fit_key(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> str:

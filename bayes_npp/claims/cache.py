@@ -1,9 +1,7 @@
-"""What a claim's sensitivity analyses found, kept beside the fit they started from; a report computes nothing again."""
+"""What a claim's sensitivity analyses found as JSON data, and what it was made from."""
 
 import hashlib
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,62 +9,19 @@ import pandas as pd
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
 from bayes_npp.design.propositions import parse_proposition
-from bayes_npp.records import content_hash
-from bayes_npp.store import versions, write_json
-from bayes_npp.study.study import Study
+from bayes_npp.study.robustness import Robustness
+from bayes_npp.study.sample import Sample
 
 FRAMES = ("power", "grid", "sets", "slopes", "overlap", "predictive")
 
 
-def remembered[T](
-    path: Path | None,
-    made_from: dict[str, Any],
-    compute: Callable[[], T],
-    plain: Callable[[T], Any],
-    restore: Callable[[Any], T],
-    again: bool = False,
-) -> T:
-    """What `compute` returns, read from a JSON file if that holds it, made from the same and by the same versions.
-
-    Parameters
-    ----------
-    path : Path, optional
-        Nothing is kept without one.
-    made_from : dict
-        Everything the result depends on, as data.
-    plain, restore : callable
-        To JSON data and back.
-    again : bool
-        Compute in any case.
-    """
-    key = content_hash({**made_from, "versions": versions()})
-    kept = None if again else _read(path, key, restore)
-    if kept is not None:
-        return kept
-    found = compute()
-    if path is not None:
-        write_json(path, {"key": key, "found": plain(found)})
-    return found
-
-
-def _read[T](path: Path | None, key: str, restore: Callable[[Any], T]) -> T | None:
-    """What is kept under this key; None where nothing is, or it is damaged or made from something else."""
-    if path is None or not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return restore(content["found"]) if content["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def data_of(study: Study) -> dict[str, Any]:
+def data_of(sample: Sample, robustness: Sequence[Robustness]) -> dict[str, Any]:
     """What a study's samples are made from: the panel's values, scaling constants, declared robustness rows."""
-    panel = study.panel
+    panel = sample.panel
     frame = panel.frame.assign(**{"": panel.in_window})
     values = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
-    rows = [row.model_dump(mode="json") for row in study.robustness]
-    scales = study.scales.as_dict()
+    rows = [row.model_dump(mode="json") for row in robustness]
+    scales = sample.scales.as_dict()
     return {"columns": [panel.unit, panel.time, *frame], "values": values, "robustness": rows, "scales": scales}
 
 

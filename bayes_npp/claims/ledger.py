@@ -33,7 +33,7 @@ class ClaimRecord:
     test : PropositionTest, optional
         The frequentist test of the proposition; `no_test` says why there is none.
     variants : DataFrame
-        kind (priors, measurement, specification), variant, probability.
+        kind (priors, measurement, specification), variant, probability; NaN where there is none, with the reason.
     conflict : str
         Priors that power-scaling flags as in conflict with the data.
     scepticism : Scepticism, optional
@@ -75,6 +75,11 @@ class ClaimRecord:
     @property
     def highest(self) -> float:
         return max([self.probability, *self.variants["probability"].dropna()])
+
+    @property
+    def unanswered(self) -> pd.DataFrame:
+        """The variants without a probability, and why."""
+        return self.variants.loc[self.variants["reason"] != "", ["kind", "variant", "reason"]]
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,9 @@ class Ledger:
             if record.claim.model not in self.sensitivities:
                 shown = record.variants
             own = {"claim": record.name, "kind": shown["kind"], "variant": shown["variant"]}
-            parts.append(pd.DataFrame({**own, "quantity": "probability", "value": shown["probability"]}))
+            asked = "no probability: " + shown["reason"]
+            quantity = asked.where(shown["reason"] != "", "probability")
+            parts.append(pd.DataFrame({**own, "quantity": quantity, "value": shown["probability"]}))
         for model, answers in self.sensitivities.items():
             names = {str(r.claim.parsed): r.name for r in self.records if r.claim.model == model}
             parts.append(answers.rows(names))

@@ -1,28 +1,39 @@
 """Claims about paths under other measures of outcome and exposure, and in other samples."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.index_posteriors import variants_of
-from bayes_npp.analysis.stored_fits import treated_equations
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.claims.entry import SAMPLER_FAILED
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.study.models import HierarchicalModel, MediationModel
-from bayes_npp.study.robustness import alter
+from bayes_npp.study.robustness import Robustness, alter
+from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
-KEPT = 1000
-COLUMNS = ["proposition", "kind", "variant", "probability"]
+PATH_DRAWS = 1000
+COLUMNS = ["proposition", "kind", "variant", "probability", "reason"]
+
+
+@dataclass(frozen=True)
+class Altered:
+    """A mediation model on other data: its equations, or why it has none."""
+
+    kind: str  # measurement | specification
+    label: str
+    designs: tuple[Design, ...] = ()
+    reason: str = ""
 
 
 def path_variants(
@@ -47,68 +58,82 @@ def path_variants(
     Returns
     -------
     DataFrame
-        proposition, kind (measurement or specification), variant, probability (NaN where the sampler failed). Rows
-        that do not apply to a mediation model, or that it cannot be fitted to, are left out.
+        proposition, kind (measurement or specification), variant, probability; NaN where there is none, with the
+        reason: the sampler failed, the row does not apply to a mediation model, it cannot be fitted to it.
     """
-    variants = [(kind, label, designs) for kind, label, designs in _altered(study, model)]
+    every = list(altered_equations(study, model))
+    variants = [variant for variant in every if not variant.reason]
     priors = study.priors(model)
     names = list(mediation.equations)  # a variant's equations stand in the same order, its outcome by another name
     tasks: list[tuple[int, str, Design]] = []
-    for number, (_, _, designs) in enumerate(variants):
-        pairs = zip(names, designs, strict=True)
+    for number, variant in enumerate(variants):
+        pairs = zip(names, variant.designs, strict=True)
         tasks += [(number, n, d) for n, d in pairs if not same_rows(d, mediation.equations[n].design)]
 
     def fitted(item: tuple[int, tuple[int, str, Design]]) -> Refit:
         at, (_, _, design) = item
         own = replace(sampler, seed=sampler.seed + at)
-        return sample_until_passed(collapse(prepare(design), priors), priors, own, KEPT, with_units=False)
+        return sample_until_passed(collapse(prepare(design), priors), priors, own, PATH_DRAWS, with_units=False)
 
     with workers() as pool:
         found = list(pool.map(fitted, enumerate(tasks)))
-    rows = []
-    for number, (kind, label, designs) in enumerate(variants):
+    rows = [_row(p, variant, np.nan, variant.reason) for variant in every if variant.reason for p in propositions]
+    for number, variant in enumerate(variants):
         own = {name: one for (at, name, _), one in zip(tasks, found, strict=True) if at == number}
         passed = all(one.diagnostics.passed for one in own.values())
-        other = _with(mediation, dict(zip(names, designs, strict=True)), own)
+        other = _with(mediation, dict(zip(names, variant.designs, strict=True)), own)
         for p in propositions:
             share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()) if passed else np.nan
-            rows.append({"proposition": str(p), "kind": kind, "variant": label, "probability": share})
+            rows.append(_row(p, variant, share, "" if passed else SAMPLER_FAILED))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _altered(study: Study, model: MediationModel) -> Iterator[tuple[str, str, tuple[Design, ...]]]:
-    """Kind, label and equations of every variant that the model can be fitted to."""
+def _row(proposition: Proposition, variant: Altered, probability: float, reason: str) -> dict[str, object]:
+    values = (str(proposition), variant.kind, variant.label, probability, reason)
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def altered_equations(study: Study, model: MediationModel) -> Iterator[Altered]:
+    """Every measure and sample that the study declares, with the model's equations on it or why there are none."""
     if study.measurement is not None:
         for variant in variants_of(study, left_out=False):
             name = study.roles.exposure if variant.exposure else study.roles.outcome
             if not variant.declared:
                 panel = study.panel.with_column(name, variant.values)
-                yield from altered_equations("measurement", variant.label, study.with_panel(panel), model)
-    spec = study.spec(model)
-    columns = (*spec.controls, *study.mediators(model))
+                yield equations_on("measurement", variant.label, replace(study.sample, panel=panel), model)
+    columns = (*model.own_controls(study.roles), *model.own_mediators(study.roles))
     likeness = HierarchicalModel(name=model.name, kind="hierarchical", controls=columns)
     for row in study.robustness:
-        if row.lead or row.controls is not None or row.group_time_effects:
-            continue
-        try:
-            altered = alter(study.panel, study.roles, study.scales, likeness, row)
-        except BayesNppError:
-            continue
-        yield from altered_equations("specification", row.name, study.on(altered), model)
+        reason = _does_not_apply(row)
+        if not reason:
+            try:
+                yield equations_on("specification", row.name, alter(study.sample, likeness, row).data, model)
+            except BayesNppError as error:
+                reason = error.problem
+        if reason:
+            yield Altered("specification", row.name, reason=reason)
 
 
-def altered_equations(
-    kind: str, label: str, study: Study, model: MediationModel
-) -> Iterator[tuple[str, str, tuple[Design, ...]]]:
-    """The variant with its equations; nothing where they cannot be fitted, or where cells would have to be imputed."""
+def _does_not_apply(row: Robustness) -> str:
+    """Why a robustness row is no variant of a mediation model; empty where it is one."""
+    if row.lead:
+        return "a lead of the exposure is a placebo of single regressions"
+    if row.controls is not None:
+        return "the row changes the controls, which are those of every equation here"
+    return "the mediation model has no period effects of groups" if row.group_time_effects else ""
+
+
+def equations_on(kind: str, label: str, sample: Sample, model: MediationModel) -> Altered:
+    """The model's equations on a sample, or why it cannot be fitted to it."""
     try:
-        treated = treated_equations(study, model)
+        treated = model.treated(sample)
         for design in treated.designs:
             prepare(design)
-    except BayesNppError:
-        return
-    if not treated.unknown:
-        yield kind, label, treated.designs
+    except BayesNppError as error:
+        return Altered(kind, label, reason=error.problem)
+    if treated.unknown:
+        return Altered(kind, label, reason="missing cells of mediators are imputed, so nothing is integrated out")
+    return Altered(kind, label, treated.designs)
 
 
 def same_rows(one: Design, other: Design) -> bool:
@@ -120,7 +145,7 @@ def same_rows(one: Design, other: Design) -> bool:
 
 
 def _with(mediation: Mediation, designs: dict[str, Design], refits: dict[str, Refit]) -> Mediation:
-    """The mediation with some equations refitted, all of `KEPT` draws."""
+    """The mediation with some equations refitted, all of `PATH_DRAWS` draws."""
     parameters, equations = {}, {}
     for name, draws in mediation.parameters.items():
         fit = mediation.equations[name]
@@ -128,7 +153,7 @@ def _with(mediation: Mediation, designs: dict[str, Design], refits: dict[str, Re
             parameters[name] = {variable: refits[name].draws[variable] for variable in draws}
             fit = replace(fit, data=prepare(designs[name]))
         else:
-            some = np.linspace(0, len(next(iter(draws.values()))) - 1, KEPT).astype(int)
+            some = np.linspace(0, len(next(iter(draws.values()))) - 1, PATH_DRAWS).astype(int)
             parameters[name] = {variable: values[some] for variable, values in draws.items()}
         equations[name] = fit
     return replace(mediation, parameters=parameters, equations=equations)

@@ -7,20 +7,21 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import LEVEL, prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.design.design import build_design
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.claims.entry import SAMPLER_FAILED
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
+from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
-KEPT = 1000
-SAMPLER_FAILED = "sampler diagnostics failed"
+CURVE_DRAWS = 1000
 COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
 
 
@@ -57,12 +58,12 @@ def specification_curve(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Study, Any, str]:
-    """The study and model of one row, and what was altered."""
+def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Sample, Any]:
+    """The sample and model of one row."""
     if row is None:
-        return study, model, "as declared"
-    altered = alter(study.panel, study.roles, study.scales, model, row)
-    return study.on(altered), altered.model, row.name
+        return study.sample, model
+    altered = alter(study.sample, model, row)
+    return altered.data, altered.model
 
 
 def _frequentist(
@@ -71,14 +72,14 @@ def _frequentist(
     twin = FrequentistModel(name="twin", kind="twfe", controls=model.controls, slopes=model.slopes)
     label = {"sample": "as declared" if row is None else row.name, "estimator": "TWFE, clustered by unit"}
     try:
-        own, altered, _ = _altered(study, twin, row)
-        spec, panel = own.spec(altered), own.panel
+        own, altered = _altered(study, twin, row)
+        spec = altered.spec(own.roles)
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
     out = []
     for p in propositions:
         try:
-            found = proposition_test(panel, spec, p)
+            found = proposition_test(own.panel, spec, p)
         except BayesNppError as error:
             out.append(_failed(p, label, error))
             continue
@@ -99,10 +100,10 @@ def _bayesian(
         "estimator": f"hierarchical, {model.errors} errors",
     }
     try:
-        own, altered, _ = _altered(study, model, row)
-        design = build_design(own.panel, own.spec(altered), own.scales)
+        own, altered = _altered(study, model, row)
+        design = own.design(altered.spec(own.roles))
         priors = study.priors(model)
-        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, keep=KEPT)
+        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, keep=CURVE_DRAWS)
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
     out = []
@@ -113,8 +114,8 @@ def _bayesian(
             out.append(_failed(p, label, error))
             continue
         draws = asked.values(found.slopes)
-        lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        cell = {"estimate": float(draws.mean()), "lo": float(lo), "hi": float(hi)}
+        summary = summarise(draws)
+        cell = {"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]}
         reason = "" if found.diagnostics.passed else SAMPLER_FAILED
         cell |= {"probability": float(asked.holds(draws).mean()), "p_value": np.nan}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})

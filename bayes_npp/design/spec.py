@@ -1,6 +1,7 @@
 """What to estimate: the specification of a panel regression, as a frozen record."""
 
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 from pydantic import model_validator
 
@@ -8,8 +9,14 @@ from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 
 Effects = Literal["none", "partial", "fixed"]
-ERROR_PARTS = ("ar1", "unit_scale", "student_t")
-ERROR_MODELS = ("iid", "known", *ERROR_PARTS)
+
+
+def error_registry() -> Any:
+    """The registry of error models, `bayesian.model.error_models`, which lies in the room that fits them.
+
+    A specification asks it for names and for what goes together, when it is made.
+    """
+    return import_module("bayes_npp.bayesian.model.error_models")
 
 
 class Spec(Record):
@@ -42,7 +49,8 @@ class Spec(Record):
         Whether columns with a slope get their unit and period parts (correlated effects), so that slopes target the
         same estimand as two-way fixed effects.
     errors : str
-        "iid", "known" (standard errors in the column `se`), or any of ar1, unit_scale, student_t joined by "+".
+        "iid", "known" (standard errors in the column `se`), or any other parts of the registry joined by "+", such as
+        "ar1+unit_scale" (`bayesian.model.error_models`).
     se : str, optional
         Column of known standard errors of the outcome.
     transform : {"levels", "first_difference"}
@@ -83,8 +91,9 @@ class Spec(Record):
 
     @property
     def error_parts(self) -> frozenset[str]:
-        """What the errors are beyond independent and of one scale: of `ERROR_PARTS`, or "known"."""
-        return frozenset() if self.errors == "iid" else frozenset(self.errors.split("+"))
+        """What the errors are beyond independent and of one scale."""
+        registry = error_registry()
+        return frozenset(registry.named(self.errors)) - {registry.BASE}
 
     @property
     def regressors(self) -> tuple[str, ...]:
@@ -93,17 +102,17 @@ class Spec(Record):
 
     @model_validator(mode="after")
     def _errors_are_known(self) -> "Spec":
-        parts = [part.strip() for part in self.errors.split("+")]
-        for part in parts:
-            if part not in ERROR_MODELS:
-                raise SpecError(f"unknown error model '{part}'", fix=nearest(part, ERROR_MODELS))
-        if len(parts) > 1 and ({"iid", "known"} & set(parts) or len(set(parts)) < len(parts)):
-            raise SpecError(
-                f"errors = '{self.errors}' does not combine",
-                fix=f"Join different ones of {', '.join(ERROR_PARTS)} by +",
-            )
-        if (self.errors == "known") != (self.se is not None):
-            raise SpecError("errors = 'known' and se = '<column>' belong together", fix="Give both or neither")
+        registry = error_registry()
+        names = registry.named(self.errors)
+        for name in names:
+            if name not in registry.ERROR_MODELS:
+                raise SpecError(f"unknown error model '{name}'", fix=nearest(name, registry.ERROR_MODELS))
+        if not registry.combine(names):
+            joined = ", ".join(registry.names_where(lambda part: not part.alone))
+            raise SpecError(f"errors = '{self.errors}' does not combine", fix=f"Join different ones of {joined} by +")
+        if any(part.known_se for part in registry.parts(self.errors)) != (self.se is not None):
+            known = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.known_se))
+            raise SpecError(f"errors = {known} and se = '<column>' belong together", fix="Give both or neither")
         return self
 
     @model_validator(mode="after")
@@ -137,10 +146,12 @@ class Spec(Record):
                 fix="Beside fixed unit effects a lagged outcome has Nickell's bias, beside uncorrelated ones it stands "
                 "for the units",
             )
-        if self.error_parts & {"ar1", "known"}:
+        registry = error_registry()
+        if not all(part.beside_lag for part in registry.parts(self.errors)):
+            fitting = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.beside_lag))
             raise SpecError(
                 f"dynamic does not combine with errors = '{self.errors}'",
-                fix="A lagged outcome is correlated with such errors: use errors = 'iid' or 'unit_scale'",
+                fix=f"A lagged outcome is correlated with such errors: use errors = {fitting}",
             )
         if self.transform != "levels":
             raise SpecError("dynamic belongs to levels", fix="Differenced errors are correlated with the lagged change")

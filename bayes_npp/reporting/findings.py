@@ -189,7 +189,7 @@ def _robustness(result: Result) -> list[Finding]:
     exposure, out = result.study.roles.exposure, []
     for model in dict.fromkeys(record.declared for record in result.robustness):
         records = [record for record in result.robustness if record.declared == model and not record.altered.placebo]
-        found = [(_overall(result, record.model, record.altered.roles.exposure), record) for record in records]
+        found = [(_overall(result, record.model, record.altered.data.roles.exposure), record) for record in records]
         rows = sorted(((float(row["estimate"]), row, record) for row, record in found if row is not None), key=_first)
         own = _overall(result, model, exposure)
         if own is None or len(rows) < 2:

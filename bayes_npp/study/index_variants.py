@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way, two_way_parts
+from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Index, Transform
+from bayes_npp.study.header import Roles
 from bayes_npp.study.measurement import SOURCES, Measurement, measured_model
-from bayes_npp.study.models import ModelSpec, Roles, model_spec
+from bayes_npp.study.models import ModelSpec
 
 MAX_TRIES = 1000  # of a bootstrap sample in which every indicator varies
 
@@ -202,7 +204,7 @@ def check_measurement(
             raise SpecError(f"unknown column '{name}' in exposures", fix=nearest(name, panel.frame.columns))
     variants = index_variants(panel, roles, index, measurement)
     for name in measurement.models:
-        spec = model_spec(measured_model(name, models), roles)
+        spec = measured_model(name, models).spec(roles)
         for variant in variants:
             if variant.declared or variant.exposure:
                 try:

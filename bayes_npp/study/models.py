@@ -1,15 +1,23 @@
-"""The models of a study: one record for each kind of [[model]], roles, header and tables of the paper."""
+"""The models of a study: one record for each kind of [[model]], what it estimates and how it is checked."""
 
+from collections.abc import Container
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
+from bayes_npp.bayesian.mediation.missing import Treated, treat
+from bayes_npp.design.design import Design, check_membership, check_two_way
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
+from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
+from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
+from bayes_npp.frequentist.mediation.equations import path_equations
 from bayes_npp.records import Record
+from bayes_npp.study.header import Name, Roles
+from bayes_npp.study.sample import Sample
 
-Name = Annotated[str, Field(pattern=r"^[\w-]+$")]  # it also names files
 Covariance = Literal["classical", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
@@ -17,18 +25,50 @@ OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
 OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
 
 
-class FrequentistModel(Record):
+class ModelSpec(Record):
+    """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
+
+    `controls` are the study's unless a model names its own.
+    """
+
+    name: Name
+    kind: str
+    controls: tuple[str, ...] | None = None
+
+    def spec(self, roles: Roles) -> Spec:
+        """The regression of this model; outcome and exposure are the study's unless the record names its own."""
+        return self._spec_with(roles, type(self).model_fields)
+
+    def check(self, sample: Sample) -> str:
+        """Build what the model is estimated from; what there is, in words.
+
+        Raises
+        ------
+        BayesNppError
+            A model that cannot be estimated on this sample.
+        """
+        return rows_of(sample.design(self.spec(sample.roles)))
+
+    def own_controls(self, roles: Roles) -> tuple[str, ...]:
+        """The controls of this model."""
+        return roles.controls if self.controls is None else self.controls
+
+    def _spec_with(self, roles: Roles, fields: Container[str]) -> Spec:
+        shared = {name: getattr(self, name) for name in Spec.model_fields if name in fields}
+        own = {name: getattr(self, name, None) or getattr(roles, name) for name in ("outcome", "exposure")}
+        return Spec(**{**shared, **own, "controls": self.own_controls(roles)})
+
+
+class FrequentistModel(ModelSpec):
     """A [[model]] table of a frequentist estimator; outcome and exposure are the study's unless it names its own.
 
     `cluster` is "unit" or ["unit", "time"]; `weights`, `draws` and `seed` are the wild bootstrap's.
     """
 
-    name: Name
     kind: Literal["pooled_ols", "fixed_effects", "twfe"]
     outcome: str | None = None
     exposure: str | None = None
     effects: Literal["unit", "time"] | None = None
-    controls: tuple[str, ...] | None = None
     slopes: str | None = None
     subsamples: str | None = None
     unit_trends: bool = False
@@ -68,28 +108,35 @@ class FrequentistModel(Record):
             return self.effects or "unit"
         return "two-way" if self.kind == "twfe" else "none"
 
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking that two-way fixed effects leave something of every column."""
+        design = sample.design(self.spec(sample.roles))
+        if self.kind == "twfe" and not self.subsamples:
+            check_absorbed(design, self.absorbed_effects, sample.panel.source)
+        return rows_of(design)
 
-class DynamicWithinModel(Record):
+
+class DynamicWithinModel(ModelSpec):
     """A [[model]] table of two-way fixed effects with lags of the outcome, which Nickell's bias spoils."""
 
-    name: Name
     kind: Literal["dynamic_within"]
-    controls: tuple[str, ...] | None = None
     outcome_lags: Annotated[int, Field(ge=1)] = 1
     covariance: Literal["classical", "clustered", "driscoll_kraay"] = "clustered"
     convention: Convention = "stata"
 
+    def regressors(self, roles: Roles) -> tuple[str, ...]:
+        """Lags of the outcome, exposure and controls."""
+        return with_lags(roles, self.outcome_lags, self.own_controls(roles))
 
-class GmmModel(Record):
+
+class GmmModel(ModelSpec):
     """A [[model]] table of dynamic panel GMM: `outcome_lags` lags of the outcome, the exposure and the controls.
 
     `gmm` lists [column, first lag, last lag] (or "all" as the last lag; an equation may follow), `iv` columns, or
     [column, equation].
     """
 
-    name: Name
     kind: Literal["difference_gmm", "system_gmm"]
-    controls: tuple[str, ...] | None = None
     outcome_lags: Annotated[int, Field(ge=1)] = 1
     gmm: Annotated[tuple[tuple[str | int, ...], ...], Field(min_length=1)]
     iv: tuple[str | tuple[str, str], ...] = ()
@@ -107,12 +154,33 @@ class GmmModel(Record):
         """Instruments with None where the last lag is "all"."""
         return tuple(tuple(None if i == 2 and v == "all" else v for i, v in enumerate(entry)) for entry in self.gmm)
 
+    def spec(self, roles: Roles) -> Spec:
+        """The static part."""
+        return self._spec_with(roles, ())
 
-class _BayesianModel(Record):
+    def equations(self, roles: Roles) -> Equations:
+        """Equations and instruments."""
+        return Equations(
+            outcome=roles.outcome,
+            regressors=with_lags(roles, self.outcome_lags, self.own_controls(roles)),
+            gmm=self.gmm_instruments,
+            iv=self.iv,
+            system=self.kind == "system_gmm",
+            transform=self.transform,
+            time_dummies=self.time_dummies,
+            collapse=self.collapse,
+        )
+
+    def check(self, sample: Sample) -> str:
+        """Equations and instruments, counted."""
+        sample.design(self.spec(sample.roles))
+        moments = build_moments(sample.panel, self.equations(sample.roles))
+        return f"{moments.n_obs} equations, {moments.instruments.shape[2]} instruments"
+
+
+class BayesianModel(ModelSpec):
     """What both kinds of Bayesian model declare."""
 
-    name: Name
-    controls: tuple[str, ...] | None = None
     slopes: str | None = None
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
@@ -124,8 +192,19 @@ class _BayesianModel(Record):
     chains: Annotated[int, Field(ge=2)] = 4
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking that groups are known and slopes vary within units and periods."""
+        return rows_of(self._checked_design(sample))
 
-class HierarchicalModel(_BayesianModel):
+    def _checked_design(self, sample: Sample) -> Design:
+        design = sample.design(self.spec(sample.roles))
+        if self.correlated_means:
+            check_two_way(design, sample.panel.source)
+        check_membership(design)
+        return design
+
+
+class HierarchicalModel(BayesianModel):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
     With `ladder` a model with slopes by group is fitted under other error models and other pooling too.
@@ -143,7 +222,7 @@ class HierarchicalModel(_BayesianModel):
     ladder: bool = True
 
 
-class MediationModel(_BayesianModel):
+class MediationModel(BayesianModel):
     """A [[model]] table of Bayesian mediation; `compare_missing` shows every treatment of mediators' missing cells."""
 
     kind: Literal["mediation"]
@@ -157,19 +236,42 @@ class MediationModel(_BayesianModel):
     mediator_errors: str | None = None
     compare_missing: bool = True
 
+    @property
+    def paths(self) -> Paths:
+        """What leads to what."""
+        return Paths(self.varying_paths, self.serial, self.lags, self.path_correlation)
 
-class MediationPathsModel(Record):
+    def own_mediators(self, roles: Roles) -> tuple[str, ...]:
+        """The mediators of this model: the study's unless it names its own."""
+        return roles.mediators if self.mediators is None else self.mediators
+
+    def treated(self, sample: Sample) -> Treated:
+        """The equations, missing cells of mediators treated as declared; built once on a sample."""
+        options = (self.missing, self.extrapolation, self.mediator_errors)
+        spec, mediators = self.spec(sample.roles), self.own_mediators(sample.roles)
+        key = ("treated", spec, mediators, self.paths, options)
+        return sample.once(key, lambda: treat(sample.panel, spec, mediators, self.paths, *options))
+
+    def check(self, sample: Sample) -> str:
+        """Rows of the outcome's equation, after checking every equation."""
+        self._checked_design(sample)
+        designs = self.treated(sample).designs
+        if self.correlated_means:
+            for design in reversed(designs):
+                check_two_way(design, sample.panel.source)
+        return rows_of(designs[-1])
+
+
+class MediationPathsModel(ModelSpec):
     """A [[model]] table of mediation by least squares: keys of `frequentist.mediation.mediation.mediation_paths`.
 
     Mediators, outcome and exposure are the study's unless it names its own.
     """
 
-    name: Name
     kind: Literal["mediation_paths"]
     mediators: tuple[str, ...] | None = None
     outcome: str | None = None
     exposure: str | None = None
-    controls: tuple[str, ...] | None = None
     method: Literal["two_step", "baron_kenny", "product"] = "two_step"
     effects: Literal["two-way", "unit", "time", "none"] = "two-way"
     covariance: Covariance = "clustered"
@@ -186,8 +288,18 @@ class MediationPathsModel(Record):
             raise SpecError("lags belongs to covariance = 'driscoll_kraay'", fix="Remove lags or change covariance")
         return self
 
+    def own_mediators(self, roles: Roles) -> tuple[str, ...]:
+        """The mediators of this model: the study's unless it names its own."""
+        return roles.mediators if self.mediators is None else self.mediators
 
-ModelSpec = FrequentistModel | DynamicWithinModel | GmmModel | HierarchicalModel | MediationModel | MediationPathsModel
+    def check(self, sample: Sample) -> str:
+        """Rows that all equations share."""
+        spec = self.spec(sample.roles)
+        sample.design(spec)
+        equations = path_equations(sample.panel, spec, self.own_mediators(sample.roles), self.effects)
+        return rows_of(replace(equations.outcome, n_dropped=equations.n_dropped))
+
+
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "pooled_ols": FrequentistModel,
     "fixed_effects": FrequentistModel,
@@ -201,72 +313,12 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
 }
 
 
-class PaperTable(Record):
-    """A [[table]] of a study: a table of the re-analysed paper, its columns the names of models."""
-
-    number: Name
-    title: str
-    columns: Annotated[tuple[str, ...], Field(min_length=1)]
-    note: str = ""
-
-
-class Roles(Record):
-    """The [roles] table: which column plays which part."""
-
-    outcome: str
-    exposure: str
-    controls: tuple[str, ...] = ()
-    mediators: tuple[str, ...] = ()
-
-
-class StudyHeader(Record):
-    """The [study] table.
-
-    With `replicates` the data are the paper's own and its numbers are differenced with ours; the tolerances say what
-    the data allow beyond printing (see `replication.replicate`).
-    """
-
-    title: str
-    panel: str
-    encoding: str = "utf-8"
-    unit: str
-    time: str
-    group: str | None = None
-    window: tuple[int, int] | None = None
-    published: str | None = None
-    replicates: bool = False
-    tolerance_estimate: Annotated[float, Field(ge=0)] = 0.0
-    tolerance_se: Annotated[float, Field(ge=0)] = 0.0
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    data_are: str = ""
-    data_are_not: str = ""
-    doubts: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _replication_fits(self) -> "StudyHeader":
-        if self.replicates and self.published is None:
-            raise SpecError("replicates without published numbers", fix="Give published = 'published.csv'")
-        if not self.replicates and (self.tolerance_estimate or self.tolerance_se):
-            raise SpecError("tolerances belong to replicates = true", fix="Remove them, or say replicates")
-        return self
-
-
-def model_spec(model: ModelSpec, roles: Roles) -> Spec:
-    """The specification of one model of a study; of GMM its static part."""
-    fields = () if isinstance(model, GmmModel) else type(model).model_fields
-    shared = {name: getattr(model, name) for name in Spec.model_fields if name in fields}
-    controls = roles.controls if model.controls is None else model.controls
-    own = {name: getattr(model, name, None) or getattr(roles, name) for name in ("outcome", "exposure")}
-    return Spec(**{**shared, **own, "controls": controls})
-
-
-def dynamic_regressors(model: DynamicWithinModel | GmmModel, roles: Roles) -> tuple[str, ...]:
-    """Lags of the outcome, exposure and controls of a dynamic model."""
-    controls = roles.controls if model.controls is None else model.controls
-    lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, model.outcome_lags + 1))
+def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tuple[str, ...]:
+    """Regressors of a dynamic model: lags of the outcome, exposure, controls."""
+    lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, outcome_lags + 1))
     return (*lags, roles.exposure, *controls)
 
 
-def declared_paths(model: MediationModel) -> Paths:
-    """The paths a mediation model of a study declares."""
-    return Paths(model.varying_paths, model.serial, model.lags, model.path_correlation)
+def rows_of(design: Design) -> str:
+    """How many rows a model is estimated on, in words."""
+    return f"{design.n_obs} rows" + (f", {design.n_dropped} dropped for missing values" if design.n_dropped else "")

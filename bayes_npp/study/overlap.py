@@ -10,7 +10,8 @@ from bayes_npp.errors import SpecError, nearest
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Index, Transform
 from bayes_npp.records import Record
-from bayes_npp.study.models import ModelSpec, Roles
+from bayes_npp.study.header import Roles
+from bayes_npp.study.models import ModelSpec
 
 
 class Concept(Record):

@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
+from bayes_npp.design.design import Scales, build_design
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Winsorise
 from bayes_npp.records import Record
-from bayes_npp.study.models import FrequentistModel, HierarchicalModel, ModelSpec, Name, Roles, model_spec
+from bayes_npp.study.header import Name, Roles
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel, ModelSpec
+from bayes_npp.study.sample import Sample
 
 
 class Robustness(Record):
@@ -80,11 +82,8 @@ class Altered:
 
     Attributes
     ----------
-    panel : Panel
-    roles : Roles
-        Outcome and exposure in place of the study's.
-    scales : Scales
-        Of the study's baseline sample; a lag or lead of the exposure has the exposure's.
+    data : Sample
+        Its roles have outcome and exposure in place of the study's; a lag or lead of the exposure has its scale.
     model : FrequentistModel or HierarchicalModel
         Named <model>.<row>.
     sample : str
@@ -95,9 +94,7 @@ class Altered:
         The term whose coefficient the row is about where that is a lead of the exposure; else empty.
     """
 
-    panel: Panel
-    roles: Roles
-    scales: Scales
+    data: Sample
     model: FrequentistModel | HierarchicalModel
     sample: str
     changed: str
@@ -142,15 +139,18 @@ def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistMod
     return found
 
 
+def row_name(model: FrequentistModel | HierarchicalModel, row: Robustness) -> str:
+    """The name that a row's model has in the estimates."""
+    return f"{model.name}.{row.name}"
+
+
 def _has_own(model: FrequentistModel | HierarchicalModel) -> bool:
     """Whether a model names an outcome or exposure that is not the study's."""
     return isinstance(model, FrequentistModel) and (model.outcome is not None or model.exposure is not None)
 
 
-def alter(
-    panel: Panel, roles: Roles, scales: Scales, model: FrequentistModel | HierarchicalModel, row: Robustness
-) -> Altered:
-    """Apply a row to a model.
+def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Robustness) -> Altered:
+    """Apply a row to a model of the study, declared on its baseline sample.
 
     The order is: columns replaced, lags and leads (by time; periods outside the window serve), units dropped, window
     narrowed, values winsorised on what is left. Indices keep the weights that the study's whole window gave them.
@@ -160,10 +160,11 @@ def alter(
     SpecError
         An unknown unit or column, a window outside the study's, an alteration that the model cannot take.
     """
+    panel, roles, scales = baseline.panel, baseline.roles, baseline.scales
     _check_applies(model, row)
     _check_columns(panel, row)
     outcome, exposure = row.outcome or roles.outcome, row.exposure or roles.exposure
-    controls = row.controls if row.controls is not None else model_spec(model, roles).controls
+    controls = row.controls if row.controls is not None else model.spec(roles).controls
     changes, sample, placebo = [], [], ""
     divisors = dict(scales.divisors)
     for name in (exposure, *controls):
@@ -212,9 +213,11 @@ def alter(
         how = "partially pooled" if isinstance(model, HierarchicalModel) else "absorbed"
         changes.append(f"period effects of each {row.group_time_effects} {how}")
     return Altered(
-        panel=panel,
-        roles=Roles(outcome=outcome, exposure=exposure, controls=roles.controls, mediators=roles.mediators),
-        scales=Scales(scales.outcome_mean, scales.outcome_sd, divisors),
+        data=Sample(
+            panel=panel,
+            roles=Roles(outcome=outcome, exposure=exposure, controls=roles.controls, mediators=roles.mediators),
+            scales=Scales(scales.outcome_mean, scales.outcome_sd, divisors),
+        ),
         model=_altered_model(model, row, controls),
         sample="; ".join(sample) or "all",
         changed="; ".join(changes),
@@ -222,29 +225,25 @@ def alter(
     )
 
 
-def check_altered(altered: Altered) -> Design:
-    """The design of a row (of its last subsample, if it has several), after checking that its slopes are identified.
+def check_altered(altered: Altered) -> None:
+    """Check that the slopes of a row are identified, in each of its subsamples.
 
     Raises
     ------
     BayesNppError
     """
-    panel, model, source = altered.panel, altered.model, altered.panel.source
-    spec = model_spec(model, altered.roles)
+    sample, model = altered.data, altered.model
     if isinstance(model, HierarchicalModel):
-        design = build_design(panel, spec, altered.scales)
-        if model.correlated_means:
-            check_two_way(design, source)
-        check_membership(design)
-        return design
-    wheres: list[np.ndarray | None] = [None]
-    if model.subsamples:
-        groups = panel.column(model.subsamples)
-        wheres = [(groups == label).to_numpy() for label in groups[panel.in_window].dropna().unique()]
-    for where in wheres:
-        design = build_design(panel, spec, where=where)
-        check_absorbed(design, model.absorbed_effects, source)
-    return design
+        model.check(sample)
+        return
+    panel, spec = sample.panel, model.spec(sample.roles)
+    if not model.subsamples:
+        check_absorbed(sample.design(spec), model.absorbed_effects, panel.source)
+        return
+    groups = panel.column(model.subsamples)
+    for label in groups[panel.in_window].dropna().unique():
+        design = build_design(panel, spec, where=(groups == label).to_numpy())
+        check_absorbed(design, model.absorbed_effects, panel.source)
 
 
 def _check_applies(model: FrequentistModel | HierarchicalModel, row: Robustness) -> None:
@@ -288,7 +287,7 @@ def _altered_model(
     if isinstance(model, HierarchicalModel):
         changes["ladder"] = False
     altered = type(model)(**{**model.model_dump(), **changes})
-    return altered.model_copy(update={"name": f"{model.name}.{row.name}"})
+    return altered.model_copy(update={"name": row_name(model, row)})
 
 
 def _moments(panel: Panel, name: str) -> tuple[float, float]:

@@ -21,14 +21,15 @@ from bayes_npp.analysis.index_posteriors import (
 )
 from bayes_npp.analysis.measures import two_way
 from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.design.design import two_way_parts
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.errors import BayesNppError, VariableError
 from bayes_npp.panels import indices
 from bayes_npp.panels.transforms import Index, parse_variable
 from bayes_npp.pipeline import rerender, run_study
+from bayes_npp.study.checks import check_study
 from bayes_npp.study.index_variants import correlations, drawn_indices, index_of, sample_rows
 from bayes_npp.study.overlap import Concept, overlaps, source_columns
-from bayes_npp.study.study import check_study, load_study
+from bayes_npp.study.study import load_study
 
 STUDY = """
 [study]

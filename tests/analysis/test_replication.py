@@ -9,8 +9,8 @@ from bayes_npp.analysis.replication import replicate
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.pipeline import run_study
 from bayes_npp.reporting.tables.replication import replication_sentence
+from bayes_npp.study.checks import check_study
 from bayes_npp.study.published import COLUMNS, read_published
-from bayes_npp.study.study import check_study
 from tests.conftest import REFERENCE, ROOT
 
 FISCAL = ROOT / "models" / "fiscal_tfp"

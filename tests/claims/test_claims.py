@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
-from bayes_npp.analysis.stored_fits import FitSettings, fit_mediation
+from bayes_npp.analysis.settings import run_settings
+from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.claims.answer import over_measures, over_priors, over_samples, positive_share
 from bayes_npp.claims.cache import data_of
-from bayes_npp.claims.path_variants import altered_equations, path_variants, same_rows
+from bayes_npp.claims.path_variants import altered_equations, equations_on, path_variants, same_rows
+from bayes_npp.claims.slopes import over_measures, over_priors, over_samples, positive_share
 from bayes_npp.claims.specification_curve import SAMPLER_FAILED
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED
 from bayes_npp.cli import cli
@@ -22,7 +23,8 @@ from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.pipeline import run_study
 from bayes_npp.reporting.tables.claims import sceptical_sds
-from bayes_npp.study.study import check_study, load_study
+from bayes_npp.study.checks import check_study
+from bayes_npp.study.study import load_study
 
 HEADER = """
 [study]
@@ -151,7 +153,7 @@ def test_paths_in_other_samples(ledger):
     assert list(samples["variant"]) == ["early"]
     study = ledger.study
     model = study.model("paths")
-    mediation, _ = fit_mediation(study, model, FitSettings())
+    mediation, _ = fit_mediation(study.sample, model, run_settings(study))
     weak = parse_proposition("indirect[mediator_1] > 0.45")
     found = path_variants(study, model, mediation, [weak])
     own = bn.read_panel(study.panel.frame[study.panel.frame["time"] <= 6], unit="unit", time="time", group="group")
@@ -159,16 +161,41 @@ def test_paths_in_other_samples(ledger):
     share = float((path_draws(weak, fit) > 0.45).mean())
     assert 0.05 < share < 0.95
     assert found["probability"].tolist() == [pytest.approx(share, abs=0.06)]
+    doubled = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
+    changed = equations_on("measurement", "doubled", dataclasses.replace(study.sample, panel=doubled), model)
+    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed.designs]
     panel = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
     (changed,) = altered_equations("measurement", "doubled", study.with_panel(panel), model)
     same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
     assert same == [True, False]
 
 
+def test_a_sample_without_an_answer_says_why(tmp_path):
+    """Rows that do not apply to a mediation model, and one it cannot be fitted to, stay in the list."""
+    rows = {
+        "lead": "lead = 1",
+        "bare": "controls = []",
+        "by_group": 'group_time_effects = "group"',
+        "short": "window = [1, 2]",
+        "late": "window = [5, 12]",
+    }
+    text = "".join(f'[[robustness]]\nname = "{name}"\n{row}\nmodels = ["slopes"]\n' for name, row in rows.items())
+    study = load_study(write_study(tmp_path, [], HEADER + text))
+    found = {variant.label: variant for variant in altered_equations(study, study.model("paths"))}
+    assert list(found) == ["early", *rows]
+    assert "placebo" in found["lead"].reason
+    assert "controls" in found["bare"].reason
+    assert "period effects of groups" in found["by_group"].reason
+    assert found["short"].designs
+    assert "is not inside the study's" in found["late"].reason
+
+
 def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     """Every analysis comes from beside the fits, bit by bit, and all tables with it."""
     folder = tmp_path / "out"
     shutil.copytree(ledger.out, folder)
+    for name in ("slopes.sensitivity", "slopes.specification_curve", "paths.path_variants", "paths.refit"):
+        monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
     for name in ("sensitivity", "specification_curve", "refit"):
         monkeypatch.setattr(f"bayes_npp.claims.answer.{name}", None)
     again = run_study(ledger.study, folder)
@@ -181,9 +208,13 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
         run_study(ledger.study, folder, refit=True)
     assert "slopes.nc" in written
     assert len(set(written)) == len(written)  # every model is fitted once, though its claims ask for it again
-    assert data_of(ledger.study) == data_of(ledger.study.with_panel(ledger.study.panel))
-    shorter = dataclasses.replace(ledger.study.panel, window=(1, 6))
-    assert data_of(ledger.study) != data_of(ledger.study.with_panel(shorter))
+    study = ledger.study
+    shorter = dataclasses.replace(study.panel, window=(1, 6))
+    samples = [dataclasses.replace(study.sample, panel=panel) for panel in (study.panel, shorter)]
+    assert [data_of(own, study.robustness) == data_of(study.sample, study.robustness) for own in samples] == [
+        True,
+        False,
+    ]
     kept = folder / "fits" / "slopes.claims.json"
     kept.write_text(kept.read_text()[:-40])
     with pytest.raises(TypeError):  # damaged: it would be computed again
@@ -259,6 +290,9 @@ def test_samplers_that_fail_give_no_probability():
         ]
     )
     found = over_samples(curve, SimpleNamespace(errors="iid"), p)
+    assert found["variant"].tolist() == ["early", "late", "trends"]
+    assert found["reason"].tolist() == ["", SAMPLER_FAILED, "does not apply"]
+    assert found["probability"].isna().tolist() == [False, True, True]
     assert found["variant"].tolist() == ["early", "late"]
     assert found["probability"].isna().tolist() == [False, True]
 

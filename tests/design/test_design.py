@@ -5,7 +5,8 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.model.terms import model_data
-from bayes_npp.design.design import build_design, contrast_basis, part_basis, twfe_weights, two_way_parts
+from bayes_npp.design.design import build_design, twfe_weights
+from bayes_npp.design.projection import contrast_basis, part_basis, two_way_parts
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 
 

@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import bayes_npp as bn
-from bayes_npp.design.design import two_way_parts
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError
 from bayes_npp.panels import indices
 from bayes_npp.panels.transforms import TRANSFORMS, derive, parse_variable
 from bayes_npp.records import Record
-from bayes_npp.study.models import FrequentistModel, HierarchicalModel, Roles, StudyHeader
+from bayes_npp.study.header import Roles, StudyHeader
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 
 checked = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 finite = st.floats(-1e6, 1e6, allow_subnormal=False)

@@ -374,7 +374,7 @@ def test_bad_model_leaves_no_output(study, command, edit, words):
     code, out, err = command("run", study, "--out", study.parent / "out")
     assert (code, out) == (2, "")
     title, progress, line = err.splitlines()
-    assert (title, progress) == ("A small study: 1 models", "[1/1] twfe (twfe)")
+    assert (title, progress) == ("A small study: 1 models", "[models 1/1] twfe (twfe)")
     check_error(line, words)
     assert files(study.parent) == before
 

@@ -12,9 +12,12 @@ from bayes_npp.design.design import build_design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, slope_weights
 from bayes_npp.pipeline import run_study
-from bayes_npp.study.models import FrequentistModel, HierarchicalModel, Roles
+from bayes_npp.study.checks import check_study
+from bayes_npp.study.header import Roles
+from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
-from bayes_npp.study.study import check_study, load_study
+from bayes_npp.study.sample import Sample
+from bayes_npp.study.study import load_study
 from tests.conftest import REFERENCE, ROOT, SLOPES
 from tests.frequentist.hypotheses.test_equal_slopes import dense
 
@@ -119,8 +122,8 @@ def test_golden_winsorised_row(produc, produc_spec):
     """The row of R: type-7 quantiles of the logged variables, outcome included."""
     roles = Roles(outcome="lgsp", exposure="lpcap", controls=("lpc", "lemp", "unemp"))
     row = Robustness(name="w", winsorise=0.01)
-    altered = alter(produc, roles, build_design(produc, produc_spec).scales, TWFE, row)
-    ours = bn.twfe(altered.panel, produc_spec, convention="sss").frame.set_index("term")
+    altered = alter(Sample(produc, roles, build_design(produc, produc_spec).scales), TWFE, row)
+    ours = bn.twfe(altered.data.panel, produc_spec, convention="sss").frame.set_index("term")
     golden = GOLDEN[GOLDEN["spec"] == "TWFE winsorised 1/99 each var | cluster sss"]
     assert len(golden) == 4
     for _, expected in golden.iterrows():
@@ -134,13 +137,13 @@ ROLES = Roles(outcome="outcome", exposure="exposure", controls=("control_1", "co
 
 def altered_row(panel, model=TWFE, **row):
     spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1", "control_2"))
-    return alter(panel, ROLES, build_design(panel, spec).scales, model, Robustness(name="r", **row))
+    return alter(Sample(panel, ROLES, build_design(panel, spec).scales), model, Robustness(name="r", **row))
 
 
 def estimate(altered):
     controls = altered.model.controls
-    spec = bn.Spec(outcome=altered.roles.outcome, exposure=altered.roles.exposure, controls=controls)
-    return bn.twfe(altered.panel, spec).frame.set_index("term")
+    spec = bn.Spec(outcome=altered.data.roles.outcome, exposure=altered.data.roles.exposure, controls=controls)
+    return bn.twfe(altered.data.panel, spec).frame.set_index("term")
 
 
 def read(frame, window=None):
@@ -153,7 +156,7 @@ def test_units_dropped_and_window_narrowed(unbalanced):
     by_hand = read(frame[~frame["unit"].isin(gone) & frame["time"].between(2, 6)])
     altered = altered_row(unbalanced, drop_units=gone, window=(2, 6))
     assert altered.sample == "without unit 03, unit 11; 2 to 6"
-    assert altered.panel.place(0).startswith(unbalanced.place(0).split(", row")[0])
+    assert altered.data.panel.place(0).startswith(unbalanced.place(0).split(", row")[0])
     spec = bn.Spec(outcome="outcome", exposure="exposure", controls=ROLES.controls)
     pd.testing.assert_frame_equal(estimate(altered), bn.twfe(by_hand, spec).frame.set_index("term"))
     assert len(unbalanced.frame) == len(frame)
@@ -193,7 +196,7 @@ def test_replaced_outcome_is_rescaled_to_the_baseline(unbalanced):
     outcome = unbalanced.numbers("outcome")
     scale = outcome.std(ddof=1) / panel.numbers("other").std(ddof=1)
     spec = bn.Spec(outcome="other", exposure="exposure", controls=ROLES.controls)
-    raw = bn.twfe(altered_row(panel, drop_units=("unit 01",)).panel, spec).frame.set_index("term")
+    raw = bn.twfe(altered_row(panel, drop_units=("unit 01",)).data.panel, spec).frame.set_index("term")
     ours = estimate(altered)
     np.testing.assert_allclose(ours["estimate"], raw["estimate"] * scale, rtol=1e-9)
     np.testing.assert_allclose(ours["p_value"], raw["p_value"], rtol=1e-7)
@@ -207,9 +210,9 @@ def test_winsorised_within_each_period_and_after_units_are_dropped(simulated):
     for name in ("outcome", "exposure", "control_1"):
         own = frame.groupby("time")[name]
         low, high = (own.transform(lambda v, q=q: np.quantile(v, q)) for q in (0.1, 0.9))
-        np.testing.assert_allclose(altered.panel.numbers(name), frame[name].clip(low, high), rtol=1e-12)
+        np.testing.assert_allclose(altered.data.panel.numbers(name), frame[name].clip(low, high), rtol=1e-12)
     binary = simulated.with_column("control_2", (simulated.numbers("control_2") > 1.5).astype(float))
-    kept = altered_row(binary, winsorise=0.2).panel
+    kept = altered_row(binary, winsorise=0.2).data.panel
     np.testing.assert_array_equal(kept.numbers("control_2"), binary.numbers("control_2"))
 
 
@@ -218,9 +221,12 @@ def test_scales_are_the_baseline_s(simulated):
     spec = bn.Spec(outcome="outcome", exposure="exposure", controls=ROLES.controls)
     baseline = build_design(simulated, spec).scales
     altered = altered_row(simulated, model, winsorise=0.05, drop_units=("unit 04",), lead=1)
-    assert altered.scales.divisors["exposure"] == altered.scales.divisors["F1.exposure"]
-    assert altered.scales.divisors["exposure"] == baseline.divisors["exposure"]
-    assert (altered.scales.outcome_mean, altered.scales.outcome_sd) == (baseline.outcome_mean, baseline.outcome_sd)
+    assert altered.data.scales.divisors["exposure"] == altered.data.scales.divisors["F1.exposure"]
+    assert altered.data.scales.divisors["exposure"] == baseline.divisors["exposure"]
+    assert (altered.data.scales.outcome_mean, altered.data.scales.outcome_sd) == (
+        baseline.outcome_mean,
+        baseline.outcome_sd,
+    )
     assert altered.model.ladder is False
 
 

@@ -17,12 +17,12 @@ from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
 from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
-from bayes_npp.bayesian.model.terms import ModelData, Term, common_and_offsets, terms, unit_terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.model.error_models import parts
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, terms, unit_terms
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 
-COLLAPSIBLE = ("normal", "flat")  # families of coefficients that integrate out
 PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
 
 
@@ -62,7 +62,7 @@ class Collapsed:
     @property
     def size(self) -> int:
         """Dimension of theta."""
-        return len(self.elements) + (self.products.total.shape[0] if self.layout.unit_scales >= 0 else 0)
+        return len(self.elements) + (self.products.total.shape[0] if self.layout.unit_scales != kernel.ABSENT else 0)
 
     @cached_property
     def packed(self) -> np.ndarray:
@@ -71,7 +71,7 @@ class Collapsed:
     @cached_property
     def constant(self) -> float:
         """What the log density leaves out: -(n - flat columns) log(2 pi) / 2, and the known standard errors."""
-        flat = int((self.layout.column_scale == -2).sum()) + len(self.data.segments) * sum(
+        flat = int((self.layout.column_scale == kernel.FLAT_SD).sum()) + len(self.data.segments) * sum(
             not term.scale for term in self.effects
         )
         constant = -0.5 * (self.data.design.n_obs - flat) * np.log(2 * np.pi)
@@ -97,7 +97,7 @@ class Collapsed:
         values = self.constrained(thetas)
         moved, log_ratio = thetas.copy(), np.zeros(len(thetas))
         for j, (own, new) in enumerate(zip(self.elements, other.elements, strict=True)):
-            value = values[own.variable] if own.at < 0 else values[own.variable][:, own.at]
+            value = values[own.variable] if own.at == WHOLE else values[own.variable][:, own.at]
             log_ratio += new.prior.log_density(value) - own.prior.log_density(value)
             if self.priors.support[j] == kernel.POSITIVE:
                 scaled = value / other.priors.upper[j]
@@ -120,9 +120,9 @@ class Collapsed:
                 lower, upper = self.priors.lower[j], self.priors.upper[j]
                 values = lower + (upper - lower) / (1 + np.exp(-values))
             out.setdefault(element.variable, []).append(values)
-        many = {e.variable for e in self.elements if e.at >= 0}
+        many = {e.variable for e in self.elements if e.at != WHOLE}
         arrays = {name: np.stack(v, axis=-1) if name in many else v[0] for name, v in out.items()}
-        if self.layout.unit_scales >= 0:
+        if self.layout.unit_scales != kernel.ABSENT:
             logs = thetas[:, self.layout.unit_scales :]
             if self.layout.centred:
                 logs = logs - np.log(arrays["error_sd"])[:, None]
@@ -220,13 +220,13 @@ class Collapsed:
     @property
     def _scale_of(self) -> np.ndarray:
         n_units = len(self.unit_cross)
-        return np.arange(n_units) if self.layout.unit_scales >= 0 else np.zeros(n_units, dtype=np.int64)
+        return np.arange(n_units) if self.layout.unit_scales != kernel.ABSENT else np.zeros(n_units, dtype=np.int64)
 
     @property
     def start(self) -> np.ndarray:
         """Where chains start: scales of the order of their priors, errors small beside the outcome; shape (d,)."""
         start = np.zeros(self.size)
-        if self.layout.unit_scales >= 0 and self.layout.centred:
+        if self.layout.unit_scales != kernel.ABSENT and self.layout.centred:
             start[self.layout.unit_scales :] = -1.0
         return start
 
@@ -235,8 +235,8 @@ class Collapsed:
         kept = {element.variable for element in self.elements}
         present = kept | {term.variable for term in self.columns}
         slots = {"exposure_slope": "exposure", "free_slope": "exposure", "control_slope": "controls"}
-        here = [(variable in kept, priors[slot].family) for variable, slot in slots.items() if variable in present]
-        return all(is_kept == (family not in COLLAPSIBLE) for is_kept, family in here)
+        here = [(variable in kept, priors[slot].collapses) for variable, slot in slots.items() if variable in present]
+        return all(is_kept != collapses for is_kept, collapses in here)
 
     def with_priors(self, priors: PriorSet) -> "Collapsed":
         """The same data under other priors of the same families; nothing is computed from the rows again."""
@@ -275,9 +275,7 @@ class Collapsed:
 
 def why_not_collapsible(spec: Spec) -> str:
     """Why the collapsed sampler is not exact for a model; empty where it is."""
-    if "student_t" in spec.error_parts:
-        return "Student-t errors do not integrate out"
-    return ""
+    return next((part.not_collapsed for part in parts(spec.errors) if part.not_collapsed), "")
 
 
 def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> Collapsed:
@@ -299,7 +297,7 @@ def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> 
     if reason:
         raise SpecError(f"the collapsed sampler cannot fit this model: {reason}", fix="Use engine = 'nuts'")
     everything = [*terms(data, priors), *more]
-    kept = [term for term in everything if term.slot and priors[term.slot].family not in COLLAPSIBLE and not term.scale]
+    kept = [term for term in everything if term.slot and not priors[term.slot].collapses and not term.scale]
     columns = tuple(term for term in everything if not any(term is other for other in kept))
     effects = tuple(unit_terms(data))
     layout, encoded, means, elements = lay_out(data, (*columns,), effects, priors, tuple(kept))
@@ -344,7 +342,7 @@ def _split(
 
 def _place(out: dict[str, np.ndarray], term: Term, values: np.ndarray) -> None:
     """Put the values of a term where its variable expects them; a vector-valued variable collects its positions."""
-    if term.at < 0:
+    if term.at == WHOLE:
         out[term.variable] = values
     else:
         stacked = values[:, None, :]

@@ -23,6 +23,9 @@ from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products
 # Codes of prior families; bounded families carry their bounds in `lower` and `upper` of `Priors`.
 FLAT, NORMAL, STUDENT_T, EXPONENTIAL, LAPLACE, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM, LKJ, SCALED_BETA = range(11)
 REAL_LINE, POSITIVE, INTERVAL = range(3)
+# What stands in a `Layout` in place of an element of theta: the part is absent, the prior SD is known, or infinite.
+ABSENT = -1
+KNOWN_SD, FLAT_SD = -1, -2
 
 
 class Work(NamedTuple):
@@ -226,8 +229,8 @@ def effect_factor(values, layout, factor):
     q = len(layout.effect_scale)
     factor[:, :] = 0.0
     for a in range(q):
-        factor[a, a] = 1.0 if layout.effect_scale[a] == -2 else values[layout.effect_scale[a]]
-    if layout.correlation >= 0:
+        factor[a, a] = 1.0 if layout.effect_scale[a] == FLAT_SD else values[layout.effect_scale[a]]
+    if layout.correlation != ABSENT:
         r = values[layout.correlation]
         factor[1, 0] = factor[1, 1] * r
         factor[1, 1] *= math.sqrt((1.0 - r) * (1.0 + r))
@@ -236,10 +239,10 @@ def effect_factor(values, layout, factor):
 @njit(cache=True, nogil=True, error_model="numpy")
 def unit_scale_logs(theta, values, layout, n_scales, log_scale):
     """Log of every error scale."""
-    base = math.log(values[layout.error_scale]) if layout.error_scale >= 0 else 0.0
+    base = math.log(values[layout.error_scale]) if layout.error_scale != ABSENT else 0.0
     for s in range(n_scales):
         log_scale[s] = base
-        if layout.unit_scales >= 0:
+        if layout.unit_scales != ABSENT:
             z = theta[layout.unit_scales + s]
             log_scale[s] = z if layout.centred else base + z * values[layout.unit_spread]
 
@@ -278,7 +281,7 @@ def effect_precision(factor, gram, layout, out, scratch):
             for c in range(q):
                 total += factor[c, a] * scratch[c, b]
             out[a, b] = total
-        if layout.effect_scale[a] != -2:
+        if layout.effect_scale[a] != FLAT_SD:
             out[a, a] += 1.0
 
 
@@ -315,7 +318,7 @@ def eliminate(products, layout, weight, factor, q_matrix, cross, keep):
                 row[j] += w * flat_unit[i, m, j]
         if q == 1:
             t = factor[0, 0]
-            a1 = t * t * gram[0, 0] + (0.0 if layout.effect_scale[0] == -2 else 1.0)
+            a1 = t * t * gram[0, 0] + (0.0 if layout.effect_scale[0] == FLAT_SD else 1.0)
             keep[i, 0, 0, 0] = 1.0 / a1
             keep[i, 1, 0, 0] = t * t / a1
             half_log += products.unit_count[i] * 0.5 * math.log(a1)
@@ -361,8 +364,8 @@ def eliminate_units(theta, products, layout, priors, work):
     """Fill `work` at theta; returns the log Jacobian and log|R| / 2 + sum log|A_i| / 2."""
     log_jacobian = constrain(theta, priors, work.values, work.slopes)
     unit_scale_logs(theta, work.values, layout, len(work.log_scale), work.log_scale)
-    rho = work.values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
-    if layout.autocorrelation >= 0:
+    rho = work.values[layout.autocorrelation] if layout.autocorrelation != ABSENT else 0.0
+    if layout.autocorrelation != ABSENT:
         error_weights(rho, products.gaps, work.piece, work.piece_slope)
     for s in range(len(work.log_scale)):
         for m in range(len(work.piece)):
@@ -379,7 +382,7 @@ def coefficient_sds(values, layout, sds):
         if layout.column_scale[j] >= 0:
             sds[j] = math.hypot(values[layout.column_scale[j]], layout.column_sd[j])
         else:
-            sds[j] = layout.column_sd[j] if layout.column_scale[j] == -1 else 1.0
+            sds[j] = layout.column_sd[j] if layout.column_scale[j] == KNOWN_SD else 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -397,7 +400,7 @@ def solve_coefficients(q_matrix, sds, layout, direction, a_matrix, r, u):
         r[a] = sds[a] * total
         for b in range(a, p):
             a_matrix[a, b] = sds[a] * sds[b] * q_matrix[a, b]
-        if layout.column_scale[a] != -2:
+        if layout.column_scale[a] != FLAT_SD:
             a_matrix[a, a] += 1.0
     log_diagonal = cholesky(a_matrix, p)
     # U'U u = r
@@ -423,7 +426,7 @@ def error_log_determinant(log_scale, rho, products, layout):
     half = 0.0
     for s in range(len(log_scale)):
         half += products.n_obs[s] * log_scale[s]
-    if layout.autocorrelation >= 0:
+    if layout.autocorrelation != ABSENT:
         half -= 0.5 * products.n_first * math.log((1.0 - rho) * (1.0 + rho))
         for k in range(len(products.gaps)):
             half += 0.5 * products.n_gaps[k] * math.log(innovation(rho, products.gaps[k])[0])
@@ -501,13 +504,13 @@ def log_density(theta, packed, gradient, likelihood_only):
         scale_slope = -products.n_obs[s]
         for m in range(n_pieces):
             scale_slope -= 2.0 * weight_slope[s, m] * weight[s, m]
-            if layout.autocorrelation >= 0:
+            if layout.autocorrelation != ABSENT:
                 at = layout.autocorrelation
                 gradient[at] += weight_slope[s, m] * piece_slope[m] * math.exp(-2.0 * log_scale[s]) * slopes[at]
-        if layout.error_scale >= 0 and not (layout.unit_scales >= 0 and layout.centred):
+        if layout.error_scale != ABSENT and not (layout.unit_scales != ABSENT and layout.centred):
             at = layout.error_scale
             gradient[at] += scale_slope / values[at] * slopes[at]
-        if layout.unit_scales >= 0:
+        if layout.unit_scales != ABSENT:
             at = layout.unit_scales + s
             if layout.centred:
                 gradient[at] += scale_slope
@@ -515,7 +518,7 @@ def log_density(theta, packed, gradient, likelihood_only):
                 spread = layout.unit_spread
                 gradient[at] += scale_slope * values[spread]
                 gradient[spread] += scale_slope * theta[at] * slopes[spread]
-    if layout.autocorrelation >= 0:
+    if layout.autocorrelation != ABSENT:
         at = layout.autocorrelation
         rho = values[at]
         total = -products.n_first * rho / ((1.0 - rho) * (1.0 + rho))
@@ -609,9 +612,9 @@ def _factor_gradient(slope, values, slopes, layout, gradient):
     """Chain rule from T to SDs and correlation."""
     for a in range(len(layout.effect_scale)):
         at = layout.effect_scale[a]
-        if at >= 0 and not (layout.correlation >= 0 and a == 1):
+        if at >= 0 and not (layout.correlation != ABSENT and a == 1):
             gradient[at] += slope[a, a] * slopes[at]
-    if layout.correlation >= 0:
+    if layout.correlation != ABSENT:
         at, r = layout.effect_scale[1], values[layout.correlation]
         root = math.sqrt((1.0 - r) * (1.0 + r))
         gradient[at] += (slope[1, 0] * r + slope[1, 1] * root) * slopes[at]
@@ -623,7 +626,7 @@ def _prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient):
     """Log prior density of theta; adds its gradient and that of the Jacobian."""
     logp = 0.0
     for j in range(len(theta)):
-        if layout.unit_scales >= 0 and layout.unit_scales <= j < layout.unit_scales + n_scales:
+        if layout.unit_scales != ABSENT and layout.unit_scales <= j < layout.unit_scales + n_scales:
             spread = values[layout.unit_spread] if layout.centred else 1.0
             base = math.log(values[layout.error_scale]) if layout.centred else 0.0
             z = (theta[j] - base) / spread
@@ -708,7 +711,7 @@ def slope_blocks(thetas, chosen, packed, blocks, core):
             a = order[i]
             for j in range(i, p):
                 matrix[i, j] = sds[a] * sds[order[j]] * q_matrix[a, order[j]]
-            if i < n_others and layout.column_scale[a] != -2:
+            if i < n_others and layout.column_scale[a] != FLAT_SD:
                 matrix[i, i] += 1.0
             matrix[i, p] = 0.0
             for b in range(p, size):
@@ -752,7 +755,7 @@ def draw_unit_effects(thetas, coefficients, normals, unit_cross, unit_gram, scal
         theta = thetas[draw]
         constrain(theta, priors, values, slopes)
         unit_scale_logs(theta, values, layout, n_scales, log_scale)
-        if layout.autocorrelation >= 0:
+        if layout.autocorrelation != ABSENT:
             error_weights(values[layout.autocorrelation], gaps, piece, piece_slope)
         effect_factor(values, layout, factor)
         for j in range(p):

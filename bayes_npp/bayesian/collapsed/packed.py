@@ -24,13 +24,13 @@ class Products(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Which element of theta plays which part; -1 where it is absent."""
+    """Which element of theta plays which part; a code of `kernel` (`ABSENT`, `KNOWN_SD`, `FLAT_SD`) where none does."""
 
-    column_scale: np.ndarray  # (p,) element with the SD of the column's coefficient; -1 known SD; -2 flat
+    column_scale: np.ndarray  # (p,) element with the SD of the column's coefficient, or KNOWN_SD, FLAT_SD
     column_sd: np.ndarray  # (p,) the known SDs; added in quadrature where there is an element
     kept: np.ndarray  # (k,) elements that are coefficients of kept columns
-    effect_scale: np.ndarray  # (q,) element with the SD of a unit effect; -2 flat
-    correlation: int
+    effect_scale: np.ndarray  # (q,) element with the SD of a unit effect, or FLAT_SD
+    correlation: int  # this and what follows: ABSENT where the model has none
     error_scale: int
     autocorrelation: int
     unit_scales: int  # first of S elements: logs of units' scales if centred, else (log - common log) / spread

@@ -77,7 +77,7 @@ def carry(thetas: np.ndarray, source: Collapsed, target: Collapsed, random: np.r
     Scales of units that `source` does not have are drawn from their prior given theta.
     """
     first = source.layout.unit_scales
-    if first < 0:
+    if first == kernel.ABSENT:
         return thetas
     out = np.empty((len(thetas), target.size))
     out[:, :first] = thetas[:, :first]
@@ -100,7 +100,7 @@ def unidentified(collapsed: Collapsed, blocks: Iterable[np.ndarray]) -> list[int
     """
     unit = collapsed.data.design.unit
     dense = np.column_stack([term.rows(slice(None)) for term in collapsed.columns])
-    flat = dense[:, collapsed.layout.column_scale == -2]
+    flat = dense[:, collapsed.layout.column_scale == kernel.FLAT_SD]
     counts = np.bincount(unit)
     fixed = collapsed.data.unit.kind == "fixed"
     if not fixed and not flat.shape[1]:

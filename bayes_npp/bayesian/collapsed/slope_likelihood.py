@@ -12,19 +12,15 @@ z = V'r, so one eigendecomposition answers every tau. Student-t and Laplace prio
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed
 from bayes_npp.bayesian.priors.families import PriorSpec
-from bayes_npp.errors import SpecError
 
 # Of the slopes' SD, standardised units; equal steps of the log, where the trapezoid rule is exact to rounding for
 # densities as smooth as these.
 TAU = np.geomspace(1e-5, 100.0, 51)
 STEP = float(np.log(TAU[1] / TAU[0]))
-NODES, BEYOND = 32, 1e-6  # normals of a mixture, between these quantiles of their SD
-MIXTURES = ("normal", "flat", "student_t", "laplace")
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def slope_table(likelihood: SlopeLikelihood, prior: PriorSpec, seed: int) -> Slo
     n_taus = len(TAU) if size > 1 else 1
     choice, common = random.uniform(size=(n_draws, n_taus)), random.standard_normal((n_draws, n_taus))
     normals = random.standard_normal((n_draws, n_taus, size - 1))
-    mu, sds, log_weights = normal_mixture(prior)
+    mu, sds, log_weights = prior.mixture()
     parts = [_given_sd(likelihood, mu, sd) for sd in sds]
     every = np.stack([part.log_marginal + weight for part, weight in zip(parts, log_weights, strict=True)])
     top = every.max(axis=0)
@@ -107,33 +103,9 @@ def slope_table(likelihood: SlopeLikelihood, prior: PriorSpec, seed: int) -> Slo
 
 def slope_marginal(likelihood: SlopeLikelihood, prior: PriorSpec) -> np.ndarray:
     """`SlopeTable.log_marginal` alone."""
-    mu, sds, log_weights = normal_mixture(prior)
+    mu, sds, log_weights = prior.mixture()
     every = [_given_sd(likelihood, mu, sd).log_marginal + weight for sd, weight in zip(sds, log_weights, strict=True)]
     return likelihood.core[:, None] + np.logaddexp.reduce(every, axis=0)
-
-
-def normal_mixture(prior: PriorSpec) -> tuple[float, np.ndarray, np.ndarray]:
-    """A prior as normals of one mean: the mean, their SDs and the logs of their weights.
-
-    The variance of the normals, in units of the prior's squared scale, is inverse gamma for a Student-t prior and
-    exponential for a Laplace one.
-    """
-    p = prior.parameters
-    match prior.family:
-        case "normal":
-            return p["mu"], np.array([p["sigma"]]), np.zeros(1)
-        case "flat":
-            return 0.0, np.array([np.inf]), np.zeros(1)
-        case "student_t":
-            variance, scale = stats.invgamma(p["nu"] / 2, scale=p["nu"] / 2), p["sigma"]
-        case "laplace":
-            variance, scale = stats.expon(scale=2.0), p["scale"]
-        case family:
-            raise SpecError(f"a {family} prior is no mixture of normals", fix=f"Use {', '.join(MIXTURES)}")
-    first, last = np.log(variance.ppf([BEYOND, 1 - BEYOND])) / 2
-    logs = np.linspace(first, last, NODES)
-    log_weights = variance.logpdf(np.exp(2 * logs)) + 2 * logs
-    return p["mu"], scale * np.exp(logs), log_weights - np.logaddexp.reduce(log_weights)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors
-from bayes_npp.bayesian.model.terms import ModelData, Term, terms
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def lay_out(
     elements: list[Element] = []
     position: dict[tuple[str, int], int] = {}
 
-    def add(variable: str, slot: str, at: int = -1) -> int:
+    def add(variable: str, slot: str, at: int = WHOLE) -> int:
         if (variable, at) not in position:
             position[variable, at] = len(elements)
             elements.append(Element(variable, at, priors[slot]))
@@ -43,22 +44,23 @@ def lay_out(
     scale, sd, means = [], [], []
     for term in columns:
         prior = priors[term.slot].parameters if term.slot and not term.scale else {}
-        code = add(term.scale, term.slot, term.at) if term.scale else (-1 if prior else -2)
+        code = add(term.scale, term.slot, term.at) if term.scale else (kernel.KNOWN_SD if prior else kernel.FLAT_SD)
         scale += [code] * term.width
         between = priors["between"].parameters["sigma"] * np.sqrt(data.time.size)
         known = 0.0 if term.scale else prior.get("sigma", 1.0)
         sd += [between] * term.rank + [known] * (term.width - term.rank)
         means += [prior.get("mu", 0.0)] * term.width
-    effect_scale = [add(term.scale, term.slot, term.at) if term.scale else -2 for term in effects]
-    correlation = add("slope_correlation", "slope_correlation") if spec.slope_correlation else -1
-    autocorrelation = add("autocorrelation", "autocorrelation") if "ar1" in parts else -1
-    error_scale = -1 if spec.errors == "known" else add("error_sd", "error_sd")
+    effect_scale = [add(term.scale, term.slot, term.at) if term.scale else kernel.FLAT_SD for term in effects]
+    correlation = add("slope_correlation", "slope_correlation") if spec.slope_correlation else kernel.ABSENT
+    autocorrelation = add("autocorrelation", "autocorrelation") if "ar1" in parts else kernel.ABSENT
+    error_scale = kernel.ABSENT if spec.errors == "known" else add("error_sd", "error_sd")
     moved = []
     for term in kept:
         for k in range(term.width):
-            moved.append(add(term.variable, term.slot, -1 if term.variable in ("exposure_slope", "persistence") else k))
-    spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else -1
-    encoded = encode([e.prior for e in elements], len(data.segments) if spread >= 0 else 0)
+            single = term.variable in ("exposure_slope", "persistence")
+            moved.append(add(term.variable, term.slot, WHOLE if single else k))
+    spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else kernel.ABSENT
+    encoded = encode([e.prior for e in elements], len(data.segments) if spread != kernel.ABSENT else 0)
     layout = Layout(
         column_scale=np.array(scale, dtype=np.int64),
         column_sd=np.array(sd, dtype=float),
@@ -67,9 +69,9 @@ def lay_out(
         correlation=correlation,
         error_scale=error_scale,
         autocorrelation=autocorrelation,
-        unit_scales=len(elements) if spread >= 0 else -1,
+        unit_scales=len(elements) if spread != kernel.ABSENT else kernel.ABSENT,
         unit_spread=spread,
-        centred=int(spread >= 0 and data.unit_scales_centred),
+        centred=int(spread != kernel.ABSENT and "unit_scale" in data.centred_errors),
     )
     return layout, encoded, np.array(means), tuple(elements)
 
@@ -80,63 +82,14 @@ def encode(priors: list[PriorSpec], n_more: int) -> Priors:
     support, family = np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.int64)
     parameters, lower, upper, constant = np.zeros((d, 3)), np.zeros(d), np.ones(d), np.zeros(d)
     for j, prior in enumerate(priors):
-        support[j], family[j], values = _code(prior)
+        definition, p = prior.definition, prior.parameters
+        support[j], family[j] = getattr(kernel, definition.support), getattr(kernel, definition.code)
+        values = definition.coded(**p)
         parameters[j, : len(values)] = values
-        p = prior.parameters
         bounded = support[j] == kernel.INTERVAL
         lower[j] = p.get("lower", -1.0) if bounded else 0.0
-        upper[j] = p.get("upper", 1.0) if bounded else _typical(prior)
+        upper[j] = p.get("upper", 1.0) if bounded else prior.typical
         inside = 0.5 * (lower[j] + upper[j]) if bounded else 1.0
         density = kernel.prior_density(family[j], parameters[j], inside)[0]
         constant[j] = float(prior.log_density(np.array(inside))) - density
     return Priors(support, family, parameters, lower, upper, constant)
-
-
-def _typical(prior: PriorSpec) -> float:
-    """A value of the prior's order, the unit in which a positive element is sampled."""
-    p = prior.parameters
-    match prior.family:
-        case "log_normal":
-            return float(np.exp(p["mu"]))
-        case "gamma":
-            return p["alpha"] / p["beta"]
-        case "inverse_gamma":
-            return p["beta"] / (p["alpha"] + 1)
-        case _:
-            return p.get("sigma", p.get("scale", 1.0))
-
-
-def _code(prior: PriorSpec) -> tuple[int, int, tuple[float, ...]]:
-    """Support, family and parameters of a prior in the compiled density."""
-    p = prior.parameters
-    match prior.family:
-        case "flat":
-            return kernel.REAL_LINE, kernel.FLAT, ()
-        case "normal":
-            return kernel.REAL_LINE, kernel.NORMAL, (p["mu"], p["sigma"])
-        case "student_t":
-            return kernel.REAL_LINE, kernel.STUDENT_T, (p["nu"], p["mu"], p["sigma"])
-        case "laplace":
-            return kernel.REAL_LINE, kernel.LAPLACE, (p["mu"], p["scale"])
-        case "truncated_normal":
-            return kernel.INTERVAL, kernel.NORMAL, (p["mu"], p["sigma"])
-        case "uniform":
-            return kernel.INTERVAL, kernel.UNIFORM, ()
-        case "scaled_beta":
-            return kernel.INTERVAL, kernel.SCALED_BETA, (p["alpha"], p["beta"])
-        case "lkj":
-            return kernel.INTERVAL, kernel.LKJ, (p["eta"],)
-        case "half_normal":
-            return kernel.POSITIVE, kernel.NORMAL, (0.0, p["sigma"])
-        case "half_student_t":
-            return kernel.POSITIVE, kernel.STUDENT_T, (p["nu"], 0.0, p["sigma"])
-        case "half_cauchy":
-            return kernel.POSITIVE, kernel.STUDENT_T, (1.0, 0.0, p["scale"])
-        case "exponential":
-            return kernel.POSITIVE, kernel.EXPONENTIAL, (p["scale"],)
-        case "gamma":
-            return kernel.POSITIVE, kernel.GAMMA, (p["alpha"], p["beta"])
-        case "inverse_gamma":
-            return kernel.POSITIVE, kernel.INVERSE_GAMMA, (p["alpha"], p["beta"])
-        case _:
-            return kernel.POSITIVE, kernel.LOG_NORMAL, (p["mu"], p["sigma"])

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.model.terms import WHOLE
 
 UNITS = 100  # drawn at a time
 
@@ -173,7 +174,7 @@ def _named(
         own = effects[:, :, j]
         if term.variable == "unit_effect" and level is not None:
             own = own - level[:, None]
-        if term.at < 0:
+        if term.at == WHOLE:
             out[term.variable] = own
         else:
             before = out.get(term.variable, np.empty((len(own), 0, own.shape[1])))

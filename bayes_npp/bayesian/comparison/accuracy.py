@@ -14,16 +14,18 @@ from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callb
 from bayes_npp.bayesian.collapsed.restrict import carry, likelihoods, restrict, unidentified
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import NODES, row_log_density
-from bayes_npp.bayesian.comparison.scores import BAD_K, Accuracy, expected, importance
+from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
+from bayes_npp.bayesian.fitting.psis import BAD_K, expected, importance
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.model.error_models import memory_of, shape_of
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError
 
-DRAWS = 1000  # of theta; more add nothing to a weighted mean
+SCORED_DRAWS = 1000  # of theta; more add nothing to a weighted mean
 
 
 def loo(fit: Fit, mend: bool = True, sampler: Sampler = SHORT) -> Accuracy:
@@ -40,7 +42,8 @@ def loo(fit: Fit, mend: bool = True, sampler: Sampler = SHORT) -> Accuracy:
         Of refits, where a row's k is bad even so.
     """
     _check_rows(fit)
-    cells = CHUNK_CELLS // (2 * len(NODES) if {"ar1", "student_t"} <= fit.spec.error_parts else 2)
+    integrated = memory_of(fit.spec.errors) and shape_of(fit.spec.errors)
+    cells = CHUNK_CELLS // (2 * len(NODES) if integrated else 2)
     draws = max(400, cells // fit.design.n_obs)
     scores, k_hat = expected(row_log_density(fit.parameters(draws), fit.data))
     bad = np.flatnonzero(~(k_hat <= BAD_K))
@@ -127,7 +130,7 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
             f"only unit '{design.units[lost[0]]}' identifies an effect or slope with a flat prior",
             fix="Give it a prior",
         )
-    scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).units(_thetas(fit, DRAWS)))
+    scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).units(_thetas(fit, SCORED_DRAWS)))
     random, n_exact, failed = np.random.default_rng(sampler.seed), 0, 0
     for i in np.flatnonzero(~(k_hat <= BAD_K)):
         train = collapse(restrict(fit.data, np.setdiff1d(np.arange(design.n_obs), blocks[i])), fit.priors)
@@ -222,7 +225,7 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
     """
     rows, random = np.arange(fit.design.n_obs), np.random.default_rng(sampler.seed)
     scores, k_hat = np.empty(len(rows)), np.empty(len(rows))
-    thetas, n_exact, failed = _thetas(fit, max(400, min(DRAWS, CHUNK_CELLS // len(rows)))), 0, 0
+    thetas, n_exact, failed = _thetas(fit, max(400, min(SCORED_DRAWS, CHUNK_CELLS // len(rows)))), 0, 0
     # Every row at once, unless the blocks are few: then each is a ratio of two likelihoods.
     at_once = all(len(block) == 1 for block in blocks) and len(blocks) > len(rows) / 20
     whole = likelihoods(fit.collapsed, thetas)

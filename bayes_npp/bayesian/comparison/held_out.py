@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed
 from bayes_npp.bayesian.model.terms import terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 LOG_2PI = float(np.log(2 * np.pi))
 # The grid over a unit's own scale: prior SDs to each side, step in posterior SDs of its log, fewest and most points.
@@ -79,7 +79,7 @@ class HeldOut:
         for draw, theta in enumerate(thetas):
             at = self._at(theta)
             precision = at.own - at.shared @ np.swapaxes(at.shared, 1, 2)
-            if self.collapsed.layout.unit_scales < 0:
+            if self.collapsed.layout.unit_scales == kernel.ABSENT:
                 lower = np.linalg.cholesky(precision)
                 square = np.linalg.solve(lower, at.deviation[..., None])[..., 0]
                 out[draw] = _half_log(lower) - 0.5 * (square**2).sum(axis=1) + self.padding * np.log(at.scale)
@@ -114,7 +114,7 @@ class HeldOut:
         log_scale = np.empty(n_units)
         kernel.unit_scale_logs(theta, values, layout, n_units, log_scale)
         scale = np.exp(log_scale)
-        rho = values[layout.autocorrelation] if layout.autocorrelation >= 0 else 0.0
+        rho = values[layout.autocorrelation] if layout.autocorrelation != kernel.ABSENT else 0.0
         inverse = self._inverse_errors(rho)
         factor = np.empty((self.effects.shape[-1],) * 2)
         kernel.effect_factor(values, layout, factor)
@@ -122,14 +122,14 @@ class HeldOut:
         own = inverse / scale[:, None, None] ** 2
         acts = self.effects @ factor
         reach = own @ acts
-        flat = np.diag(layout.effect_scale == -2).astype(float)
+        flat = np.diag(layout.effect_scale == kernel.FLAT_SD).astype(float)
         lower = np.linalg.cholesky(np.swapaxes(acts, 1, 2) @ reach + np.eye(len(factor)) - flat)
         used = np.swapaxes(np.linalg.solve(lower, np.swapaxes(reach, 1, 2)), 1, 2)
         own = own - used @ np.swapaxes(used, 1, 2)
         moved = own @ columns
         gram = np.tensordot(columns, moved, axes=((0, 1), (0, 1)))
         p = len(gram) - 1
-        a_factor = np.linalg.cholesky(gram[:p, :p] + np.diag((layout.column_scale != -2).astype(float)))
+        a_factor = np.linalg.cholesky(gram[:p, :p] + np.diag((layout.column_scale != kernel.FLAT_SD).astype(float)))
         shared = moved[..., :p] @ np.linalg.inv(a_factor).T
         deviation = moved[..., p] - shared @ np.linalg.solve(a_factor, gram[:p, p])
         return _AtTheta(own, shared, deviation, inverse, scale, values)

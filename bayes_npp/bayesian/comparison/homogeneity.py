@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import COLLAPSIBLE, Collapsed
+from bayes_npp.bayesian.collapsed.collapsed import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_marginal
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
 
-DRAWS = 400
-SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the prior's scale
+FACTOR_DRAWS = 400
+SCALE_MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the prior's scale
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,18 @@ def factor_of_equal_slopes(
 ) -> Homogeneity:
     """`homogeneity` from draws of theta (S, d) of a collapsed posterior under its priors."""
     prior = priors[variable]
-    thetas = thetas[np.linspace(0, len(thetas) - 1, min(DRAWS, len(thetas))).astype(int)]
-    if variable == "slope_sd" and priors["exposure"].family in COLLAPSIBLE:
+    thetas = thetas[np.linspace(0, len(thetas) - 1, min(FACTOR_DRAWS, len(thetas))).astype(int)]
+    if variable == "slope_sd" and priors["exposure"].collapses:
         log_likelihood = slope_marginal(slope_likelihood(collapsed, thetas), priors["exposure"])
     else:
         at = [element.variable for element in collapsed.elements].index(variable)
         log_likelihood = likelihood_over_grid(collapsed, thetas, at)
     log_likelihood = log_likelihood - log_likelihood[:, [0]]  # the first value stands for zero
-    weights = {scale: log_tau_weights(_scaled(prior, scale)) for scale in SCALES}
+    weights = {scale: log_tau_weights(prior.scaled(scale)) for scale in SCALE_MULTIPLES}
     integrals = {scale: np.logaddexp.reduce(log_likelihood + own, axis=1) for scale, own in weights.items()}
     base = integrals[1.0]
     numerator = np.exp(-base)
-    by_scale = tuple((s, float(numerator.mean() / np.exp(integrals[s] - base).mean())) for s in SCALES)
+    by_scale = tuple((s, float(numerator.mean() / np.exp(integrals[s] - base).mean())) for s in SCALE_MULTIPLES)
     mcse = float(numerator.std(ddof=1) / numerator.mean() / np.sqrt(len(numerator)))
     return Homogeneity(variable, prior, float(numerator.mean()), mcse, by_scale)
 
@@ -108,19 +109,3 @@ def likelihood_over_grid(collapsed: Collapsed, thetas: np.ndarray, at: int) -> n
             moved[at] = value
             out[k, j] = collapsed.log_density(moved, likelihood_only=True)[0]
     return out
-
-
-def _scaled(prior: PriorSpec, multiple: float) -> PriorSpec:
-    """The prior of an SD with its scale multiplied."""
-    content = prior.model_dump()
-    for key in ("sigma", "scale"):
-        if content[key] is not None and prior.family not in ("log_normal",):
-            content[key] *= multiple
-    match prior.family:
-        case "gamma":
-            content["beta"] /= multiple
-        case "inverse_gamma":
-            content["beta"] *= multiple
-        case "log_normal":
-            content["mu"] += float(np.log(multiple))
-    return PriorSpec(**content)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from bayes_npp.bayesian.model.error_models import memory_of, shape_of
 from bayes_npp.bayesian.model.likelihood import innovations, log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
 
-# Gauss-Legendre rule to each side of the middle between the modes of two Student-t densities, where the integrand is a
-# smooth function of x, the distance to the mode being width sinh(x); REACH in x.
+# Gauss-Legendre rule to each side of the middle between the modes of two densities such as Student's, where the
+# integrand is a smooth function of x, the distance to the mode being width sinh(x); REACH in x.
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(96)
 REACH = 12.0
 
@@ -14,33 +15,32 @@ REACH = 12.0
 def row_log_density(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:
     """Log density of every row given all parameters and all other rows of its unit, shape (..., n).
 
-    Independent errors: the row's log likelihood. Under AR(1) errors a row is tied to the row before it by its own
-    innovation and to the row after by that one's, both linear in the row's error e; with variances v and v' and
-    r = rho^h their log densities add up to a normal in e of precision 1 / v + r^2 / v'. Student-t innovations need an
-    integral over e.
+    Errors without memory: the row's log likelihood. With memory a row is tied to the row before it by its own
+    innovation and to the row after by that one's, both linear in the row's error e; with variances v and v' and share
+    r (rho^h under AR(1) errors) their log densities add up to a normal in e of precision 1 / v + r^2 / v'. Innovations
+    that are not normal need an integral over e.
     """
-    if "autocorrelation" not in parameters:
+    memory, shape = memory_of(data.design.spec.errors), shape_of(data.design.spec.errors)
+    if memory is None:
         return log_likelihood(parameters, data)
     own, sd = innovations(parameters, data)
     after = np.flatnonzero(data.gaps > 0)
     before = after - 1
-    r = parameters["autocorrelation"][..., None] ** data.gaps[after]
+    r = memory.rows(parameters, data)[0]
     precision = 1 / sd**2
     slope = own / sd**2
     precision[..., before] += (r / sd[..., after]) ** 2
     slope[..., before] -= r * own[..., after] / sd[..., after] ** 2
-    if "degrees" not in parameters:
+    if shape is None:
         return -0.5 * slope**2 / precision + 0.5 * np.log(precision) - 0.5 * np.log(2 * np.pi)
     out = log_likelihood(parameters, data)
-    tail = (parameters["degrees"][..., None] + 1) / 2
-    nu = parameters["degrees"][..., None]
     mine, next_ = (own[..., before], sd[..., before]), (own[..., after], sd[..., after])
     r = np.where(np.abs(r) > 1e-6, r, 1e-6)
 
     def kernel(d: np.ndarray | float) -> np.ndarray:
         """Both innovations' log densities with d added to the row's error."""
-        squares = ((mine[0] + d) / mine[1]) ** 2, ((next_[0] - r * d) / next_[1]) ** 2
-        return -tail * (np.log1p(squares[0] / nu) + np.log1p(squares[1] / nu))
+        both = (mine[0] + d) / mine[1], (next_[0] - r * d) / next_[1]
+        return shape.kernel(both[0], parameters) + shape.kernel(both[1], parameters)
 
     modes = -mine[0], next_[0] / r
     width = np.minimum(mine[1], next_[1] / np.abs(r))

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
 
+from bayes_npp.bayesian.fitting.psis import BAD_K
 from bayes_npp.errors import SpecError
 
-BAD_K = 0.7  # above it an importance-sampling estimate is unreliable (Vehtari, Simpson, Gelman, Yao & Gabry 2024)
 COLUMNS = ("model", "method", "n", "elpd", "se", "elpd_diff", "se_diff", "weight", "n_bad_k", "n_exact", "note")
 
 
@@ -60,32 +59,6 @@ class Accuracy:
     def n_bad(self) -> int:
         """Scores that remain unreliable: k above `BAD_K`."""
         return int((self.k_hat > BAD_K).sum())
-
-
-def importance(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pareto-smoothed weights that take posterior draws to the posterior without what was held out.
-
-    Parameters
-    ----------
-    log_density : ndarray, shape (S, m)
-        Of m held-out parts at S draws; the raw weights are its inverse.
-
-    Returns
-    -------
-    log_weights : ndarray, shape (S, m)
-        They sum to one over the draws.
-    k_hat : ndarray, shape (m,)
-    """
-    from arviz_stats.base import array_stats
-
-    log_weights, k_hat = array_stats.psislw(log_density, axis=0)
-    return np.moveaxis(log_weights, -1, 0), np.asarray(k_hat, dtype=float)
-
-
-def expected(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log predictive densities of m held-out parts and their k, from densities (S, m) at posterior draws."""
-    log_weights, k_hat = importance(log_density)
-    return logsumexp(log_weights + log_density, axis=0), k_hat
 
 
 def stacking(pointwise: Sequence[np.ndarray]) -> np.ndarray:

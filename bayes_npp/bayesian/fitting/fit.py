@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,47 +11,28 @@ from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse, why_not_
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import DRAWS, PredictiveCheck, error_checks
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
-from bayes_npp.bayesian.model.dynamic import check_dynamics, long_run_summary, quantities
-from bayes_npp.bayesian.model.likelihood import innovations
+from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
+from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
+from bayes_npp.bayesian.model.likelihood import innovations, noise
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
-from bayes_npp.bayesian.model.terms import ModelData, model_data
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
-from bayes_npp.design.design import (
-    Design,
-    build_design,
-    check_identified,
-    check_membership,
-    group_pairs,
-    slope_names,
-    twfe_weights,
-)
+from bayes_npp.bayesian.model.terms import ModelData
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
+from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.design.spec import Spec
-from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.errors import SpecError
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
     import xarray as xr
 
-LEVEL = 0.95
 ENGINES = ("auto", "collapsed", "nuts")
 # Of each engine where the user does not say: the collapsed posterior has few dimensions and is nearly round.
 TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
 TUNE = {"collapsed": 500, "nuts": 1000}
-SCALES = {
-    "slope_sd": "exposure",
-    "unit_slope_sd": "exposure",
-    "unit_sd": "",
-    "time_sd": "",
-    "group_time_sd": "",
-    "error_sd": "",
-    "unit_scale_sd": "none",
-    "autocorrelation": "none",
-    "slope_correlation": "none",
-    "degrees": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -139,10 +120,10 @@ class Fit:
         if not spec.exposure and not spec.dynamic:
             level = scales.outcome_mean + scales.outcome_sd * self.values("intercept")
             rows.append(_row(level, term="intercept", estimand="coefficient"))
-        for name, kind in SCALES.items():
+        for name, kind in scales_and_shapes().items():
             if name in self.tree["posterior"]:
-                unit = 1.0 if kind == "none" else scales.outcome_sd
-                unit = unit / scales.divisors[spec.exposure] if kind == "exposure" and spec.exposure else unit
+                unit = scales.outcome_sd if kind else 1.0
+                unit = unit / scales.divisors[spec.exposure] if kind == "slope" and spec.exposure else unit
                 estimand = "scale" if name.endswith("_sd") else "coefficient"
                 rows.append(_row(self.values(name) * unit, term=name, estimand=estimand))
         for row in rows:
@@ -175,10 +156,10 @@ class Fit:
         stats, times = self.tree["sample_stats"], np.array(self.design.times)[self.design.time]
         if "innovation" in stats:
             return error_checks(stats["innovation"].to_numpy(), self.design.unit, times, seed=self.sampler.seed)
-        parameters = self.parameters(max(20, min(DRAWS, CHUNK_CELLS // self.design.n_obs)))
+        parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
         own, sd = innovations(parameters, self.data)
-        degrees = parameters.get("degrees")
-        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, degrees=degrees)
+        drawn = partial(noise, parameters, self.data, len(own))
+        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, drawn)
 
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
@@ -299,44 +280,6 @@ def choose_engine(spec: Spec, engine: str) -> str:
     return engine
 
 
-def prepare(design: Design) -> ModelData:
-    """The model's arrays, after checking that every slope is identified.
-
-    Raises
-    ------
-    DesignError
-        A unit in two groups, a slope that effects or other columns absorb, slopes of units where no unit varies,
-        initial conditions as many as units.
-    """
-    spec = design.spec
-    if spec.unit_effects == spec.time_effects == "fixed" and not spec.correlated_means:
-        raise DesignError(
-            "fixed unit and period effects with correlated_means = false",
-            fix="Fixed effects absorb the means: leave correlated_means at true",
-        )
-    check_membership(design)
-    data = model_data(design)
-    names = (*slope_names(design), *spec.controls)
-    if names:
-        columns = np.column_stack([data.slope_columns, data.control_columns])
-        raw = np.column_stack([design.slope_columns, design.controls])
-        check_identified(raw / raw.std(axis=0), columns, names, "the hierarchical model")
-    if data.lag is not None:
-        columns = np.column_stack([data.slope_columns, data.control_columns, data.unit.leading[data.unit.index]])
-        check_dynamics(design, data.lag, columns, data.unit.saturated)
-    if spec.unit_slopes and np.ptp(data.unit_slope_columns[:, 0] - _unit_means(data)) < 1e-10:
-        raise DesignError(
-            f"slopes of '{spec.exposure}' by unit, and it is constant within every unit",
-            fix="Leave the units' slopes out",
-        )
-    return data
-
-
-def _unit_means(data: ModelData) -> np.ndarray:
-    unit, column = data.design.unit, data.unit_slope_columns[:, 0]
-    return (np.bincount(unit, weights=column) / np.bincount(unit))[unit]
-
-
 def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, start: np.ndarray | None = None) -> Fit:
     """Sample a collapsed posterior and draw its coefficients."""
     from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
@@ -407,14 +350,20 @@ def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Samp
     return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics)
 
 
-def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
-    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    row = {
-        **labels,
-        "estimate": float(draws.mean()),
-        "spread": float(draws.std(ddof=1)),
-        "lo": float(lo),
-        "hi": float(hi),
-        "prob_positive": float((draws > 0).mean()) if labels["estimand"] != "scale" else np.nan,
+def scales_and_shapes() -> dict[str, str]:
+    """Rows beside the slopes, and the unit of each: "outcome", "slope" (outcome over exposure), or "" for none."""
+    outcome = {name for part in ERROR_MODELS.values() for name in part.in_outcome_units}
+    return {
+        "slope_sd": "slope",
+        "unit_slope_sd": "slope",
+        "unit_sd": "outcome",
+        "time_sd": "outcome",
+        "group_time_sd": "outcome",
+        **{name: "outcome" if name in outcome else "" for name in top_priors()},
+        "slope_correlation": "",
     }
+
+
+def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
+    row = row_of_draws(draws, **labels)
     return {**row, **long_run_summary(draws, labels.get("note", ""))} if labels["estimand"] == "long_run" else row

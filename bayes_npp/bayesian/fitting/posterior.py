@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bayes_npp.bayesian.model.error_models import effects
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import GROUP_PRIORS, PRIOR_OF, PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet, prior_of, role
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,7 +30,6 @@ DIMS = {
     "unit_slope": ("unit",),
     "unit_control_slope": ("varying", "unit"),
     "unit_control_slope_sd": ("varying",),
-    "unit_scale": ("unit",),
     "unit_between": ("unit_part",),
     "time_between": ("time_part",),
     "mediator_unit_between": ("mediator_unit_part",),
@@ -50,7 +50,7 @@ def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...
     """Arrays as a Dataset with the labels of the design."""
     import xarray as xr
 
-    design = data.design
+    design, dims = data.design, DIMS | effects()
     coords = {
         "group": list(design.groups),
         "control": list(design.spec.controls),
@@ -59,8 +59,8 @@ def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...
         "time": list(design.times),
         "group_time": list(design.group_times),
     }
-    variables = {name: ((*lead, *DIMS.get(name, ())), values) for name, values in arrays.items()}
-    used = {dim for dims, _ in variables.values() for dim in dims}
+    variables = {name: ((*lead, *dims.get(name, ())), values) for name, values in arrays.items()}
+    used = {dim for own, _ in variables.values() for dim in own}
     return xr.Dataset(variables, coords={name: labels for name, labels in coords.items() if name in used})
 
 
@@ -89,8 +89,8 @@ def build_tree(
     parameters = {**parameters, **in_data_units(parameters, data)}
     log_prior = {
         name: priors[slot].log_density(parameters[name])
-        for name, slot in PRIOR_OF.items()
-        if name in parameters and priors[slot].family != "flat" and not (name == "intercept" and data.has_flat_level)
+        for name, slot in prior_of().items()
+        if name in parameters and priors[slot].proper and not (name == "intercept" and data.has_flat_level)
     }
     if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:
         slopes = parameters["exposure_slope"][..., None] + parameters["slope_offset"]
@@ -127,8 +127,7 @@ def build_tree(
         groups["unit_moments"] = xr.Dataset(moments, {"unit": list(design.units)})
     tree = xr.DataTree.from_dict(groups)
     for name, array in tree["posterior"].data_vars.items():
-        role = "top" if name in PRIOR_OF else "group" if name in GROUP_PRIORS else "derived"
-        array.attrs["prior_role"] = role
+        array.attrs["prior_role"] = role(str(name))
     return tree
 
 

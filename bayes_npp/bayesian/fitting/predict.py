@@ -8,14 +8,17 @@ import pandas as pd
 from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
 from bayes_npp.bayesian.collapsed.restrict import restrict
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
-from bayes_npp.bayesian.fitting.fit import LEVEL, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import make_sampler
 from bayes_npp.bayesian.fitting.refit import sample_short
-from bayes_npp.bayesian.model.likelihood import error_sds
+from bayes_npp.bayesian.model.error_models import parts
+from bayes_npp.bayesian.model.likelihood import error_sds, follow
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.estimates import summarise
 from bayes_npp.panels.panel import Panel
 
 
@@ -85,15 +88,12 @@ def predict(
     parameters = _with_new_units(fit.draws, own, data, random)
     drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
     drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]
-    lo, hi = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    summary = summarise(drawn, axis=0)
     frame = pd.DataFrame(
         {
             "unit": np.array(design.units)[design.unit[missing]],
             "time": np.array(design.times)[design.time[missing]],
-            "mean": drawn.mean(axis=0),
-            "sd": drawn.std(axis=0, ddof=1),
-            "lo": lo,
-            "hi": hi,
+            **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
         }
     )
     return Prediction(frame, drawn, fit.diagnostics)
@@ -144,27 +144,19 @@ def _with_new_units(
         sd = parameters[scale] if scale else parameters["unit_control_slope_sd"]
         new = z * sd[..., None] if data.unit.kind != "fixed" or name != "unit_effect" else z
         out[name] = np.where(known >= 0, values[..., known], new)
-    if "unit_scale" in parameters:
-        z = random.standard_normal((len(parameters["unit_scale_sd"]), len(known)))
-        new = np.exp(parameters["unit_scale_sd"][:, None] * z)
-        out["unit_scale"] = np.where(known >= 0, parameters["unit_scale"][:, known], new)
+    for part in parts(data.design.spec.errors):
+        if part.scale and part.scale.draw:
+            for name, new in part.scale.draw(parameters, len(known), random).items():
+                out[name] = np.where(known >= 0, parameters[name][:, known], new)
     return out
 
 
 def _errors(
     parameters: dict[str, np.ndarray], data: ModelData, missing: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
-    """Errors of the missing rows, given the observed ones before them under AR(1); shape (S, n)."""
+    """Errors of the missing rows, given the observed ones before them; shape (S, n)."""
     errors = data.outcome - fitted_values(parameters, data)
-    innovations = error_sds(parameters, data) * random.standard_normal(errors.shape)
-    rho = parameters.get("autocorrelation")
-    for at in np.flatnonzero(missing):
-        gap = data.gaps[at]
-        if rho is None:
-            errors[:, at] = innovations[:, at]
-        elif gap == 0:
-            errors[:, at] = innovations[:, at] / np.sqrt((1 - rho) * (1 + rho))
-        else:
-            step = np.sqrt(sum(rho ** (2 * k) for k in range(gap)))
-            errors[:, at] = rho**gap * errors[:, at - 1] + step * innovations[:, at]
+    drawn = error_sds(parameters, data) * random.standard_normal(errors.shape)
+    errors[:, missing] = drawn[:, missing]
+    follow(errors, np.flatnonzero(missing), parameters, data)
     return errors

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DRAWS = 400
+CHECKED_DRAWS = 400
 TAIL = 0.025
+Noise = Callable[[np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class PredictiveCheck:
 
 
 def error_checks(
-    innovations: np.ndarray, unit: np.ndarray, time: np.ndarray, seed: int, degrees: np.ndarray | None = None
+    innovations: np.ndarray, unit: np.ndarray, time: np.ndarray, seed: int, noise: Noise | None = None
 ) -> tuple[PredictiveCheck, ...]:
     """Check that standardised innovations are independent and of one scale, as the model says.
 
@@ -51,14 +52,11 @@ def error_checks(
         Of the errors, over their SDs, one row a posterior draw.
     unit, time : ndarray of int, shape (n,)
         Time in periods (calendar values), so that a gap is no neighbour.
-    degrees : ndarray, shape (S,), optional
-        Of Student-t errors; normal ones without.
+    noise : callable, optional
+        What the model says innovations are: draws of the shape of `innovations` from a generator; normal without.
     """
     random = np.random.default_rng(seed)
-    replicated = random.standard_normal(innovations.shape)
-    if degrees is not None:
-        nu = degrees[:, None]
-        replicated = replicated / np.sqrt(random.chisquare(np.broadcast_to(nu, replicated.shape)) / nu)
+    replicated = random.standard_normal(innovations.shape) if noise is None else noise(random)
     pairs = neighbours(unit, time)
     period = np.unique(time, return_inverse=True)[1]
     measures: list[tuple[str, str, Callable[[np.ndarray], np.ndarray]]] = [

@@ -14,14 +14,14 @@ from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import in_data_units
+from bayes_npp.bayesian.fitting.psis import MAX_K_HAT, normalised, smoothed
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 # A nearly round density: long steps give an effective sample size above 400 in the fewest evaluations.
 SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
 CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
-MAX_K_HAT = 0.5  # of importance weights: below it their averages have finite variance
 FEW_SCALES = 12  # of theta; weights of more are rarely good, and trying them takes longer than sampling
 MIN_WEIGHTED = 500  # effective number of weighted draws
 TRIED, PROMISING = 100, 0.7  # draws weighted first, and the share of MIN_WEIGHTED they must promise
@@ -200,8 +200,6 @@ def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
 
 def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: int) -> Refit | None:
     """Another posterior by importance resampling from the first base whose weights are good."""
-    from arviz_stats.base import array_stats
-
     random = np.random.default_rng(seed)
     own, priors = target
     for base in bases:
@@ -212,9 +210,8 @@ def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: 
             continue
         draws = own.coefficients(thetas, seed, with_units=False)
         log_ratio += draws["collapsed_log_likelihood"] - base.refit.draws["collapsed_log_likelihood"]
-        log_weights, k_hat = array_stats.psislw(-log_ratio)  # it takes log likelihoods, whose inverse is the weight
-        weights = np.exp(log_weights - log_weights.max())
-        weights /= weights.sum()
+        log_weights, k_hat = smoothed(log_ratio)
+        weights = normalised(log_weights)
         diagnostics = _weighted(base.refit.diagnostics, share=1 / (len(weights) * (weights**2).sum()))
         if k_hat < MAX_K_HAT and diagnostics.ess_bulk >= MIN_WEIGHTED and diagnostics.passed:
             # Systematic resampling: the number of copies of a draw is its expectation rounded up or down.
@@ -222,7 +219,7 @@ def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: 
             some = np.searchsorted(np.cumsum(weights), points).clip(max=len(weights) - 1)
             resampled = {name: values[some] for name, values in draws.items()}
             resampled |= in_data_units(resampled, own.data)
-            return Refit(priors, resampled, diagnostics, float(k_hat))
+            return Refit(priors, resampled, diagnostics, k_hat)
     return None
 
 

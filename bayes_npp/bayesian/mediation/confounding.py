@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from arviz_stats.base import array_stats
 from scipy.optimize import brentq
 
-from bayes_npp.bayesian.fitting.fit import LEVEL, Fit
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.psis import normalised, smoothed
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.errors import SpecError
+from bayes_npp.estimates import TAILS
 
 Root = Callable[[float], float]
 STEPS = 40  # of the grid on which a crossing is looked for, to each side
@@ -158,8 +159,8 @@ def obstacle(mediation: Mediation) -> SpecError | None:
             "the sensitivity to confounding has no closed form with imputed cells",
             fix="Use another treatment of missing cells, with errors = 'iid'",
         )
-    errors = next((fit.spec.errors for fit in mediation.equations.values() if fit.spec.errors != "iid"), "iid")
-    if errors != "iid":
+    errors = next((fit.spec.errors for fit in mediation.equations.values() if fit.spec.error_parts), "")
+    if errors:
         return SpecError(
             f"the sensitivity to confounding takes independent errors, not '{errors}'",
             fix="Fit the mediation with errors = 'iid'",
@@ -240,9 +241,7 @@ def _reweight(mediation: Mediation, from_b: np.ndarray, to_direct: np.ndarray) -
         total += _offset_ratio(values["slope_offset"], moved, values["slope_sd"])
     if np.ptp(total) < 1e-12:
         return np.full(len(total), -np.log(len(total))), -np.inf
-    # psislw takes log likelihoods: weights are their inverse.
-    log_weights, k_hat = array_stats.psislw(-total)
-    return np.asarray(log_weights), float(k_hat)
+    return smoothed(total)
 
 
 def _offset_ratio(offset: np.ndarray, moved: np.ndarray, sd: np.ndarray) -> np.ndarray:
@@ -253,7 +252,7 @@ def _offset_ratio(offset: np.ndarray, moved: np.ndarray, sd: np.ndarray) -> np.n
 
 def _log_ratio(fit: Fit, slot: str, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
     prior = fit.priors[slot]
-    return np.zeros(len(own)) if prior.family == "flat" else prior.log_density(moved) - prior.log_density(own)
+    return prior.log_density(moved) - prior.log_density(own)
 
 
 def _directions(mediation: Mediation) -> dict[str, np.ndarray]:
@@ -270,11 +269,10 @@ def _weights(mediation: Mediation) -> dict[str, np.ndarray]:
 
 def _summary(draws: np.ndarray, log_weights: np.ndarray) -> tuple[float, float, float, float]:
     """Weighted mean, equal-tailed interval and P(> 0)."""
-    weights = np.exp(log_weights - log_weights.max())
-    weights /= weights.sum()
+    weights = normalised(log_weights)
     order = np.argsort(draws)
     cumulative = np.cumsum(weights[order]) - weights[order] / 2
-    lo, hi = np.interp([(1 - LEVEL) / 2, (1 + LEVEL) / 2], cumulative, draws[order])
+    lo, hi = np.interp(TAILS, cumulative, draws[order])
     return float(weights @ draws), float(lo), float(hi), float(weights @ (draws > 0))
 
 

@@ -15,11 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
-from bayes_npp.bayesian.fitting.predictive_checks import DRAWS
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.mediation.gibbs_block import MANY, Block
-from bayes_npp.bayesian.mediation.imputation import Equation, draw_cells, innovation_sds, whiten
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.mediation.imputation import Equation, draw_cells
+from bayes_npp.bayesian.model.likelihood import innovations_of
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 PILOT = Sampler(draws=300, tune=300, chains=2, target_accept=0.8)
 SCATTER = 0.5  # SD of the noise on the cells where chains start, in SDs of the mediator
@@ -80,7 +81,7 @@ def _sample(
     kept: dict[str, list] = {}
     accepted = dict.fromkeys(equations, 0)
     blocks: list[Block] = []
-    every = max(1, sampler.chains * sampler.draws // DRAWS)
+    every = max(1, sampler.chains * sampler.draws // CHECKED_DRAWS)
     for chain in range(sampler.chains):
         random = np.random.default_rng([sampler.seed, chain])
         cells = {name: u + SCATTER * random.standard_normal(len(u)) for name, u in start.items()}
@@ -140,8 +141,9 @@ def new_cells(blocks: list[Block], cells: dict[str, np.ndarray], random: np.rand
 
 def _record(block: Block, keep_innovations: bool) -> dict[str, np.ndarray]:
     data, values = block.equation.data, block.values
-    own = whiten(block.errors()[:, None], data, values)[:, 0]
-    density = -0.5 * own**2 - 0.5 * np.log(2 * np.pi) - np.log(innovation_sds(data, values))
+    innovations, sd = innovations_of(block.errors(), values, data)
+    own = innovations / sd
+    density = -0.5 * own**2 - 0.5 * np.log(2 * np.pi) - np.log(sd)
     density[block.equation.own] = 0.0
     out = {
         "theta": block.theta,

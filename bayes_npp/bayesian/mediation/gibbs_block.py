@@ -7,8 +7,8 @@ import numpy as np
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed
 from bayes_npp.bayesian.mediation.imputation import PARTS, Entering, Equation, cells_given
-from bayes_npp.bayesian.model.terms import terms
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.model.terms import WHOLE, terms
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 LEAPFROG = 5  # steps of a Hamiltonian trajectory, and where theta has many elements
 LEAPFROG_OF_MANY, MANY = 8, 8
@@ -60,7 +60,7 @@ class Block:
         for term in self.collapsed.columns:
             block = whole[at : at + term.width]
             at += term.width
-            if term.at >= 0:
+            if term.at != WHOLE:
                 offsets.append(term.values(block))
             else:
                 out[term.variable] = block
@@ -112,11 +112,11 @@ class Block:
         constrained, sds = np.empty(len(self.theta)), np.empty(len(collapsed.prior_means))
         kernel.constrain(self.theta, collapsed.priors, constrained, np.empty(len(self.theta)))
         kernel.coefficient_sds(constrained, layout, sds)
-        precision = np.where(layout.column_scale == -2, 0.0, sds**-2.0)
+        precision = np.where(layout.column_scale == kernel.FLAT_SD, 0.0, sds**-2.0)
         columns, means = [term.rows(slice(None)) for term in collapsed.columns], collapsed.prior_means
         for code in layout.effect_scale:
             columns.append((design.unit[:, None] == np.arange(len(design.units))).astype(float))
-            own = 0.0 if code == -2 else constrained[code] ** -2.0
+            own = 0.0 if code == kernel.FLAT_SD else constrained[code] ** -2.0
             precision = np.append(precision, np.full(len(design.units), own))
             means = np.append(means, np.zeros(len(design.units)))
         return np.hstack(columns), means, precision

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
+from bayes_npp.bayesian.model.likelihood import innovations_of
 from bayes_npp.bayesian.model.terms import Effect, ModelData, Term, model_data
-from bayes_npp.design.design import RANK_TOLERANCE, Design, part_basis, two_way_parts
+from bayes_npp.design.design import Design
+from bayes_npp.design.projection import RANK_TOLERANCE, part_basis, two_way_parts
 
 PARTS = {"unit": "mediator_unit_between", "time": "mediator_time_between"}
 
@@ -28,8 +30,10 @@ class Entering:
     Attributes
     ----------
     mediator : str
-    control, varying : int
-        Position among the controls, and among the varying ones (-1 without slopes by group).
+    control : int
+        Position among the controls.
+    varying : int, optional
+        Position among the varying ones; None without slopes by group.
     column : ndarray of int, shape (c,)
         Which of the mediator's q columns (one a group where its slope varies) each cell is in.
     residual : ndarray, shape (n, c)
@@ -43,7 +47,7 @@ class Entering:
 
     mediator: str
     control: int
-    varying: int
+    varying: int | None
     column: np.ndarray
     residual: np.ndarray
     known: np.ndarray
@@ -93,7 +97,7 @@ class Equation:
         for one in self.entering:
             columns = one.known + one.spread(cells[one.mediator], one.residual)
             controls[:, one.control] = columns.sum(axis=1)
-            if one.varying >= 0:
+            if one.varying is not None:
                 varying[one.varying] = columns
             for side, (of_cells, known, _) in one.parts.items():
                 sums[side].append(known + one.spread(cells[one.mediator], of_cells))
@@ -106,7 +110,7 @@ class Equation:
     def loadings(self, one: Entering, coefficients: dict[str, np.ndarray]) -> np.ndarray:
         """H: what one unit of each cell adds to the equation's mean, shape (n, c), given its coefficients."""
         slopes = np.full(one.known.shape[1], coefficients["control_slope"][one.control])
-        if one.varying >= 0:
+        if one.varying is not None:
             slopes = slopes + coefficients["control_offset"][one.varying]
         out = one.residual * slopes[one.column]
         for side, (of_cells, _, rows) in one.parts.items():
@@ -153,7 +157,7 @@ def build_equation(design: Design, missing: dict[str, np.ndarray]) -> Equation:
             part = getattr(both, side)
             part = part - leading @ (leading.T @ part)
             parts[side] = (part[:, :c], part[:, c:], own_rows)
-        varying = spec.varying.index(name) if by_group else -1
+        varying = spec.varying.index(name) if by_group else None
         one = Entering(name, spec.controls.index(name), varying, group, used[:, :c], used[:, c:], parts)
         entering.append(one)
         for side, (of_cells, without, _) in parts.items():
@@ -188,34 +192,15 @@ def _held_basis(parts: np.ndarray) -> np.ndarray:
 
 
 def whiten(columns: np.ndarray, data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray:
-    """Columns (n, k) of an equation as its errors make them: independent with SD one (see `likelihood.innovations`).
+    """Columns (n, k) of an equation as its errors make them: independent with SD one (see `likelihood.innovations_of`).
 
     Parameters
     ----------
     values : dict
-        One draw of error_sd and, as far as the model has them, autocorrelation and unit_scale (N,).
+        One draw of the parameters of the errors.
     """
-    sd = innovation_sds(data, values)
-    if "autocorrelation" not in values:
-        return columns / sd[:, None]
-    later = np.flatnonzero(data.gaps > 0)
-    out = columns.copy()
-    out[later] -= (float(values["autocorrelation"]) ** data.gaps[later])[:, None] * columns[later - 1]
-    return out / sd[:, None]
-
-
-def innovation_sds(data: ModelData, values: dict[str, np.ndarray]) -> np.ndarray:
-    """SD of each row given the rows of its unit before it, shape (n,), from one draw of scales and shapes."""
-    sd = np.full(data.design.n_obs, float(values["error_sd"]))
-    if "unit_scale" in values:
-        sd = sd * values["unit_scale"][data.design.unit]
-    if "autocorrelation" not in values:
-        return sd
-    rho, gaps = float(values["autocorrelation"]), data.gaps
-    later = np.flatnonzero(gaps > 0)
-    variance = np.full(len(sd), 1 / ((1 - rho) * (1 + rho)))
-    variance[later] = sum((gaps[later] > k) * rho ** (2.0 * k) for k in range(int(gaps.max())))
-    return sd * np.sqrt(variance)
+    own, sd = innovations_of(columns.T, values, data)
+    return np.ascontiguousarray((own / sd).T)
 
 
 def cells_given(

@@ -7,18 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.collapsed.collapsed import COLLAPSIBLE
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
-from bayes_npp.bayesian.fitting.fit import LEVEL, Fit, prepare
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import build_tree, reported
 from bayes_npp.bayesian.fitting.sample import STATS, Sampler
 from bayes_npp.bayesian.mediation.gibbs import Chains, sample_equations
 from bayes_npp.bayesian.mediation.imputation import build_equation
 from bayes_npp.bayesian.mediation.missing import missing_rows
+from bayes_npp.bayesian.model.error_models import names_where, parts
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import PriorSet, check_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.design.design import Design, Scales
 from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.estimates import summarise
 from bayes_npp.panels.panel import Panel
 
 TUNE = 300  # sweeps of warm-up
@@ -61,13 +63,14 @@ def check_imputable(designs: Sequence[Design], missing: Mapping[str, np.ndarray]
     """
     for design in designs:
         check_priors(priors, design.spec)
-        if design.spec.error_parts & {"student_t", "known"}:
+        if not all(part.imputes for part in parts(design.spec.errors)):
+            fitting = " or ".join(names_where(lambda part: part.imputes))
             raise SpecError(
                 f"missing = 'impute' does not take errors = '{design.spec.errors}'",
-                fix="Use iid, ar1 or unit_scale: missing cells are then normal given the rest",
+                fix=f"Use {fitting}: missing cells are then normal given the rest",
             )
     for slot in ("exposure", "controls"):
-        if priors[slot].family not in COLLAPSIBLE:
+        if not priors[slot].collapses:
             raise SpecError(
                 f"missing = 'impute' does not take a {priors[slot].family} prior of {slot}",
                 fix="Use a normal or flat prior",
@@ -149,15 +152,12 @@ def imputed_cells(panel: Panel, fit: Fit) -> pd.DataFrame:
     """
     design, draws = fit.design, fit.values("missing_cell")
     rows = missing_rows(panel, design, fit.spec.outcome)
-    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    summary = summarise(draws, axis=0)
     return pd.DataFrame(
         {
             "unit": np.array(design.units)[design.unit[rows]],
             "time": np.array(design.times)[design.time[rows]],
-            "mean": draws.mean(axis=0),
-            "sd": draws.std(axis=0, ddof=1),
-            "lo": lo,
-            "hi": hi,
+            **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
         }
     )
 

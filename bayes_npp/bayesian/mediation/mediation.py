@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.comparison.scores import BAD_K
-from bayes_npp.bayesian.fitting.fit import LEVEL, Fit, choose_engine, fit_design, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
+from bayes_npp.bayesian.fitting.psis import BAD_K
 from bayes_npp.bayesian.mediation.equations import PATHS, Paths, lagged
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, fit_jointly
 from bayes_npp.bayesian.mediation.missing import MissingCells, treat
 from bayes_npp.bayesian.mediation.path_correlation import tie
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import fitted_values
-from bayes_npp.bayesian.priors.families import PriorSet, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, TAILS, Estimates, estimates_from_rows, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 VARIABLES = (
@@ -200,10 +201,12 @@ class Mediation:
         average = self.indirect @ self.shares
         for k, j in group_pairs(len(self.chains)):
             term = f"{self.terms[k]} - {self.terms[j]}"
-            rows.append(_row(average[:, k] - average[:, j], term=term, estimand="indirect"))
+            rows.append(row_of_draws(average[:, k] - average[:, j], term=term, estimand="indirect"))
         if self.correlation is not None:
             for k, name in enumerate(self.mediators):
-                rows.append(_row(self.correlation[:, k], term=f"path_correlation, {name}", estimand="coefficient"))
+                rows.append(
+                    row_of_draws(self.correlation[:, k], term=f"path_correlation, {name}", estimand="coefficient")
+                )
         note = f"failed: {', '.join(self.failures)}" if self.failures else ""
         for row in rows:
             row["note"] = "; ".join(part for part in (row.get("note", ""), self.missing.note, note) if part)
@@ -242,16 +245,16 @@ class Mediation:
         rows = []
         for k, name in enumerate(self.mediators):
             for estimand, draws in (("path_a", self.path_a), ("path_b", self.path_b)):
-                rows.append(_row(draws[:, k] @ weights, term=name, group=group, estimand=estimand))
-            rows.append(_row(indirect[:, k], term=name, group=group, estimand="indirect"))
+                rows.append(row_of_draws(draws[:, k] @ weights, term=name, group=group, estimand=estimand))
+            rows.append(row_of_draws(indirect[:, k], term=name, group=group, estimand="indirect"))
         for (cause, effect), draws in self.links.items():
-            rows.append(_row(draws @ weights, term=f"{cause} -> {effect}", group=group, estimand="coefficient"))
+            rows.append(row_of_draws(draws @ weights, term=f"{cause} -> {effect}", group=group, estimand="coefficient"))
         for k in range(len(self.mediators), len(self.chains)):
-            rows.append(_row(indirect[:, k], term=self.terms[k], group=group, estimand="indirect"))
+            rows.append(row_of_draws(indirect[:, k], term=self.terms[k], group=group, estimand="indirect"))
         rows += [
-            _row(indirect.sum(axis=1), term=exposure, group=group, estimand="total_indirect"),
-            _row(direct, term=exposure, group=group, estimand="direct"),
-            _row(total, term=exposure, group=group, estimand="total"),
+            row_of_draws(indirect.sum(axis=1), term=exposure, group=group, estimand="total_indirect"),
+            row_of_draws(direct, term=exposure, group=group, estimand="direct"),
+            row_of_draws(total, term=exposure, group=group, estimand="total"),
         ]
         for k, name in enumerate(self.terms):
             rows.append({"term": name, "group": group, **_proportion(indirect[:, k], total)})
@@ -261,8 +264,8 @@ class Mediation:
         """Rows of the difference between two groups."""
         rows = []
         for k, name in enumerate(self.terms):
-            rows.append(_row(self.indirect[:, k] @ contrast, term=name, group=label, estimand="indirect"))
-        rows.append(_row(self.direct @ contrast, term=self.spec.exposure or "", group=label, estimand="direct"))
+            rows.append(row_of_draws(self.indirect[:, k] @ contrast, term=name, group=label, estimand="indirect"))
+        rows.append(row_of_draws(self.direct @ contrast, term=self.spec.exposure or "", group=label, estimand="direct"))
         return rows
 
 
@@ -368,27 +371,15 @@ def assemble(
 def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
     """Share mediated: median and quantiles of the ratio; withheld where the total may be zero."""
     row: dict[str, Any] = {"estimand": "proportion_mediated"}
-    lo, hi = np.quantile(total, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    lo, hi = np.quantile(total, TAILS)
     if lo <= 0 <= hi:
         note = f"withheld: the 95 % interval of the total effect, [{lo:.3g}, {hi:.3g}], includes zero"
         return {**row, "estimate": np.nan, "note": note}
     ratio = indirect / total
-    low, middle, high = np.quantile(ratio, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    low, middle, high = np.quantile(ratio, [TAILS[0], 0.5, TAILS[1]])
     opposite = float((indirect * (total - indirect) < 0).mean())
     note = "posterior median"
     if opposite > 0.5:
         note += "; indirect and direct effect differ in sign: no share in the usual sense"
     values = {"estimate": float(middle), "lo": float(low), "hi": float(high), "note": note}
     return {**row, **values, "prob_positive": float((ratio > 0).mean())}
-
-
-def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
-    lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {
-        **labels,
-        "estimate": float(draws.mean()),
-        "spread": float(draws.std(ddof=1)),
-        "lo": float(lo),
-        "hi": float(hi),
-        "prob_positive": float((draws > 0).mean()),
-    }

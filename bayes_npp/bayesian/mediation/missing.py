@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
+from bayes_npp.bayesian.model.error_models import with_memory
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError, nearest
@@ -114,7 +115,8 @@ def treat(
     treatment : {"drop", "error", "interpolate", "extrapolate", "impute"}
     extrapolation : {"linear", "carry"}
     mediator_errors : str, optional
-        Errors of the mediators' equations; those of `spec`, and with "impute" AR(1) added to them.
+        Errors of the mediators' equations; those of `spec`, and with "impute" AR(1) added where they
+        have no memory.
 
     Raises
     ------
@@ -134,18 +136,12 @@ def treat(
         filled = fill_mediators(panel, spec, mediators, treatment, extrapolation)
     strictness = "error" if treatment == "error" else "drop"
     found, n_dropped = equation_designs(filled, spec, mediators, paths, strictness)
-    errors = mediator_errors or _default_errors(spec, treatment)
+    errors = mediator_errors or (with_memory(spec.errors) if treatment == "impute" else spec.errors)
     designs = tuple(_with_errors(one, errors) if one.spec.outcome in mediators else one for one in found)
     by_name = {one.spec.outcome: one for one in designs}
     rows = {name: missing_rows(panel, by_name[name], name) for name in mediators}
     record = describe(by_name, rows, treatment, extrapolation, n_dropped)
     return Treated(designs, record, rows if record.imputed else {})
-
-
-def _default_errors(spec: Spec, treatment: str) -> str:
-    if treatment != "impute" or "ar1" in spec.error_parts:
-        return spec.errors
-    return "ar1" if spec.errors == "iid" else f"ar1+{spec.errors}"
 
 
 def _with_errors(design: Design, errors: str) -> Design:

@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from arviz_stats.base import array_stats
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.psis import normalised, smoothed
+from bayes_npp.bayesian.model.terms import WHOLE
 from bayes_npp.bayesian.priors.families import PriorSpec
 
 SLOPES = ("exposure_slope", "slope_offset", "control_slope")
-DRAWS = 1000  # of theta; coefficients are drawn anew, so more add little
+WEIGHTED_DRAWS = 1000  # of theta; coefficients are drawn anew, so more add little
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def tie(equations: Mapping[str, Fit], mediators: Sequence[str], prior: PriorSpec
     random = np.random.default_rng(seed)
     fits = list(equations.values())
     n_draws = len(fits[0].thetas)
-    some = np.linspace(0, n_draws - 1, min(DRAWS, n_draws)).astype(int)
+    some = np.linspace(0, n_draws - 1, min(WEIGHTED_DRAWS, n_draws)).astype(int)
     rho = prior.draw(random, (len(some), len(mediators)))
     blocks = [_Block(fit, some, _columns(fit, mediators if fit is fits[-1] else ())) for fit in fits]
     mean = np.concatenate([block.mean[:, block.at] / block.sd for block in blocks], axis=1)
@@ -56,9 +57,8 @@ def tie(equations: Mapping[str, Fit], mediators: Sequence[str], prior: PriorSpec
     solved = np.linalg.solve(inner, np.concatenate([mean[..., None], covariance], axis=2))
     log_ratio = constant - 0.5 * np.linalg.slogdet(inner)[1]
     log_ratio -= 0.5 * np.einsum("si,sij,sj->s", mean, q, solved[..., 0])
-    log_weights, k_hat = array_stats.psislw(-log_ratio)  # it takes log likelihoods: weights are their inverse
-    weights = np.exp(np.asarray(log_weights))
-    chosen = random.choice(len(some), n_draws, p=weights / weights.sum())
+    log_weights, k_hat = smoothed(log_ratio)
+    chosen = random.choice(len(some), n_draws, p=normalised(log_weights))
     spread = solved[..., 1:]
     root = np.linalg.cholesky((spread + np.swapaxes(spread, 1, 2)) / 2 + 1e-12 * np.eye(mean.shape[1]))
     normals = random.standard_normal((n_draws, mean.shape[1], 1))
@@ -68,7 +68,7 @@ def tie(equations: Mapping[str, Fit], mediators: Sequence[str], prior: PriorSpec
         width_here = len(block.at)
         parameters[name] = block.draw(chosen, tied[:, start : start + width_here], random)
         start += width_here
-    return Tied(parameters, rho[chosen], float(k_hat))
+    return Tied(parameters, rho[chosen], k_hat)
 
 
 class _Block:
@@ -125,7 +125,7 @@ class _Block:
 def _columns(fit: Fit, mediators: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Positions of tied coefficients among the collapsed ones, draws of their prior SD: one a, or every b."""
     out, start = [], 0
-    wanted = {("slope_offset", -1): "slope_sd"}
+    wanted = {("slope_offset", WHOLE): "slope_sd"}
     if mediators:
         wanted = {("control_offset", fit.spec.varying.index(name)): "control_slope_sd" for name in mediators}
     found = {}
@@ -135,7 +135,7 @@ def _columns(fit: Fit, mediators: Sequence[str]) -> list[tuple[np.ndarray, np.nd
         start += term.width
     for key, scale in wanted.items():
         sd = fit.values(scale)
-        out.append((found[key], sd if key[1] < 0 else sd[:, key[1]]))
+        out.append((found[key], sd if key[1] == WHOLE else sd[:, key[1]]))
     return out
 
 

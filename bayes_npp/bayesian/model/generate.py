@@ -2,11 +2,10 @@
 
 import numpy as np
 
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.model.likelihood import simulate_errors
-from bayes_npp.bayesian.model.terms import ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
-from bayes_npp.bayesian.priors.families import PriorSet
-
-SHAPES = ("error_sd", "autocorrelation", "unit_scale_sd", "slope_correlation", "degrees")
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 
 def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -> dict[str, np.ndarray]:
@@ -29,18 +28,13 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
         A flat prior of the exposure or the controls, from which nothing can be drawn.
     """
     random = np.random.default_rng(seed)
-    spec, parts = data.design.spec, data.design.spec.error_parts
-    present = {
-        "error_sd": spec.errors != "known",
-        "autocorrelation": "ar1" in parts,
-        "unit_scale_sd": "unit_scale" in parts,
-        "slope_correlation": spec.slope_correlation,
-        "degrees": "student_t" in parts,
-    }
-    out = {name: priors[name].draw(random, (draws,)) for name in SHAPES if present[name]}
-    n_units = len(data.design.units)
-    if "unit_scale_sd" in out:
-        out["unit_scale"] = np.exp(out["unit_scale_sd"][:, None] * random.standard_normal((draws, n_units)))
+    spec, n_units = data.design.spec, len(data.design.units)
+    errors = parts(spec.errors)
+    shapes = [name for part in errors for name in part.priors] + ["slope_correlation"] * spec.slope_correlation
+    out = {name: priors[name].draw(random, (draws,)) for name in shapes}
+    for part in errors:
+        if part.scale and part.scale.draw:
+            out.update(part.scale.draw(out, n_units, random))
     for term in terms(data, priors):
         _draw_term(term, term.width, priors, random, draws, out)
         if term.rank:
@@ -79,13 +73,13 @@ def _draw_term(
     elif term.scale:
         sd = priors[term.slot].draw(random, (draws,))
         values = sd[:, None] * random.standard_normal((draws, width))
-        out[term.scale] = sd if term.at < 0 else _appended(out.get(term.scale), sd)
+        out[term.scale] = sd if term.at == WHOLE else _appended(out.get(term.scale), sd)
     else:
         values = priors[term.slot].draw(random, (draws, width))
     values = term.values(values)
     if term.variable in ("intercept", "exposure_slope", "persistence"):
         values = values[:, 0]
-    out[term.variable] = values if term.at < 0 else _appended(out.get(term.variable), values)
+    out[term.variable] = values if term.at == WHOLE else _appended(out.get(term.variable), values)
 
 
 def _appended(before: np.ndarray | None, values: np.ndarray) -> np.ndarray:

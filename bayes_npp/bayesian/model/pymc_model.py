@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_npp.bayesian.model.error_models import effects as error_effects
+from bayes_npp.bayesian.model.error_models import memory_of, parts, shape_of, top_priors
 from bayes_npp.bayesian.model.terms import Effect, ModelData, common_and_offsets
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import BOUNDS, PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 
 if TYPE_CHECKING:
     import pymc as pm
 
-# Variables of the posterior that the model samples (or derives) under their own names.
-KEPT = (
+# Variables of the posterior that the model samples (or derives) under their own names, beside those of the errors.
+OWN_NAMES = (
     *("exposure_slope", "slope_sd", "slope_offset", "control_slope", "control_offset", "control_slope_sd"),
     *("unit_sd", "time_sd", "group_time_sd", "group_time_effect", "unit_slope", "unit_slope_sd"),
     *("unit_control_slope", "unit_control_slope_sd", "slope_correlation", "unit_effect", "unit_between"),
-    *("persistence", "error_sd", "autocorrelation", "unit_scale", "unit_scale_sd", "degrees"),
+    "persistence",
 )
 
 
@@ -147,39 +150,31 @@ def _unit_slopes(data: ModelData, priors: PriorSet) -> Any:
 
 
 def _likelihood(fitted: Any, data: ModelData, priors: PriorSet) -> None:
-    """The outcome given what came before it: its mean shifted by the error of the row before, under AR(1)."""
+    """The outcome given the rows before it, by the parts of the error model."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    design, parts = data.design, data.design.spec.error_parts
+    errors = data.design.spec.errors
     observed = pm.Data("outcome", data.outcome, dims="observation")
-    if data.se is not None:
-        pm.Normal("y", fitted, pm.Data("known_se", data.se), observed=observed, dims="observation")
-        return
-    sd = _prior("error_sd", "error_sd", priors["error_sd"])
-    if "unit_scale" in parts:
-        spread = _prior("unit_scale_sd", "unit_scale_sd", priors["unit_scale_sd"])
-        if data.unit_scales_centred:
-            logs = pm.Normal("unit_error_log", pt.log(sd), spread, dims="unit") - pt.log(sd)
-        else:
-            logs = spread * pm.Normal("unit_scale_raw", 0.0, 1.0, dims="unit")
-        sd = sd * pm.Deterministic("unit_scale", pt.exp(logs), dims="unit")[design.unit]
-    if "ar1" in parts:
-        rho = _prior("autocorrelation", "autocorrelation", priors["autocorrelation"])
-        gap = data.gaps
-        later = np.flatnonzero(gap > 0)
-        power = rho ** gap[later]
-        variance = pt.set_subtensor(pt.ones(design.n_obs)[gap == 0], 1 / ((1 - rho) * (1 + rho)))
-        steps = sum((gap[later] > k) * rho ** (2 * k) for k in range(int(gap.max())))
-        variance = pt.set_subtensor(variance[later], steps)
-        error = observed - fitted
-        fitted = pt.inc_subtensor(fitted[later], power * error[later - 1])
+    options = {"observed": observed, "dims": "observation"}
+
+    def prior(name: str) -> Any:
+        return _prior(name, name, priors[name])
+
+    sd = None
+    for part in parts(errors):
+        if part.scale:
+            sd = part.scale.pymc(data, prior, sd)
+    memory, shape = memory_of(errors), shape_of(errors)
+    if memory:
+        share, variance = memory.pymc(data, prior)
+        later, error = np.flatnonzero(data.gaps > 0), observed - fitted
+        fitted = pt.inc_subtensor(fitted[later], share * error[later - 1])
         sd = sd * pt.sqrt(variance)
-    if "student_t" in parts:
-        degrees = _prior("degrees", "degrees", priors["degrees"])
-        pm.StudentT("y", nu=degrees, mu=fitted, sigma=sd, observed=observed, dims="observation")
+    if shape:
+        shape.pymc("y", prior, fitted, sd, **options)
     else:
-        pm.Normal("y", fitted, sd, observed=observed, dims="observation")
+        pm.Normal("y", fitted, sd, **options)
 
 
 def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, seed: int) -> dict[str, np.ndarray]:
@@ -196,10 +191,11 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     Returns
     -------
     dict of ndarray
-        intercept, {unit,time}_effect, {unit,time}_between and `KEPT`, as far as the model has them.
+        intercept, {unit,time}_effect, {unit,time}_between, `OWN_NAMES` and those of the errors, where the model has
+        them.
     """
     random = np.random.default_rng(seed)
-    out = {name: draws[name] for name in KEPT if name in draws}
+    out = {name: draws[name] for name in (*OWN_NAMES, *top_priors(), *error_effects()) if name in draws}
     if "free_slope" in draws:
         out.update(common_and_offsets(draws["free_slope"]))
     shape = draws["level"].shape
@@ -240,19 +236,6 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
     return out
 
 
-PYMC_NAMES = {
-    "normal": "Normal",
-    "student_t": "StudentT",
-    "flat": "Flat",
-    "half_normal": "HalfNormal",
-    "half_student_t": "HalfStudentT",
-    "exponential": "Exponential",
-    "gamma": "Gamma",
-    "inverse_gamma": "InverseGamma",
-    "log_normal": "LogNormal",
-}
-
-
 def _contrasts(name: str, effect: Effect, variance: Any) -> Any:
     """Effects of J units or periods, shape (J,), from their contrasts in the basis."""
     import pymc as pm
@@ -278,17 +261,6 @@ def _prior(name: str, slot: str, prior: PriorSpec, dims: str | None = None) -> A
     for key, value in prior.parameters.items():
         label = f"{slot}_{key}"
         data[key] = known[label] if label in known else pm.Data(label, value)
-    match prior.family:
-        case "lkj" | "scaled_beta":
-            alpha, beta = (data["eta"], data["eta"]) if prior.family == "lkj" else (data["alpha"], data["beta"])
-            return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", alpha, beta, dims=dims) - 1, dims=dims)
-        case "laplace":
-            return pm.Laplace(name, data["mu"], data["scale"], dims=dims)
-        case "half_cauchy":
-            return pm.HalfCauchy(name, data["scale"], dims=dims)
-        case "uniform" | "truncated_normal":
-            # Bounds fix the transformation of the sampler, so they are not data.
-            family = pm.Uniform if prior.family == "uniform" else pm.TruncatedNormal
-            return family(name, **prior.parameters, dims=dims)
-        case family:
-            return getattr(pm, PYMC_NAMES[family])(name, **data, dims=dims)
+    # Bounds fix the transformation of the sampler, so they and what stands beside them are not data.
+    given = prior.parameters if set(BOUNDS) & set(data) else data
+    return prior.definition.pymc(name, dims, **given)

@@ -7,16 +7,16 @@ from functools import cached_property
 import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import History
-from bayes_npp.bayesian.priors.families import PriorSet
-from bayes_npp.design.design import Design, contrast_basis, part_basis, two_way_parts
+from bayes_npp.bayesian.model.error_models import centred_scales
+from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.design import Design
+from bayes_npp.design.projection import contrast_basis, part_basis, two_way_parts
 from bayes_npp.errors import SpecError
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
 # effects exceeds its expectation by this much.
 CENTRED_ABOVE = 20.0
-# Of units' error scales centred coordinates fail where their spread may be zero, the others only slow down where it is
-# large: the chi-square statistic must exceed its expectation by this factor.
-SCALES_CENTRED_ABOVE = 2.5
+WHOLE = -1  # in place of a position: all of a variable
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Term:
     rank : int
         Leading coefficients that are the sum of an effect and of a between part (on the same column).
     at : int
-        Position in a vector-valued `variable` and `scale` (varying controls); -1 for the whole.
+        Position in a vector-valued `variable` and `scale` (varying controls); `WHOLE` for all of it.
     slot : str
         Prior of the coefficients, or of their SD; empty for flat.
     """
@@ -91,7 +91,7 @@ class Term:
     index: np.ndarray | None = None
     basis: np.ndarray | None = None
     scale: str | None = None
-    at: int = -1
+    at: int = WHOLE
     slot: str = ""
     rank: int = 0
 
@@ -126,8 +126,8 @@ class ModelData:
         Parametrisation of the groups' offsets in the full model.
     varying_centred : tuple of bool
         The same of each varying control.
-    unit_scales_centred : bool
-        Parametrisation of units' error scales.
+    centred_errors : frozenset of str
+        Parts of the error model whose scales are sampled centred.
     se : ndarray, shape (n,), optional
     lag : ndarray, shape (n,), optional
         Outcome of the period before, of a dynamic model, less its period means.
@@ -143,7 +143,7 @@ class ModelData:
     time: Effect
     slopes_centred: bool
     varying_centred: tuple[bool, ...]
-    unit_scales_centred: bool
+    centred_errors: frozenset[str]
     se: np.ndarray | None
     lag: np.ndarray | None = None
 
@@ -242,7 +242,7 @@ def model_data(design: Design) -> ModelData:
             > CENTRED_ABOVE
             for v in range(len(varying))
         ),
-        unit_scales_centred=_scales_differ(fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit, df),
+        centred_errors=centred_scales(spec.errors, fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit, df),
         se=None if design.se is None else design.se / scales.outcome_sd,
         lag=None if history is None else history.lag_within_periods,
     )
@@ -288,7 +288,7 @@ def unit_terms(data: ModelData) -> Iterator[Term]:
         scale = "unit_sd" if data.unit.kind == "partial" else None
         yield Term("unit_effect", np.ones((n_obs, 1)), scale=scale, slot="unit_sd" if scale else "")
     for j, column in enumerate(data.unit_slope_columns.T):
-        name, at = ("unit_slope", -1) if j == 0 else ("unit_control_slope", j - 1)
+        name, at = ("unit_slope", WHOLE) if j == 0 else ("unit_control_slope", j - 1)
         yield Term(name, column[:, None], scale=f"{name}_sd", at=at, slot="unit_slope_sd")
 
 
@@ -350,26 +350,6 @@ def _slope_strength(residual: np.ndarray, n_slopes: int, df: int) -> float:
     full = _least_squares(residual)[1]
     reduced = _least_squares(np.hstack([outcome, slopes.sum(axis=1, keepdims=True), controls]))[1]
     return (reduced - full) / (full / df) - (n_slopes - 1) if full > 0 else 0.0
-
-
-def _scales_differ(residual: np.ndarray, unit: np.ndarray, df: int) -> bool:
-    """Whether logs of units' residual SDs spread `SCALES_CENTRED_ABOVE` times as much as equal scales would make them.
-
-    The variance of the log SD of a unit with nu degrees of freedom is trigamma(nu / 2) / 4; units share those left by
-    the fit in proportion to their rows.
-    """
-    from scipy.special import polygamma
-
-    counts = np.bincount(unit)
-    freedom = counts * max(df, 0) / len(unit)
-    squares = np.bincount(unit, weights=residual**2)
-    enough = (freedom > 1) & (squares > 0)
-    if enough.sum() < 3:
-        return False
-    logs = 0.5 * np.log(squares[enough] / freedom[enough])
-    precision = 4 / polygamma(1, freedom[enough] / 2)
-    mean = (precision * logs).sum() / precision.sum()
-    return bool((precision * (logs - mean) ** 2).sum() > SCALES_CENTRED_ABOVE * (enough.sum() - 1))
 
 
 def _least_squares(residual: np.ndarray) -> tuple[np.ndarray, float]:

@@ -1,95 +1,293 @@
-"""Named prior sets: a closed list of families on the standardised scale, each prior with its written reason."""
+"""Families of priors, a record each: density, draws, PyMC's distribution, place in the compiled density, mixture.
 
-import tomllib
-from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+All on the standardised scale. Functions of a record take the hyper-parameters by name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from bayes_npp.design.spec import Spec
-from bayes_npp.errors import SpecError, nearest
+from bayes_npp.errors import SpecError
 from bayes_npp.records import Record
 
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "normal": ("mu", "sigma"),
-    "student_t": ("nu", "mu", "sigma"),
-    "laplace": ("mu", "scale"),
-    "truncated_normal": ("mu", "sigma", "lower", "upper"),
-    "uniform": ("lower", "upper"),
-    "flat": (),
-    "half_normal": ("sigma",),
-    "half_student_t": ("nu", "sigma"),
-    "half_cauchy": ("scale",),
-    "exponential": ("scale",),
-    "gamma": ("alpha", "beta"),
-    "inverse_gamma": ("alpha", "beta"),
-    "log_normal": ("mu", "sigma"),
-    "scaled_beta": ("alpha", "beta"),
-    "lkj": ("eta",),
-}
-PARAMETERS = tuple(dict.fromkeys(name for names in FAMILIES.values() for name in names))
-REAL = ("normal", "student_t", "laplace", "truncated_normal", "uniform", "flat")
-POSITIVE = ("half_normal", "half_student_t", "half_cauchy", "exponential", "gamma", "inverse_gamma", "log_normal")
-CORRELATION = ("uniform", "scaled_beta", "truncated_normal", "lkj")
-PERSISTENCE = ("uniform", "truncated_normal", "scaled_beta")
-# Families each parameter may have. The intercept and the between coefficients are integrated against the unit and
-# period effects in closed form, which takes a normal prior.
-SLOTS: dict[str, tuple[str, ...]] = {
-    "exposure": REAL,
-    "controls": REAL,
-    "intercept": ("normal",),
-    "between": ("normal",),
-    "slope_sd": POSITIVE,
-    "unit_slope_sd": POSITIVE,
-    "unit_sd": POSITIVE,
-    "time_sd": POSITIVE,
-    "group_time_sd": POSITIVE,
-    "error_sd": POSITIVE,
-    "unit_scale_sd": POSITIVE,
-    "autocorrelation": CORRELATION,
-    "slope_correlation": CORRELATION,
-    "persistence": PERSISTENCE,
-    "degrees": POSITIVE,
+BOUNDS = ("lower", "upper")
+NODES, BEYOND = 32, 1e-6  # normals of a mixture, between these quantiles of their SD
+
+
+class Mixture(NamedTuple):
+    """Normals of one mean.
+
+    mean : float
+    sds, log_weights : ndarray, shape (K,)
+    """
+
+    mean: float
+    sds: np.ndarray
+    log_weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of priors.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Hyper-parameters, fields of `PriorSpec`.
+    kinds : tuple of str
+        Kinds of parameters that may have it (`sets.SLOTS`): "real", "conjugate", "positive", "correlation",
+        "persistence".
+    log_density : callable
+        (values, **hyper-parameters) -> log density, elementwise on the constrained scale; 0 for a flat prior.
+    draw : callable
+        (random, size, **hyper-parameters) -> independent draws of that shape; `SpecError` for a flat prior.
+    pymc : callable
+        (name, dims, **hyper-parameters) -> PyMC variable.
+    support : "REAL_LINE" | "POSITIVE" | "INTERVAL"
+        How `kernel` maps its line to the values, by the name of the constant there.
+    code : str
+        The density in `kernel.prior_density`, by the name of the constant there.
+    coded : callable
+        (**hyper-parameters) -> parameters of that density; by default all but the bounds, in order.
+    typical : callable
+        (**hyper-parameters) -> a value of the prior's order, in which a positive parameter is sampled.
+    scaled : callable
+        (multiple, **hyper-parameters) -> hyper-parameters of the prior of `multiple` times the parameter.
+    mixture : callable, optional
+        (**hyper-parameters) -> `Mixture`; None where the family is no mixture of normals.
+    collapses : bool
+        Whether a coefficient with it integrates out of the likelihood exactly.
+    proper : bool
+        Whether its density has an integral.
+    """
+
+    parameters: tuple[str, ...]
+    kinds: tuple[str, ...]
+    log_density: Callable[..., np.ndarray]
+    draw: Callable[..., np.ndarray]
+    pymc: Callable[..., Any]
+    support: str
+    code: str
+    coded: Callable[..., tuple[float, ...]] = lambda **p: tuple(v for name, v in p.items() if name not in BOUNDS)
+    typical: Callable[..., float] = lambda **p: p.get("sigma", p.get("scale", 1.0))
+    scaled: Callable[..., dict[str, float]] = lambda multiple, **p: {
+        name: value * multiple if name in ("sigma", "scale") else value for name, value in p.items()
+    }
+    mixture: Callable[..., Mixture] | None = None
+    collapses: bool = False
+    proper: bool = True
+
+
+def _stats() -> Any:
+    """scipy's distributions, which take half a second to load and are needed where a prior is evaluated."""
+    from scipy import stats
+
+    return stats
+
+
+def _pymc(distribution: str, **renamed: str) -> Callable[..., Any]:
+    """PyMC's distribution of that name; `renamed` says which of our hyper-parameters one of its own is."""
+
+    def variable(name: str, dims: Any, **p: Any) -> Any:
+        import pymc as pm
+
+        own = {theirs: p.pop(ours) for theirs, ours in renamed.items()}
+        return getattr(pm, distribution)(name, **own, **p, dims=dims)
+
+    return variable
+
+
+def _pymc_beta(name: str, dims: Any, alpha: Any, beta: Any) -> Any:
+    """2 Beta - 1, the Beta variable under a name of its own."""
+    import pymc as pm
+
+    return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", alpha, beta, dims=dims) - 1, dims=dims)
+
+
+def _half_student_t(values: np.ndarray, nu: float, sigma: float) -> np.ndarray:
+    return np.where(values >= 0, np.log(2) + _stats().t.logpdf(values, nu, 0, sigma), -np.inf)
+
+
+def _ends(mu: float, sigma: float, lower: float, upper: float) -> tuple[float, float]:
+    """Bounds of a truncated normal in SDs from its mean."""
+    return (lower - mu) / sigma, (upper - mu) / sigma
+
+
+def _no_draws(random: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
+    raise SpecError("a flat prior has no draws", fix="Give the parameter a proper prior")
+
+
+def _over_variance(mean: float, variance: Any, scale: float) -> Mixture:
+    """Normals whose variance, in units of the squared scale, has a distribution, on nodes evenly spaced in its log."""
+    first, last = np.log(variance.ppf([BEYOND, 1 - BEYOND])) / 2
+    logs = np.linspace(first, last, NODES)
+    log_weights = variance.logpdf(np.exp(2 * logs)) + 2 * logs
+    return Mixture(mean, scale * np.exp(logs), log_weights - np.logaddexp.reduce(log_weights))
+
+
+FAMILIES: dict[str, Family] = {
+    "normal": Family(
+        parameters=("mu", "sigma"),
+        kinds=("real", "conjugate"),
+        log_density=lambda values, mu, sigma: _stats().norm.logpdf(values, mu, sigma),
+        draw=lambda random, size, mu, sigma: mu + sigma * random.standard_normal(size),
+        pymc=_pymc("Normal"),
+        support="REAL_LINE",
+        code="NORMAL",
+        mixture=lambda mu, sigma: Mixture(mu, np.array([sigma]), np.zeros(1)),
+        collapses=True,
+    ),
+    "student_t": Family(
+        parameters=("nu", "mu", "sigma"),
+        kinds=("real",),
+        log_density=lambda values, nu, mu, sigma: _stats().t.logpdf(values, nu, mu, sigma),
+        draw=lambda random, size, nu, mu, sigma: mu + sigma * random.standard_t(nu, size),
+        pymc=_pymc("StudentT"),
+        support="REAL_LINE",
+        code="STUDENT_T",
+        mixture=lambda nu, mu, sigma: _over_variance(mu, _stats().invgamma(nu / 2, scale=nu / 2), sigma),
+    ),
+    "laplace": Family(
+        parameters=("mu", "scale"),
+        kinds=("real",),
+        log_density=lambda values, mu, scale: _stats().laplace.logpdf(values, mu, scale),
+        draw=lambda random, size, mu, scale: random.laplace(mu, scale, size),
+        pymc=_pymc("Laplace", b="scale"),
+        support="REAL_LINE",
+        code="LAPLACE",
+        mixture=lambda mu, scale: _over_variance(mu, _stats().expon(scale=2.0), scale),
+    ),
+    "truncated_normal": Family(
+        parameters=("mu", "sigma", "lower", "upper"),
+        kinds=("real", "correlation", "persistence"),
+        log_density=lambda values, **p: _stats().truncnorm.logpdf(values, *_ends(**p), p["mu"], p["sigma"]),
+        draw=lambda random, size, **p: _stats().truncnorm.rvs(
+            *_ends(**p), p["mu"], p["sigma"], size=size, random_state=random
+        ),
+        pymc=_pymc("TruncatedNormal"),
+        support="INTERVAL",
+        code="NORMAL",
+    ),
+    "uniform": Family(
+        parameters=("lower", "upper"),
+        kinds=("real", "correlation", "persistence"),
+        log_density=lambda values, lower, upper: _stats().uniform.logpdf(values, lower, upper - lower),
+        draw=lambda random, size, lower, upper: random.uniform(lower, upper, size),
+        pymc=_pymc("Uniform"),
+        support="INTERVAL",
+        code="UNIFORM",
+    ),
+    "flat": Family(
+        parameters=(),
+        kinds=("real",),
+        log_density=lambda values: np.zeros_like(values),
+        draw=_no_draws,
+        pymc=_pymc("Flat"),
+        support="REAL_LINE",
+        code="FLAT",
+        mixture=lambda: Mixture(0.0, np.array([np.inf]), np.zeros(1)),
+        collapses=True,
+        proper=False,
+    ),
+    "half_normal": Family(
+        parameters=("sigma",),
+        kinds=("positive",),
+        log_density=lambda values, sigma: _stats().halfnorm.logpdf(values, scale=sigma),
+        draw=lambda random, size, sigma: np.abs(sigma * random.standard_normal(size)),
+        pymc=_pymc("HalfNormal"),
+        support="POSITIVE",
+        code="NORMAL",
+        coded=lambda sigma: (0.0, sigma),
+    ),
+    "half_student_t": Family(
+        parameters=("nu", "sigma"),
+        kinds=("positive",),
+        log_density=_half_student_t,
+        draw=lambda random, size, nu, sigma: np.abs(sigma * random.standard_t(nu, size)),
+        pymc=_pymc("HalfStudentT"),
+        support="POSITIVE",
+        code="STUDENT_T",
+        coded=lambda nu, sigma: (nu, 0.0, sigma),
+    ),
+    "half_cauchy": Family(
+        parameters=("scale",),
+        kinds=("positive",),
+        log_density=lambda values, scale: _stats().halfcauchy.logpdf(values, scale=scale),
+        draw=lambda random, size, scale: np.abs(scale * random.standard_cauchy(size)),
+        pymc=_pymc("HalfCauchy", beta="scale"),
+        support="POSITIVE",
+        code="STUDENT_T",
+        coded=lambda scale: (1.0, 0.0, scale),
+    ),
+    "exponential": Family(
+        parameters=("scale",),
+        kinds=("positive",),
+        log_density=lambda values, scale: _stats().expon.logpdf(values, scale=scale),
+        draw=lambda random, size, scale: random.exponential(scale, size),
+        pymc=_pymc("Exponential"),
+        support="POSITIVE",
+        code="EXPONENTIAL",
+    ),
+    "gamma": Family(
+        parameters=("alpha", "beta"),
+        kinds=("positive",),
+        log_density=lambda values, alpha, beta: _stats().gamma.logpdf(values, alpha, scale=1 / beta),
+        draw=lambda random, size, alpha, beta: random.gamma(alpha, 1 / beta, size),
+        pymc=_pymc("Gamma"),
+        support="POSITIVE",
+        code="GAMMA",
+        typical=lambda alpha, beta: alpha / beta,
+        scaled=lambda multiple, alpha, beta: {"alpha": alpha, "beta": beta / multiple},
+    ),
+    "inverse_gamma": Family(
+        parameters=("alpha", "beta"),
+        kinds=("positive",),
+        log_density=lambda values, alpha, beta: _stats().invgamma.logpdf(values, alpha, scale=beta),
+        draw=lambda random, size, alpha, beta: beta / random.gamma(alpha, 1.0, size),
+        pymc=_pymc("InverseGamma"),
+        support="POSITIVE",
+        code="INVERSE_GAMMA",
+        typical=lambda alpha, beta: beta / (alpha + 1),
+        scaled=lambda multiple, alpha, beta: {"alpha": alpha, "beta": beta * multiple},
+    ),
+    "log_normal": Family(
+        parameters=("mu", "sigma"),
+        kinds=("positive",),
+        log_density=lambda values, mu, sigma: _stats().lognorm.logpdf(values, sigma, scale=np.exp(mu)),
+        draw=lambda random, size, mu, sigma: random.lognormal(mu, sigma, size),
+        pymc=_pymc("LogNormal"),
+        support="POSITIVE",
+        code="LOG_NORMAL",
+        typical=lambda mu, sigma: float(np.exp(mu)),
+        scaled=lambda multiple, mu, sigma: {"mu": mu + float(np.log(multiple)), "sigma": sigma},
+    ),
+    "scaled_beta": Family(
+        parameters=("alpha", "beta"),
+        kinds=("correlation", "persistence"),
+        log_density=lambda values, alpha, beta: _stats().beta.logpdf(values, alpha, beta, -1, 2),
+        draw=lambda random, size, alpha, beta: 2 * random.beta(alpha, beta, size) - 1,
+        pymc=_pymc_beta,
+        support="INTERVAL",
+        code="SCALED_BETA",
+    ),
+    "lkj": Family(
+        parameters=("eta",),
+        kinds=("correlation",),
+        log_density=lambda values, eta: _stats().beta.logpdf(values, eta, eta, -1, 2),
+        draw=lambda random, size, eta: 2 * random.beta(eta, eta, size) - 1,
+        pymc=lambda name, dims, eta: _pymc_beta(name, dims, eta, eta),
+        support="INTERVAL",
+        code="LKJ",
+    ),
 }
 
-# Parameters of every hierarchical model; a set may leave the others out where no model needs them.
-ALWAYS = ("exposure", "controls", "intercept", "between", "slope_sd", "unit_sd", "time_sd", "error_sd")
 
-# What a user states is "top"; what a scale implies for the effects under it is "group" (never power-scaled).
-GROUP_PRIORS = (
-    "slope_offset",
-    "control_offset",
-    "unit_effect",
-    "time_effect",
-    "group_time_effect",
-    "unit_slope",
-    "unit_control_slope",
-    "unit_scale",
-)
-# The top prior of each parameter of the posterior.
-PRIOR_OF = {
-    "intercept": "intercept",
-    "exposure_slope": "exposure",
-    "control_slope": "controls",
-    "slope_sd": "slope_sd",
-    "control_slope_sd": "slope_sd",
-    "unit_slope_sd": "unit_slope_sd",
-    "unit_control_slope_sd": "unit_slope_sd",
-    "slope_correlation": "slope_correlation",
-    "unit_sd": "unit_sd",
-    "time_sd": "time_sd",
-    "group_time_sd": "group_time_sd",
-    "error_sd": "error_sd",
-    "unit_scale_sd": "unit_scale_sd",
-    "autocorrelation": "autocorrelation",
-    "persistence": "persistence",
-    "degrees": "degrees",
-    "unit_between": "between",
-    "time_between": "between",
-}
+def families_of(kind: str) -> tuple[str, ...]:
+    """Names of the families that a kind of parameter may have."""
+    return tuple(name for name, family in FAMILIES.items() if kind in family.kinds)
 
 
 class PriorSpec(Record):
@@ -104,7 +302,7 @@ class PriorSpec(Record):
         Why this prior, in a sentence.
     """
 
-    family: Literal[*FAMILIES]  # type: ignore[valid-type]
+    family: str
     mu: float | None = None
     sigma: Annotated[float, Field(gt=0)] | None = None
     nu: Annotated[float, Field(gt=0)] | None = None
@@ -116,10 +314,19 @@ class PriorSpec(Record):
     upper: float | None = None
     reason: Annotated[str, Field(min_length=1)]
 
+    @field_validator("family")
+    @classmethod
+    def _family_is_known(cls, family: str) -> str:
+        if family not in FAMILIES:
+            known = ", ".join(f"'{name}'" for name in FAMILIES)
+            raise SpecError(f"key 'family' has the unknown value '{family}'", fix=f"It must be one of {known}")
+        return family
+
     @model_validator(mode="after")
     def _parameters_of_the_family(self) -> "PriorSpec":
-        given = {name for name in PARAMETERS if getattr(self, name) is not None}
-        needed = set(FAMILIES[self.family])
+        names = set(type(self).model_fields) - {"family", "reason"}
+        given = {name for name in names if getattr(self, name) is not None}
+        needed = set(self.definition.parameters)
         if given != needed:
             raise SpecError(
                 f"family '{self.family}' has the parameters {', '.join(sorted(needed)) or 'none'}",
@@ -130,179 +337,52 @@ class PriorSpec(Record):
         return self
 
     @property
+    def definition(self) -> Family:
+        """The record of its family."""
+        return FAMILIES[self.family]
+
+    @property
     def parameters(self) -> dict[str, float]:
         """Hyper-parameters by name."""
-        return {name: getattr(self, name) for name in FAMILIES[self.family]}
+        return {name: getattr(self, name) for name in self.definition.parameters}
+
+    @property
+    def collapses(self) -> bool:
+        """Whether a coefficient with this prior integrates out of the likelihood exactly."""
+        return self.definition.collapses
+
+    @property
+    def proper(self) -> bool:
+        """Whether the density has an integral."""
+        return self.definition.proper
+
+    @property
+    def typical(self) -> float:
+        """A value of the prior's order."""
+        return float(self.definition.typical(**self.parameters))
 
     def log_density(self, values: np.ndarray) -> np.ndarray:
         """Log density at values on the constrained scale, elementwise; 0 for a flat prior."""
-        from scipy import stats
-
-        values = np.asarray(values, dtype=float)
-        p = self.parameters
-        match self.family:
-            case "normal":
-                return stats.norm.logpdf(values, p["mu"], p["sigma"])
-            case "student_t":
-                return stats.t.logpdf(values, p["nu"], p["mu"], p["sigma"])
-            case "laplace":
-                return stats.laplace.logpdf(values, p["mu"], p["scale"])
-            case "truncated_normal":
-                a, b = (p["lower"] - p["mu"]) / p["sigma"], (p["upper"] - p["mu"]) / p["sigma"]
-                return stats.truncnorm.logpdf(values, a, b, p["mu"], p["sigma"])
-            case "uniform":
-                return stats.uniform.logpdf(values, p["lower"], p["upper"] - p["lower"])
-            case "half_normal":
-                return stats.halfnorm.logpdf(values, scale=p["sigma"])
-            case "half_student_t":
-                inside = np.log(2) + stats.t.logpdf(values, p["nu"], 0, p["sigma"])
-                return np.where(values >= 0, inside, -np.inf)
-            case "half_cauchy":
-                return stats.halfcauchy.logpdf(values, scale=p["scale"])
-            case "exponential":
-                return stats.expon.logpdf(values, scale=p["scale"])
-            case "gamma":
-                return stats.gamma.logpdf(values, p["alpha"], scale=1 / p["beta"])
-            case "inverse_gamma":
-                return stats.invgamma.logpdf(values, p["alpha"], scale=p["beta"])
-            case "log_normal":
-                return stats.lognorm.logpdf(values, p["sigma"], scale=np.exp(p["mu"]))
-            case "scaled_beta":
-                return stats.beta.logpdf(values, p["alpha"], p["beta"], -1, 2)
-            case "lkj":
-                return stats.beta.logpdf(values, p["eta"], p["eta"], -1, 2)
-            case _:
-                return np.zeros_like(values)
+        return self.definition.log_density(np.asarray(values, dtype=float), **self.parameters)
 
     def draw(self, random: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
         """Independent draws; `SpecError` for a flat prior."""
-        from scipy import stats
+        return self.definition.draw(random, size, **self.parameters)
 
-        p = self.parameters
-        match self.family:
-            case "flat":
-                raise SpecError("a flat prior has no draws", fix="Give the parameter a proper prior")
-            case "normal" | "half_normal":
-                values = p.get("mu", 0.0) + p["sigma"] * random.standard_normal(size)
-            case "student_t" | "half_student_t":
-                values = p.get("mu", 0.0) + p["sigma"] * random.standard_t(p["nu"], size)
-            case "half_cauchy":
-                values = p["scale"] * random.standard_cauchy(size)
-            case "laplace":
-                values = random.laplace(p["mu"], p["scale"], size)
-            case "truncated_normal":
-                a, b = (p["lower"] - p["mu"]) / p["sigma"], (p["upper"] - p["mu"]) / p["sigma"]
-                values = stats.truncnorm.rvs(a, b, p["mu"], p["sigma"], size=size, random_state=random)
-            case "uniform":
-                values = random.uniform(p["lower"], p["upper"], size)
-            case "exponential":
-                values = random.exponential(p["scale"], size)
-            case "gamma":
-                values = random.gamma(p["alpha"], 1 / p["beta"], size)
-            case "inverse_gamma":
-                values = p["beta"] / random.gamma(p["alpha"], 1.0, size)
-            case "log_normal":
-                values = random.lognormal(p["mu"], p["sigma"], size)
-            case _:
-                alpha, beta = (p["eta"], p["eta"]) if self.family == "lkj" else (p["alpha"], p["beta"])
-                values = 2 * random.beta(alpha, beta, size) - 1
-        return np.abs(values) if self.family.startswith("half") else values
+    def scaled(self, multiple: float) -> "PriorSpec":
+        """The prior of `multiple` times the parameter."""
+        return PriorSpec(family=self.family, reason=self.reason, **self.definition.scaled(multiple, **self.parameters))
+
+    def mixture(self) -> Mixture:
+        """The prior as normals of one mean; `SpecError` where it is none.
+
+        The variance of the normals, in units of the prior's squared scale, is inverse gamma for a Student-t prior and
+        exponential for a Laplace one.
+        """
+        if self.definition.mixture is None:
+            known = [name for name, family in FAMILIES.items() if family.mixture]
+            raise SpecError(f"a {self.family} prior is no mixture of normals", fix=f"Use {', '.join(known)}")
+        return self.definition.mixture(**self.parameters)
 
     def __str__(self) -> str:
         return f"{self.family.replace('_', '-')}({', '.join(f'{k} = {v:g}' for k, v in self.parameters.items())})"
-
-
-class PriorSet(Record):
-    """A named set with a prior for each of `ALWAYS`, and for the other `SLOTS` a model needs."""
-
-    name: str
-    description: str = ""
-    prior: dict[str, PriorSpec]
-
-    def __getitem__(self, slot: str) -> PriorSpec:
-        if slot not in self.prior:
-            raise SpecError(f"prior set '{self.name}' has no prior for '{slot}'", fix=f"Add [prior.{slot}]")
-        return self.prior[slot]
-
-    def replaced(self, **priors: PriorSpec) -> "PriorSet":
-        """The set with some priors exchanged, and 'changed' in its name."""
-        return prior_set(f"{self.name} (changed)", {**self.prior, **priors}, self.description)
-
-
-def prior_set(name: str, priors: Mapping[str, PriorSpec], description: str = "") -> PriorSet:
-    """Build a set and check that every parameter has a prior of an allowed family."""
-    for slot, prior in priors.items():
-        check_support(slot, prior)
-    for slot in ALWAYS:
-        if slot not in priors:
-            raise SpecError(f"no prior for '{slot}'", fix=f"Add [prior.{slot}]")
-    return PriorSet(name=name, description=description, prior=dict(priors))
-
-
-def check_support(slot: str, prior: PriorSpec) -> None:
-    """Raise `SpecError` for an unknown parameter, or a prior that may not be its own."""
-    if slot not in SLOTS:
-        raise SpecError(f"unknown prior '{slot}'", fix=nearest(slot, SLOTS))
-    families = SLOTS[slot]
-    if prior.family not in families:
-        raise SpecError(f"'{slot}' cannot have a {prior.family} prior", fix=f"Use {', '.join(families)}")
-    p = prior.parameters if families in (CORRELATION, PERSISTENCE) else {}
-    if p.get("lower", -1.0) < -1 or p.get("upper", 1.0) > 1:
-        raise SpecError(f"the prior of '{slot}' leaves (-1, 1)", fix="Choose -1 <= lower < upper <= 1")
-
-
-def check_priors(priors: PriorSet, spec: Spec) -> None:
-    """Raise `SpecError` if a parameter that the specification adds has no prior."""
-    needed = {
-        "unit_slope_sd": spec.unit_slopes,
-        "group_time_sd": spec.group_time_effects is not None,
-        "slope_correlation": spec.slope_correlation,
-        "autocorrelation": "ar1" in spec.error_parts,
-        "persistence": spec.dynamic,
-        "unit_scale_sd": "unit_scale" in spec.error_parts,
-        "degrees": "student_t" in spec.error_parts,
-    }
-    for slot in (slot for slot, is_needed in needed.items() if is_needed):
-        priors[slot]
-
-
-def load_priors(name: str | PriorSet, folder: Path | None = None) -> PriorSet:
-    """Load a named prior set, or one from a .toml file (relative to `folder`).
-
-    Raises
-    ------
-    SpecError
-        Unknown set, unknown key or family, a parameter without a prior.
-    """
-    if isinstance(name, PriorSet):
-        return name
-    if name.endswith(".toml"):
-        path = (folder or Path()) / name
-        if not path.is_file():
-            raise SpecError("the prior file does not exist", place=str(path), fix="Check the path")
-    else:
-        path = priors_folder() / f"{name}.toml"
-        if not path.is_file():
-            known = sorted(file.stem for file in priors_folder().glob("*.toml"))
-            raise SpecError(f"unknown prior set '{name}'", fix=nearest(name, known))
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"the file is not valid TOML ({error})", place=str(path)) from None
-    tables = content.pop("prior", {})
-    unknown = [key for key in content if key not in ("name", "description")]
-    if unknown:
-        raise SpecError(f"unknown key '{unknown[0]}'", place=str(path), fix=nearest(unknown[0], PriorSet.model_fields))
-    if not isinstance(tables, dict):
-        raise SpecError("[prior] must hold one table a parameter", place=str(path), fix="Write [prior.exposure]")
-    priors = {slot: PriorSpec.parse(table, f"{path}, [prior.{slot}]") for slot, table in tables.items()}
-    try:
-        return prior_set(content.get("name", path.stem), priors, content.get("description", ""))
-    except SpecError as error:
-        raise error.at(str(path)) from None
-
-
-def priors_folder() -> Path:
-    """Folder of the named sets: package data of an installed wheel, `models/priors` of a checkout."""
-    packaged = Path(str(resources.files("bayes_npp"))) / "prior_sets"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "models" / "priors"

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec, check_support, prior_set, priors_folder
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet, check_support, prior_set, priors_folder
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 

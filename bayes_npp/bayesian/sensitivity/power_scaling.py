@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.priors.families import PRIOR_OF
+from bayes_npp.bayesian.fitting.psis import smoothed
+from bayes_npp.bayesian.priors.sets import prior_of
 from bayes_npp.errors import SpecError
 
 THRESHOLD = 0.05  # of the sensitivity diagnostic (Kallioinen et al. 2024)
@@ -64,7 +65,7 @@ def _scaled_priors(fit: Fit) -> dict[str, list[str]]:
     slots: dict[str, list[str]] = {}
     for name in log_prior.data_vars:
         if np.ptp(log_prior[name].to_numpy()) > 0:
-            slots.setdefault(PRIOR_OF[str(name)], []).append(str(name))
+            slots.setdefault(prior_of()[str(name)], []).append(str(name))
     return slots
 
 
@@ -89,10 +90,8 @@ def _with_quantities(fit: Fit, quantities: Mapping[str, np.ndarray]):  # type: i
 
 def _k_hat(fit: Fit, names: list[str], alpha: float) -> float:
     """Pareto k of the weights p(parameters)^(alpha - 1)."""
-    from arviz_stats.base import array_stats
-
     prior = fit.tree["log_prior"].dataset
     total = sum(
         prior[name].to_numpy().reshape(prior[name].shape[0] * prior[name].shape[1], -1).sum(axis=1) for name in names
     )
-    return float(array_stats.psislw(-(alpha - 1) * np.asarray(total))[1])
+    return smoothed((alpha - 1) * np.asarray(total))[1]

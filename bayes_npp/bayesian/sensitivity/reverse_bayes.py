@@ -10,7 +10,8 @@ from scipy import stats
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.bayesian.sensitivity.sweep import Answers, sweep
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
@@ -130,14 +131,9 @@ def _scaled(priors: PriorSet, shrunk: tuple[str, ...], multiple: float) -> Prior
     for slot in shrunk:
         family = "normal" if slot == "exposure" else "half_normal"
         values = {"mu": 0.0} if slot == "exposure" else {}
-        sigma = _scale(priors[slot]) * float(multiple)
+        sigma = priors[slot].typical * float(multiple)
         changed[slot] = PriorSpec(family=family, sigma=sigma, reason=reason, **values)
     return priors.replaced(**changed)
-
-
-def _scale(prior: PriorSpec) -> float:
-    """A scale of a prior: its sigma or scale, or one where it has none."""
-    return float(prior.parameters.get("sigma", prior.parameters.get("scale", 1.0)))
 
 
 def _implied_sd(fit: Fit, weights: np.ndarray, priors: PriorSet) -> float:

@@ -9,8 +9,9 @@ import pandas as pd
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PRIOR_OF, PriorSet, PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.grid import Grid, cells, load_grid
+from bayes_npp.bayesian.priors.sets import PriorSet, load_priors, prior_of
 from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
 from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
@@ -20,7 +21,7 @@ from bayes_npp.design.slope_contrasts import Contrasts, contrasts
 from bayes_npp.errors import SpecError
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
-SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
+PRIOR_SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
 QUICK_CELLS, QUICK_POINTS, QUICK_SCALES = 25, 5, 4  # of the grid, a curve, the scales: every how many are kept
 
 
@@ -137,7 +138,7 @@ def sensitivity(
         raise SpecError("no proposition is named", fix="Name one, such as 'average_slope > 0'")
     weighed = contrasts(asked, fit.design)
     sampler = replace(SHORT, seed=seed)
-    slots = tuple(dict.fromkeys(PRIOR_OF[str(name)] for name in fit.tree["log_prior"].data_vars))
+    slots = tuple(dict.fromkeys(prior_of()[str(name)] for name in fit.tree["log_prior"].data_vars))
     every = cells(load_grid(grid), fit.priors, slots)[:: QUICK_CELLS if quick else 1]
     named = [load_priors(name) for name in sets]
     answers = sweep(fit, [own for _, own in every] + named, weighed, sampler)
@@ -159,14 +160,14 @@ def sensitivity(
         power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),
-        slopes=slopes_by_scale(fit, sampler, SCALES[:: QUICK_SCALES if quick else 1]),
+        slopes=slopes_by_scale(fit, sampler, PRIOR_SCALES[:: QUICK_SCALES if quick else 1]),
         reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
         overlap=prior_overlap(fit),
         predictive=prior_predictive(fit, seed),
     )
 
 
-def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = SCALES) -> pd.DataFrame:
+def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = PRIOR_SCALES) -> pd.DataFrame:
     """Slopes under half-normal priors of their SD (normal ones of the one slope) from narrow to wide.
 
     Parameters

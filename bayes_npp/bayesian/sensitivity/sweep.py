@@ -6,9 +6,8 @@ from itertools import count
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import COLLAPSIBLE, Collapsed, collapse
+from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.collapsed.slope_likelihood import (
-    MIXTURES,
     SlopeLikelihood,
     SlopeTable,
     log_tau_weights,
@@ -16,13 +15,16 @@ from bayes_npp.bayesian.collapsed.slope_likelihood import (
     slope_marginal,
     slope_table,
 )
-from bayes_npp.bayesian.fitting.fit import LEVEL, Fit
-from bayes_npp.bayesian.fitting.refit import MAX_K_HAT, MIN_WEIGHTED, SHORT, Refit, refit, sample_thetas, workers
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.psis import MAX_K_HAT, normalised, smoothed
+from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, SHORT, Refit, refit, sample_thetas, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.bayesian.priors.families import PriorSet, PriorSpec
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.slope_contrasts import Contrasts
+from bayes_npp.estimates import TAILS, summarise
 
-THINNED = 2000  # draws of the scales and shapes
+SWEPT_DRAWS = 2000  # draws of the scales and shapes
 
 
 @dataclass(frozen=True)
@@ -110,34 +112,34 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
 
 
 def _mixable(priors: PriorSet) -> bool:
-    return priors["exposure"].family in MIXTURES
+    return priors["exposure"].definition.mixture is not None
 
 
 def _same_rest(fit: Fit, priors: PriorSet) -> bool:
     """Whether the controls are integrated out, or not, as in the fit."""
     if not fit.spec.controls:
         return True
-    here, there = (own["controls"].family in COLLAPSIBLE for own in (fit.priors, priors))
+    here, there = (own["controls"].collapses for own in (fit.priors, priors))
     return here == there
 
 
 def _collapsible(priors: PriorSet) -> PriorSet:
     """The set with an exposure prior that the collapsed sampler integrates out."""
-    family = priors["exposure"].family
-    if family in COLLAPSIBLE:
+    prior = priors["exposure"]
+    if prior.collapses:
         return priors
-    p = priors["exposure"].parameters
-    sigma = p.get("sigma", p.get("scale", 1.0))
-    near = PriorSpec(family="normal", mu=p["mu"], sigma=sigma, reason="Near it, and weighted to it.")
+    near = PriorSpec(
+        family="normal", mu=prior.mixture().mean, sigma=prior.typical, reason="Near it, and weighted to it."
+    )
     return priors.replaced(exposure=near)
 
 
 def _base_of(fit: Fit, seed: int) -> _Base:
     """The fit's own posterior, where it was sampled collapsed and without the common slope in theta."""
-    if fit.engine != "collapsed" or fit.priors["exposure"].family not in COLLAPSIBLE:
+    if fit.engine != "collapsed" or not fit.priors["exposure"].collapses:
         return _sampled(fit, fit.priors, replace(SHORT, seed=seed))
     thetas = fit.thetas
-    some = np.linspace(0, len(thetas) - 1, min(THINNED, len(thetas))).astype(int)
+    some = np.linspace(0, len(thetas) - 1, min(SWEPT_DRAWS, len(thetas))).astype(int)
     ess = fit.diagnostics.ess_bulk if len(fit.collapsed.elements) else float(len(thetas))
     return _base(fit.collapsed, fit.priors, thetas[some], min(1.0, ess / len(some)), fit.diagnostics.passed)
 
@@ -215,8 +217,6 @@ def _drawn(table: SlopeTable, fit: Fit, asked: Contrasts) -> _Drawn:
 
 
 def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, in_any_case: bool) -> Answers | None:
-    from arviz_stats.base import array_stats
-
     marginal, inner = _over_tau(table.log_marginal, _tau_weights(base.tau, priors))
     _, _, log_ratio = _under(base, priors)
     if base.tau is not None:  # integrated out, so its draws do not matter
@@ -227,9 +227,8 @@ def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, in_
     if np.ptp(log_ratio) < 1e-9:
         weights, k_hat = np.full(len(log_ratio), 1 / len(log_ratio)), np.nan
     else:
-        log_weights, k = array_stats.psislw(-log_ratio)  # it takes log likelihoods, whose inverse is the weight
-        weights, k_hat = np.exp(log_weights - log_weights.max()), float(k)
-        weights /= weights.sum()
+        log_weights, k_hat = smoothed(log_ratio)
+        weights = normalised(log_weights)
     effective = base.efficiency / (weights**2).sum()
     good = not k_hat >= MAX_K_HAT and effective >= MIN_WEIGHTED
     if not good and not in_any_case:
@@ -262,7 +261,7 @@ def _over_tau(log_marginal: np.ndarray, log_weights: np.ndarray) -> tuple[np.nda
 def _quantiles(values: np.ndarray, order: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Bounds of the equal-tailed interval of weighted values."""
     reached = np.cumsum(weights[order])
-    at = np.searchsorted(reached, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).clip(max=len(order) - 1)
+    at = np.searchsorted(reached, TAILS).clip(max=len(order) - 1)
     return values[order[at]]
 
 
@@ -270,14 +269,14 @@ def _of_draws(one: Refit, asked: Contrasts) -> Answers:
     """Answers from draws of the slopes."""
     values = asked.values(one.slopes)
     probability = asked.holds(values).mean(axis=1)
-    lo, hi = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    summary = summarise(values, axis=1)
     effective = min(one.diagnostics.ess_bulk, values.shape[1])
     return Answers(
         probability=probability,
         mcse=np.sqrt(probability * (1 - probability) / effective),
-        mean=values.mean(axis=1),
-        lo=lo,
-        hi=hi,
+        mean=summary["mean"],
+        lo=summary["lo"],
+        hi=summary["hi"],
         k_hat=np.nan if one.k_hat is None else one.k_hat,
         passed=one.diagnostics.passed,
     )

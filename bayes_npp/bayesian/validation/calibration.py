@@ -7,14 +7,15 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.error_models import effects
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import PriorSet
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
 
-LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "unit_scale", "time_effect", "group_time_effect")
-THINNED = 199  # draws kept of each replication: nearly independent
+LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "time_effect", "group_time_effect")
+RANKED_DRAWS = 199  # draws kept of each replication: nearly independent
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Calibration:
     Attributes
     ----------
     ranks : dict of ndarray, shape (replications,)
-        By quantity, between 0 and `THINNED`.
+        By quantity, between 0 and `RANKED_DRAWS`.
     failed : int
         Replications whose sampler failed its diagnostics (kept: leaving them out would bias the ranks).
     """
@@ -44,7 +45,7 @@ class Calibration:
         level = 1 - (1 - probability) / len(self.ranks)
         out = {}
         for name, ranks in self.ranks.items():
-            values = (ranks + random.uniform(size=len(ranks))) / (THINNED + 1)
+            values = (ranks + random.uniform(size=len(ranks))) / (RANKED_DRAWS + 1)
             _, ecdf, lower, upper = ecdf_pit(values, level, n_simulations=2000, rng=np.random.default_rng(seed))
             out[name] = bool(((ecdf >= lower) & (ecdf <= upper)).all())
         return out
@@ -80,7 +81,7 @@ def calibrate(
     def replicate(k: int) -> tuple[dict[str, int], bool]:
         own = replace(data, outcome=simulated[k])
         posterior = collapse(own, priors)
-        fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=THINNED)
+        fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=RANKED_DRAWS)
         truth = {name: values[k : k + 1] for name, values in truths.items()}
         drawn = _quantities(fitted.draws, own)
         ranks = {name: int((drawn[name] < value[0]).sum()) for name, value in _quantities(truth, own).items()}
@@ -104,7 +105,7 @@ def _quantities(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str,
     derived = {"slope", "group_slope", "slope_of_unit", "collapsed_log_likelihood", "collapsed_coefficients"}
     flat = {"intercept"} if data.has_flat_level else set()
     for name, values in parameters.items():
-        if name in LEFT_OUT or name in derived or name in flat or name == "slope_offset":
+        if name in LEFT_OUT or name in effects() or name in derived or name in flat or name == "slope_offset":
             continue
         for j, column in enumerate(values.reshape(len(values), -1).T):
             out[f"{name}[{j}]" if values.ndim > 1 else name] = column

@@ -10,7 +10,8 @@ import numpy as np
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.errors import DesignError
 
 
@@ -81,7 +82,7 @@ def _with_flat_level(collapsed: Collapsed) -> Collapsed:
         return collapsed
     at = sum(term.width for term in collapsed.columns[: names.index("intercept")])
     scale = collapsed.layout.column_scale.copy()
-    scale[at] = -2
+    scale[at] = kernel.FLAT_SD
     return replace(collapsed, layout=collapsed.layout._replace(column_scale=scale))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
 from bayes_npp.frequentist.dynamic.diagnostics import (
     Statistic,
     difference_in_hansen,
@@ -15,7 +15,7 @@ from bayes_npp.frequentist.dynamic.diagnostics import (
 from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
 from bayes_npp.frequentist.dynamic.moments import CONSTANT, Equations, build_moments
-from bayes_npp.frequentist.dynamic.within import LEVEL, dynamic_rows
+from bayes_npp.frequentist.dynamic.within import dynamic_rows
 from bayes_npp.panels.panel import Panel
 
 

@@ -9,12 +9,10 @@ from scipy import stats
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
 from bayes_npp.frequentist.dynamic.instruments import check_column, lag_of
 from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
-
-LEVEL = 0.95
 
 
 def dynamic_within(

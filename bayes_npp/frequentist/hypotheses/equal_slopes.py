@@ -161,11 +161,14 @@ def _wald(slopes: np.ndarray, covariance: np.ndarray, source: str) -> float:
 
 
 def _pairs(groups: tuple[str, ...], fit: LinearFit) -> tuple[PairTest, ...]:
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
     pairs = group_pairs(len(groups))
     gaps = np.array([fit.coefficients[g] - fit.coefficients[h] for g, h in pairs])
     spread = fit.covariance
     ses = np.sqrt([spread[g, g] + spread[h, h] - 2 * spread[g, h] for g, h in pairs])
     p_values = 2 * stats.t.sf(np.abs(gaps / ses), fit.df)
+    holm = multipletests(p_values, method="holm")[1]
     return tuple(
         PairTest(
             groups=f"{groups[g]} - {groups[h]}",
@@ -176,14 +179,5 @@ def _pairs(groups: tuple[str, ...], fit: LinearFit) -> tuple[PairTest, ...]:
             p_value=float(p),
             p_holm=float(adjusted),
         )
-        for (g, h), gap, se, p, adjusted in zip(pairs, gaps, ses, p_values, holm(p_values), strict=True)
+        for (g, h), gap, se, p, adjusted in zip(pairs, gaps, ses, p_values, holm, strict=True)
     )
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """P-values adjusted for their number by Holm's step-down rule, shape unchanged."""
-    order = np.argsort(p_values, kind="stable")
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted

@@ -9,7 +9,8 @@ from bayes_npp.design.design import build_design, check_membership
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
-from bayes_npp.frequentist.least_squares.static import LEVEL, linear_fit, replace_slopes
+from bayes_npp.estimates import LEVEL
+from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.panels.panel import Panel
 
 WHOLE = "average_slope_twfe_weighted"

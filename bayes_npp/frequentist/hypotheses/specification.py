@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design.design import Design, build_design, check_identified, slope_names
+from bayes_npp.design.design import Design, build_design, slope_names
+from bayes_npp.design.projection import check_identified
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import Design, check_identified, slope_names, twfe_weights, two_way_parts
+from bayes_npp.design.design import Design, slope_names, twfe_weights
+from bayes_npp.design.projection import check_identified, two_way_parts
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 

@@ -11,14 +11,13 @@ from scipy import stats
 from bayes_npp.design.design import Design, build_design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import Estimates, concat, estimates_from_rows
+from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.least_squares.absorbed import slope_weights
 from bayes_npp.frequentist.least_squares.covariance import NOT_POSITIVE, check_options, sandwich
 from bayes_npp.frequentist.least_squares.wild_bootstrap import all_signs, check_wild, wild_bootstrap
 from bayes_npp.frequentist.least_squares.within import WithinFit, within_fit
 from bayes_npp.panels.panel import Panel
 
-LEVEL = 0.95
 ESTIMATORS = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import Design, check_identified, slope_names
+from bayes_npp.design.design import Design, slope_names
+from bayes_npp.design.projection import check_identified
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more, check_degrees
 from bayes_npp.frequentist.least_squares.covariance import Counts

@@ -10,8 +10,8 @@ from scipy import stats
 from bayes_npp.design.design import group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.estimates import Estimates, estimates_from_rows
-from bayes_npp.frequentist.least_squares.static import ESTIMATORS, LEVEL
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
+from bayes_npp.frequentist.least_squares.static import ESTIMATORS
 from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.frequentist.mediation.stacked import Stacked, stack

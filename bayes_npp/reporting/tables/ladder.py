@@ -4,6 +4,7 @@ import pandas as pd
 
 from bayes_npp.analysis.records import ErrorChoice, Ladder
 from bayes_npp.bayesian.comparison.scores import comparison_table
+from bayes_npp.bayesian.model.error_models import BASE, label_of
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, probability
 from bayes_npp.reporting.base.result import Result
@@ -14,12 +15,6 @@ METHODS = {
     "leave_future_out": "the next year",
 }
 AVERAGE = "average_slope_twfe_weighted"
-ERROR_NAMES = {
-    "iid": "independent, one scale",
-    "ar1": "AR(1) within units",
-    "unit_scale": "independent, a scale for each unit",
-    "ar1+unit_scale": "AR(1), a scale for each unit",
-}
 
 
 def error_table(ladder: Ladder, result: Result) -> Table:
@@ -34,7 +29,7 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         score = ladder.errors.scores[errors]
         rows.append(
             {
-                "errors": ERROR_NAMES[errors] + (" (chosen)" if errors == ladder.errors.chosen else ""),
+                "errors": label_of(errors) + (" (chosen)" if errors == ladder.errors.chosen else ""),
                 "average slope, TWFE's weights": cell(average_row(result, record.model)),
                 **checks,
                 "Bayes factor for equal slopes": f"{factor(alike.factor)} ({factor(low)} to {factor(high)})",
@@ -146,10 +141,10 @@ def factor(value: float) -> str:
 
 def choice_sentence(choice: ErrorChoice) -> str:
     """What the rule chose and whether the choice passes."""
-    failed = [check for check in choice.records["iid"].predictive if not check.passed]
+    failed = [check for check in choice.records[BASE].predictive if not check.passed]
     because = ", ".join(f"{check.name} ({number(check.observed)})" for check in failed)
     start = f"Independent errors fail the checks of {because}" if failed else "Independent errors pass every check"
-    chosen = f"the verdicts rest on errors that are {ERROR_NAMES[choice.chosen]}"
+    chosen = f"the verdicts rest on errors that are {label_of(choice.chosen)}"
     left = [check for check in choice.record.predictive if not check.passed]
     if not left:
         return f"{start}; {chosen}, which pass."

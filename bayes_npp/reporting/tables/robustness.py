@@ -22,7 +22,7 @@ def robustness_table(result: Result) -> Table:
         notes.append(f"{declared}: {(posterior_note if first['paradigm'] == 'bayesian' else frequentist_note)(first)}")
         for record in result.robustness:
             if record.declared == declared:
-                terms = tuple(t for t in (record.altered.placebo, record.altered.roles.exposure) if t)
+                terms = tuple(t for t in (record.altered.placebo, record.altered.data.roles.exposure) if t)
                 rows += _rows(
                     declared,
                     record.model.removeprefix(f"{declared}."),

@@ -7,13 +7,13 @@ from scipy import stats
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed import products as products_module
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.collapsed.kernel import density_callback, log_density, prior_density
+from bayes_npp.bayesian.collapsed.kernel import density_callback, log_density
 from bayes_npp.bayesian.collapsed.packed import pack
-from bayes_npp.bayesian.collapsed.theta import encode
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import terms, unit_terms
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 
 CASES = {
@@ -335,13 +335,3 @@ def test_prior_draws_have_the_model_covariance(panel, grouped_spec, priors):
     direction = np.random.default_rng(4).standard_normal((len(mean), 6))
     ours, expected = (drawn @ direction).var(axis=0), np.einsum("ij,ik,kj->j", direction, covariance, direction)
     np.testing.assert_allclose(ours, expected, rtol=5 * np.sqrt(2 / 40_000))
-
-
-def test_prior_kernel_is_the_prior():
-    """Derivatives of every family's kernel, by central differences of the stated log density."""
-    for prior in [*SCALES, *KEPT.values()]:
-        arrays = encode([prior], 0)
-        for value in (0.2, 0.9, 1.7):
-            slope = prior_density(arrays.family[0], arrays.parameters[0], value)[1]
-            ends = prior.log_density(np.array([value - 1e-6, value + 1e-6]))
-            assert slope == pytest.approx((ends[1] - ends[0]) / 2e-6, rel=1e-5, abs=1e-6)

@@ -18,8 +18,9 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import prepare
-from bayes_npp.bayesian.priors.families import CORRELATION, POSITIVE, REAL, PriorSpec, load_priors
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.families import PriorSpec, families_of
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 from tests.bayesian import dense
@@ -157,7 +158,9 @@ def test_density_and_gradient_of_every_model(case):
 @pytest.mark.parametrize("slopes", ["group", "unit, correlated"])
 @pytest.mark.parametrize("errors", ["unit_scale", "ar1+unit_scale"])
 def test_both_parametrisations_of_error_scales(errors, slopes, centred):
-    data = replace(data_of(errors, "partial", "partial", slopes), unit_scales_centred=centred)
+    data = replace(
+        data_of(errors, "partial", "partial", slopes), centred_errors=frozenset({"unit_scale"} if centred else ())
+    )
     collapsed = collapse(data, shifted_priors())
     assert collapsed.layout.centred == centred
     theta = a_theta(collapsed, seed=2)
@@ -186,7 +189,7 @@ SCALES = ("slope_sd", "unit_slope_sd", "unit_sd", "time_sd", "group_time_sd", "e
 
 
 @pytest.mark.parametrize("errors", ["iid", "ar1+unit_scale"])
-@pytest.mark.parametrize("family", POSITIVE)
+@pytest.mark.parametrize("family", families_of("positive"))
 def test_every_prior_of_scales(family, errors):
     priors = shifted_priors().replaced(**{slot: prior(family, **PARAMETERS[family]) for slot in SCALES})
     spec = a_spec(errors, slopes="group/unit", varying=("control_1",), group_time_effects="group")
@@ -196,7 +199,7 @@ def test_every_prior_of_scales(family, errors):
     assert_gradient(collapsed, theta)
 
 
-@pytest.mark.parametrize("family", CORRELATION)
+@pytest.mark.parametrize("family", families_of("correlation"))
 def test_every_prior_of_correlations(family):
     given = prior(family, **PARAMETERS[family])
     priors = shifted_priors().replaced(autocorrelation=given, slope_correlation=given)
@@ -208,7 +211,7 @@ def test_every_prior_of_correlations(family):
 
 @pytest.mark.parametrize("slopes", ["common", "group", "unpooled", "unit, correlated", "nested, varying"])
 @pytest.mark.parametrize("errors", ["iid", "known", "ar1+unit_scale"])
-@pytest.mark.parametrize("family", [family for family in REAL if family != "normal"])
+@pytest.mark.parametrize("family", [family for family in families_of("real") if family != "normal"])
 def test_every_prior_of_coefficients(family, errors, slopes):
     """A prior that is not normal moves its coefficient into theta; a flat one is projected out."""
     data, given = data_of(errors, "partial", "partial", slopes), prior(family, **PARAMETERS[family])

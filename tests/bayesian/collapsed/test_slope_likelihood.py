@@ -7,21 +7,19 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.slope_likelihood import (
-    MIXTURES,
     TAU,
     log_tau_weights,
-    normal_mixture,
     slope_likelihood,
     slope_marginal,
     slope_table,
 )
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity, likelihood_over_grid
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sweep import sweep
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import contrasts
-from bayes_npp.errors import SpecError
 from bayes_npp.panels.simulation import simulate
 
 ASKED = [parse_proposition(text) for text in ("average_slope > 0.1", "slope[north] > slope[south]", "slope[mid] < 0.1")]
@@ -63,34 +61,6 @@ def test_drawn_slopes_are_those_of_the_posterior(fit):
     assert mean == pytest.approx(own.mean(), abs=5 * error)
     spread = np.sqrt((shares * (common - mean) ** 2).sum(axis=1).mean())
     assert spread == pytest.approx(own.std(), rel=0.15)
-
-
-@pytest.mark.parametrize(
-    "prior",
-    [
-        PriorSpec(family="normal", mu=0.3, sigma=0.5, reason="r"),
-        PriorSpec(family="student_t", nu=3.0, mu=0.2, sigma=0.7, reason="r"),
-        PriorSpec(family="student_t", nu=10.0, mu=0.0, sigma=2.0, reason="r"),
-        PriorSpec(family="laplace", mu=-0.1, scale=0.4, reason="r"),
-    ],
-    ids=str,
-)
-def test_mixtures_are_the_prior(prior):
-    mu, sds, log_weights = normal_mixture(prior)
-    assert np.exp(log_weights).sum() == pytest.approx(1)
-    values = np.linspace(-3, 3, 61)
-    kernels = np.exp(-0.5 * ((values[:, None] - mu) / sds) ** 2) / sds / np.sqrt(2 * np.pi)
-    # A Laplace density has a peak that no mixture of finitely many normals has.
-    away = np.abs(values - mu) > (0.05 if prior.family == "laplace" else -1)
-    np.testing.assert_allclose(
-        (kernels @ np.exp(log_weights))[away], np.exp(prior.log_density(values))[away], rtol=2e-3
-    )
-
-
-def test_families_without_a_mixture_are_named():
-    with pytest.raises(SpecError, match="no mixture of normals"):
-        normal_mixture(PriorSpec(family="uniform", lower=-1.0, upper=1.0, reason="r"))
-    assert set(MIXTURES) == {"normal", "flat", "student_t", "laplace"}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from scipy import stats
 
 from bayes_npp.bayesian.collapsed import unit_summaries
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.fit import assemble_collapsed, fit_design, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import assemble_collapsed, fit_design, make_sampler
 from bayes_npp.bayesian.fitting.posterior import in_data_units, pointwise
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.likelihood import log_likelihood
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from tests.bayesian.collapsed.test_collapsed_models import a_spec, panel
 

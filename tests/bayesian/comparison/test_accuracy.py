@@ -26,12 +26,12 @@ from bayes_npp.bayesian.comparison.accuracy import (
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import row_log_density
 from bayes_npp.bayesian.comparison.scores import Accuracy, comparison_table, stacking
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import sample_short
 from bayes_npp.bayesian.model.generate import prior_parameters
 from bayes_npp.bayesian.model.likelihood import innovations
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import fitted_values
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.panels.simulation import simulate

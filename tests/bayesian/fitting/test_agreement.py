@@ -8,7 +8,7 @@ from arviz_stats.base import array_stats
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.posterior import reported
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from tests.conftest import REFERENCE
 

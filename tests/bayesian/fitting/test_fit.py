@@ -9,7 +9,8 @@ import bayes_npp as bn
 from bayes_npp.bayesian.fitting.fit import fit_design
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.terms import model_data
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design, twfe_weights
 from tests.bayesian.quick import quick_mode
 from tests.conftest import SLOPES

@@ -7,10 +7,11 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, refit
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
-from bayes_npp.bayesian.validation.calibration import THINNED, Calibration, calibrate
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
+from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration, calibrate
 from bayes_npp.design.design import build_design
 
 
@@ -122,7 +123,7 @@ def test_calibration_finds_what_is_wrong(unbalanced, grouped_spec):
     assert found.failed == 0
     assert all(found.bands().values())
     assert {"log likelihood", "slope[north]", "slope_sd", "control_slope[1]"} <= set(found.ranks)
-    biased = Calibration({name: np.minimum(r + 60, THINNED) for name, r in found.ranks.items()}, 0)
+    biased = Calibration({name: np.minimum(r + 60, RANKED_DRAWS) for name, r in found.ranks.items()}, 0)
     assert not any(biased.bands().values())
 
 

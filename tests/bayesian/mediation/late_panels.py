@@ -7,7 +7,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.joint_fit import on_observed_scales
 from bayes_npp.bayesian.mediation.missing import treat
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 
 PRIORS = load_priors("weakly_informative")
 

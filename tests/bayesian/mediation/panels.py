@@ -1,7 +1,7 @@
 """Simulated mediation panels and specifications that tests of mediation share."""
 
 import bayes_npp as bn
-from bayes_npp.bayesian.priors.families import load_priors, prior_set
+from bayes_npp.bayesian.priors.sets import load_priors, prior_set
 
 SPEC = bn.Spec(outcome="outcome", exposure="exposure")
 GROUPED = bn.Spec(outcome="outcome", exposure="exposure", slopes="group")

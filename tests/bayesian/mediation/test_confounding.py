@@ -5,7 +5,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings, sensitivity
-from bayes_npp.bayesian.priors.families import load_priors, prior_set
+from bayes_npp.bayesian.priors.sets import load_priors, prior_set
 from bayes_npp.errors import SpecError
 from tests.bayesian.mediation.panels import SPEC, flat_slopes, simulated
 

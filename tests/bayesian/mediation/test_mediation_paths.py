@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler, prepare
+from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings, sensitivity
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
 from bayes_npp.bayesian.mediation.mediation import VARIABLES, Mediation, assemble
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
-from bayes_npp.bayesian.priors.families import load_priors
-from bayes_npp.bayesian.validation.calibration import THINNED, Calibration
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import load_priors
+from bayes_npp.bayesian.validation.calibration import RANKED_DRAWS, Calibration
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from tests.bayesian.mediation.panels import GROUPED, SPEC, flat_slopes, simulated
@@ -217,7 +218,7 @@ def test_ranks_of_effects_are_uniform(serial):
         failed += bool(fit.failures)
         known = Mediation(GROUPED, TWO, paths, fits, truth, None, -np.inf, 0)
         for name, value in effects_of(known).items():
-            drawn = effects_of(fit)[name][:: len(fit.direct) // THINNED][:THINNED]
+            drawn = effects_of(fit)[name][:: len(fit.direct) // RANKED_DRAWS][:RANKED_DRAWS]
             ranks.setdefault(name, []).append(int((drawn < value[0]).sum()))
     found = Calibration({name: np.array(values) for name, values in ranks.items()}, failed)
     outside = [name for name, inside in found.bands().items() if not inside]

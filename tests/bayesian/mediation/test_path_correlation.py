@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.bayesian.priors.families import load_priors
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.errors import SpecError
 from tests.bayesian.mediation.panels import GROUPED, SPEC, simulated
 

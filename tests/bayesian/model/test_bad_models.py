@@ -5,7 +5,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting import fit as fit_module
-from bayes_npp.bayesian.priors.families import load_priors, prior_set
+from bayes_npp.bayesian.priors.sets import load_priors, prior_set
 
 SPEC = {"outcome": "outcome", "exposure": "exposure", "controls": ("control_1",)}
 

@@ -11,14 +11,16 @@ from scipy import linalg
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.comparison import accuracy
-from bayes_npp.bayesian.fitting.fit import prepare
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_short
 from bayes_npp.bayesian.model.dynamic import gaps_note, long_run_summary, quantities
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import fitted_values
-from bayes_npp.bayesian.priors.families import PriorSpec, check_priors, load_priors, prior_set
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import check_priors, load_priors, prior_set
 from bayes_npp.bayesian.validation.calibration import calibrate
-from bayes_npp.design.design import build_design, two_way_parts
+from bayes_npp.design.design import build_design
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.panels.simulation import simulate_dynamic
 from tests.bayesian import dense
 from tests.bayesian.collapsed.test_collapsed_models import a_theta, assert_gradient, prior, shifted_priors, values_at

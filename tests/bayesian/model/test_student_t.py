@@ -11,7 +11,8 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 
 FACTOR = 4.0  # Monte Carlo standard errors

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 import bayes_npp as bn
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.grid import cells, load_grid
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT, power_scaling
 from bayes_npp.bayesian.sensitivity.reverse_bayes import reverse_bayes
 from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity, slopes_by_scale

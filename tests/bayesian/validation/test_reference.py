@@ -13,8 +13,9 @@ import pytest
 from arviz_stats.base import array_stats
 
 import bayes_npp as bn
-from bayes_npp.bayesian.fitting.fit import prepare
-from bayes_npp.bayesian.priors.families import PriorSpec, load_priors
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.validation.reml import maximise
 from bayes_npp.design.design import build_design
 from tests.conftest import REFERENCE

@@ -10,7 +10,7 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes, holm
+from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from tests.conftest import REFERENCE
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")
@@ -127,9 +127,12 @@ def test_size_is_exact_under_normal_errors():
         assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
-def test_holm_by_hand():
-    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
-    np.testing.assert_allclose(holm(np.array([0.5, 0.6])), [1.0, 1.0])
+def test_holm_by_hand(simulated, grouped_spec):
+    """Three pairs in the order of their p-values: times 3, 2 and 1, never below the one before."""
+    pairs = sorted(equal_slopes(simulated, grouped_spec).pairs, key=lambda pair: pair.p_value)
+    smallest, middle, largest = (pair.p_value for pair in pairs)
+    expected = np.minimum(np.maximum.accumulate([3 * smallest, 2 * middle, largest]), 1)
+    np.testing.assert_allclose([pair.p_holm for pair in pairs], expected, rtol=1e-12)
 
 
 def test_bad_input_is_named(simulated, grouped_spec):

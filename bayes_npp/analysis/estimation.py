@@ -1,0 +1,111 @@
+"""How each kind of model is estimated: one row of `ESTIMATORS` a kind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bayes_npp.analysis.records import Estimated, Mechanism
+from bayes_npp.analysis.settings import RunSettings
+from bayes_npp.analysis.stored_fits import fit_mediation, fit_model, fit_record, missing_treatments
+from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
+from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
+from bayes_npp.frequentist.dynamic.within import dynamic_within
+from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
+from bayes_npp.frequentist.mediation.mediation import mediation_paths
+from bayes_npp.study.models import (
+    DynamicWithinModel,
+    FrequentistModel,
+    GmmModel,
+    HierarchicalModel,
+    MediationModel,
+    MediationPathsModel,
+    ModelSpec,
+)
+from bayes_npp.study.sample import Sample
+
+STATIC_OPTIONS = ("covariance", "convention", "lags", "cluster", "weights", "draws", "seed")
+GMM_OPTIONS = ("steps", "windmeijer", "robust", "small", "h")
+PATH_OPTIONS = ("method", "effects", "covariance", "interval", "convention", "lags")
+
+
+def estimate_model(sample: Sample, model: ModelSpec, settings: RunSettings) -> Estimated:
+    """Estimate one model on a sample; its rows bear the names of study and model."""
+    found = ESTIMATORS[model.kind](sample, model, settings)
+    return replace(found, table=found.table.named(settings.study, model.name))
+
+
+def _pooled_ols(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
+    spec = model.spec(sample.roles)
+    return Estimated(pooled_ols(sample.panel, spec, **_options(model, STATIC_OPTIONS)))
+
+
+def _fixed_effects(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
+    spec, effects = model.spec(sample.roles), model.effects or "unit"
+    return Estimated(fixed_effects(sample.panel, spec, effects, **_options(model, STATIC_OPTIONS)))
+
+
+def _twfe(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
+    options = _options(model, (*STATIC_OPTIONS, "subsamples"))
+    return Estimated(twfe(sample.panel, model.spec(sample.roles), **options))
+
+
+def _dynamic_within(sample: Sample, model: DynamicWithinModel, settings: RunSettings) -> Estimated:
+    outcome, regressors = sample.roles.outcome, model.regressors(sample.roles)
+    options = _options(model, ("covariance", "convention"))
+    return Estimated(dynamic_within(sample.panel, outcome=outcome, regressors=regressors, **options))
+
+
+def _gmm(sample: Sample, model: GmmModel, settings: RunSettings) -> Estimated:
+    return Estimated(estimate_gmm(sample.panel, model.equations(sample.roles), **_options(model, GMM_OPTIONS)))
+
+
+def _mediation_paths(sample: Sample, model: MediationPathsModel, settings: RunSettings) -> Estimated:
+    table = mediation_paths(
+        sample.panel,
+        model.spec(sample.roles),
+        model.own_mediators(sample.roles),
+        **_options(model, PATH_OPTIONS),
+        draws=settings.draws(model.draws),
+        seed=settings.seed,
+    )
+    return Estimated(table)
+
+
+def _hierarchical(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Estimated:
+    fit, reused = fit_model(sample, model, settings)
+    return Estimated(fit.estimates(), fit=fit_record(model.name, fit, reused))
+
+
+def _mediation(sample: Sample, model: MediationModel, settings: RunSettings) -> Estimated:
+    """Every equation, and the sensitivity to confounding of mediators and outcome."""
+    mediation, records = fit_mediation(sample, model, settings)
+    why_not = obstacle(mediation)
+    mechanism = Mechanism(
+        model=model.name,
+        mediators=mediation.mediators,
+        fits=records,
+        curve=None if why_not else sensitivity(mediation),
+        crossings=None if why_not else crossings(mediation),
+        why_not=why_not.problem if why_not else "",
+        missing=mediation.missing.note,
+        treatments=missing_treatments(sample, model, mediation, settings),
+    )
+    return Estimated(mediation.estimates(), mechanism=mechanism)
+
+
+def _options(model: ModelSpec, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in names}
+
+
+# A kind's record is in `study.models.MODEL_RECORDS` under the same name.
+ESTIMATORS: dict[str, Callable[[Sample, Any, RunSettings], Estimated]] = {
+    "pooled_ols": _pooled_ols,
+    "fixed_effects": _fixed_effects,
+    "twfe": _twfe,
+    "dynamic_within": _dynamic_within,
+    "difference_gmm": _gmm,
+    "system_gmm": _gmm,
+    "hierarchical": _hierarchical,
+    "mediation": _mediation,
+    "mediation_paths": _mediation_paths,
+}

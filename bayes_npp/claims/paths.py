@@ -1,0 +1,132 @@
+"""Claims about paths of a mediation model, under other priors, measures and samples."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from bayes_npp.analysis.cache import json_form, remembered
+from bayes_npp.analysis.settings import RunSettings
+from bayes_npp.analysis.stored_fits import fit_mediation
+from bayes_npp.bayesian.fitting.refit import SHORT, refit
+from bayes_npp.bayesian.mediation.contrasts import path_draws
+from bayes_npp.bayesian.mediation.mediation import Mediation
+from bayes_npp.bayesian.priors.sets import load_priors
+from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
+from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record
+from bayes_npp.claims.ledger import ClaimRecord
+from bayes_npp.claims.path_variants import path_variants
+from bayes_npp.design.propositions import Proposition
+from bayes_npp.estimates import Estimates
+from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
+from bayes_npp.records import content_hash
+from bayes_npp.store import versions
+from bayes_npp.study.claims import Claim
+from bayes_npp.study.models import MediationModel, MediationPathsModel
+from bayes_npp.study.study import Study
+
+
+def about_paths(
+    study: Study,
+    model: MediationModel,
+    claims: list[Claim],
+    estimates: Estimates,
+    settings: RunSettings,
+) -> list[ClaimRecord]:
+    """Answer the claims of one mediation model."""
+    mediation, fits = fit_mediation(study.sample, model, settings.fitted_before())
+    source = Source(model.name, model.errors, not mediation.failures, all(record.errors_fit for record in fits))
+    seed = settings.seed
+    propositions = list(dict.fromkeys(claim.parsed for claim in claims))
+    fits_of = {name: [fit.spec.content_hash(), fit.sampler.as_dict()] for name, fit in mediation.equations.items()}
+    made_from = {
+        "propositions": [str(p) for p in propositions],
+        "equations": fits_of,
+        "priors": settings.priors(model).content_hash(),
+        "sets": [load_priors(one).content_hash() for one in NAMED_SETS],
+        "measurement": None if study.measurement is None else study.measurement.model_dump(mode="json"),
+        "seed": seed,
+        "quick": settings.quick,
+        **data_of(study.sample, study.robustness),
+        "versions": versions(),
+    }
+    under = remembered(
+        settings.path(model.name, ".claims.json"),
+        content_hash(made_from),
+        json_form(plain_frame, restored_frame),
+        lambda: _path_variants(study, model, mediation, propositions, seed, settings.quick),
+        again=settings.refit,
+    )
+    out = []
+    for claim in claims:
+        p = claim.parsed
+        variants = under.loc[under["proposition"] == str(p), VARIANTS]
+        tested = _path_test(study, model, p, estimates)
+        out.append(claim_record(study, claim, source, path_draws(p, mediation), variants, tested))
+    return out
+
+
+def _path_variants(
+    study: Study,
+    model: MediationModel,
+    mediation: Mediation,
+    propositions: Sequence[Proposition],
+    seed: int,
+    quick: bool,
+) -> pd.DataFrame:
+    """Probabilities over priors, measures and samples, or the reason why there are none.
+
+    A quick run varies the priors alone.
+    """
+    if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
+        reason = "the equations have no collapsed posteriors of their own, from which variants are fitted"
+        rows = [(str(p), "priors, measures and samples", "all", np.nan, reason) for p in propositions]
+        return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
+    priors = _under_named_sets(mediation, propositions, seed)
+    if quick:
+        return priors
+    return pd.concat([priors, path_variants(study, model, mediation, propositions, replace(SHORT, seed=seed))])
+
+
+def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition], seed: int) -> pd.DataFrame:
+    """Probabilities under each named prior set."""
+    sets = [load_priors(name) for name in NAMED_SETS]
+    found = {
+        name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number))
+        for number, (name, fit) in enumerate(mediation.equations.items())
+    }
+    rows = []
+    for position, own in enumerate(sets):
+        shared = min(len(fits[position].slopes) for fits in found.values())
+        parameters = {
+            name: {v: draws[:shared] for v, draws in fits[position].draws.items() if v in mediation.parameters[name]}
+            for name, fits in found.items()
+        }
+        other = replace(mediation, parameters=parameters)
+        passed = all(fits[position].diagnostics.passed for fits in found.values())
+        for p in propositions:
+            share = float((p.sign * (path_draws(p, other) - p.threshold) > 0).mean()) if passed else np.nan
+            rows.append((str(p), "priors", f"{own.name} priors", share, "" if passed else SAMPLER_FAILED))
+    return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
+
+
+def _path_test(
+    study: Study, model: MediationModel, proposition: Proposition, estimates: Estimates
+) -> tuple[PropositionTest | None, str]:
+    """The row of the study's products of paths that tests a proposition against zero."""
+    if proposition.is_difference or proposition.threshold or len(proposition.left.labels) > 1:
+        return None, "least squares estimates no such contrast here"
+    term = proposition.left.labels[0] if proposition.left.labels else study.spec(model).exposure
+    for other in study.models:
+        if isinstance(other, MediationPathsModel) and other.method == "product":
+            rows = estimates.select(model=other.name, estimand=proposition.left.name, term=term, group="")
+            if not rows.empty and pd.notna(rows["p_value"].iloc[0]):
+                row = rows.iloc[0]
+                used = f"{row['estimator']}, {row['covariance']}, two-sided"
+                estimate, se, lo, hi, p_value = (
+                    float(row[name]) for name in ("estimate", "spread", "lo", "hi", "p_value")
+                )
+                return PropositionTest(estimate, se, lo, hi, p_value, used), ""
+    return None, "the study declares no product of paths by least squares"

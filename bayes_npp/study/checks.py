@@ -1,0 +1,150 @@
+"""Checks of a study before anything is estimated: each a function that says what there is, or raises."""
+
+from collections.abc import Iterator
+
+from bayes_npp.bayesian.mediation.equations import check_quantities
+from bayes_npp.bayesian.priors.grid import load_grid
+from bayes_npp.bayesian.priors.sets import check_priors
+from bayes_npp.design.slope_contrasts import slope_weights
+from bayes_npp.errors import SpecError, located, nearest
+from bayes_npp.study.header import Roles
+from bayes_npp.study.index_variants import check_measurement
+from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
+from bayes_npp.study.overlap import check_concepts
+from bayes_npp.study.robustness import check_altered, row_name, targets
+from bayes_npp.study.study import Study, shown_path
+
+
+def check_study(study: Study) -> list[str]:
+    """Validate panel, variables, roles, models, priors and published numbers before anything is estimated.
+
+    Returns
+    -------
+    list of str
+        What was found, a line each.
+
+    Raises
+    ------
+    BayesNppError
+        The first thing that is wrong.
+    """
+    return [line for check in CHECKS for line in check(study)]
+
+
+def _columns(study: Study) -> Iterator[str]:
+    """Every column that roles and models name is in the panel."""
+    panel, place = study.panel, shown_path(study.path)
+    named = [(f"[roles] {role}", name) for role, name in _role_columns(study.roles)]
+    for model in study.models:
+        with located(_at(study, model)):
+            named += _model_columns(model, study.roles)
+    for where, name in named:
+        if name not in panel.frame:
+            fix = nearest(name, panel.frame.columns)
+            raise SpecError(f"unknown column '{name}'", place=f"{place}, {where}", fix=fix)
+    yield study.header.title
+    yield f"panel: {shown_path(study.panel_path)}, {panel.balance()}"
+    yield from (f"filled by interpolation: {c.variable}, {c.unit} {c.time} = {c.value:.6g}" for c in panel.filled)
+
+
+def _models(study: Study) -> Iterator[str]:
+    """Every model has rows, identified slopes and priors for its parameters."""
+    for model in study.models:
+        with located(_at(study, model)):
+            yield f"model {model.name} ({model.kind}): {model.check(study.sample)}"
+        if isinstance(model, BayesianModel):
+            priors = study.priors(model)
+            with located(_at(study, model)):
+                check_priors(priors, study.spec(model))
+            yield f"  priors: {priors.name}"
+
+
+def _robustness(study: Study) -> Iterator[str]:
+    """Every robustness row can be estimated."""
+    for name, row, altered in study.altered:
+        with located(f"{shown_path(study.path)}, robustness '{row.name}' of '{name}'"):
+            check_altered(altered)
+            if isinstance(altered.model, HierarchicalModel):
+                check_priors(study.priors(altered.model), altered.model.spec(altered.data.roles))
+        yield f"robustness {altered.model.name}: {altered.changed}"
+
+
+def _measurement(study: Study) -> Iterator[str]:
+    """Every declared way to measure exists on these data."""
+    if study.measurement is not None:
+        with located(f"{shown_path(study.path)}, [measurement]"):
+            yield check_measurement(study.measurement, study.panel, study.variables, study.roles, study.models)
+
+
+def _concepts(study: Study) -> Iterator[str]:
+    """Declared overlaps are about columns of the panel."""
+    with located(f"{shown_path(study.path)}, [[overlap]]"):
+        check_concepts(study.concepts, study.panel)
+    yield from ()
+
+
+def _paper_tables(study: Study) -> Iterator[str]:
+    """Columns of the paper's tables are models or their robustness rows."""
+    known = [model.name for model in study.models]
+    known += [row_name(model, row) for row in study.robustness for model in targets(row, study.models)]
+    for declared in study.tables:
+        for name in declared.columns:
+            if name not in known:
+                where = f"{shown_path(study.path)}, [[table]] {declared.number}"
+                raise SpecError(f"unknown model '{name}' in columns", place=where, fix=nearest(name, known))
+    yield from ()
+
+
+def _claims(study: Study) -> Iterator[str]:
+    """Every claim is about something its model estimates."""
+    if study.claims:
+        load_grid(study.claim_rules.grid, study.path.parent)
+    seen: set[tuple[str, str]] = set()
+    for claim in study.claims:
+        where = f"{shown_path(study.path)}, [[claim]] '{claim.id}'"
+        if (claim.id, claim.proposition) in seen:
+            raise SpecError("the claim is declared twice", place=where, fix="Declare it once")
+        seen.add((claim.id, claim.proposition))
+        with located(where):
+            model = study.model(claim.model)
+            if isinstance(model, MediationModel):
+                groups = model.treated(study.sample).designs[0].groups
+                check_quantities(claim.parsed, model.own_mediators(study.roles), model.paths, groups)
+            elif isinstance(model, HierarchicalModel):
+                slope_weights(claim.parsed, study.sample.design(study.spec(model)))
+            else:
+                raise SpecError(
+                    f"model '{claim.model}' has kind '{model.kind}'",
+                    fix="A claim is answered by a hierarchical or a mediation model",
+                )
+        yield f"claim {claim.id}: {claim.proposition} ({claim.model})"
+
+
+def _published(study: Study) -> Iterator[str]:
+    """The paper's numbers can be read."""
+    if study.published is not None:
+        yield f"published numbers: {len(study.published)} rows"
+
+
+CHECKS = (_columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
+
+
+def _at(study: Study, model: ModelSpec) -> str:
+    return f"{shown_path(study.path)}, model '{model.name}'"
+
+
+def _role_columns(roles: Roles) -> list[tuple[str, str]]:
+    single = [("outcome", roles.outcome), ("exposure", roles.exposure)]
+    many = [(role, name) for role in ("controls", "mediators") for name in getattr(roles, role)]
+    return single + many
+
+
+def _model_columns(model: ModelSpec, roles: Roles) -> list[tuple[str, str]]:
+    """(where, column) of what a model names beyond the roles."""
+    spec = model.spec(roles)
+    named = {"slopes": spec.slope_group, "group_time_effects": spec.group_time_effects, "se": spec.se}
+    named |= {key: getattr(model, key, None) for key in ("subsamples", "outcome", "exposure")}
+    out = [(f"model '{model.name}', {key}", name) for key, name in named.items() if name]
+    for key in ("controls", "mediators"):
+        out += [(f"model '{model.name}', {key}", name) for name in getattr(model, key, None) or ()]
+    return out

@@ -1,0 +1,60 @@
+"""What a study says of itself and of the paper: header, roles of columns, the paper's tables."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from bayes_npp.errors import SpecError
+from bayes_npp.records import Record
+
+Name = Annotated[str, Field(pattern=r"^[\w-]+$")]  # it also names files
+
+
+class Roles(Record):
+    """The [roles] table: which column plays which part."""
+
+    outcome: str
+    exposure: str
+    controls: tuple[str, ...] = ()
+    mediators: tuple[str, ...] = ()
+
+
+class StudyHeader(Record):
+    """The [study] table.
+
+    With `replicates` the data are the paper's own and its numbers are differenced with ours; the tolerances say what
+    the data allow beyond printing (see `replication.replicate`).
+    """
+
+    title: str
+    panel: str
+    encoding: str = "utf-8"
+    unit: str
+    time: str
+    group: str | None = None
+    window: tuple[int, int] | None = None
+    published: str | None = None
+    replicates: bool = False
+    tolerance_estimate: Annotated[float, Field(ge=0)] = 0.0
+    tolerance_se: Annotated[float, Field(ge=0)] = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    data_are: str = ""
+    data_are_not: str = ""
+    doubts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _replication_fits(self) -> "StudyHeader":
+        if self.replicates and self.published is None:
+            raise SpecError("replicates without published numbers", fix="Give published = 'published.csv'")
+        if not self.replicates and (self.tolerance_estimate or self.tolerance_se):
+            raise SpecError("tolerances belong to replicates = true", fix="Remove them, or say replicates")
+        return self
+
+
+class PaperTable(Record):
+    """A [[table]] of a study: a table of the re-analysed paper, its columns the names of models."""
+
+    number: Name
+    title: str
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    note: str = ""
