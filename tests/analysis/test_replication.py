@@ -111,6 +111,7 @@ def test_other_studies_are_never_differenced(study):
     assert not study.header.replicates
 
 
+@pytest.mark.slow
 def test_the_whole_study_runs(tmp_path):
     result = run_study(FISCAL, tmp_path / "out", quick=True)
     assert result.passed
