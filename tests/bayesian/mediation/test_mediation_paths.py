@@ -10,6 +10,7 @@ from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.mediation.confounding import at_rho, averaged, crossings, sensitivity
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
 from bayes_npp.bayesian.mediation.mediation import VARIABLES, Mediation, assemble
+from bayes_npp.bayesian.mediation.missing import MissingCells
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
@@ -215,9 +216,10 @@ def test_ranks_of_effects_are_uniform(serial, seed):
         truth, designs = drawn_from_the_prior(template, paths, priors, k)
         sampler = make_sampler("collapsed", 1500, 2, k)
         fits = {design.spec.outcome: fit_design(design, priors, sampler, "collapsed") for design in designs}
-        fit = assemble(GROUPED, TWO, paths, fits)
+        whole = MissingCells("drop")
+        fit = assemble(GROUPED, TWO, paths, fits, whole)
         failed += bool(fit.failures)
-        known = Mediation(GROUPED, TWO, paths, fits, truth, None, -np.inf, 0)
+        known = Mediation(GROUPED, TWO, paths, fits, truth, None, -np.inf, 0, whole)
         for name, value in effects_of(known).items():
             drawn = effects_of(fit)[name][:: len(fit.direct) // RANKED_DRAWS][:RANKED_DRAWS]
             ranks.setdefault(name, []).append(int((drawn < value[0]).sum()))
