@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.companions import comparisons, group_tests, specification_tests, spread_table, twfe_weight_table
+from bayes_npp.analysis.descriptives import describe
 from bayes_npp.analysis.ladder import choose_errors, has_ladder, pooled, rungs
 from bayes_npp.analysis.measures import measure, measurement_rows
+from bayes_npp.analysis.readings import read_run
 from bayes_npp.analysis.records import (
     ErrorChoice,
     FitRecord,
@@ -23,6 +25,7 @@ from bayes_npp.analysis.records import (
 )
 from bayes_npp.analysis.replication import replicate
 from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
+from bayes_npp.analysis.stacking import ladder_accuracy
 from bayes_npp.analysis.stored_fits import (
     QUICK_DRAWS,
     FitSettings,
@@ -41,10 +44,7 @@ from bayes_npp.frequentist.dynamic.within import dynamic_within
 from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.frequentist.mediation.mediation import mediation_paths
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.figures.claims import draw_claims
-from bayes_npp.reporting.figures.slopes import draw_figures
-from bayes_npp.reporting.report import render_report
-from bayes_npp.reporting.tables.tables import build_tables, write_tables
+from bayes_npp.reporting.report import write_report
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study.models import (
     DynamicWithinModel,
@@ -136,6 +136,7 @@ def run_study(
     begun = time.time()
     ledger = answer_claims(study, estimates, ladders, [*records, *neighbours], measurement, settings, progress)
     walls["claims"] = round(time.time() - begun, 2)
+    replication = _replication(study, estimates)
     result = Result(
         study=study,
         estimates=estimates,
@@ -146,11 +147,14 @@ def run_study(
         weights=twfe_weight_table(study),
         spreads=spread_table(study, ladders),
         gmm=gmm,
+        accuracy=ladder_accuracy(ladders),
+        readings=read_run(study, estimates, mechanisms, robustness, replication),
+        descriptives=describe(study.panel, study.roles),
         mechanisms=tuple(mechanisms),
         specification=specification_tests(study),
         robustness=robustness,
         equality=tuple(group_tests(study)),
-        replication=_replication(study, estimates),
+        replication=replication,
         measurement=measurement,
         ledger=ledger,
         out=folder,
@@ -330,7 +334,6 @@ def frequentist_model(study: Study, model: FrequentistModel | DynamicWithinModel
 def write_outputs(result: Result, folder: Path) -> None:
     """Write tables, figures and report; every file is replaced whole."""
     weights = result.study.panel.index_weights
-    tables = build_tables(result)
     write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
     frames = {"diagnostics": result.diagnostics, "weights": weights}
     sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
@@ -341,13 +344,7 @@ def write_outputs(result: Result, folder: Path) -> None:
         frames["sensitivity"] = pd.concat(sensitivity, ignore_index=True)
     for name, frame in frames.items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-    figures = draw_figures(result, folder / "figures")
-    if result.ledger is not None:
-        figures |= draw_claims(result.ledger, folder / "figures")
-    write_tables(tables, folder / "tables")
-    html, markdown = render_report(result, tables, figures)
-    write_text(folder / "report.md", markdown)
-    write_text(folder / "report.html", html)
+    write_report(result, folder)
 
 
 def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str, object]:
