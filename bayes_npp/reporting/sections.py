@@ -26,6 +26,7 @@ from bayes_npp.reporting.tables.claims import (
     prior_predictive_table,
     sets_table,
 )
+from bayes_npp.reporting.tables.descriptives import descriptive_table
 from bayes_npp.reporting.tables.equality import equality_table
 from bayes_npp.reporting.tables.inputs import prior_table, published_table, weight_table
 from bayes_npp.reporting.tables.ladder import accuracy_table, error_table, pooling_table, spread_table
@@ -124,7 +125,7 @@ def _how_it_was_made(result: Result) -> Paragraph:
 
 SECTIONS = (
     Section("", (finding_blocks, each(lambda result: result.comparisons, forest_figure))),
-    Section("What the data are, and what they are not", (_what_the_data_are, _panel, _association)),
+    Section("What the data are, and what they are not", (_what_the_data_are, _panel, descriptive_table, _association)),
     Section(
         "The claims",
         (
