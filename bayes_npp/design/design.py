@@ -243,8 +243,15 @@ def _check_groups(key: str, name: str, column: pd.Series, keep: np.ndarray, rows
 def twfe_weights(design: Design) -> np.ndarray:
     """Weights w_g with which two-way fixed effects average the slopes of groups, shape (G,); they sum to one.
 
-    w_g = x~'(x 1[g]) / x~'x with x~ the residual of the exposure on controls and two-way effects. A weight can be
-    negative. TWFE = sum_g w_g slope_g holds exactly for the slopes of the interacted regression.
+    Notes
+    -----
+    w_g = x~'(x 1[g]) / x~'x with x~ the residual of the exposure on controls and two-way effects (Frisch, Waugh and
+    Lovell). A weight can be negative. TWFE = sum_g w_g slope_g holds exactly for the slopes of the interacted
+    regression (docs/statistics.md, section 1).
+
+    References
+    ----------
+    de Chaisemartin & D'Haultfoeuille (2020), American Economic Review: weights of two-way fixed effects.
     """
     columns = np.column_stack([design.slope_columns.sum(axis=1), design.controls])
     residual = two_way_parts(columns, design.unit, design.time).residual

@@ -24,12 +24,21 @@ class Parts:
 def two_way_parts(columns: np.ndarray, unit: np.ndarray, time: np.ndarray) -> Parts:
     """Unit part, period part and two-way residual of columns, exact on unbalanced panels.
 
-    Units are eliminated in closed form, so that the cost is O(n k + T^3). See STATISTICS: correlated effects.
-
     Parameters
     ----------
     columns : ndarray, shape (n, k)
     unit, time : ndarray of int, shape (n,)
+
+    Notes
+    -----
+    Least squares of each column on unit and period dummies. Units are eliminated in closed form, so that the cost is
+    O(n k + T^3). On balanced panels the parts are the means of units and periods less the grand mean (correlated
+    effects; docs/statistics.md, section 1).
+
+    References
+    ----------
+    Mundlak (1978), Econometrica.
+    Wansbeek & Kapteyn (1989), Journal of Econometrics: unbalanced panels.
     """
     n_units, n_times = unit.max() + 1, time.max() + 1
     counts = np.zeros((n_units, n_times))

@@ -9,7 +9,7 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.analysis.ladder import decisive
-from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
 from bayes_npp.bayesian.comparison.accuracy import loo
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, make_sampler, restore
 from bayes_npp.bayesian.fitting.posterior import build_tree
@@ -124,6 +124,14 @@ def test_the_engine_follows_the_record(growing, panel):
     assert choose_engine(spec_of("unit_scale"), "auto") == "collapsed"
     with pytest.raises(SpecError, match="nobody has written its compiled density"):
         collapse(prepare(build_design(panel, spec_of("growing"))), with_growth())
+
+
+def test_a_part_without_a_compiled_density_is_never_sampled_as_if_it_had_one(monkeypatch):
+    """A record that gives no reason, and whose density was forgotten."""
+    monkeypatch.setitem(ERROR_MODELS, "growing", replace(GROWING, not_collapsed=""))
+    assert choose_engine(spec_of("ar1+growing"), "auto") == "nuts"
+    assert why_not_collapsible(spec_of("ar1+growing")) == "'growing' is not in the compiled density"
+    assert all(not why_not_collapsible(spec_of(errors)) for errors in ("iid", "ar1", "unit_scale", "ar1+unit_scale"))
 
 
 @pytest.mark.parametrize("errors", ["growing", "ar1+growing", "unit_scale+growing+student_t"])

@@ -167,9 +167,6 @@ def test_paths_in_other_samples(ledger):
     doubled = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
     changed = equations_on("measurement", "doubled", dataclasses.replace(study.sample, panel=doubled), model)
     same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed.designs]
-    panel = study.panel.with_column("outcome", study.panel.numbers("outcome") * 2)
-    (changed,) = altered_equations("measurement", "doubled", study.with_panel(panel), model)
-    same = [same_rows(d, mediation.equations[d.spec.outcome].design) for d in changed[2]]
     assert same == [True, False]
 
 
@@ -199,8 +196,6 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     shutil.copytree(ledger.out, folder)
     for name in ("slopes.sensitivity", "slopes.specification_curve", "paths.path_variants", "paths.refit"):
         monkeypatch.setattr(f"bayes_npp.claims.{name}", None)
-    for name in ("sensitivity", "specification_curve", "refit"):
-        monkeypatch.setattr(f"bayes_npp.claims.answer.{name}", None)
     again = run_study(ledger.study, folder)
     assert again.fits[0].reused
     for path in folder.rglob("*.csv"):
@@ -214,10 +209,8 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
     study = ledger.study
     shorter = dataclasses.replace(study.panel, window=(1, 6))
     samples = [dataclasses.replace(study.sample, panel=panel) for panel in (study.panel, shorter)]
-    assert [data_of(own, study.robustness) == data_of(study.sample, study.robustness) for own in samples] == [
-        True,
-        False,
-    ]
+    made_from = data_of(study.sample, study.robustness)
+    assert [data_of(own, study.robustness) == made_from for own in samples] == [True, False]
     kept = folder / "fits" / "slopes.claims.json"
     kept.write_text(kept.read_text()[:-40])
     with pytest.raises(TypeError):  # damaged: it would be computed again
@@ -296,8 +289,6 @@ def test_samplers_that_fail_give_no_probability():
     assert found["variant"].tolist() == ["early", "late", "trends"]
     assert found["reason"].tolist() == ["", SAMPLER_FAILED, "does not apply"]
     assert found["probability"].isna().tolist() == [False, True, True]
-    assert found["variant"].tolist() == ["early", "late"]
-    assert found["probability"].isna().tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The collapsed sampler: coefficients integrated out exactly, NUTS on scales and shapes, exact draws of the rest.
 
-See STATISTICS section 2 and `kernel` for the density. The data enter through cross-products and priors through arrays,
-so nothing is compiled for a refit.
+See docs/statistics.md, section 2, and `kernel` for the density. The data enter through cross-products and priors
+through arrays, so nothing is compiled for a refit.
 """
 
 import itertools
@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
 from bayes_npp.bayesian.collapsed.products import cross_products
-from bayes_npp.bayesian.collapsed.theta import Element, lay_out
-from bayes_npp.bayesian.model.error_models import parts
+from bayes_npp.bayesian.collapsed.theta import ERROR_PARTS, Element, lay_out
+from bayes_npp.bayesian.model.error_models import named, parts
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, terms, unit_terms
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.spec import Spec
@@ -275,7 +275,9 @@ class Collapsed:
 
 def why_not_collapsible(spec: Spec) -> str:
     """Why the collapsed sampler is not exact for a model; empty where it is."""
-    return next((part.not_collapsed for part in parts(spec.errors) if part.not_collapsed), "")
+    reasons = [part.not_collapsed for part in parts(spec.errors) if part.not_collapsed]
+    missing = [name for name in named(spec.errors) if name not in ERROR_PARTS]
+    return next(iter(reasons), f"'{missing[0]}' is not in the compiled density" if missing else "")
 
 
 def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> Collapsed:

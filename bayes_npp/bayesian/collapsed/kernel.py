@@ -1,6 +1,6 @@
 """The collapsed log density and its gradient, compiled: coefficients integrated out, scales and shapes left.
 
-Notation of STATISTICS section 2, for errors R and any number of coefficients: with Q = [W, X, y]' R^-1 [W, X, y]
+Notation of docs/statistics.md, section 2, for errors R and any coefficients: with Q = [W, X, y]' R^-1 [W, X, y]
 after the effects of units are eliminated, s the prior SDs of the coefficients w of W, A = s Q_ww s + 1,
 
     log p(y | theta) = -log|R| / 2 - sum log|A_i| / 2 - log|A| / 2 - (y*'y* - r'A^-1 r) / 2,

@@ -40,6 +40,10 @@ def loo(fit: Fit, mend: bool = True, sampler: Sampler = SHORT) -> Accuracy:
         counts them. Student-t errors have no such score: their `n_bad` stays.
     sampler : Sampler
         Of refits, where a row's k is bad even so.
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry (2017), Statistics and Computing.
     """
     _check_rows(fit)
     integrated = memory_of(fit.spec.errors) and shape_of(fit.spec.errors)
@@ -116,6 +120,10 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     SpecError
         Fixed effects of units, which nothing but the unit itself identifies; Student-t errors; a unit that alone
         identifies a fixed period or a flat slope.
+
+    References
+    ----------
+    Merkle, Furr & Rabe-Hesketh (2019), Psychometrika: units held out with their effects integrated.
     """
     _check_collapsible(fit)
     if fit.spec.unit_effects == "fixed":
@@ -161,6 +169,10 @@ def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHOR
     ------
     SpecError
         Fixed effects of periods; Student-t errors; no period left to predict, or too few to identify a flat slope.
+
+    References
+    ----------
+    Buerkner, Gabry & Vehtari (2020), Journal of Statistical Computation and Simulation.
     """
     _check_collapsible(fit)
     design = fit.design

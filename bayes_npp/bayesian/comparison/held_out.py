@@ -2,7 +2,12 @@
 
 Given theta the outcome is normal. With P its precision and e its distance from its prior mean, a block b of rows given
 all others has the precision P_bb and deviates from its mean by P_bb^-1 (P e)_b. With C_i the covariance of a unit's own
-part (errors and effects) and A = s W'C^-1 W s + 1, P = C^-1 - C^-1 W s A^-1 s W'C^-1: linear in the rows.
+part (errors and effects) and A = s W'C^-1 W s + 1, P = C^-1 - C^-1 W s A^-1 s W'C^-1: linear in the rows. See
+docs/statistics.md, section 2.
+
+References
+----------
+Buerkner, Gabry & Vehtari (2021), Computational Statistics: held-out densities of models that do not factorise.
 """
 
 from typing import NamedTuple

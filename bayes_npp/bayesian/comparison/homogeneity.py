@@ -58,17 +58,24 @@ class Homogeneity:
 def homogeneity(fit: Fit) -> Homogeneity:
     """Bayes factor of slope_sd = 0, and how it moves with the prior's scale.
 
-    With theta' the other elements of theta and L the collapsed likelihood,
-
-        p(y | SD = 0) / p(y | SD > 0) = E[ L(0, theta') / integral p(SD) L(SD, theta') dSD ]
-
-    over the posterior of theta' (Savage-Dickey density ratio, the density at zero averaged over theta'; Dickey 1971).
-    The integral is one-dimensional, so other prior scales need no other draws.
-
     Raises
     ------
     SpecError
         A model without varying slopes, or not fitted by the collapsed sampler.
+
+    Notes
+    -----
+    With theta' the other elements of theta and L the collapsed likelihood,
+
+        p(y | SD = 0) / p(y | SD > 0) = E[ L(0, theta') / integral p(SD) L(SD, theta') dSD ]
+
+    over the posterior of theta': the Savage-Dickey density ratio, the density at zero averaged over theta'. The
+    integral is one-dimensional, so other prior scales need no other draws.
+
+    References
+    ----------
+    Dickey (1971), Annals of Mathematical Statistics.
+    Kass & Raftery (1995), Journal of the American Statistical Association: how to read the factor.
     """
     names = [element.variable for element in fit.collapsed.elements]
     variable = next((name for name in ("slope_sd", "unit_slope_sd") if name in names), None)

@@ -62,7 +62,7 @@ class Accuracy:
 
 
 def stacking(pointwise: Sequence[np.ndarray]) -> np.ndarray:
-    """Weights of models, on the simplex, that maximise the log score of their mixture (Yao et al. 2018).
+    """Stacking: weights of models, on the simplex, that maximise the log score of their mixture.
 
     Parameters
     ----------
@@ -77,32 +77,26 @@ def stacking(pointwise: Sequence[np.ndarray]) -> np.ndarray:
     ------
     SpecError
         No model, or models scored on different numbers of points.
+
+    References
+    ----------
+    Yao, Vehtari, Simpson & Gelman (2018), Bayesian Analysis.
     """
-    from scipy.optimize import Bounds, LinearConstraint, minimize
+    import xarray as xr
+    from arviz_stats import ELPDData, compare
 
     if not len(pointwise) or len({len(scores) for scores in pointwise}) > 1:
         raise SpecError("stacking needs models scored on the same points", fix="Score them on the same rows")
-    scores = np.column_stack(pointwise)
-    if scores.shape[1] == 1:
-        return np.ones(1)
-    density = np.exp(scores - scores.max(axis=1, keepdims=True))  # a factor a row moves no maximum
-    floor = np.finfo(float).tiny
-
-    def negative(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        mixture = np.maximum(density @ weights, floor)
-        return -np.log(mixture).mean(), -(density / mixture[:, None]).mean(axis=0)
-
-    size = scores.shape[1]
-    found = minimize(
-        negative,
-        np.full(size, 1 / size),
-        jac=True,
-        method="SLSQP",
-        bounds=Bounds(0, 1),
-        constraints=LinearConstraint(np.ones(size), 1, 1),
-        options={"ftol": 1e-14, "maxiter": 1000},
-    )
-    weights = np.clip(found.x, 0, None)
+    best = np.max(pointwise, axis=0)  # a constant a point moves no maximum, and joint densities would underflow
+    nothing = {"se": 0.0, "p": 0.0, "n_samples": 0, "scale": "log", "warning": False, "good_k": BAD_K}
+    models = {
+        str(k): ELPDData(
+            elpd=(scores - best).sum(), n_data_points=len(best), elpd_i=xr.DataArray(scores - best), **nothing
+        )
+        for k, scores in enumerate(pointwise)
+    }
+    found = compare(models, method="stacking", round_to="none")["weight"]
+    weights = np.clip([found[name] for name in models], 0, None)
     return weights / weights.sum()
 
 

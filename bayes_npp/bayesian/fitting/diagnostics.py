@@ -69,7 +69,10 @@ def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnosti
     stats : Dataset
         `diverging` and `energy` of every draw.
 
-    Source: Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021) for R-hat and ESS; Betancourt (2016) for E-BFMI.
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), Bayesian Analysis: R-hat and effective sample sizes.
+    Betancourt (2016), arXiv:1604.00695: E-BFMI.
     """
     from arviz_stats.base import array_stats
 

@@ -22,7 +22,11 @@ class PredictiveCheck:
     lo, hi : float
         95 % equal-tailed interval of T(replicated y, parameters).
     p : float
-        P(T(replicated) >= T(observed)), over draws (Gelman, Meng & Stern 1996).
+        P(T(replicated) >= T(observed)), over draws.
+
+    References
+    ----------
+    Gelman, Meng & Stern (1996), Statistica Sinica.
     """
 
     name: str

@@ -2,8 +2,12 @@
 
 With rho_k = corr(e_m_k, e_y), D R D the covariance of the mediators' errors and s the outcome's error SD given the
 mediators, the outcome equation estimates b + delta in place of b, delta = s D^-1 R^-1 rho / sqrt(1 - rho'R^-1 rho), and
-direct - sum_k delta_k a_k in place of direct; the total does not move (one mediator: Imai, Keele & Yamamoto 2010).
-Where mediator j explains mediator k by a link l_jk, b_j moves by delta_j - sum_k l_jk delta_k.
+direct - sum_k delta_k a_k in place of direct; the total does not move. Where mediator j explains mediator k by a link
+l_jk, b_j moves by delta_j - sum_k l_jk delta_k. See docs/statistics.md, section 3.
+
+References
+----------
+Imai, Keele & Yamamoto (2010), Statistical Science: one mediator.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -38,6 +38,12 @@ class History:
     gave .596 (a share of .05) and .621 (.2); estimates carry a note. A gap may be declared a new unit instead (.590):
     unit labels that change after it make the model conditional on the outcome that ends it.
 
+    References
+    ----------
+    Wooldridge (2005), Journal of Applied Econometrics; (2019), Journal of Econometrics.
+    Rabe-Hesketh & Skrondal (2013), Economics Letters.
+    Nickell (1981), Econometrica.
+
     Attributes
     ----------
     lag : ndarray, shape (n,)

@@ -19,7 +19,7 @@ COLUMNS = ["quantity", "prior", "prior_sensitivity", "likelihood_sensitivity", "
 def power_scaling(fit: Fit, quantities: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Sensitivity of quantities to the top-level priors, all together and one at a time, and to the likelihood.
 
-    The diagnostic is ArviZ's `psense` (Kallioinen, Paananen, Buerkner & Vehtari 2024), on powers 0.99 and 1.01.
+    The diagnostic is ArviZ's `psense`, on powers 0.99 and 1.01.
 
     Parameters
     ----------
@@ -39,6 +39,15 @@ def power_scaling(fit: Fit, quantities: Mapping[str, np.ndarray]) -> pd.DataFram
     ------
     SpecError
         A fit that stores only sums of log likelihoods, or whose priors are all flat.
+
+    Notes
+    -----
+    The posterior with one component raised to a power is the draws weighted by that component to the power less one
+    (PSIS); the sensitivity is the distance of the two distribution functions per doubling of the power.
+
+    References
+    ----------
+    Kallioinen, Paananen, Buerkner & Vehtari (2024), Statistics and Computing.
     """
     from arviz_stats import psense
 

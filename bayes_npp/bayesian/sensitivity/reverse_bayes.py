@@ -71,7 +71,7 @@ def reverse_bayes(
 
     For an average of slopes the scales of the exposure's prior and of the slopes' SD shrink together; for a difference
     the slopes' SD alone: a half-normal one, so that the prior of a difference is a mixture of normals over it, whose SD
-    is stated. All other priors stay. Source: Matthews (2001), Held (2019), here on a hierarchical posterior.
+    is stated. All other priors stay.
 
     Parameters
     ----------
@@ -90,6 +90,16 @@ def reverse_bayes(
     -------
     tuple of Scepticism
         In the order of the propositions.
+
+    Notes
+    -----
+    Of one normal estimate z standard errors from zero the prior SD at a one-sided level with normal quantile q is
+    se / sqrt(z^2 / q^2 - 1); the hierarchical posterior takes its place here (docs/statistics.md, section 4).
+
+    References
+    ----------
+    Matthews (2001), Journal of Statistical Planning and Inference.
+    Held (2019), Royal Society Open Science.
     """
     asked = contrasts(propositions, fit.design)
     curves: dict[tuple[str, ...], list[Answers]] = {}

@@ -36,8 +36,12 @@ class Calibration:
     def bands(self, probability: float = 0.95, seed: int = 1) -> dict[str, bool]:
         """Whether each quantity's rank ECDF stays within its simultaneous band.
 
-        The bands hold jointly over all quantities with at least `probability` (Bonferroni over quantities, simultaneous
-        over the ECDF: Saeilynoja, Buerkner & Vehtari 2022).
+        The bands hold jointly over all quantities with at least `probability`: Bonferroni over quantities, simultaneous
+        over the ECDF.
+
+        References
+        ----------
+        Saeilynoja, Buerkner & Vehtari (2022), Statistics and Computing.
         """
         from arviz_stats.ecdf_utils import ecdf_pit
 
@@ -57,8 +61,7 @@ def calibrate(
     """Simulate from the prior, fit, rank: replications of the collapsed sampler on a template panel.
 
     Columns, bases, scaling constants and priors are the template's; flat effects are zero and not ranked. Quantities:
-    every reported scalar, the slopes of the groups, and the joint log likelihood. Source: Talts, Betancourt, Simpson,
-    Vehtari & Gelman (2018); Modrak et al. (2023) for the likelihood as a test quantity.
+    every reported scalar, the slopes of the groups, and the joint log likelihood.
 
     Parameters
     ----------
@@ -72,6 +75,17 @@ def calibrate(
     ------
     SpecError
         A dynamic model, whose columns are outcomes themselves.
+
+    Notes
+    -----
+    Where the sampler draws from the posterior of the model, the rank of a true value among the draws is uniform over
+    replications from the prior (docs/statistics.md, section 5).
+
+    References
+    ----------
+    Talts, Betancourt, Simpson, Vehtari & Gelman (2018), arXiv:1804.06788.
+    Modrak, Moon, Kim, Buerkner, Huurre, Faltejskova, Gelman & Vehtari (2023), Bayesian Analysis: the likelihood as a
+    test quantity.
     """
     if data.lag is not None:
         raise SpecError("a dynamic model has no fixed columns to simulate on", fix="Calibrate it on simulated panels")

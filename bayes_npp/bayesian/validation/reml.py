@@ -48,6 +48,11 @@ def maximise(data: ModelData) -> Reml:
     ------
     DesignError
         The optimiser found no maximum.
+
+    References
+    ----------
+    Patterson & Thompson (1971), Biometrika.
+    Bates, Maechler, Bolker & Walker (2015), Journal of Statistical Software: lme4.
     """
     from scipy import optimize
 

@@ -29,7 +29,17 @@ class SubsetTest:
 
 
 def serial_correlation(fit: GmmFit, order: int) -> Statistic:
-    """Arellano and Bond's test for serial correlation of that order in first-differenced residuals (Roodman 2009)."""
+    """Arellano and Bond's test for serial correlation of that order in first-differenced residuals.
+
+    Notes
+    -----
+    Sum of products of differenced residuals that many periods apart, over its standard error given that coefficients
+    are estimated; standard normal. Independent errors in levels make differences correlate at order one, not at two.
+
+    References
+    ----------
+    Arellano & Bond (1991), Review of Economic Studies 58. Roodman (2009), Stata Journal 9.
+    """
     m = fit.moments
     change = m.differences[:, :, 0] - m.differences[:, :, 1:] @ fit.coefficients
     change = np.where(m.has_difference, change, 0.0)
@@ -75,14 +85,32 @@ def _difference_map(has_difference: np.ndarray) -> np.ndarray:
 
 
 def sargan(fit: GmmFit) -> Statistic:
-    """Sargan's statistic from one-step weights and residuals; not robust to heteroskedasticity."""
+    """Sargan's statistic from one-step weights and residuals; not robust to heteroskedasticity.
+
+    Notes
+    -----
+    (sum Z'e)'W_1 (sum Z'e) over the error variance (`fit.error_variance`), chi-square.
+
+    References
+    ----------
+    Sargan (1958), Econometrica 26.
+    """
     moments = np.einsum("nrl,nr->l", fit.moments.instruments, fit.first_residuals)
     value = float(moments @ fit.first_weight @ moments) / fit.error_variance
     return _chi_square(value, fit.moments.instruments.shape[2] - len(fit.moments.names))
 
 
 def hansen(fit: GmmFit) -> Statistic:
-    """Hansen's J from two-step weights and residuals, also after a one-step fit; df are instruments less parameters."""
+    """Hansen's J from two-step weights and residuals, also after a one-step fit; df are instruments less parameters.
+
+    Notes
+    -----
+    (sum Z'e)'W_2 (sum Z'e); docs/statistics.md, section 1.10. With many instruments it cannot reject (Roodman 2009).
+
+    References
+    ----------
+    Hansen (1982), Econometrica 50. Roodman (2009), Oxford Bulletin of Economics and Statistics 71.
+    """
     m = fit.moments
     residuals = np.where(m.valid, m.outcome - m.regressors @ fit.two_step, 0.0)
     moments = np.einsum("nrl,nr->l", m.instruments, residuals)
@@ -93,7 +121,11 @@ def difference_in_hansen(fit: GmmFit) -> tuple[SubsetTest, ...]:
     """Each declared set of instruments left out in turn.
 
     Hansen's statistic without the set uses the remaining block of the full model's moment covariance, as xtabond2 does,
-    so that a difference is never negative (Hayashi 2000, p. 218).
+    so that a difference is never negative.
+
+    References
+    ----------
+    Hayashi (2000), Econometrics, p. 218, Princeton University Press. Roodman (2009), Stata Journal 9.
     """
     full = hansen(fit)
     m = fit.moments

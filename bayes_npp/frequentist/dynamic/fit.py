@@ -45,12 +45,22 @@ def fit_gmm(moments: Moments, steps: int, windmeijer: bool, robust: bool, h: int
     moments : Moments
     steps : {1, 2}
     windmeijer : bool
-        Correct the two-step covariance for the estimated weights (Windmeijer 2005).
+        Correct the two-step covariance for the estimated weights.
     robust : bool
         One step: a sandwich, clustered by unit. Two steps: False leaves Windmeijer's correction out.
     h : {1, 2, 3}
         Weights of the first step: identity; what the transformation does to independent errors, without (2) or with (3)
         the covariance between transformed and level equations.
+
+    Notes
+    -----
+    (S'W S)^-1 S'W s with S = sum Z'X and s = sum Z'y over units; W is (sum Z'H Z)^-1 in the first step and, at its
+    residuals, (sum Z'e e'Z)^-1 in the second. docs/statistics.md, section 1.10.
+
+    References
+    ----------
+    Arellano & Bond (1991), Review of Economic Studies 58. Windmeijer (2005), Journal of Econometrics 126. Roodman
+    (2009), Stata Journal 9.
     """
     if steps not in (1, 2):
         raise SpecError(f"steps = {steps}", fix="Use 1 or 2")
@@ -155,7 +165,12 @@ def _weight_derivative(
     bread: np.ndarray,
     cross: np.ndarray,
 ) -> np.ndarray:
-    """How the two-step coefficients move with the one-step ones through the weights, shape (K, K) (Windmeijer 2005)."""
+    """How the two-step coefficients move with the one-step ones through the weights, shape (K, K).
+
+    References
+    ----------
+    Windmeijer (2005), Journal of Econometrics 126.
+    """
     z, x = moments.instruments, moments.regressors
     pull = score_inverse @ np.einsum("nrl,nr->l", z, residuals, optimize=True)
     along = scores @ pull  # (N,)

@@ -52,13 +52,13 @@ def difference_gmm(
         Standard instruments, one column each: a name, or (name, equation).
     steps : {1, 2}
     windmeijer : bool
-        Correct two-step standard errors (Windmeijer 2005).
+        Correct two-step standard errors for the estimated weights.
     robust : bool
         One step: standard errors clustered by unit instead of classical ones.
     collapse : bool
         One instrument a lag instead of one a period and lag.
     transform : {"fd", "fod"}
-        First differences or forward orthogonal deviations (Arellano & Bover 1995).
+        First differences or forward orthogonal deviations.
     time_dummies : str, optional
         "differenced": dummies transformed as every regressor is, the first period left out. "level": a dummy for each
         transformed equation's period.
@@ -66,7 +66,7 @@ def difference_gmm(
         t with units - 1 degrees of freedom, and variances times N/(N - k) G/(G - 1), k slopes without the constant, as
         xtabond2 has it (one-step classical: N/(N - k), t with N - k); otherwise the normal.
     h : {1, 2, 3}
-        Weights of the first step (`gmm_fit.fit_gmm`); 2 and 3 are the same here.
+        Weights of the first step (`fit.fit_gmm`); 2 and 3 are the same here.
 
     Returns
     -------
@@ -81,6 +81,16 @@ def difference_gmm(
         An unknown column, instrument or option.
     DesignError
         No equation, fewer instruments than parameters, collinear regressors.
+
+    Notes
+    -----
+    docs/statistics.md, section 1.10. Lagged levels are instruments if errors in levels are not serially correlated:
+    the test of order two (`ar2`) is of that.
+
+    References
+    ----------
+    Arellano & Bond (1991), Review of Economic Studies 58. Arellano & Bover (1995), Journal of Econometrics 68.
+    Windmeijer (2005), Journal of Econometrics 126. Roodman (2009), Stata Journal 9.
     """
     equations = Equations(
         outcome,
@@ -117,6 +127,15 @@ def system_gmm(
     column's change dated t - a + 1. `time_dummies` = "level" or "both": dummies are regressors in both equations and
     instruments in the level equation alone or in both. h = 3 (xtabond2's default) keeps the covariance between the two
     equations in the weights of the first step, h = 2 (DPD's) leaves it out.
+
+    Notes
+    -----
+    docs/statistics.md, section 1.10. Lagged changes are instruments in levels if they do not correlate with the effects
+    of units.
+
+    References
+    ----------
+    Blundell & Bond (1998), Journal of Econometrics 87. Roodman (2009), Stata Journal 9.
     """
     equations = Equations(
         outcome,

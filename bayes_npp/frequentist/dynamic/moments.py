@@ -128,6 +128,15 @@ def build_moments(panel: Panel, equations: Equations) -> Moments:
         An unknown column, equation, lag range or option.
     DesignError
         No equation, fewer instruments than parameters, collinear regressors.
+
+    Notes
+    -----
+    docs/statistics.md, section 1.10. A forward deviation is sqrt(m / (m + 1)) (y_t - mean of the m later values), which
+    leaves independent errors independent.
+
+    References
+    ----------
+    Arellano & Bond (1991), Review of Economic Studies 58. Arellano & Bover (1995), Journal of Econometrics 68.
     """
     grid = _Grid(panel)
     gmm = [parse_gmm(entry, panel) for entry in equations.gmm]

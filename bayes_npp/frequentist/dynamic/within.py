@@ -27,7 +27,7 @@ def dynamic_within(
     """Two-way fixed effects with lags of the outcome: biased, shown for comparison with GMM.
 
     The within transformation correlates the lagged outcome with the errors; its coefficient is too low by about
-    (1 + rho) / (T - 1) (Nickell 1981), and the other coefficients move with it.
+    (1 + rho) / (T - 1), and the other coefficients move with it.
 
     Parameters
     ----------
@@ -44,6 +44,14 @@ def dynamic_within(
         No lag of the outcome among the regressors, an unknown column or option.
     DesignError
         Collinear regressors, too few rows.
+
+    Notes
+    -----
+    docs/statistics.md, section 1.7 (the bias) and section 1.9 (estimates and errors).
+
+    References
+    ----------
+    Nickell (1981), Econometrica 49.
     """
     terms = [lag_of(name) for name in regressors]
     if not any(name == outcome and lag > 0 for name, lag in terms):
@@ -85,6 +93,10 @@ def dynamic_rows(
 
     Beside lags of the outcome the coefficient of a column is its short-run effect; its long-run effect is the sum of
     its coefficients over one less the sum of the outcome's lags, with delta-method errors. `df` of t; None: the normal.
+
+    Notes
+    -----
+    L = sum b / (1 - sum rho); its gradient is 1 / (1 - sum rho) in every b and L / (1 - sum rho) in every rho.
     """
     terms = [lag_of(name) for name in names]
     own = [j for j, (name, _) in enumerate(terms) if name == outcome]

@@ -95,6 +95,15 @@ def equal_slopes(
         `slopes` is no grouping column.
     DesignError
         Slopes that are not identified, a unit in two groups, differences whose covariance is singular.
+
+    Notes
+    -----
+    Wald's (R b)'(R V R')^-1 (R b) / (G - 1) with R the differences to the first group, F(G - 1, df); the same for any
+    contrasts. docs/statistics.md, section 1.11.
+
+    References
+    ----------
+    Gelman & Stern (2006), The American Statistician 60. Holm (1979), Scandinavian Journal of Statistics 6.
     """
     if not spec.slope_group or spec.unit_slopes:
         raise SpecError("a test of equal slopes needs slopes by a grouping column", fix="Give slopes = '<column>'")

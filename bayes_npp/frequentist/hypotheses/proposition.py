@@ -48,6 +48,15 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     ------
     SpecError, DesignError
         A quantity the specification does not estimate, slopes that are not identified.
+
+    Notes
+    -----
+    (w'b - cutoff) / sqrt(w'V w) with w the proposition's weights on the groups' slopes; docs/statistics.md, sections
+    1.11 and 4.7.
+
+    References
+    ----------
+    Gelman & Stern (2006), The American Statistician 60.
     """
     plain = proposition.left.name == WHOLE and not proposition.is_difference
     own = replace_slopes(spec, None) if plain else spec

@@ -55,11 +55,11 @@ class SpecificationTest:
 
 
 def hausman(panel: Panel, spec: Spec) -> SpecificationTest:
-    """Fixed against random effects of units (Hausman 1978), without period effects.
+    """Fixed against random effects of units, without period effects.
 
     The statistic is d'(V_FE - V_RE)^-1 d with d the difference of all slopes and classical covariances:
     RSS / (n - N - K) for fixed effects, RSS / (n - K - 1) of the transformed regression for random ones. Variance
-    components are Swamy and Arora's, in Baltagi and Chang's form (1994) where the panel is unbalanced. As in R's plm.
+    components are Swamy and Arora's, in Baltagi and Chang's form where the panel is unbalanced. As in R's plm.
 
     Parameters
     ----------
@@ -79,6 +79,16 @@ def hausman(panel: Panel, spec: Spec) -> SpecificationTest:
         Unit trends or period effects of groups.
     DesignError
         A column that unit effects absorb, fewer units than slopes.
+
+    Notes
+    -----
+    Random effects are least squares on columns less theta_i times their unit means, theta_i = 1 - sqrt(s_e^2 / (s_e^2 +
+    T_i s_a^2)). Chi-square with as many degrees of freedom as slopes. See docs/statistics.md, section 1.9.
+
+    References
+    ----------
+    Hausman (1978), Econometrica 46. Swamy & Arora (1972), Econometrica 40. Baltagi & Chang (1994), Journal of
+    Econometrics 62.
     """
     design = _plain_design(panel, spec)
     fixed = within_fit(design, "unit", panel.source)
@@ -129,7 +139,7 @@ def hausman(panel: Panel, spec: Spec) -> SpecificationTest:
 
 
 def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> SpecificationTest:
-    """Cross-sectional dependence of residuals: Pesaran's CD (2004, 2015).
+    """Cross-sectional dependence of residuals: Pesaran's CD.
 
     CD is the sum over pairs of units of sqrt(T_ij) r_ij, over the root of the number of pairs; r_ij is the correlation
     of their residuals over their T_ij common periods, residuals less their means there. Pairs with fewer than three
@@ -148,6 +158,16 @@ def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> Specificat
         Unknown effects.
     DesignError
         No pair of units with enough common periods.
+
+    Notes
+    -----
+    CD = sum_{i<j} sqrt(T_ij) r_ij / sqrt(number of pairs), standard normal under independence. Period effects make
+    residuals sum to zero over units, which pulls CD down; the note says so. See docs/statistics.md, section 1.9.
+
+    References
+    ----------
+    Pesaran (2004), Cambridge Working Papers in Economics 0435; (2015), Econometric Reviews 34. Juodis & Reese (2022),
+    Journal of Business & Economic Statistics 40.
     """
     if effects not in ("none", "unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'none', 'unit', 'time' or 'two-way'")
@@ -191,7 +211,7 @@ def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> Specificat
 
 
 def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) -> SpecificationTest:
-    """Serial correlation of idiosyncratic errors (Wooldridge 2002, 10.6.3; Stata's xtserial, Drukker 2003).
+    """Serial correlation of idiosyncratic errors: Wooldridge's test in first differences, Stata's xtserial.
 
     First differences by time (none across a gap; a period before the window may serve), without a constant; their
     residuals on those of the period before, again without one. Without serial correlation of the errors in levels that
@@ -210,6 +230,16 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
         Unit trends or period effects of groups.
     DesignError
         No unit with two consecutive differences, collinear differences.
+
+    Notes
+    -----
+    F(1, G - 1) = (rho + 1/2)^2 / V(rho): differences of independent errors have a lag-one correlation of -1/2. See
+    docs/statistics.md, section 1.9.
+
+    References
+    ----------
+    Wooldridge (2002), Econometric Analysis of Cross Section and Panel Data, 10.6.3, MIT Press. Drukker (2003), Stata
+    Journal 3.
     """
     changes = Spec(**{**spec.model_dump(), "transform": "first_difference"})
     design = _plain_design(panel, changes)

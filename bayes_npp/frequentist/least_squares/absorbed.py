@@ -46,6 +46,14 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
     ------
     SpecError
         Trends without unit effects, group-by-period effects without period effects.
+
+    Notes
+    -----
+    The residual of a least-squares projection on all dummies and trends (docs/statistics.md, sections 1.2 and 1.9).
+
+    References
+    ----------
+    Frisch & Waugh (1933), Econometrica 1. Lovell (1963), Journal of the American Statistical Association 58.
     """
     spec, n_units, n_times = design.spec, len(design.units), len(design.times)
     by_unit, by_time = effects in ("unit", "two-way"), effects in ("time", "two-way")
@@ -89,7 +97,13 @@ def check_degrees(n_obs: int, n_parameters: int, source: str) -> None:
 
 
 def slope_weights(design: Design) -> np.ndarray:
-    """Weights with which the regression averages slopes of groups, shape (G,); see `design.twfe_weights`."""
+    """Weights with which the regression averages slopes of groups, shape (G,).
+
+    Notes
+    -----
+    w_g = r'(x 1[g]) / r'x, r the residual of the exposure on controls and all effects; they sum to one and can be
+    negative. Derivation: docs/statistics.md, section 1.3.
+    """
     if not absorbs_more(design.spec):
         return twfe_weights(design)
     columns = np.column_stack([design.slope_columns.sum(axis=1), design.controls])

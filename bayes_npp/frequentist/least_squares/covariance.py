@@ -54,6 +54,10 @@ def small_sample_factor(convention: str, counts: Counts, n_clusters: int) -> flo
     """Factor on the HC0 sandwich variance.
 
     `n_clusters` is G: units for clustered, periods for Driscoll-Kraay errors, the fewer of the two where both cluster.
+
+    Notes
+    -----
+    G / (G - 1) (n - 1) / (n - k); what k counts is the convention (`CONVENTIONS`; docs/statistics.md, section 1.9).
     """
     parameters = {
         "stata": counts.n_slopes + 1 + counts.n_other_dummies,
@@ -69,7 +73,12 @@ def small_sample_factor(convention: str, counts: Counts, n_clusters: int) -> flo
 
 
 def driscoll_kraay_lags(n_periods: int) -> int:
-    """Default number of Bartlett lags, floor(4 (T / 100)^(2/9)) (Newey & West 1994)."""
+    """Default number of Bartlett lags, floor(4 (T / 100)^(2/9)).
+
+    References
+    ----------
+    Newey & West (1994), Review of Economic Studies 61. Hoechle (2007), Stata Journal 7 (xtscc).
+    """
     return int(4 * (n_periods / 100) ** (2 / 9))
 
 
@@ -118,10 +127,6 @@ def sandwich(
 ) -> Sandwich:
     """Covariance of coefficients influence'y.
 
-    Two-way clusters (Cameron, Gelbach & Miller 2011): by unit plus by period less by row, one factor with G the fewer
-    of units and periods, t with G - 1 degrees of freedom (reghdfe's and fixest's choice). The result can have negative
-    eigenvalues; it is not altered, and its note says so.
-
     Parameters
     ----------
     design : Design
@@ -138,6 +143,22 @@ def sandwich(
     ------
     SpecError
         As many lags as periods.
+
+    Notes
+    -----
+    Formulas: docs/statistics.md, section 1.9. With psi the rows of influence times residuals,
+
+    - classical: RSS / (n - K) (X'X)^-1;
+    - clustered by unit: sum_i Psi_i Psi_i', Psi_i the sum of a unit's psi (Arellano 1987);
+    - by unit and period: by unit plus by period less by row (Cameron, Gelbach & Miller 2011), one factor with G the
+      fewer of units and periods, t with G - 1 degrees of freedom (reghdfe's and fixest's choice). The result can have
+      negative eigenvalues; it is not altered, and its note says so;
+    - Driscoll-Kraay: Bartlett-weighted autocovariances of the sums of each period.
+
+    References
+    ----------
+    Arellano (1987), Oxford Bulletin of Economics and Statistics 49. Cameron, Gelbach & Miller (2011), Journal of
+    Business & Economic Statistics 29. Driscoll & Kraay (1998), Review of Economics and Statistics 80.
     """
     n_units, n_times = len(design.units), len(design.times)
     n = counts.n_obs

@@ -60,7 +60,7 @@ def pooled_ols(
     draws: int = 9999,
     seed: int = 1,
 ) -> Estimates:
-    """Pooled OLS with a constant; see `twfe` for the parameters."""
+    """Pooled OLS with a constant; see `twfe` for the parameters, docs/statistics.md, section 1.9 for the formulas."""
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     return _estimate(build_design(panel, spec), "none", errors, panel.source)
 
@@ -78,7 +78,7 @@ def fixed_effects(
     draws: int = 9999,
     seed: int = 1,
 ) -> Estimates:
-    """One-way or two-way fixed effects; see `twfe` for the parameters."""
+    """One-way or two-way fixed effects; see `twfe` for the parameters and sources."""
     if effects not in ("unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'unit', 'time' or 'two-way'")
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
@@ -117,8 +117,8 @@ def twfe(
     subsamples : str, optional
         Grouping column: one separate regression for each group, controls and period effects its own.
     cluster : "unit" or ("unit", "time")
-        Of clustered errors. Two-way (Cameron, Gelbach & Miller 2011): one factor with G the fewer of units and periods;
-        a covariance that is not positive semi-definite is not altered, and said to be so in the notes.
+        Of clustered errors. Two-way: one factor with G the fewer of units and periods; a covariance that is not
+        positive semi-definite is not altered, and said to be so in the notes.
     weights : {"rademacher", "webb"}
         Of the wild bootstrap.
     draws, seed : int
@@ -136,6 +136,17 @@ def twfe(
         An unknown option, an option of another covariance.
     DesignError
         A column that effects or other columns absorb, too few rows.
+
+    Notes
+    -----
+    Formulas of estimates and covariances: docs/statistics.md, section 1.9; why TWFE is a weighted average of the
+    groups' slopes: section 1.3. The slope is an association; an effect takes strict exogeneity (section 1.1).
+
+    References
+    ----------
+    Arellano (1987), Oxford Bulletin of Economics and Statistics 49. Cameron, Gelbach & Miller (2008), Review of
+    Economics and Statistics 90; (2011), Journal of Business & Economic Statistics 29. Driscoll & Kraay (1998), Review
+    of Economics and Statistics 80.
     """
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     if subsamples is None:

@@ -104,9 +104,8 @@ def wild_bootstrap(
 
     Under the null c'b = r the restricted residuals are e + h d / h'h, h = influence c and d = estimate - r; a draw
     multiplies those of a unit by one weight. All that the refitted regression needs of a draw are sums over units, so
-    nothing is refitted, and as they are linear in d the whole curve of p-values costs one pass over the draws (Roodman,
-    MacKinnon, Nielsen & Webb 2019). Effects of units are nested in clusters and drop out of a draw; those of periods
-    (or of group-by-period cells) do not.
+    nothing is refitted, and as they are linear in d the whole curve of p-values costs one pass over the draws. Effects
+    of units are nested in clusters and drop out of a draw; those of periods (or of group-by-period cells) do not.
 
     The p-value is the share of draws with |t*| >= |t|, the sample counted as one more draw; or of all 2^G sign vectors
     where those are fewer than `draws`. The interval holds the values next to the estimate that the same test does
@@ -126,6 +125,16 @@ def wild_bootstrap(
     Returns
     -------
     list of WildRow, length R
+
+    Notes
+    -----
+    t*(d)^2 = (n_0 + n_1 d)^2 / (s_0 + 2 s_1 d + s_2 d^2) of every draw (`Replications`); docs/statistics.md, section
+    1.9. Rademacher weights are -1 and 1; Webb's six points serve where 2^G is small.
+
+    References
+    ----------
+    Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90. Roodman, MacKinnon, Nielsen & Webb (2019),
+    Stata Journal 19. Webb (2023), Canadian Journal of Economics 56.
     """
     basis = _basis(design, effects, fit)
     n_units = len(design.units)

@@ -37,7 +37,7 @@ class WithinFit:
 
 
 def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
-    """Least squares of the outcome on slope columns and controls, effects projected out exactly (Frisch & Waugh).
+    """Least squares of the outcome on slope columns and controls, effects projected out exactly.
 
     The projection eliminates units in closed form (`design.two_way_parts`): O(n k + T^3), no iteration. Coefficients
     come from a QR decomposition of what is left.
@@ -56,6 +56,15 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
         No exposure, slopes by unit, a lagged outcome.
     DesignError
         Fewer rows than parameters, a column that effects or other columns absorb.
+
+    Notes
+    -----
+    (X'X)^-1 X'y with X and y less all effects (docs/statistics.md, section 1.9). Parameters count the dummies' rank:
+    parts of an unbalanced panel that share no period have one period dummy to spare.
+
+    References
+    ----------
+    Frisch & Waugh (1933), Econometrica 1. Lovell (1963), Journal of the American Statistical Association 58.
     """
     from scipy.linalg import solve_triangular
 

@@ -130,6 +130,15 @@ def bootstrap_paths(
     ------
     DesignError
         More than one draw in ten fails.
+
+    Notes
+    -----
+    The pairs cluster bootstrap: a unit drawn w times enters every cross-product with weight w. See docs/statistics.md,
+    section 3.5.
+
+    References
+    ----------
+    Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90.
     """
     units = unit_products(equations, effects, source)
     n_units = len(units.products)

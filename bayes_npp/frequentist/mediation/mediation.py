@@ -100,7 +100,7 @@ def mediation_paths(
     covariance, convention, lags
         As in `static.twfe`; jointly over the equations.
     interval : {"delta", "monte_carlo", "cluster_bootstrap"}
-        Of indirect effects. delta: first order (Sobel 1982) with the paths' joint covariance, normal. monte_carlo:
+        Of indirect effects. delta: first order with the paths' joint covariance, normal. monte_carlo:
         quantiles over draws of the paths from their joint normal. cluster_bootstrap: quantiles over resampled units,
         copies as new units, every effect estimated anew; for paths, direct and total too.
     draws, seed : int
@@ -123,6 +123,16 @@ def mediation_paths(
         An unknown column.
     DesignError
         A column that effects or other columns absorb, too few rows, too many failed bootstrap draws.
+
+    Notes
+    -----
+    docs/statistics.md, section 3.5. Variance of sum_k w_k a_k b_k by the delta method: g'V g, g = w_k b_k in a_k and
+    w_k a_k in b_k. Products are effects only if nothing left out moves mediator and outcome together (section 3.3).
+
+    References
+    ----------
+    Baron & Kenny (1986), Journal of Personality and Social Psychology 51. Sobel (1982), Sociological Methodology 13.
+    MacKinnon, Lockwood & Williams (2004), Multivariate Behavioral Research 39.
     """
     _check_options(method, effects, interval, draws)
     equations = path_equations(panel, spec, mediators, effects)

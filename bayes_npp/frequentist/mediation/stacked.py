@@ -65,6 +65,15 @@ def stack(
         Another covariance; lags without Driscoll-Kraay or below 0.
     DesignError
         An equation that fits exactly.
+
+    Notes
+    -----
+    docs/statistics.md, section 3.5 (covariance of paths) and section 1.9 (covariances of one equation).
+
+    References
+    ----------
+    Arellano (1987), Oxford Bulletin of Economics and Statistics 49. Driscoll & Kraay (1998), Review of Economics and
+    Statistics 80.
     """
     if covariance not in COVARIANCES:
         raise SpecError(f"unknown covariance '{covariance}'", fix=nearest(covariance, COVARIANCES))
