@@ -1,4 +1,7 @@
-"""Sampled posteriors against TWFE, against an independent sampler of the collapsed posterior, and against the truth."""
+"""Sampled posteriors against TWFE, against an independent sampler of the collapsed posterior, and against the truth.
+
+A fit's `diagnostics` are here too.
+"""
 
 import arviz_stats
 import numpy as np

@@ -1,4 +1,7 @@
-"""Propositions under other priors: closed forms, the full model, conflicts on purpose, bad input."""
+"""Propositions under other priors: closed forms, the full model, conflicts on purpose, bad input.
+
+Overlap and prior predictive outcomes are those of `prior_checks`.
+"""
 
 import numpy as np
 import pytest
@@ -15,7 +18,6 @@ from bayes_npp.claims.evidence import reverse_bayes as conjugate
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError
-from bayes_npp.frequentist.hypotheses.proposition import proposition_test
 from bayes_npp.panels.simulation import simulate
 from tests.bands import normal_band
 
@@ -185,21 +187,6 @@ def test_overlap_and_prior_predictive(plain):
     assert {"prior grid", "prior set", "prior scale", "power-scaling", "reverse Bayes"} == set(rows["kind"])
     low, high = found.range(AVERAGE)
     assert low <= found.probabilities[0] <= high + 0.02
-
-
-def test_the_frequentist_test_is_of_the_contrast_itself():
-    panel = panel_of(0.4, 0.05)
-    rows = bn.twfe(panel, GROUPED).frame.set_index(["estimand", "group"])
-    difference = rows.loc[("slope_difference", "north - south")]
-    found = proposition_test(panel, GROUPED, NORTH)
-    for mine, theirs in (("estimate", "estimate"), ("se", "spread"), ("p_value", "p_value"), ("lo", "lo")):
-        assert getattr(found, mine) == pytest.approx(difference[theirs], rel=1e-10)
-    flipped = proposition_test(panel, GROUPED, parse_proposition("slope[south] < slope[north]"))
-    assert flipped.estimate == pytest.approx(-found.estimate)
-    plain = bn.twfe(panel, SPEC).frame.set_index("term").loc["exposure"]
-    average = proposition_test(panel, GROUPED, parse_proposition("average_slope_twfe_weighted > 0.1"))
-    assert average.se == pytest.approx(plain["spread"], rel=1e-10)
-    assert average.p_value == pytest.approx(2 * stats.t.sf(abs(plain["estimate"] - 0.1) / plain["spread"], 19))
 
 
 @pytest.mark.parametrize(
