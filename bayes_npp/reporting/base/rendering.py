@@ -5,7 +5,6 @@ import re
 from bayes_npp.reporting.base.blocks import Page
 
 _BLANK_LINES = re.compile(r"\n{3,}")
-_CODE = re.compile(r"`([^`]+)`")
 
 
 def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
@@ -29,14 +28,6 @@ def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        environment.filters["code"] = _code
         texts.append(environment.get_template(f"page.{kind}.jinja").render(page=page, drawings=drawings))
     html, markdown = texts
     return html, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
-
-
-def _code(text: str) -> str:
-    """Escaped text with code between backticks as HTML."""
-    from markupsafe import Markup, escape
-
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
