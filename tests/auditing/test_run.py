@@ -1,6 +1,6 @@
 """Published numbers re-analysed without their data: the founding paper, bad input, files, exit codes.
 
-With it `rows`, `record`, `text`, `sentences`, `tables` and `figures`, whose every word and number is here.
+With it `rows`, `record`, `text`, `sentences`, `tables`, `figures` and `page`, whose every word and number is here.
 """
 
 import math

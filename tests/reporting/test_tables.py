@@ -1,7 +1,8 @@
 """Tables of the tiny run: every number a reader sees is a number of the run's files, and every table is in the report.
 
-`tables.claims`, `tables.equality`, `tables.ladder`, `tables.measurement`, `tables.mechanism`, `tables.methods`,
-`tables.paper`, `tables.paths`, `tables.replication`, `tables.robustness` and `tables.tables` fill them;
+`tables.checks`, `tables.claims`, `tables.descriptives`, `tables.equality`, `tables.inputs`, `tables.ladder`,
+`tables.measurement`, `tables.mechanism`, `tables.methods`, `tables.paper`, `tables.paths`, `tables.replication`,
+`tables.robustness` and `tables.slopes` fill them;
 `base.result`, `base.rendering` and `report` put them on the page.
 """
 
@@ -76,6 +77,29 @@ def test_the_measurement_table_starts_from_what_was_declared(tiny_run, estimates
     assert table["measured by"].iloc[0].endswith("as declared")
     assert table["TWFE"].iloc[0].startswith(f"{number(plain['estimate'])} [")
     assert len(table) == len(tiny_run.measurement[0].variants)
+
+
+def test_checks_and_inputs_are_those_of_the_run(tiny_run):
+    shown, stored = (pd.read_csv(tiny_run.out / name) for name in ("tables/diagnostics.csv", "diagnostics.csv"))
+    worst = stored.set_index(["fit", "quantity"]).loc[("groups", "largest R-hat"), "value"]
+    assert shown.set_index("fit").loc["groups", "largest R-hat"].startswith(f"{worst:.4g} (")
+    checks = pd.read_csv(tiny_run.out / "tables" / "predictive.csv")
+    assert set(checks["fit"]) == {record.model for record in tiny_run.fits}
+    weights = pd.read_csv(tiny_run.out / "tables" / "index_weights.csv")
+    assert weights["weight"].tolist() == pytest.approx(tiny_run.study.panel.index_weights["weight"].tolist(), abs=5e-5)
+    priors = pd.read_csv(tiny_run.out / "tables" / "priors_groups.csv")
+    assert len(priors) == len(tiny_run.fits[0].priors.prior)
+    assert priors["reason"].notna().all()
+
+
+def test_descriptives_are_those_of_the_panel(tiny_run):
+    table = pd.read_csv(tiny_run.out / "tables" / "descriptives.csv").set_index("variable")
+    frame = tiny_run.study.panel.frame
+    assert table.loc["support", ["n", "missing"]].tolist() == [82, 2]
+    for name in ("made", "exposure", "structure", "control_1"):
+        assert table.loc[name, "SD overall"] == pytest.approx(frame[name].std(), abs=6e-4)
+        between = frame.groupby("unit")[name].mean().std()
+        assert table.loc[name, "SD between"] == pytest.approx(between, abs=6e-4)
 
 
 def test_every_table_is_in_both_reports_and_as_tex(tiny_run):
