@@ -128,7 +128,7 @@ def test_calibration_finds_what_is_wrong(unbalanced, grouped_spec):
     assert not any(biased.bands().values())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=4)
 @pytest.mark.parametrize("errors", ["ar1", "ar1+unit_scale"])
 def test_calibration_of_other_errors(errors, unbalanced, grouped_spec, seed):
     spec = bn.Spec(**{**grouped_spec.model_dump(), "errors": errors})

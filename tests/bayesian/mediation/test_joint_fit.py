@@ -143,7 +143,7 @@ def test_imputed_against_an_independent_joint_model(imputed, seed):
         np.testing.assert_allclose(ours[name].std(axis=0) / sd, 1, atol=0.15, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=6)
 def test_coverage_with_the_last_years_missing(seed):
     """40 panels without the mediator's last 3 of 10 years: imputation's 95 % intervals cover within binomial error and
     are wider than with nothing missing; those of extrapolated cells do not cover. `benchmarks/missing_mediators.py`

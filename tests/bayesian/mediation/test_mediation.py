@@ -151,7 +151,7 @@ def test_do_gives_the_same_natural_effects():
         )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=6)
 def test_coverage_over_simulated_panels(seed):
     """200 panels, two mediators, four groups whose paths a and b correlate: 95 % intervals of average effects cover
     within binomial error; those of groups too, their truths drawn from a normal population as the model assumes."""

@@ -205,7 +205,7 @@ def drawn_from_the_prior(template, paths, priors, seed):
     return truth, own
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=6)
 @pytest.mark.parametrize("serial", [(), LINK])
 def test_ranks_of_effects_are_uniform(serial, seed):
     """Simulation-based calibration of the whole model: mediators simulated, then the outcome on them, all refitted."""

@@ -104,7 +104,7 @@ def test_the_one_slope_shrinks_with_its_own_prior(plain):
     assert found.loc[0.01, "mean"] == pytest.approx(found.loc[10.0, "mean"] * 1e-4 / (1e-4 + noise), rel=0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=4)
 def test_refits_equal_full_model_refits(grouped, seed):
     """Five cells of the grid against the full PyMC model under the same priors."""
     answers = sensitivity(grouped, (str(NORTH), str(AVERAGE)), sets=())

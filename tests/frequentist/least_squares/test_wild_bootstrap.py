@@ -178,7 +178,7 @@ def test_joint_tests_refuse_the_bootstrap(produc, produc_spec):
         linear_fit(build_design(produc, produc_spec), "two-way", "wild_bootstrap", "stata")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=3)
 def test_size_under_the_null_with_twelve_heteroskedastic_units(seed):
     """Nominal 5 %: 1,000 worlds; t with clustered errors rejects more often."""
     replications, wild, plain = 1000, 0, 0
