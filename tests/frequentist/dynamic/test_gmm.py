@@ -134,6 +134,23 @@ def test_published_tables(abdata):
     assert seen == len(published()) - 8
 
 
+@pytest.mark.parametrize(
+    ("model", "spec", "options"),
+    [
+        ("two-step difference GMM (pydynpd README)", "D1_diff_n24_w13_ivk", {"time_dummies": "level"}),
+        ("two-step system GMM (pydynpd README)", "S1_sys_n24_w13_ivk", {}),
+    ],
+)
+def test_pydynpds_readme(abdata, model, spec, options):
+    estimator, arguments = SPECS[spec]
+    ours = rows_of(estimator(abdata, outcome="n", **arguments, **options))
+    rows = pd.read_csv(REFERENCE / "textbook.csv", dtype=str).set_index("model").loc[[model]]
+    assert len(rows) == 2
+    for row in rows.itertuples():
+        assert abs(ours.loc[row.term, "estimate"] - float(row.estimate)) <= printed(row.estimate), row.term
+        assert abs(ours.loc[row.term, "spread"] - float(row.se)) <= printed(row.se), row.term
+
+
 def test_small_without_a_constant(abdata):
     """Parameters less one in a difference too, which has no constant: ten errors were 1.00084 times too large.
 
