@@ -4,6 +4,7 @@ from bayes_npp.reporting.base.rendering import render_pages
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.findings import findings
 from bayes_npp.reporting.tables.tables import Table
+from bayes_npp.study.notices import study_notices
 
 
 def render_report(result: Result, tables: dict[str, Table], figures: dict[str, str]) -> tuple[str, str]:
@@ -19,6 +20,7 @@ def render_report(result: Result, tables: dict[str, Table], figures: dict[str, s
     context = {
         "study": result.study,
         "result": result,
+        "notices": study_notices(result.study),
         "balance": result.study.panel.balance(),
         "findings": findings(result),
         "tables": tables,

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR, Heterogeneity
 from bayes_npp.analysis.records import FitRecord
-from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.estimates import ESTIMANDS, NOT_PASSED
 from bayes_npp.reporting.base.cells import (
     Table,
     cell,
@@ -15,6 +15,7 @@ from bayes_npp.reporting.base.cells import (
     p_relation,
     posterior_note,
     probability,
+    reason,
     same_estimand,
 )
 from bayes_npp.reporting.base.result import Result
@@ -125,8 +126,8 @@ def slope_table(comparison: Heterogeneity) -> Table:
     if chosen is not None:
         notes.append(f"Last column: {posterior_note(chosen)}")
     for source in (pooled, chosen):
-        if source is not None and source["note"]:
-            notes.append(f"The hierarchical fit with {source['covariance']} FAILED: {source['note']}.")
+        if source is not None and source["note"].startswith(NOT_PASSED):
+            notes.append(f"The hierarchical fit with {source['covariance']} FAILED: {reason(source)}.")
     return Table(
         f"slopes_{comparison.pooled_model}",
         f"Slope of {comparison.exposure} by {comparison.grouping}",
