@@ -213,11 +213,9 @@ def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, int]) -> tu
     else:
         numbers = pd.to_numeric(keys, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         wrong, what = ~(np.abs(numbers) < 2**53) | (numbers != np.round(numbers)), "not a whole number"
-        fix = "Give each period an integer, such as the year"
-        for other in ("quarter", "month"):
-            if not np.isnan(_written(keys, other)).any():
-                fix = f'Say period = "{other}"'
-                break
+        forms = (other for other in FREQUENCY if wrong.any() and not np.isnan(_written(keys, other)).any())
+        likely = next(forms, "")
+        fix = f'Say period = "{likely}"' if likely else "Give each period an integer, such as the year"
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         raise PanelError(
@@ -234,7 +232,12 @@ def _written(keys: pd.Series, period: str) -> np.ndarray:
     Six digits under "quarter" are year and month, or year and quarter where all four and no others occur; where only
     some of 01 to 04 occur both are possible, and none is taken.
     """
-    text = [_text(key) for key in keys]
+    codes, distinct = pd.factorize(keys.astype(object))
+    return _written_once([_text(key) for key in distinct], period)[codes]
+
+
+def _written_once(text: list[str], period: str) -> np.ndarray:
+    """As `_written`, of distinct texts."""
     forms = {"year": (YEARS, DATED), "quarter": (QUARTERS, MONTHS, DATED), "month": (MONTHS, DATED)}[period]
     matches = {form: [form.fullmatch(key) for key in text] for form in forms}
     form = max(forms, key=lambda form: sum(match is not None for match in matches[form]))

@@ -78,6 +78,15 @@ def tidy(column: pd.Series, missing: frozenset[str], label: bool) -> pd.Series:
     return pd.Series(values, index=column.index, name=column.name, dtype="str" if text else object)
 
 
+def tidy_text(column: pd.Series) -> pd.Series:
+    """The column with its text cleaned, and nothing else changed."""
+    if column.dtype != object and not pd.api.types.is_string_dtype(column.dtype):
+        return column
+    codes, distinct = pd.factorize(column.astype(object))
+    cells = [clean(cell) if isinstance(cell, str) else cell for cell in distinct]
+    return pd.Series(_taken(codes, cells, object), index=column.index, name=column.name, dtype=object)
+
+
 def _taken(codes: np.ndarray, cells: list[Any], dtype: type) -> np.ndarray:
     """Cells by code, NaN where the code is -1."""
     lookup: np.ndarray = np.empty(len(cells) + 1, dtype=dtype)

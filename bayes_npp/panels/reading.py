@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayes_npp.errors import PanelError, PanelWarning, located, nearest
 from bayes_npp.panels.calendar import Calendar, PeriodKind, read_times
-from bayes_npp.panels.labels import check_alike, clean, printed, tidy, words_for_blank
+from bayes_npp.panels.labels import check_alike, clean, printed, tidy, tidy_text, words_for_blank
 from bayes_npp.panels.notices import Notice, rows_in_words, stand_apart
 from bayes_npp.panels.panel import Panel
 
@@ -112,7 +112,7 @@ def load_panel(
     labels = [name for name in (unit, group) if name is not None]
     columns = {name: tidy(frame[name], blank, name in labels) for name in frame if name != time}
     if time is not None:
-        columns[time] = frame[time].map(lambda cell: clean(cell) if isinstance(cell, str) else cell)
+        columns[time] = tidy_text(frame[time])
     frame = pd.DataFrame({name: columns[name] for name in frame}, index=frame.index)
     _check_blank(frame, unit, time, source, first_row)
     file_rows = np.arange(len(frame)) + first_row
@@ -215,16 +215,11 @@ def _check_cells(path: Path, encoding: str) -> None:
 def _read_csv(path: Path, encoding: str, keys: list[str]) -> pd.DataFrame:
     """The file with numbers parsed; keys, text and codes with leading zeros as they are written."""
     frame = pd.read_csv(path, encoding=encoding, low_memory=False)
-    raw = pd.read_csv(path, encoding=encoding, dtype=str, keep_default_na=False)
-    out = {}
-    for name in frame:
-        text = pd.api.types.is_string_dtype(frame[name].dtype) or frame[name].dtype == object
-        whole = not text and pd.api.types.is_numeric_dtype(frame[name].dtype) and frame[name].dtype != bool
-        if whole and not (frame[name].dropna() % 1 == 0).all():
-            whole = False
-        zeros = whole and raw[name].str.match(r"\s*[+-]?0\d").any()
-        out[name] = raw[name].astype(object) if text or zeros or name in keys else frame[name]
-    return pd.DataFrame(out, index=frame.index)
+    whole = [name for name in frame.select_dtypes("number") if (frame[name].dropna() % 1 == 0).all()]
+    text = [name for name in frame if name in keys or name not in frame.select_dtypes(["number", "bool"])]
+    raw = pd.read_csv(path, encoding=encoding, dtype=str, keep_default_na=False, usecols=list({*whole, *text}))
+    zeros = [name for name in whole if raw[name].str.match(r"\s*[+-]?0\d").any()]
+    return frame.assign(**{name: raw[name] for name in {*text, *zeros}})
 
 
 def _check_blank(frame: pd.DataFrame, unit: str, time: str | None, source: str, first_row: int) -> None:
