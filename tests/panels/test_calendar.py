@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayes_npp as bn
-from bayes_npp.errors import PanelError
+from bayes_npp.errors import DesignError, PanelError
 from bayes_npp.panels.calendar import Period, shown
 from bayes_npp.panels.reading import load_panel
 
@@ -291,7 +291,7 @@ def test_units_seen_in_every_second_year_but_not_in_the_same():
     rows = pd.DataFrame({"unit": list("aaabbb"), "time": [2000, 2002, 2004, 2001, 2003, 2005], "x": np.arange(6.0)})
     panel = bn.read_panel(rows, unit="unit", time="time")
     np.testing.assert_array_equal(panel.shift(panel.numbers("x"), 2), [np.nan, 0, 1, np.nan, 3, 4])
-    with pytest.raises(PanelError, match="a lag of 1 has no value: rows of a unit lie 2 periods apart"):
+    with pytest.raises(DesignError, match="a lag of 1 has no value: rows of a unit lie 2 periods apart"):
         panel.shift(panel.numbers("x"), 1)
 
 

@@ -123,6 +123,19 @@ def test_a_study_in_its_keys(tmp_path):
         check_study(bn.load_study(outside))
 
 
+def test_rows_left_out_stand_in_tables_and_are_no_failure(tmp_path):
+    models = '[[model]]\nname = "by"\nkind = "twfe"\nslopes = "group"\n[[model]]\nname = "bayes"\n'
+    models += 'kind = "hierarchical"\nslopes = "group"\nladder = false\ndraws = 500\n'
+    folder = study_of(tmp_path, 'period = "quarter"\nmissing = [-99]', models, change=codes)
+    result = run_study(folder, tmp_path / "out")
+    assert set(result.estimates.select(model="bayes")["note"]) == {"1 of 96 rows left out: 1 with blank cells"}
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "FAILED" not in report
+    table = report[report.index("**Slope of exposure by group**") :]
+    table = table[: table.index("**Differences between slopes by group**")]
+    assert table.count("1 of 96 rows left out: 1 with blank cells.") == 2  # both paradigms
+
+
 def test_unknown_keys_of_the_header(tmp_path):
     with pytest.raises(bn.BayesNppError, match="'year', 'quarter' or 'month'"):
         bn.load_study(study_of(tmp_path, 'period = "week"'))

@@ -65,9 +65,13 @@ class MissingCells:
     @property
     def note(self) -> str:
         """What goes with every estimate: the cells that were filled, as a warning, and the rows that are left out."""
-        return "; ".join(part for part in (self._cells() if self.filled else "", str(self.left_out)) if part)
+        return "; ".join(part for part in (self.cells, str(self.left_out)) if part)
 
-    def _cells(self) -> str:
+    @property
+    def cells(self) -> str:
+        """What was done about missing cells; empty where none was filled."""
+        if not self.filled:
+            return ""
         counts = ", ".join(f"{n} of {self.n_rows} cells of '{name}'" for name, n in self.filled.items())
         if not self.imputed:
             how = "interpolated linearly over time within units"
