@@ -56,6 +56,10 @@ class OutputError(BayesNppError):
     exit_code = 4
 
 
+class PanelWarning(UserWarning):
+    """Something in a panel that may be wrong: nothing is changed, and a script may turn it into an error."""
+
+
 @contextmanager
 def located(place: str) -> Iterator[None]:
     """Errors raised inside have `place` put before their own."""

@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_npp.errors import EstimatesError
 
 LEVEL = 0.95  # of every interval
+NOT_PASSED = "sampler diagnostics"  # begins the note of every row of a fit that failed them
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 ESTIMANDS = {
     "average_slope_twfe_weighted": "average slope, weighted as two-way fixed effects weight it",
@@ -135,9 +136,16 @@ def row_of_draws(draws: np.ndarray, **labels: str) -> dict[str, Any]:
     return {**labels, **found} if labels["estimand"] != "scale" else {**labels, **found, "prob_positive": np.nan}
 
 
-def estimates_from_rows(rows: Iterable[dict[str, Any]], **shared: Any) -> Estimates:
-    """Build a table from one mapping a row and values shared by all rows; absent columns are blank."""
-    return Estimates(pd.DataFrame([{**shared, **row} for row in rows]))
+def estimates_from_rows(rows: Iterable[dict[str, Any]], *, left_out: str = "", **shared: Any) -> Estimates:
+    """Build a table from one mapping a row and values shared by all rows; absent columns are blank.
+
+    `left_out` says how many rows of the panel the model leaves out, and ends every note.
+    """
+    frame = pd.DataFrame([{**shared, **row} for row in rows])
+    if left_out:
+        notes = frame["note"].fillna("") if "note" in frame else [""] * len(frame)
+        frame["note"] = ["; ".join(part for part in (note, left_out) if part) for note in notes]
+    return Estimates(frame)
 
 
 def concat(tables: Iterable[Estimates]) -> Estimates:

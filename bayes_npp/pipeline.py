@@ -20,7 +20,7 @@ from bayes_npp.analysis.companions import (
 )
 from bayes_npp.analysis.descriptives import describe
 from bayes_npp.analysis.estimation import estimate_model
-from bayes_npp.analysis.ladder import climb, has_ladder
+from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.measures import measure, measurement_rows
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.readings import read_run
@@ -36,6 +36,7 @@ from bayes_npp.reporting.report import write_report
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.models import GmmModel, HierarchicalModel
+from bayes_npp.study.notices import study_notices
 from bayes_npp.study.study import Study, load_study
 
 
@@ -75,6 +76,8 @@ def run_study(
     shown = progress if isinstance(progress, Progress) else Progress(progress) if progress else Progress()
     clock = Clock()
     check_study(study)
+    for notice in study_notices(study):
+        shown.say(f"warning: {notice}")
     folder = _output_folder(out)
     settings = run_settings(study, folder, quick=quick, seed=seed, refit=refit, stored_only=stored_only)
 
@@ -149,7 +152,7 @@ def estimate_models(study: Study, settings: RunSettings, progress: Progress, clo
     for model in progress.track("models", study.models, lambda m: f"{m.name} ({m.kind.replace('_', ' ')})"):
         with located(f"model '{model.name}'"), clock.of(model.name):
             found = estimate_model(study.sample, model, settings)
-            if isinstance(model, HierarchicalModel) and found.fit is not None and has_ladder(model):
+            if isinstance(model, HierarchicalModel) and found.fit is not None and model.has_ladder:
                 ladder, neighbours = climb(study.sample, model, found.fit, settings, progress)
                 found = replace(found, ladder=ladder, neighbours=tuple(neighbours))
             out.append(found)

@@ -87,7 +87,7 @@ def _mediation(sample: Sample, model: MediationModel, settings: RunSettings) -> 
         curve=None if why_not else sensitivity(mediation),
         crossings=None if why_not else crossings(mediation),
         why_not=why_not.problem if why_not else "",
-        missing=mediation.missing.note,
+        missing=mediation.missing.cells,
         treatments=missing_treatments(sample, model, mediation, settings),
     )
     return Estimated(mediation.estimates(), mechanism=mechanism)

@@ -43,12 +43,6 @@ class Rung:
     declared: bool
 
 
-def has_ladder(model: HierarchicalModel) -> bool:
-    """Whether errors and pooling can be varied: static group slopes in levels, sampled collapsed, not declined."""
-    plain = model.slopes is not None and not model.slopes.endswith("unit") and model.transform == "levels"
-    return model.ladder and plain and not model.dynamic and model.engine != "nuts" and model.errors == "iid"
-
-
 def rungs(model: HierarchicalModel) -> tuple[Rung, ...]:
     """The neighbours of a model, the declared one in each part."""
     slopes: dict[str, dict[str, Any]] = {

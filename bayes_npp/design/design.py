@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.projection import check_identified, two_way_parts
 from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import DesignError
@@ -50,8 +51,8 @@ class Design:
     se : ndarray, shape (n,), optional
         Known standard errors of the outcome.
     scales : Scales
-    n_dropped : int
-        Rows of the window left out because a variable is missing.
+    left_out : LeftOut
+        Rows of the window that are not used, by reason.
     lag : ndarray, shape (n,), optional
         Outcome of the period before, of a dynamic specification.
     initial : ndarray, shape (N, 1 + number of regressors), optional
@@ -72,13 +73,18 @@ class Design:
     groups: tuple[str, ...]
     group_times: tuple[str, ...]
     scales: Scales
-    n_dropped: int
+    left_out: LeftOut
     lag: np.ndarray | None = None
     initial: np.ndarray | None = None
 
     @property
     def n_obs(self) -> int:
         return len(self.outcome)
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows of the window that are not used."""
+        return self.left_out.total
 
     @property
     def slope_columns(self) -> np.ndarray:
@@ -132,9 +138,11 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     if spec.dynamic:
         before = np.column_stack([panel.shift(column, 1) for column in values.T])
         complete = _with_history(panel, before, complete)
-    groupings = {name: panel.column(name) for name in (spec.slope_group, spec.group_time_effects) if name}
+    groupings = {name: panel.labels(name) for name in (spec.slope_group, spec.group_time_effects) if name}
+    no_group = np.zeros(len(values), dtype=bool)
     for column in groupings.values():
-        complete &= column.notna().to_numpy()
+        no_group |= column.isna().to_numpy()
+    complete &= ~no_group
     se = None
     if spec.se:
         se = panel.numbers(spec.se)
@@ -146,7 +154,14 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     rows = np.flatnonzero(complete)
     if len(rows) < len(names) + 2:
         empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column[keep]).all()]
-        fix = f"Column '{empty[0]}' is blank in every row" if empty else "Widen the window or drop a variable"
+        fix = "Widen the window or drop a variable"
+        if empty:
+            moved = empty[0] in panel.moved or not np.isnan(levels[keep, names.index(empty[0])]).all()
+            fix = (
+                f"No row has the period that '{empty[0]}' is taken from or differenced with"
+                if moved
+                else (f"Column '{empty[0]}' is blank in every row")
+            )
         raise DesignError(f"only {len(rows)} complete rows", place=panel.source, fix=fix)
     values = values[rows]
     for name, column in zip(names, values.T, strict=True):
@@ -171,7 +186,7 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     group_time: np.ndarray | None = None
     group_times: Iterable[object] = ()
     if spec.group_time_effects:
-        periods = pd.Series(times[time], index=rows).astype(str)
+        periods = pd.Series(times[time], index=rows).map(panel.calendar.label)
         cells = groupings[spec.group_time_effects].iloc[rows].astype(str) + " " + periods
         group_time, group_times = pd.factorize(cells)
     return Design(
@@ -185,11 +200,11 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         group_time=group_time,
         se=None if se is None else se[rows],
         units=tuple(str(label) for label in units),
-        times=tuple(int(label) for label in times),
+        times=tuple(panel.calendar.period(label) for label in times),
         groups=tuple(str(label) for label in labels),
         group_times=tuple(str(label) for label in group_times),
         scales=_scales(levels[rows], names, scales),
-        n_dropped=int(keep.sum()) - len(rows),
+        left_out=left_out(panel, keep, complete, names, no_group),
         lag=before[rows, 0] if spec.dynamic else None,
         initial=before[rows[np.unique(unit, return_index=True)[1]]] if spec.dynamic else None,
     )
@@ -222,6 +237,10 @@ def _check_time(panel: Panel, spec: Spec) -> None:
             place=panel.source,
             fix="Read it with time=; a cross-section takes time_effects = 'none' and correlated_means = false",
         )
+    if error_registry().memory_of(spec.errors):
+        panel.check_distances(f"errors = '{spec.errors}'")
+    if spec.unit_trends:
+        panel.check_distances("a trend of each unit", even=True)
 
 
 def _check_groups(key: str, name: str, column: pd.Series, keep: np.ndarray, rows: np.ndarray, source: str) -> None:

@@ -95,6 +95,9 @@ class Lag(Transform):
     lag: str
     periods: Periods = 1
 
+    def apply(self, panel: Panel) -> Panel:
+        return panel.with_column(self.name, self.values(panel), moved=True)
+
     def values(self, panel: Panel) -> np.ndarray:
         return panel.shift(panel.numbers(self.lag), self.periods)
 
@@ -104,6 +107,9 @@ class Lead(Transform):
 
     lead: str
     periods: Periods = 1
+
+    def apply(self, panel: Panel) -> Panel:
+        return panel.with_column(self.name, self.values(panel), moved=True)
 
     def values(self, panel: Panel) -> np.ndarray:
         return panel.shift(panel.numbers(self.lead), -self.periods)
@@ -215,6 +221,7 @@ class Interpolate(Transform):
     def apply(self, panel: Panel) -> Panel:
         if panel.time is None:
             raise VariableError("interpolation needs a time column", fix="Read the panel with time=")
+        panel.check_distances("interpolation over time", even=True)
         values = panel.numbers(self.interpolate)
         filled = values.copy()
         times = panel.frame[panel.time].to_numpy(dtype=float)
@@ -225,22 +232,23 @@ class Interpolate(Transform):
                 filled[blank] = np.interp(times[blank], times[seen], values[seen], left=np.nan, right=np.nan)
         new = np.flatnonzero(np.isnan(values) & ~np.isnan(filled) & panel.in_window)
         units = panel.frame[panel.unit]
-        cells = tuple(FilledCell(self.name, str(units.iloc[i]), int(times[i]), float(filled[i])) for i in new)
+        period = panel.calendar.period
+        cells = tuple(FilledCell(self.name, str(units.iloc[i]), period(int(times[i])), float(filled[i])) for i in new)
         return replace(panel.with_column(self.name, filled), filled=panel.filled + cells)
 
 
 class BaselineSplit(Transform):
-    """Two groups of units by the median of a column in one period: above it `labels[1]`, else `labels[0]`."""
+    """Two groups of units by the median of a column in one period (a key of the file): above it `labels[1]`."""
 
     baseline_split: str
-    at: int
+    at: int | str
     labels: tuple[str, str] = ("low", "high")
 
     def apply(self, panel: Panel) -> Panel:
         if panel.time is None:
             raise VariableError("a baseline split needs a time column", fix="Read the panel with time=")
         values = panel.numbers(self.baseline_split)
-        baseline = pd.Series(values)[(panel.frame[panel.time] == self.at).to_numpy()]
+        baseline = pd.Series(values)[(panel.frame[panel.time] == panel.calendar.number(self.at)).to_numpy()]
         units = panel.frame[panel.unit]
         by_unit = pd.Series(baseline.to_numpy(), index=units.iloc[baseline.index].to_numpy())
         missing = [unit for unit in units[panel.in_window].unique() if pd.isna(by_unit.get(unit))]

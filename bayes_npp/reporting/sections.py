@@ -47,6 +47,7 @@ from bayes_npp.reporting.tables.robustness import robustness_table
 from bayes_npp.reporting.tables.slopes import average_table as average_slope_table
 from bayes_npp.reporting.tables.slopes import difference_table, slope_table
 from bayes_npp.reporting.tables.unanswered import unanswered_table
+from bayes_npp.study.notices import study_notices
 
 type Shown = Block | Iterable[Block] | None
 type Content = Callable[[Result], Shown]
@@ -103,6 +104,10 @@ def _panel(result: Result) -> Paragraph:
     return Paragraph(f"Panel: {panel.balance()}. {filled}")
 
 
+def _notices(result: Result) -> tuple[Paragraph, ...]:
+    return tuple(Paragraph(f"Warning: {notice}.", note=True) for notice in study_notices(result.study))
+
+
 def _association(result: Result) -> Paragraph:
     text = (
         "Every slope here is an association given controls, unit and period effects. To read one as an effect takes "
@@ -126,7 +131,10 @@ def _how_it_was_made(result: Result) -> Paragraph:
 
 SECTIONS = (
     Section("", (finding_blocks, each(lambda result: result.comparisons, forest_figure))),
-    Section("What the data are, and what they are not", (_what_the_data_are, _panel, descriptive_table, _association)),
+    Section(
+        "What the data are, and what they are not",
+        (_what_the_data_are, _panel, _notices, descriptive_table, _association),
+    ),
     Section(
         "The claims",
         (

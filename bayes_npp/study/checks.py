@@ -10,6 +10,7 @@ from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
+from bayes_npp.study.notices import study_notices
 from bayes_npp.study.overlap import check_concepts
 from bayes_npp.study.robustness import check_altered, row_name, targets
 from bayes_npp.study.study import Study, shown_path
@@ -44,6 +45,7 @@ def _columns(study: Study) -> Iterator[str]:
             raise SpecError(f"unknown column '{name}'", place=f"{place}, {where}", fix=fix)
     yield study.header.title
     yield f"panel: {shown_path(study.panel_path)}, {panel.balance()}"
+    yield from (f"warning: {notice}" for notice in study_notices(study))
     yield from (f"filled by interpolation: {c.variable}, {c.unit} {c.time} = {c.value:.6g}" for c in panel.filled)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from bayes_npp.errors import SpecError
+from bayes_npp.panels.calendar import PeriodKind
 from bayes_npp.records import Record
 
 Name = Annotated[str, Field(pattern=r"^[\w-]+$")]  # it also names files
@@ -22,6 +23,9 @@ class Roles(Record):
 class StudyHeader(Record):
     """The [study] table.
 
+    `period` and `step` say what the keys of time are, `missing` which cells are blank (see `read_panel`); `window` is
+    in the file's keys.
+
     With `replicates` the data are the paper's own and its numbers are differenced with ours; the tolerances say what
     the data allow beyond printing (see `replication.replicate`).
     """
@@ -32,7 +36,10 @@ class StudyHeader(Record):
     unit: str
     time: str
     group: str | None = None
-    window: tuple[int, int] | None = None
+    period: PeriodKind | None = None
+    step: Annotated[int, Field(ge=1)] | None = None
+    window: tuple[int | str, int | str] | None = None
+    missing: tuple[str | int | float, ...] = ()
     published: str | None = None
     replicates: bool = False
     tolerance_estimate: Annotated[float, Field(ge=0)] = 0.0

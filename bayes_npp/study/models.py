@@ -12,6 +12,7 @@ from bayes_npp.design.design import Design, check_membership, check_two_way
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
+from bayes_npp.frequentist.dynamic.within import lagged_design
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import path_equations
 from bayes_npp.records import Record
@@ -128,6 +129,10 @@ class DynamicWithinModel(ModelSpec):
         """Lags of the outcome, exposure and controls."""
         return with_lags(roles, self.outcome_lags, self.own_controls(roles))
 
+    def check(self, sample: Sample) -> str:
+        """Rows with every lag."""
+        return rows_of(lagged_design(sample.panel, sample.roles.outcome, self.regressors(sample.roles)))
+
 
 class GmmModel(ModelSpec):
     """A [[model]] table of dynamic panel GMM: `outcome_lags` lags of the outcome, the exposure and the controls.
@@ -175,7 +180,8 @@ class GmmModel(ModelSpec):
         """Equations and instruments, counted."""
         sample.design(self.spec(sample.roles))
         moments = build_moments(sample.panel, self.equations(sample.roles))
-        return f"{moments.n_obs} equations, {moments.instruments.shape[2]} instruments"
+        counts = f"{moments.n_obs} equations, {moments.instruments.shape[2]} instruments"
+        return "; ".join(part for part in (counts, str(moments.left_out)) if part)
 
 
 class BayesianModel(ModelSpec):
@@ -221,6 +227,18 @@ class HierarchicalModel(BayesianModel):
     engine: Engine = "auto"
     ladder: bool = True
 
+    @property
+    def has_ladder(self) -> bool:
+        """Whether errors and pooling can be varied: static group slopes in levels, sampled collapsed, not declined."""
+        plain = self.slopes is not None and not self.slopes.endswith("unit") and self.transform == "levels"
+        return self.ladder and plain and not self.dynamic and self.engine != "nuts" and self.errors == "iid"
+
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking what the model and the AR(1) errors of its ladder need."""
+        if self.has_ladder:
+            sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
+        return super().check(sample)
+
 
 class MediationModel(BayesianModel):
     """A [[model]] table of Bayesian mediation; `compare_missing` shows every treatment of mediators' missing cells."""
@@ -259,7 +277,7 @@ class MediationModel(BayesianModel):
         if self.correlated_means:
             for design in reversed(designs):
                 check_two_way(design, sample.panel.source)
-        return rows_of(designs[-1])
+        return rows_of(replace(designs[-1], left_out=self.treated(sample).missing.left_out))
 
 
 class MediationPathsModel(ModelSpec):
@@ -297,7 +315,7 @@ class MediationPathsModel(ModelSpec):
         spec = self.spec(sample.roles)
         sample.design(spec)
         equations = path_equations(sample.panel, spec, self.own_mediators(sample.roles), self.effects)
-        return rows_of(replace(equations.outcome, n_dropped=equations.n_dropped))
+        return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
@@ -321,4 +339,4 @@ def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tup
 
 def rows_of(design: Design) -> str:
     """How many rows a model is estimated on, in words."""
-    return f"{design.n_obs} rows" + (f", {design.n_dropped} dropped for missing values" if design.n_dropped else "")
+    return "; ".join(part for part in (f"{design.n_obs} rows", str(design.left_out)) if part)

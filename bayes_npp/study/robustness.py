@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from bayes_npp.design.design import Scales, build_design
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
+from bayes_npp.panels.labels import clean
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Winsorise
 from bayes_npp.records import Record
@@ -29,8 +30,8 @@ class Robustness(Record):
         Outcome, exposure and controls set to their quantiles of this and one less this (type 7) beyond them, over the
         altered sample or, with `within_period`, within each of its periods.
     drop_units : tuple of str
-    window : (int, int), optional
-        Within the study's.
+    window : (int or str, int or str), optional
+        Within the study's, in the file's keys.
     outcome, exposure, controls : str, str, tuple of str, optional
         In place of the model's. With `rescale` the outcome gets mean and SD of the study's outcome.
     unit_trends : bool
@@ -47,7 +48,7 @@ class Robustness(Record):
     winsorise: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     within_period: bool = False
     drop_units: tuple[str, ...] = ()
-    window: tuple[int, int] | None = None
+    window: tuple[int | str, int | str] | None = None
     outcome: str | None = None
     rescale: bool = False
     exposure: str | None = None
@@ -181,7 +182,7 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
     shifts = [("L", row.lag), ("F", -row.lead if row.lead else None)]
     moved = [(f"{letter}{abs(by)}.{exposure}", by) for letter, by in shifts if by]
     for name, by in moved:
-        panel = panel.with_column(name, panel.shift(panel.numbers(exposure), by))
+        panel = panel.with_column(name, panel.shift(panel.numbers(exposure), by), moved=True)
         divisors[name] = divisors[exposure]
         if by < 0:
             placebo, controls = name, (*controls, name)
@@ -240,7 +241,7 @@ def check_altered(altered: Altered) -> None:
     if not model.subsamples:
         check_absorbed(sample.design(spec), model.absorbed_effects, panel.source)
         return
-    groups = panel.column(model.subsamples)
+    groups = panel.labels(model.subsamples)
     for label in groups[panel.in_window].dropna().unique():
         design = build_design(panel, spec, where=(groups == label).to_numpy())
         check_absorbed(design, model.absorbed_effects, panel.source)
@@ -307,6 +308,7 @@ def _rescaled(panel: Panel, name: str, scales: Scales) -> Panel:
 def _without(panel: Panel, units: tuple[str, ...]) -> Panel:
     names = panel.frame[panel.unit].astype(str)
     known = names[panel.in_window].unique()
+    units = tuple(clean(unit) for unit in units)
     for unit in units:
         if unit not in known:
             raise SpecError(f"unknown unit '{unit}' in drop_units", fix=nearest(unit, known))
@@ -314,14 +316,16 @@ def _without(panel: Panel, units: tuple[str, ...]) -> Panel:
     return replace(panel, frame=panel.frame[kept].reset_index(drop=True), file_rows=panel.file_rows[kept])
 
 
-def _narrowed(panel: Panel, window: tuple[int, int]) -> Panel:
+def _narrowed(panel: Panel, declared: tuple[int | str, int | str]) -> Panel:
     if panel.time is None:
         raise SpecError("a window needs a time column", fix="Leave window out")
     times = panel.frame[panel.time]
     first, last = panel.window or (int(times.min()), int(times.max()))
+    window, label = panel.calendar.bounds(*declared), panel.calendar.label
     if not first <= window[0] < window[1] <= last:
         raise SpecError(
-            f"window [{window[0]}, {window[1]}] is not inside the study's", fix=f"It runs from {first} to {last}"
+            f"window [{declared[0]}, {declared[1]}] is not inside the study's",
+            fix=f"It runs from {label(first)} to {label(last)}",
         )
     return replace(panel, window=window)
 
@@ -334,7 +338,7 @@ def _lost(panel: Panel, name: str) -> str:
     if not missing.any():
         return "periods outside the window serve it, no row is lost"
     times = panel.frame[panel.time]
-    whole = [str(t) for t, own in times[inside].groupby(times[inside]) if missing[own.index].all()]
+    whole = [panel.calendar.label(t) for t, own in times[inside].groupby(times[inside]) if missing[own.index].all()]
     place = f", all of {', '.join(whole)}" if whole else ""
     return f"{missing.sum()} rows without it left out{place}"
 

@@ -13,7 +13,8 @@ from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest
-from bayes_npp.panels.panel import Panel, read_panel
+from bayes_npp.panels.panel import Panel
+from bayes_npp.panels.reading import load_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
 from bayes_npp.records import content_hash
 from bayes_npp.study.claims import Claim, ClaimRules
@@ -57,7 +58,17 @@ class Study:
     def panel(self) -> Panel:
         """The panel with every derived variable."""
         header = self.header
-        panel = read_panel(self.panel_path, header.unit, header.time, header.group, header.window, header.encoding)
+        panel = load_panel(
+            self.panel_path,
+            header.unit,
+            header.time,
+            header.group,
+            header.window,
+            header.encoding,
+            period=header.period,
+            step=header.step,
+            missing=header.missing,
+        )
         panel = replace(panel, source=shown_path(self.panel_path))
         with located(shown_path(self.path)):
             return derive(panel, self.variables)

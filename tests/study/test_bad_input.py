@@ -175,7 +175,7 @@ BAD = {
     "unit-period rows twice": (text(duplicate_year), ["panel.csv, rows 8 and 32", "unit B 2015"]),
     "blank unit": (cell("unit", None), [ROW_8, "'unit'"]),
     "unit of spaces": (cell("unit", "  "), [ROW_8, "'unit'"]),
-    "unit with a trailing space": (cell("unit", "unit B "), [ROW_8, "unit B ", "spaces"]),
+    "unit in another case": (cell("unit", "Unit B"), ["panel.csv, rows 7 and 8", "'unit B'", "'Unit B'", "case"]),
     "blank period": (cell("year", None), [ROW_8, "'year'"]),
     "fractional period": (cell("year", 2014.5), [ROW_8, "'year'", "2014.5"]),
     "text period": (cell("year", "2015年"), [ROW_8, "'year'", "2015年"]),

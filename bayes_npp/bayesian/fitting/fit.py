@@ -23,7 +23,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
+from bayes_npp.estimates import LEVEL, NOT_PASSED, Estimates, estimates_from_rows, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Fit:
     def estimates(self) -> Estimates:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
         design, scales, spec = self.design, self.design.scales, self.spec
-        note = "" if self.diagnostics.passed else f"sampler diagnostics {self.diagnostics.verdict}"
+        note = "" if self.diagnostics.passed else f"{NOT_PASSED} {self.diagnostics.verdict}"
         rows = [_row(draws, **labels) for labels, draws in self._slope_quantities()]
         if spec.controls:
             slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
@@ -140,6 +140,7 @@ class Fit:
             n_obs=design.n_obs,
             n_units=len(design.units),
             n_periods=len(design.times),
+            left_out=str(design.left_out),
             sample="all",
             convention=f"priors: {self.priors.name}",
         )

@@ -11,6 +11,7 @@ from bayes_npp.bayesian.model.error_models import effects
 from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, prior_of, role
+from bayes_npp.panels.calendar import shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,7 +57,7 @@ def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...
         "control": list(design.spec.controls),
         "varying": list(design.spec.varying),
         "unit": list(design.units),
-        "time": list(design.times),
+        "time": shown(design.times),
         "group_time": list(design.group_times),
     }
     variables = {name: ((*lead, *dims.get(name, ())), values) for name, values in arrays.items()}

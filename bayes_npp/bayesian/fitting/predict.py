@@ -19,6 +19,7 @@ from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import summarise
+from bayes_npp.panels.calendar import shown
 from bayes_npp.panels.panel import Panel
 
 
@@ -92,7 +93,7 @@ def predict(
     frame = pd.DataFrame(
         {
             "unit": np.array(design.units)[design.unit[missing]],
-            "time": np.array(design.times)[design.time[missing]],
+            "time": np.array(shown(design.times))[design.time[missing]],
             **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
         }
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.propositions import PATHS as PATH_QUANTITIES
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import no_group, position
@@ -60,8 +61,8 @@ def lagged(name: str, periods: int) -> str:
 
 def equation_designs(
     panel: Panel, spec: Spec, mediators: tuple[str, ...], paths: Paths, missing: str = "drop"
-) -> tuple[list[Design], int]:
-    """Designs of the mediators' equations and, last, the outcome's; how many rows of the window the last leaves out.
+) -> tuple[list[Design], LeftOut]:
+    """Designs of the mediators' equations and, last, the outcome's; the rows of the window that the last leaves out.
 
     Without lags all equations have the same rows; with them, each those on which its own variables are complete.
     """
@@ -72,17 +73,21 @@ def equation_designs(
     complete = [_complete(panel, equation) for equation in equations]
     if not any(paths.lags):
         complete = [np.logical_and.reduce(complete)] * len(equations)
-    left_out = panel.in_window & ~complete[-1]
-    if missing == "error" and left_out.any():
-        at = int(np.flatnonzero(left_out)[0])
+    gone = panel.in_window & ~complete[-1]
+    if missing == "error" and gone.any():
+        at = int(np.flatnonzero(gone)[0])
         blank = next(n for equation in equations for n in _columns(equation) if np.isnan(panel.numbers(n)[at]))
         raise DesignError(
-            f"'{blank}' is missing ({left_out.sum()} incomplete rows)",
+            f"'{blank}' is missing ({gone.sum()} incomplete rows)",
             place=panel.place(at),
             fix="Fill it, or use missing = 'drop'",
         )
     designs = [build_design(panel, one, where=where) for one, where in zip(equations, complete, strict=True)]
-    return designs, int(left_out.sum())
+    shared = equations if not any(paths.lags) else equations[-1:]
+    names = tuple(dict.fromkeys(name for equation in shared for name in _columns(equation)))
+    grouping = designs[-1].spec.slope_group
+    no_group = panel.labels(grouping).isna().to_numpy() if grouping else np.zeros(len(gone), dtype=bool)
+    return designs, left_out(panel, panel.in_window, complete[-1] & ~no_group, names, no_group)
 
 
 def _equations(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> list[Spec]:
@@ -121,7 +126,8 @@ def _with_lags(panel: Panel, spec: Spec, mediators: tuple[str, ...], paths: Path
     ]
     for name, periods in wanted:
         if periods:
-            panel = panel.with_column(lagged(name, periods), panel.shift(panel.numbers(name), periods))
+            values = panel.shift(panel.numbers(name), periods)
+            panel = panel.with_column(lagged(name, periods), values, moved=True)
     return panel
 
 

@@ -21,6 +21,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.design.design import Design, Scales
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import summarise
+from bayes_npp.panels.calendar import shown
 from bayes_npp.panels.panel import Panel
 
 TUNE = 300  # sweeps of warm-up
@@ -156,7 +157,7 @@ def imputed_cells(panel: Panel, fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "unit": np.array(design.units)[design.unit[rows]],
-            "time": np.array(design.times)[design.time[rows]],
+            "time": np.array(shown(design.times))[design.time[rows]],
             **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
         }
     )

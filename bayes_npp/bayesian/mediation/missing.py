@@ -13,6 +13,7 @@ import pandas as pd
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
 from bayes_npp.bayesian.model.error_models import with_memory
 from bayes_npp.design.design import Design
+from bayes_npp.design.left_out import LeftOut
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError, nearest
 from bayes_npp.panels.panel import Panel
@@ -35,8 +36,8 @@ class MissingCells:
         Cells filled or imputed among the rows used, by mediator; mediators without any are left out.
     n_rows : int
         Rows used, and so cells of each mediator.
-    n_dropped : int
-        Rows of the window left out.
+    left_out : LeftOut
+        Rows of the window that are not used, by reason.
     errors : str
         Error model of the mediators' equations.
     unseen : dict of tuple of int
@@ -47,9 +48,14 @@ class MissingCells:
     extrapolation: str = "linear"
     filled: Mapping[str, int] = field(default_factory=dict)
     n_rows: int = 0
-    n_dropped: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
     errors: str = "iid"
     unseen: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows of the window that are not used."""
+        return self.left_out.total
 
     @property
     def imputed(self) -> bool:
@@ -58,13 +64,14 @@ class MissingCells:
 
     @property
     def note(self) -> str:
-        """The warning that goes with every estimate; empty where no cell was filled."""
+        """What goes with every estimate: the cells that were filled, as a warning, and the rows that are left out."""
+        return "; ".join(part for part in (self.cells, str(self.left_out)) if part)
+
+    @property
+    def cells(self) -> str:
+        """What was done about missing cells; empty where none was filled."""
         if not self.filled:
             return ""
-        left_out = f"; {self.n_dropped} incomplete rows left out" if self.n_dropped else ""
-        return self._cells() + left_out
-
-    def _cells(self) -> str:
         counts = ", ".join(f"{n} of {self.n_rows} cells of '{name}'" for name, n in self.filled.items())
         if not self.imputed:
             how = "interpolated linearly over time within units"
@@ -135,12 +142,12 @@ def treat(
     if treatment in ("interpolate", "extrapolate", "impute"):
         filled = fill_mediators(panel, spec, mediators, treatment, extrapolation)
     strictness = "error" if treatment == "error" else "drop"
-    found, n_dropped = equation_designs(filled, spec, mediators, paths, strictness)
+    found, left_out = equation_designs(filled, spec, mediators, paths, strictness)
     errors = mediator_errors or (with_memory(spec.errors) if treatment == "impute" else spec.errors)
     designs = tuple(_with_errors(one, errors) if one.spec.outcome in mediators else one for one in found)
     by_name = {one.spec.outcome: one for one in designs}
     rows = {name: missing_rows(panel, by_name[name], name) for name in mediators}
-    record = describe(by_name, rows, treatment, extrapolation, n_dropped)
+    record = describe(by_name, rows, treatment, extrapolation, left_out)
     return Treated(designs, record, rows if record.imputed else {})
 
 
@@ -220,6 +227,7 @@ def fill(panel: Panel, values: np.ndarray, beyond: str) -> np.ndarray:
     ndarray, shape (n,)
     """
     assert panel.time is not None
+    panel.check_distances("filling cells over time", even=True)
     times = panel.frame[panel.time].to_numpy(dtype=float)
     out = values.copy()
     for rows in panel.frame.groupby(panel.unit, sort=False).indices.values():
@@ -255,7 +263,7 @@ def describe(
     rows: Mapping[str, np.ndarray],
     treatment: str,
     extrapolation: str,
-    n_dropped: int,
+    left_out: LeftOut,
 ) -> MissingCells:
     """The record of what was done, from designs of the equations and rows whose mediator was missing, by mediator."""
     filled: dict[str, int] = {}
@@ -268,7 +276,7 @@ def describe(
             whole = tuple(design.times[t] for t in np.flatnonzero(seen == 0))
             unseen |= {name: whole} if whole else {}
     first = designs[next(iter(rows))]
-    return MissingCells(treatment, extrapolation, filled, first.n_obs, n_dropped, first.spec.errors, unseen)
+    return MissingCells(treatment, extrapolation, filled, first.n_obs, left_out, first.spec.errors, unseen)
 
 
 def _check_observed(panel: Panel, name: str, values: np.ndarray, used: np.ndarray) -> None:

@@ -182,6 +182,7 @@ def estimate_gmm(
             n_obs=m.n_obs,
             n_units=len(m.units),
             n_periods=int(m.valid.reshape(len(m.units), -1, m.n_transformed).any(axis=(0, 1)).sum()),
+            left_out=str(m.left_out),
             sample="all",
             convention=_convention(equations, h, small, df),
         ).frame,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from bayes_npp.design.left_out import LeftOut
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.dynamic.instruments import (
     GmmInstrument,
@@ -87,6 +88,8 @@ class Moments:
     units, periods : tuple
     in_window : ndarray of bool, shape (P,)
     notes : tuple of str
+    left_out : LeftOut
+        Rows of the window that enter no equation, by reason.
     """
 
     names: tuple[str, ...]
@@ -102,6 +105,7 @@ class Moments:
     units: tuple[str, ...]
     periods: tuple[int, ...]
     notes: tuple[str, ...] = field(default=())
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def n_obs(self) -> int:
@@ -247,9 +251,22 @@ def _assembled(
         units=tuple(label for label, kept in zip(grid.units, keep, strict=True) if kept),
         periods=grid.periods,
         notes=tuple(f"{label} has no value in any equation and is left out" for label in empty),
+        left_out=_left_out(grid, equations, maps),
     )
     _check_identified(moments, panel.source)
     return moments
+
+
+def _left_out(grid: "_Grid", equations: Equations, maps: np.ndarray) -> LeftOut:
+    """Rows of the window that enter no equation: their own cells are blank, or their lags and neighbours."""
+    here = np.zeros(maps.shape[::2], dtype=bool)
+    here[grid.at] = grid.panel.in_window
+    gone = here & ~(maps != 0).any(axis=1)
+    standard = [entry if isinstance(entry, str) else entry[0] for entry in equations.iv]
+    terms = [lag_of(term) for term in (equations.outcome, *equations.regressors, *standard)]
+    own = [np.isnan(grid.values(name)) for name, lag in terms if lag == 0]
+    blank = gone & np.logical_or.reduce(own)
+    return LeftOut(blank=int(blank.sum()), no_period=int((gone & ~blank).sum()), of=int(here.sum()))
 
 
 class _Grid:
@@ -260,20 +277,21 @@ class _Grid:
             raise DesignError(
                 "a dynamic panel needs periods", place=panel.source, fix="Read the panel with its time column"
             )
+        panel.check_distances("a dynamic panel")
         codes, units = pd.factorize(panel.frame[panel.unit])
         times = panel.frame[panel.time].to_numpy()
         first, last = int(times.min()), int(times.max())
         self.panel, self.units = panel, tuple(str(unit) for unit in units)
-        self.periods = tuple(range(first, last + 1))
-        self._at = (codes, (times - first).astype(int))
+        self.periods = tuple(panel.calendar.period(number) for number in range(first, last + 1))
+        self.at = (codes, (times - first).astype(int))
         inside = np.zeros(len(self.periods), dtype=bool)
-        inside[np.unique(self._at[1][panel.in_window])] = True
+        inside[np.unique(self.at[1][panel.in_window])] = True
         self.in_window = inside
 
     def values(self, name: str, lag: int = 0) -> np.ndarray:
         """A column `lag` periods before, shape (N, P)."""
         out = np.full((len(self.units), len(self.periods)), np.nan)
-        out[self._at] = self.panel.numbers(name)
+        out[self.at] = self.panel.numbers(name)
         return shifted(out, lag, np.nan)
 
     def term(self, term: str) -> np.ndarray:

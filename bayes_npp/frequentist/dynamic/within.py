@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design.design import build_design
+from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
@@ -53,15 +53,7 @@ def dynamic_within(
     ----------
     Nickell (1981), Econometrica 49.
     """
-    terms = [lag_of(name) for name in regressors]
-    if not any(name == outcome and lag > 0 for name, lag in terms):
-        raise SpecError(f"no lag of '{outcome}' among the regressors", fix="Add 'L1.…', or use twfe")
-    for (name, lag), term in zip(terms, regressors, strict=True):
-        check_column(name, panel, "regressors")
-        if lag:
-            panel = panel.with_column(term, panel.shift(panel.numbers(name), lag))
-    exposure, *controls = regressors
-    design = build_design(panel, Spec(outcome=outcome, exposure=exposure, controls=tuple(controls)))
+    design = lagged_design(panel, outcome, regressors)
     fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
     n_units, n_periods = len(design.units), len(design.times)
     note = (
@@ -81,9 +73,23 @@ def dynamic_within(
         n_obs=design.n_obs,
         n_units=n_units,
         n_periods=n_periods,
+        left_out=str(design.left_out),
         sample="all",
         convention=fit.convention_label,
     )
+
+
+def lagged_design(panel: Panel, outcome: str, regressors: Sequence[str]) -> Design:
+    """Arrays of a regression on columns and their lags by time."""
+    terms = [lag_of(name) for name in regressors]
+    if not any(name == outcome and lag > 0 for name, lag in terms):
+        raise SpecError(f"no lag of '{outcome}' among the regressors", fix="Add 'L1.…', or use twfe")
+    for (name, lag), term in zip(terms, regressors, strict=True):
+        check_column(name, panel, "regressors")
+        if lag:
+            panel = panel.with_column(term, panel.shift(panel.numbers(name), lag), moved=True)
+    exposure, *controls = regressors
+    return build_design(panel, Spec(outcome=outcome, exposure=exposure, controls=tuple(controls)))
 
 
 def dynamic_rows(

@@ -152,7 +152,7 @@ def twfe(
     if subsamples is None:
         return _estimate(build_design(panel, spec), "two-way", errors, panel.source)
     spec = replace_slopes(spec, None)
-    labels = panel.column(subsamples).where(pd.Series(panel.in_window, index=panel.frame.index))
+    labels = panel.labels(subsamples).where(pd.Series(panel.in_window, index=panel.frame.index))
     tables = []
     for label in labels.dropna().unique():
         design = build_design(panel, spec, where=(labels == label).to_numpy())
@@ -198,6 +198,7 @@ def _estimate(design: Design, effects: str, errors: Errors, source: str) -> Esti
         n_obs=design.n_obs,
         n_units=len(design.units),
         n_periods=len(design.times),
+        left_out=str(design.left_out),
         sample="all",
         convention=_wild_convention(design, errors) if wild else fit.convention_label,
     )

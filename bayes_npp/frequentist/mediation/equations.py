@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
@@ -27,8 +28,8 @@ class PathEquations:
         Each mediator on the same.
     outcome : Design
         Outcome on exposure, controls and every mediator, in that order.
-    n_dropped : int
-        Rows of the window left out because one of the variables is missing.
+    left_out : LeftOut
+        Rows of the window that are not used, by reason.
     """
 
     spec: Spec
@@ -36,7 +37,12 @@ class PathEquations:
     total: Design
     by_mediator: tuple[Design, ...]
     outcome: Design
-    n_dropped: int
+    left_out: LeftOut
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows of the window that are not used."""
+        return self.left_out.total
 
 
 def path_equations(panel: Panel, spec: Spec, mediators: Sequence[str], effects: str) -> PathEquations:
@@ -83,7 +89,7 @@ def path_equations(panel: Panel, spec: Spec, mediators: Sequence[str], effects: 
         total=design(spec.outcome, spec.controls),
         by_mediator=tuple(design(name, spec.controls) for name in mediators),
         outcome=full,
-        n_dropped=int((panel.in_window & ~complete).sum()),
+        left_out=left_out(panel, panel.in_window, complete, names),
     )
 
 

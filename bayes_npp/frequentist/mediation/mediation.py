@@ -163,6 +163,7 @@ def mediation_paths(
         n_obs=design.n_obs,
         n_units=len(design.units),
         n_periods=len(design.times),
+        left_out=str(equations.left_out),
         sample=_sample(equations),
     )
     diagnostics = {} if paths.draws is None else {"draws": draws, "failed_draws": failed}

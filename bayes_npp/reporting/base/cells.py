@@ -64,14 +64,21 @@ def frequentist_note(row: pd.Series) -> str:
     level = f"{row['level']:.0%}".replace("%", " %")
     return (
         f"{row['estimator']}: estimate, {level} confidence interval [p-value], standard errors {row['covariance']}, "
-        f"convention {row['convention']}."
+        f"convention {row['convention']}.{_left_out(row)}"
     )
 
 
 def posterior_note(row: pd.Series) -> str:
     """What a posterior cell holds: interval kind, errors and priors."""
     level = f"{row['level']:.0%}".replace("%", " %")
-    return f"Posterior: mean, {level} equal-tailed interval, P(> 0); {row['covariance']}, {row['convention']}."
+    what = f"mean, {level} equal-tailed interval, P(> 0); {row['covariance']}, {row['convention']}"
+    return f"Posterior: {what}.{_left_out(row)}"
+
+
+def _left_out(row: pd.Series) -> str:
+    """How many rows the model leaves out, as the last part of a row's note says."""
+    said = next((part for part in str(row["note"]).split("; ") if "rows left out: " in part), "")
+    return f" {said}." if said else ""
 
 
 def number(value: float) -> str:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR, Heterogeneity
-from bayes_npp.estimates import ESTIMANDS
-from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, posterior_note, same_estimand
+from bayes_npp.estimates import ESTIMANDS, NOT_PASSED
+from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, posterior_note, reason, same_estimand
 from bayes_npp.reporting.base.result import Result
 
 
@@ -46,8 +46,8 @@ def slope_table(comparison: Heterogeneity, result: Result) -> Table:
     if chosen is not None:
         notes.append(f"Last column: {posterior_note(chosen)}")
     for source in (pooled, chosen):
-        if source is not None and source["note"]:
-            notes.append(f"The hierarchical fit with {source['covariance']} FAILED: {source['note']}.")
+        if source is not None and source["note"].startswith(NOT_PASSED):
+            notes.append(f"The hierarchical fit with {source['covariance']} FAILED: {reason(source)}.")
     return Table(
         f"slopes_{comparison.pooled_model}",
         f"Slope of {comparison.exposure} by {comparison.grouping}",

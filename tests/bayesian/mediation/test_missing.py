@@ -43,7 +43,7 @@ def test_filled_cells_are_said_to_be_data():
     notes = fit.estimates().frame["note"]
     assert notes.str.contains("WARNING: 40 of 119 cells of 'mediator_1' interpolated, or extrapolated along").all()
     assert notes.str.contains("treated as data").all()
-    assert notes.str.contains("1 incomplete rows left out").all()
+    assert notes.str.contains("1 of 120 rows left out: 1 with blank cells").all()
     inside = bn.mediate(panel, SPEC, ["mediator_1"], missing="interpolate", draws=200, seed=1)
     assert inside.missing.filled == {"mediator_1": 1}
     assert inside.design.n_obs == 80
