@@ -291,6 +291,7 @@ def sandwich(
         one, other = by_unit.sums(scores), by_time.sums(scores)
         bare = one.T @ one + other.T @ other - scores.T @ scores
         size = np.sqrt(np.diag(one.T @ one + other.T @ other))
+        size = np.where(size > 0, size, 1.0)
         note = INDEFINITE if np.linalg.eigvalsh(bare / np.outer(size, size)).min() < -1e-10 else ""
         spread = bare * small_sample_factor(convention, counts, fewest)
         which = f"G = {fewest}, the fewer of {n_units} units and {n_times} periods"

@@ -14,6 +14,7 @@ from bayes_npp.frequentist.least_squares.few_clusters import Support, support
 from bayes_npp.frequentist.least_squares.wild_bootstrap import drawn_signs, wild_p_value
 from bayes_npp.frequentist.least_squares.within import WithinFit
 
+MOST_DRAWN = 1000
 ESTIMATORS = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
 
 
@@ -70,8 +71,11 @@ class LinearFit:
         return support(self.spread, combination, own, *sizes, kind=kind, group_units=group_units)
 
     def wild(self, combination: np.ndarray) -> str:
-        """The wild bootstrap's p-value of a combination in words; nothing where clusters are not units alone."""
-        if [one.name for one in self.spread.clusters] != ["units"]:
+        """The wild bootstrap's p-value of a combination in words.
+
+        Nothing where clusters are not units alone, or so many (beside a group of few) that it would take minutes.
+        """
+        if [one.name for one in self.spread.clusters] != ["units"] or len(self.design.units) > MOST_DRAWN:
             return ""
         p = wild_p_value(self.design, self.effects, self.solved, combination)
         return f"wild cluster bootstrap p = {p:.3g} ({drawn_signs(len(self.design.units))})"

@@ -10,7 +10,7 @@ from bayes_npp.design.design import group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
-from bayes_npp.frequentist.least_squares.few_clusters import Support, support
+from bayes_npp.frequentist.least_squares.few_clusters import ENOUGH, Support, support
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, joined, row_of, t_row
 from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
@@ -70,6 +70,15 @@ class Paths:
         """What the test of an effect rests on, its gradient (P,) in total, paths and direct."""
         design = self.stacked.fits[0].design
         return support(self.stacked.spread, gradient, PRODUCT_FAMILY, len(design.units), len(design.times))
+
+    @property
+    def few_drawn(self) -> str:
+        """What is said of drawn intervals that rest on few clusters."""
+        n_units = len(self.stacked.fits[0].design.units)
+        if self.interval == "cluster_bootstrap" and n_units < ENOUGH:
+            return f"{n_units} units drawn: few for percentiles; how often they reject noise is not simulated"
+        rests = self.rests(np.ones(self.size))
+        return f"{rests.note.split(':')[0]}, few for its covariance" if rests.few else ""
 
 
 def mediation_paths(
@@ -324,7 +333,8 @@ def _share(paths: Paths, k: int, total: dict[str, Any]) -> dict[str, Any]:
     if paths.draws is not None:
         drawn = _drawn(paths.draws[:, at] * paths.draws[:, bt] / paths.draws[:, 0], paths)
         # A ratio has no variance: quantiles say what the draws can.
-        return {**row, "estimate": share, **drawn, "spread": np.nan, "spread_kind": "", "note": note}
+        blank = {"spread": np.nan, "spread_kind": ""}
+        return {**row, "estimate": share, **drawn, **blank, "note": joined(note, drawn["note"])}
     gradient = np.zeros(paths.size)
     gradient[[0, at, bt]] = -share / whole, theta[bt] / whole, theta[at] / whole
     return {**row, "estimate": share, **_delta(share, gradient, paths, note)}
@@ -350,6 +360,7 @@ def _drawn(values: np.ndarray, paths: Paths) -> dict[str, Any]:
         "hi": float(hi),
         "p_value": min(1.0, 2 * (beyond + 1) / (len(values) + 1)),
         "convention": how,
+        "note": paths.few_drawn,
     }
 
 

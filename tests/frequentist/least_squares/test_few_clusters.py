@@ -103,6 +103,20 @@ def test_dynamic_within_and_paths_of_two_units():
     assert "'delta'" not in str(found.value)
 
 
+def test_drawn_intervals_of_few_units_say_so():
+    panel = noise(6)
+    for interval, said in (
+        ("monte_carlo", "6 units as clusters, few for"),
+        ("cluster_bootstrap", "6 units drawn: few"),
+    ):
+        frame = bn.mediation_paths(panel, SPEC, ("m",), "product", interval=interval, draws=199).frame
+        indirect = frame[frame["estimand"] == "indirect"].iloc[0]
+        assert indirect["p_value"] > 0
+        assert indirect["note"].startswith(said)
+    many = bn.mediation_paths(noise(12), SPEC, ("m",), "product", interval="cluster_bootstrap", draws=199).frame
+    assert (many.loc[many["estimand"] == "indirect", "note"] == "").all()
+
+
 def test_specification_tests_of_two_units():
     """Before: CD = -sqrt(T), every pair being each other's negative."""
     panel = noise(2)
