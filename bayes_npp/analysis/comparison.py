@@ -135,9 +135,9 @@ class Heterogeneity:
 
     @property
     def significance_pattern(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Groups whose subsample slope has p < 0.05, and the others."""
+        """Groups whose subsample slope has p < 0.05, and those where it has not; one without a test is in neither."""
         rows = [(s.group, s.subsample["p_value"]) for s in self.slopes if s.subsample is not None]
-        return tuple(g for g, p in rows if p < 0.05), tuple(g for g, p in rows if not p < 0.05)
+        return tuple(g for g, p in rows if p < 0.05), tuple(g for g, p in rows if p >= 0.05)
 
 
 def sign_reading(prob_positive: float) -> str:

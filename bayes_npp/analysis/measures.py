@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayes_npp.analysis.cache import Form, remembered
 from bayes_npp.analysis.index_posteriors import (
@@ -27,7 +26,8 @@ from bayes_npp.analysis.records import Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
-from bayes_npp.estimates import LEVEL, summarise
+from bayes_npp.estimates import summarise
+from bayes_npp.frequentist.least_squares.inference import t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.records import content_hash
 from bayes_npp.store import versions, write_whole
@@ -175,15 +175,9 @@ def two_way(study: Study, model: HierarchicalModel, variant: Variant) -> dict[st
     """Two-way fixed effects with one slope on a variant, clustered by unit (Stata's factor): keys twfe, twfe_...."""
     spec = replace_slopes(study.spec(model), None)
     fit = linear_fit(variant_design(study.panel, spec, variant), "two-way", "clustered", "stata")
-    estimate, se = float(fit.coefficients[0]), float(np.sqrt(fit.covariance[0, 0]))
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * se
-    return {
-        "twfe": estimate,
-        "twfe_se": se,
-        "twfe_lo": estimate - reach,
-        "twfe_hi": estimate + reach,
-        "twfe_p": float(2 * stats.t.sf(abs(estimate) / se, fit.df)),
-    }
+    row = t_row(fit, np.eye(len(fit.names))[0], kind=fit.spread.kind)
+    names = {"twfe": "estimate", "twfe_se": "spread", "twfe_lo": "lo", "twfe_hi": "hi", "twfe_p": "p_value"}
+    return {name: float(row[key]) for name, key in names.items()}
 
 
 def _labels(variant: Variant) -> dict[str, str]:

@@ -120,14 +120,17 @@ def _path_test(
     if proposition.is_difference or proposition.threshold or len(proposition.left.labels) > 1:
         return None, "least squares estimates no such contrast here"
     term = proposition.left.labels[0] if proposition.left.labels else study.spec(model).exposure
+    why_not = "the study declares no product of paths by least squares"
     for other in study.models:
         if isinstance(other, MediationPathsModel) and other.method == "product":
             rows = estimates.select(model=other.name, estimand=proposition.left.name, term=term, group="")
-            if not rows.empty and pd.notna(rows["p_value"].iloc[0]):
+            if not rows.empty and pd.isna(rows["p_value"].iloc[0]):
+                why_not = f"{other.name}: {rows['note'].iloc[0]}"
+            elif not rows.empty:
                 row = rows.iloc[0]
                 used = f"{row['estimator']}, {row['covariance']}, two-sided"
                 estimate, se, lo, hi, p_value = (
                     float(row[name]) for name in ("estimate", "spread", "lo", "hi", "p_value")
                 )
                 return PropositionTest(estimate, se, lo, hi, p_value, used), ""
-    return None, "the study declares no product of paths by least squares"
+    return None, why_not

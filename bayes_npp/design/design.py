@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.design.left_out import LeftOut, left_out
-from bayes_npp.design.projection import check_identified, two_way_parts
+from bayes_npp.design.projection import check_identified, check_residuals, row_rounding, two_way_parts
 from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import DesignError
 from bayes_npp.panels.panel import Panel
+from bayes_npp.panels.variation import constant
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,13 @@ class Design:
         return self.exposure[:, None] * (self.group[:, None] == np.arange(len(self.groups)))
 
     @property
+    def group_units(self) -> np.ndarray:
+        """Number of units with rows in each group, shape (max(G, 1),)."""
+        group = np.zeros(self.n_obs, dtype=int) if self.group is None else self.group
+        pairs = np.unique(np.column_stack([group, self.unit]), axis=0)
+        return np.bincount(pairs[:, 0], minlength=max(len(self.groups), 1))
+
+    @property
     def group_shares(self) -> np.ndarray:
         """Share of the observations in each group, shape (max(G, 1),)."""
         group = np.zeros(self.n_obs, dtype=int) if self.group is None else self.group
@@ -164,8 +172,8 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
             )
         raise DesignError(f"only {len(rows)} complete rows", place=panel.source, fix=fix)
     values = values[rows]
-    for name, column in zip(names, values.T, strict=True):
-        if np.ptp(column) == 0:
+    for name, flat in zip(names, constant(values, beside=levels[rows]), strict=True):
+        if flat:
             raise DesignError(
                 f"column '{name}' is constant over the estimation rows", place=panel.source, fix="Leave it out"
             )
@@ -313,6 +321,46 @@ def check_two_way(design: Design, source: str) -> None:
     columns = np.column_stack([design.slope_columns, design.controls])
     residual = two_way_parts(columns, design.unit, design.time).residual
     check_identified(columns, residual, (*slope_names(design), *design.spec.controls), source)
+
+
+def check_not_exact(design: Design, source: str) -> None:
+    """Raise `DesignError` if slopes and effects reproduce the outcome: its errors are then rounding.
+
+    Effects that are partially pooled can fit whatever fixed ones can. Known standard errors say what the errors are,
+    and a design with as many parameters as rows fits always: neither is looked at.
+    """
+    spec, none = design.spec, np.zeros(design.n_obs, dtype=int)
+    unit = none if spec.unit_effects == "none" else design.unit
+    time = none if spec.time_effects == "none" else design.time
+    time = time if design.group_time is None else design.group_time
+    columns = np.column_stack([design.slope_columns, design.controls])
+    if design.lag is not None:
+        columns = np.column_stack([columns, design.lag])
+    n_lines = len(design.units) if spec.unit_slopes and spec.unit_effects != "none" else 0
+    if design.se is not None or design.n_obs <= columns.shape[1] + unit.max() + time.max() + 1 + n_lines:
+        return
+    residual = two_way_parts(np.column_stack([columns, design.outcome]), unit, time).residual
+    if n_lines and design.exposure is not None:
+        residual = _less_lines(np.column_stack([design.exposure, columns, design.outcome]), design.unit)
+    left, target = residual[:, :-1], residual[:, -1]
+    length = np.linalg.norm(left, axis=0)
+    kept = length > 0
+    coefficients = np.zeros(len(length))
+    coefficients[kept] = np.linalg.lstsq(left[:, kept] / length[kept], target, rcond=None)[0] / length[kept]
+    rounding = row_rounding(design.outcome, columns, coefficients)
+    check_residuals(target - left @ coefficients, target, rounding, spec.outcome, source)
+
+
+def _less_lines(columns: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Columns after the first less a line in the first for every unit: those of a model with slopes of units."""
+    counts = np.bincount(unit)
+    sums = np.column_stack([np.bincount(unit, weights=column) for column in columns.T])
+    centred = columns - (sums / counts[:, None])[unit]
+    first, others = centred[:, 0], centred[:, 1:]
+    square = np.bincount(unit, weights=first**2)
+    cross = np.column_stack([np.bincount(unit, weights=first * column) for column in others.T])
+    slopes = np.divide(cross, square[:, None], out=np.zeros_like(cross), where=square[:, None] > 0)
+    return others - first[:, None] * slopes[unit]
 
 
 def _scales(values: np.ndarray, names: tuple[str, ...], baseline: Scales | None) -> Scales:

@@ -7,6 +7,11 @@ import numpy as np
 from bayes_npp.errors import DesignError
 
 RANK_TOLERANCE = 1e-8  # relative to the largest singular value; columns are scaled to unit SD first
+EPSILON = float(np.finfo(float).eps)
+UNITS = 64  # in the last place: what a chain of sums and projections may leave
+EXACT = 1e-8  # of the outcome less effects: smaller residuals are a fit without errors
+ILL_CONDITIONED = 1e10
+INVOLVED = 0.1  # smallest weight of a unit-length column in a relation that is named
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,30 @@ def contrast_basis(leading: np.ndarray) -> np.ndarray:
 
 
 def check_identified(columns: np.ndarray, residual: np.ndarray, names: tuple[str, ...], source: str) -> None:
-    """Raise `DesignError` naming the first column that effects or other columns absorb."""
+    """Raise `DesignError` naming the first column that effects or other columns absorb.
+
+    Parameters
+    ----------
+    columns, residual : ndarray, shape (n, k)
+        Before and after the effects are removed.
+
+    Raises
+    ------
+    DesignError
+        A column of which the effects leave nothing but rounding, one that repeats others, or columns so close to a
+        linear relation (condition number of the unit-length columns above `ILL_CONDITIONED`) that digits are lost.
+
+    References
+    ----------
+    Belsley, Kuh & Welsch (1980), Regression Diagnostics, Wiley, chapter 3: condition numbers of scaled columns, and the
+    columns a small singular value involves.
+    """
     scale = columns.std(axis=0)
     scaled = residual / np.where(scale > 0, scale, 1.0)
     norms = np.sqrt((scaled**2).mean(axis=0))
+    rounding = UNITS * EPSILON * np.abs(columns).max(axis=0, initial=0.0)
     for j, name in enumerate(names):
-        if norms[j] < RANK_TOLERANCE:
+        if norms[j] < RANK_TOLERANCE or np.sqrt((residual[:, j] ** 2).mean()) <= rounding[j]:
             raise DesignError(
                 f"'{name}' does not vary once the effects are removed", place=source, fix="Leave it out, or the effects"
             )
@@ -90,6 +113,48 @@ def check_identified(columns: np.ndarray, residual: np.ndarray, names: tuple[str
                     place=source,
                     fix="Leave one of them out",
                 )
+    if len(names) < 2:
+        return
+    _, singular, vectors = np.linalg.svd(scaled / norms / np.sqrt(len(scaled)), full_matrices=False)
+    if singular[0] > ILL_CONDITIONED * singular[-1]:
+        involved = [name for name, weight in zip(names, np.abs(vectors[-1]), strict=True) if weight > INVOLVED]
+        raise DesignError(
+            f"{', '.join(repr(name) for name in involved)} are nearly collinear once the effects are removed "
+            f"(condition number {singular[0] / max(singular[-1], np.finfo(float).tiny):.0e}): their coefficients would "
+            "be rounding",
+            place=source,
+            fix="Leave one of them out, or centre and rescale powers",
+        )
+
+
+def row_rounding(outcome: np.ndarray, columns: np.ndarray, coefficients: np.ndarray) -> float:
+    """Size of the rounding error of a residual: a unit in the last place of everything that is added up in a row."""
+    sizes = np.abs(columns).max(axis=0, initial=0.0)
+    return float(EPSILON * (np.abs(outcome).max() + np.abs(coefficients) @ sizes))
+
+
+def check_residuals(residuals: np.ndarray, target: np.ndarray, rounding: float, outcome: str, source: str) -> None:
+    """Raise `DesignError` if residuals are rounding: regressors and effects reproduce the outcome.
+
+    Parameters
+    ----------
+    residuals, target : ndarray, shape (n,)
+        The outcome less effects and slopes, and less the effects alone.
+    rounding : float
+        See `row_rounding`.
+
+    Notes
+    -----
+    |e| <= 1e-8 |y~|, or an RMS of e of 64 units in the last place: standard errors, tests and posterior scales would
+    be made of rounding.
+    """
+    size = float(np.linalg.norm(residuals))
+    if size <= EXACT * np.linalg.norm(target) or size <= np.sqrt(len(residuals)) * UNITS * rounding:
+        raise DesignError(
+            f"regressors and effects reproduce '{outcome}' exactly: what is left is rounding, without a standard error",
+            place=source,
+            fix="Leave out the regressor that the outcome was computed from, or the effects that it is made of",
+        )
 
 
 def _sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:

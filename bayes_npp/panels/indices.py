@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayes_npp.errors import VariableError
+from bayes_npp.panels.variation import constant
 
 
 def min_max(values: np.ndarray, signs: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -22,8 +23,8 @@ def min_max(values: np.ndarray, signs: np.ndarray, names: Sequence[str]) -> np.n
     if len(values) < 2:
         raise VariableError("no two rows have every indicator", fix="Check which indicators are blank in the window")
     low, high = values.min(axis=0), values.max(axis=0)
-    for name, constant in zip(names, high == low, strict=True):
-        if constant:
+    for name, flat in zip(names, constant(values), strict=True):
+        if flat:
             raise VariableError(f"indicator '{name}' is constant in the window", fix="Leave it out of the index")
     scaled = (values - low) / (high - low)
     return np.where(signs > 0, scaled, 1 - scaled)

@@ -14,6 +14,7 @@ from pydantic import Field
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
 from bayes_npp.panels.panel import FilledCell, Panel
+from bayes_npp.panels.variation import constant
 from bayes_npp.records import Record
 
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -208,7 +209,7 @@ class Standardise(Transform):
         inside = values[panel.in_window & ~np.isnan(values)]
         if not len(inside):
             raise VariableError(f"column '{self.standardise}' is blank in the window", fix="Widen the window")
-        if np.ptp(inside) == 0:
+        if constant(inside):
             raise VariableError(f"column '{self.standardise}' is constant", fix="A constant cannot be standardised")
         return (values - inside.mean()) / inside.std(ddof=1)
 

@@ -12,6 +12,7 @@ from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Index, Transform
+from bayes_npp.panels.variation import constant
 from bayes_npp.study.header import Roles
 from bayes_npp.study.measurement import SOURCES, Measurement, measured_model
 from bayes_npp.study.models import ModelSpec
@@ -239,7 +240,7 @@ def _logged(panel: Panel, index: Index, rows: np.ndarray, logs: str, shift: floa
 def _on_scale_of(declared: np.ndarray, values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
     """Values on some rows with mean and SD of the declared column there; and their own SD over it."""
     own = declared[rows]
-    if not np.isfinite(values).all() or len(values) < 2 or np.ptp(values) == 0:
+    if not np.isfinite(values).all() or len(values) < 2 or constant(values):
         raise VariableError("a variant does not vary over the sample", fix="Leave it out")
     ratio = float(values.std(ddof=1) / own.std(ddof=1))
     column = np.full(len(declared), np.nan)
@@ -251,7 +252,7 @@ def _bootstrapped(values: np.ndarray, own: list[np.ndarray], index: Index, rando
     """Entropy weights of the rows of units drawn with replacement; drawn again where an indicator is constant."""
     for _ in range(MAX_TRIES):
         some = values[np.concatenate([own[k] for k in random.integers(0, len(own), len(own))])]
-        if (np.ptp(some, axis=0) > 0).all():
+        if not constant(some).any():
             scaled = indices.min_max(some, index.signs, index.indicators)
             return indices.entropy_weights(scaled, index.shift)[0]
     raise VariableError("an indicator is constant in nearly every bootstrap sample of units", fix="Say draws = 0")

@@ -19,7 +19,7 @@ from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
 
-Covariance = Literal["classical", "clustered", "driscoll_kraay"]
+Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
 OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
@@ -122,7 +122,7 @@ class DynamicWithinModel(ModelSpec):
 
     kind: Literal["dynamic_within"]
     outcome_lags: Annotated[int, Field(ge=1)] = 1
-    covariance: Literal["classical", "clustered", "driscoll_kraay"] = "clustered"
+    covariance: Covariance = "clustered"
     convention: Convention = "stata"
 
     def regressors(self, roles: Roles) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.labels import clean
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Winsorise
+from bayes_npp.panels.variation import constant
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel, ModelSpec
@@ -295,7 +296,7 @@ def _moments(panel: Panel, name: str) -> tuple[float, float]:
     """Mean and SD (n - 1) over the window."""
     values = panel.numbers(name)[panel.in_window]
     values = values[~np.isnan(values)]
-    if len(values) < 2 or np.ptp(values) == 0:
+    if len(values) < 2 or constant(values):
         raise SpecError(f"column '{name}' does not vary in the window", fix="Choose another column")
     return float(values.mean()), float(values.std(ddof=1))
 

@@ -55,6 +55,13 @@ def test_shrinkage_runs_from_the_interacted_to_the_pooled_slope_only(comparison)
         difference(comparison.slopes[0].pooled, comparison.slopes[0].subsample)
 
 
+def test_a_group_without_a_test_is_neither_significant_nor_not(comparison):
+    first, second = comparison.slopes
+    untested = replace(second, subsample=second.subsample.to_frame().T.assign(p_value=float("nan")).iloc[0])
+    some = replace(comparison, slopes=(first, untested))
+    assert some.significance_pattern == (("East",), ())
+
+
 def test_decisions(comparison):
     assert comparison.significance_pattern == (("East",), ("West",))
     assert [d.reading for d in comparison.differences] == ["clearly positive"]

@@ -15,7 +15,7 @@ from bayes_npp.bayesian.model.likelihood import error_sds, follow
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
-from bayes_npp.design.design import build_design
+from bayes_npp.design.design import build_design, check_not_exact
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import summarise
@@ -70,7 +70,9 @@ def predict(
         raise SpecError(f"no prediction from this model: {reason}", fix="Choose other errors, or levels")
     priors = load_priors(priors)
     check_priors(priors, spec)
-    scales = build_design(panel, spec).scales
+    observed = build_design(panel, spec)
+    check_not_exact(observed, panel.source)
+    scales = observed.scales
     outcome = panel.numbers(spec.outcome)
     blank = np.isnan(outcome)
     # A stand-in that no estimate sees: columns depend on regressors alone.

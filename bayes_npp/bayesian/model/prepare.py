@@ -4,7 +4,7 @@ import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import check_dynamics
 from bayes_npp.bayesian.model.terms import ModelData, model_data
-from bayes_npp.design.design import Design, check_membership, slope_names
+from bayes_npp.design.design import Design, check_membership, check_not_exact, slope_names
 from bayes_npp.design.projection import check_identified
 from bayes_npp.errors import DesignError
 
@@ -16,7 +16,7 @@ def prepare(design: Design) -> ModelData:
     ------
     DesignError
         A unit in two groups, a slope that effects or other columns absorb, slopes of units where no unit varies,
-        initial conditions as many as units.
+        initial conditions as many as units, an outcome that slopes and effects reproduce.
     """
     spec = design.spec
     if spec.unit_effects == spec.time_effects == "fixed" and not spec.correlated_means:
@@ -31,6 +31,7 @@ def prepare(design: Design) -> ModelData:
         columns = np.column_stack([data.slope_columns, data.control_columns])
         raw = np.column_stack([design.slope_columns, design.controls])
         check_identified(raw / raw.std(axis=0), columns, names, "the hierarchical model")
+    check_not_exact(design, "the hierarchical model")
     if data.lag is not None:
         columns = np.column_stack([data.slope_columns, data.control_columns, data.unit.leading[data.unit.index]])
         check_dynamics(design, data.lag, columns, data.unit.saturated)

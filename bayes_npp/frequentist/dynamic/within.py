@@ -1,6 +1,6 @@
 """What a lagged outcome brings: long-run effects, and the within estimator that Nickell's bias spoils."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,11 @@ from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
 from bayes_npp.frequentist.dynamic.instruments import check_column, lag_of
+from bayes_npp.frequentist.least_squares.inference import LinearFit, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
+
+FAMILY = "TWFE with lagged outcome"
 
 
 def dynamic_within(
@@ -60,7 +63,7 @@ def dynamic_within(
         f"Nickell-biased: with {n_periods} periods the coefficient of the lagged outcome is too low by about "
         f"(1 + rho) / {n_periods - 1}"
     )
-    rows = dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df)
+    rows = dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df, row=lambda *at: _rested(fit, *at))
     return estimates_from_rows(
         [{**row, "note": "; ".join(part for part in (row.get("note", ""), note) if part)} for row in rows],
         paradigm="frequentist",
@@ -93,17 +96,24 @@ def lagged_design(panel: Panel, outcome: str, regressors: Sequence[str]) -> Desi
 
 
 def dynamic_rows(
-    names: Sequence[str], coefficients: np.ndarray, covariance: np.ndarray, outcome: str, df: int | None
+    names: Sequence[str],
+    coefficients: np.ndarray,
+    covariance: np.ndarray,
+    outcome: str,
+    df: int | None,
+    row: Callable[[float, np.ndarray], dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of a dynamic regression: coefficients, then long-run effects.
 
     Beside lags of the outcome the coefficient of a column is its short-run effect; its long-run effect is the sum of
     its coefficients over one less the sum of the outcome's lags, with delta-method errors. `df` of t; None: the normal.
+    `row` makes the cells of an estimate and its gradient (k,); default: from `covariance` and `df` alone.
 
     Notes
     -----
     L = sum b / (1 - sum rho); its gradient is 1 / (1 - sum rho) in every b and L / (1 - sum rho) in every rho.
     """
+    cells = row or (lambda estimate, gradient: _row(estimate, gradient, covariance, df))
     terms = [lag_of(name) for name in names]
     own = [j for j, (name, _) in enumerate(terms) if name == outcome]
     others = list(dict.fromkeys(name for name, _ in terms if name != outcome and not _is_dummy(name)))
@@ -111,7 +121,7 @@ def dynamic_rows(
     for j, name in enumerate(names):
         estimand = "short_run" if own and name in others else "coefficient"
         gradient = np.eye(len(names))[j]
-        rows.append({"term": name, "estimand": estimand, **_row(coefficients[j], gradient, covariance, df)})
+        rows.append({"term": name, "estimand": estimand, **cells(float(coefficients[j]), gradient)})
     if not own:
         return rows
     rest = 1 - coefficients[own].sum()
@@ -121,12 +131,20 @@ def dynamic_rows(
         gradient = np.zeros(len(names))
         gradient[at] = 1 / rest
         gradient[own] = effect / rest
-        row = {"term": name, "estimand": "long_run", **_row(effect, gradient, covariance, df)}
+        found = {"term": name, "estimand": "long_run", **cells(float(effect), gradient)}
         if rest <= 0:
-            row |= dict.fromkeys(("estimate", "spread", "lo", "hi", "p_value"), np.nan)
-            row["note"] = f"no long-run effect: the outcome's lags sum to {1 - rest:.3f}, not below 1"
-        rows.append(row)
+            found |= dict.fromkeys(("estimate", "spread", "lo", "hi", "p_value"), np.nan)
+            found["note"] = f"no long-run effect: the outcome's lags sum to {1 - rest:.3f}, not below 1"
+        rows.append(found)
     return rows
+
+
+def _rested(fit: LinearFit, estimate: float, gradient: np.ndarray) -> dict[str, Any]:
+    """Cells of a coefficient or, its gradient in several, of a long-run effect."""
+    rests = fit.support(gradient, FAMILY)
+    linear = np.count_nonzero(gradient) == 1
+    beside = (lambda: fit.wild(gradient)) if linear else None
+    return row_of(estimate, gradient, fit.spread, rests, fit.df, note=fit.note, beside=beside)
 
 
 def _is_dummy(name: str) -> bool:

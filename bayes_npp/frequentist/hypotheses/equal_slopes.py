@@ -8,7 +8,9 @@ from scipy import stats
 from bayes_npp.design.design import Design, build_design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.least_squares.static import LinearFit, linear_fit
+from bayes_npp.frequentist.least_squares.few_clusters import Support
+from bayes_npp.frequentist.least_squares.inference import LinearFit, t_row
+from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
 
 SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' correlation matrix
@@ -16,7 +18,10 @@ SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' corre
 
 @dataclass(frozen=True)
 class PairTest:
-    """First group's slope less the second's, tested with t; `p_holm` is adjusted for all pairs (Holm 1979)."""
+    """First group's slope less the second's, tested with t; `p_holm` is adjusted for all tested pairs (Holm 1979).
+
+    Statistic and p-values are NaN where a group has no test of its own; `note` names it.
+    """
 
     groups: str
     difference: float
@@ -25,6 +30,7 @@ class PairTest:
     distribution: str
     p_value: float
     p_holm: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class EqualityTest:
     name, null : str
         What the test is called, and its null hypothesis in words.
     statistic, p_value : float
+        NaN where a group has no test of its own; `note` names it.
     distribution : str
         Under the null, such as "F(3, 29)".
     slopes : dict of float
@@ -46,6 +53,8 @@ class EqualityTest:
     n_obs, n_units : int
     fewest_units : int
         Of any group: with a handful of clusters in a group these tests reject too often.
+    note : str
+        Groups without a test, or few clusters and how often tests then reject.
     """
 
     name: str
@@ -60,6 +69,7 @@ class EqualityTest:
     n_obs: int
     n_units: int
     fewest_units: int
+    note: str = ""
 
 
 def equal_slopes(
@@ -87,14 +97,16 @@ def equal_slopes(
     Returns
     -------
     EqualityTest
-        Denominator degrees of freedom: those of the t distribution of `twfe` (units less one if clustered).
+        Denominator degrees of freedom: those of the t distribution of `twfe` (units less one if clustered). A test that
+        contains a group without a test of its own (fewer than 4 units, `few_clusters.support`) is refused by name.
 
     Raises
     ------
     SpecError
         `slopes` is no grouping column.
     DesignError
-        Slopes that are not identified, a unit in two groups, differences whose covariance is singular.
+        Slopes that are not identified, a unit in two groups, fewer than two groups that have a test of their own,
+        differences whose covariance is singular.
 
     Notes
     -----
@@ -114,7 +126,11 @@ def equal_slopes(
     fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
     n_groups, term = len(design.groups), str(spec.exposure)
     slopes, spread = fit.coefficients[:n_groups], fit.covariance[:n_groups, :n_groups]
-    statistic = _wald(slopes, spread, panel.source) / (n_groups - 1)
+    untested = _untested(fit)
+    refusal = "; ".join(untested.values())
+    if len(untested) >= n_groups - 1:
+        raise DesignError(f"no test of equal slopes: {refusal}", place=panel.source, fix="Merge groups")
+    statistic = np.nan if untested else _wald(slopes, spread, panel.source) / (n_groups - 1)
     shared = "controls and period effects of each group its own" if separate else "controls and period effects shared"
     return EqualityTest(
         name="fully interacted regression (= separate regressions)" if separate else f"TWFE, {term} x {spec.slopes}",
@@ -123,12 +139,13 @@ def equal_slopes(
         distribution=f"F({n_groups - 1}, {fit.df})",
         p_value=float(stats.f.sf(statistic, n_groups - 1, fit.df)),
         slopes=dict(zip(design.groups, slopes.tolist(), strict=True)),
-        pairs=_pairs(design.groups, fit),
+        pairs=_pairs(design.groups, fit, untested),
         covariance=fit.covariance_label,
         convention=fit.convention_label,
         n_obs=design.n_obs,
         n_units=len(design.units),
-        fewest_units=min(len(np.unique(design.unit[design.group == g])) for g in range(n_groups)),
+        fewest_units=int(design.group_units.min()),
+        note=f"no joint test: {refusal}" if untested else _smallest(fit).note,
     )
 
 
@@ -169,24 +186,46 @@ def _wald(slopes: np.ndarray, covariance: np.ndarray, source: str) -> float:
     return float(gaps @ np.linalg.solve(spread / np.outer(size, size), gaps))
 
 
-def _pairs(groups: tuple[str, ...], fit: LinearFit) -> tuple[PairTest, ...]:
+def _untested(fit: LinearFit) -> dict[int, str]:
+    """Groups whose slope has no test of its own, by position, and why."""
+    out = {}
+    for g, (label, units) in enumerate(zip(fit.design.groups, fit.design.group_units, strict=True)):
+        combination = np.eye(len(fit.names))[g]
+        row = t_row(fit, combination, "group slope", kind=fit.spread.kind, group_units=int(units))
+        if np.isnan(row["p_value"]):
+            out[g] = f"the slope of group '{label}' has no test: {row['note']}"
+    return out
+
+
+def _smallest(fit: LinearFit) -> Support:
+    """What a test of the slope of the smallest group rests on."""
+    g = int(np.argmin(fit.design.group_units))
+    return fit.support(np.eye(len(fit.names))[g], "slope difference", group_units=int(fit.design.group_units[g]))
+
+
+def _pairs(groups: tuple[str, ...], fit: LinearFit, untested: dict[int, str]) -> tuple[PairTest, ...]:
     from statsmodels.stats.multitest import multipletests  # slow to import
 
     pairs = group_pairs(len(groups))
     gaps = np.array([fit.coefficients[g] - fit.coefficients[h] for g, h in pairs])
-    spread = fit.covariance
-    ses = np.sqrt([spread[g, g] + spread[h, h] - 2 * spread[g, h] for g, h in pairs])
-    p_values = 2 * stats.t.sf(np.abs(gaps / ses), fit.df)
-    holm = multipletests(p_values, method="holm")[1]
+    one = np.eye(len(fit.names))
+    ses = np.sqrt([fit.spread.variance(one[g] - one[h]) for g, h in pairs])
+    ratios = np.where([g in untested or h in untested for g, h in pairs], np.nan, gaps / ses)
+    p_values = 2 * stats.t.sf(np.abs(ratios), fit.df)
+    tested = ~np.isnan(p_values)
+    holm = np.full(len(pairs), np.nan)
+    if tested.any():
+        holm[tested] = multipletests(p_values[tested], method="holm")[1]
     return tuple(
         PairTest(
             groups=f"{groups[g]} - {groups[h]}",
             difference=float(gap),
             se=float(se),
-            statistic=float(gap / se),
+            statistic=float(ratio),
             distribution=f"t({fit.df})",
             p_value=float(p),
             p_holm=float(adjusted),
+            note="; ".join(untested[k] for k in (g, h) if k in untested),
         )
-        for (g, h), gap, se, p, adjusted in zip(pairs, gaps, ses, p_values, holm, strict=True)
+        for (g, h), gap, se, ratio, p, adjusted in zip(pairs, gaps, ses, ratios, p_values, holm, strict=True)
     )

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from bayes_npp.design.design import build_design, check_membership
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
-from bayes_npp.estimates import LEVEL
+from bayes_npp.errors import DesignError
+from bayes_npp.frequentist.least_squares.inference import joined, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.panels.panel import Panel
 
@@ -47,7 +47,8 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     Raises
     ------
     SpecError, DesignError
-        A quantity the specification does not estimate, slopes that are not identified.
+        A quantity the specification does not estimate, slopes that are not identified; a group with fewer units than a
+        test needs.
 
     Notes
     -----
@@ -64,11 +65,26 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     check_membership(design)
     weights = slope_weights(proposition, design)
     fit = linear_fit(design, "two-way", "clustered", "stata", source=panel.source)
-    size = len(weights)
-    estimate = float(fit.coefficients[:size] @ weights)
-    se = float(np.sqrt(weights @ fit.covariance[:size, :size] @ weights))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, fit.df)) * se
-    p_value = float(2 * stats.t.sf(abs(estimate - proposition.threshold) / se, fit.df))
+    combination = np.zeros(len(fit.names))
+    combination[: len(weights)] = weights
+    named = [quantity.labels[0] for quantity in proposition.quantities if quantity.labels]
+    units = [int(design.group_units[design.groups.index(label)]) for label in named]
+    family = ("slope difference" if len(named) > 1 else "group slope") if named else ""
+    rests = fit.support(combination, family, group_units=min(units, default=None))
+    estimate = float(combination @ fit.coefficients)
+    found = row_of(
+        estimate,
+        combination,
+        fit.spread,
+        rests,
+        fit.df,
+        threshold=proposition.threshold,
+        beside=lambda: "" if proposition.threshold else fit.wild(combination),
+    )
+    if np.isnan(found["p_value"]):
+        few = [label for label, count in zip(named, units, strict=True) if count == min(units)]
+        about = f"no test of {proposition}" + (f" (group {', '.join(few)})" if few else "")
+        raise DesignError(f"{about}: {found['note']}", place=panel.source)
     regression = "TWFE" if plain or not design.groups else f"TWFE, {own.exposure} x {own.slopes}"
-    used = f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided"
-    return PropositionTest(estimate, se, estimate - half, estimate + half, p_value, used)
+    used = joined(f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided", found["note"])
+    return PropositionTest(estimate, found["spread"], found["lo"], found["hi"], found["p_value"], used)

@@ -6,11 +6,12 @@ import numpy as np
 from scipy import stats
 
 from bayes_npp.design.design import Design, build_design, slope_names
-from bayes_npp.design.projection import check_identified
+from bayes_npp.design.projection import check_identified, check_residuals, row_rounding
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
-from bayes_npp.frequentist.least_squares.covariance import group_sums
+from bayes_npp.frequentist.least_squares.covariance import VANISHING, group_sums
+from bayes_npp.frequentist.least_squares.few_clusters import ENOUGH, FEWEST_CLUSTERS
 from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.panel import Panel
 
@@ -161,6 +162,8 @@ def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> Specificat
 
     Notes
     -----
+    With period effects and fewer than four units there is no statistic: two units' residuals are each other's negative.
+
     CD = sum_{i<j} sqrt(T_ij) r_ij / sqrt(number of pairs), standard normal under independence. Period effects make
     residuals sum to zero over units, which pulls CD down; the note says so. See docs/statistics.md, section 1.9.
 
@@ -195,6 +198,9 @@ def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> Specificat
     notes = [f"{left_out} of {left_out + pairs} pairs left out: too few common periods"] if left_out else []
     if effects in ("time", "two-way"):
         notes.append("period effects make residuals sum to zero over units, which pulls CD down (Juodis & Reese 2022)")
+        if n_units < FEWEST_CLUSTERS:
+            statistic = np.nan
+            notes.insert(0, f"no statistic: with {n_units} units period effects alone make their residuals correlate")
     label = {"none": "pooled OLS", "two-way": "two-way fixed effects"}.get(effects, f"fixed effects by {effects}")
     return SpecificationTest(
         name="Pesaran CD",
@@ -251,12 +257,15 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
         regressors, target = projected[:, :-1], projected[:, -1]
     check_identified(columns, regressors, names, panel.source)
     length = np.linalg.norm(regressors, axis=0)
-    residuals = target - regressors @ (np.linalg.lstsq(regressors / length, target, rcond=None)[0] / length)
+    slopes = np.linalg.lstsq(regressors / length, target, rcond=None)[0] / length
+    residuals = target - regressors @ slopes
     year = np.array(design.times)[design.time]
     follows = (np.diff(design.unit) == 0) & (np.diff(year) == 1)  # rows are sorted by unit and period
     now, before = residuals[1:][follows], residuals[:-1][follows]
     units, unit = np.unique(design.unit[1:][follows], return_inverse=True)
     n_units = len(units)
+    rounding = row_rounding(design.outcome, columns, slopes)
+    check_residuals(residuals, target, rounding, spec.outcome, panel.source)
     if n_units < 2:
         raise DesignError(
             "fewer than two units have two first differences in a row",
@@ -267,18 +276,26 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
     rho = float(before @ now) / square
     sums = group_sums((before * (now - rho * before))[:, None], unit, n_units)[:, 0]
     variance = float(sums @ sums) / square**2 * n_units / (n_units - 1)
-    statistic = (rho + 0.5) ** 2 / variance
+    noise = VANISHING**2 * float((before**2).sum() * ((now - rho * before) ** 2).sum()) / square**2
+    cancelled = variance <= noise
+    statistic = np.nan if cancelled else (rho + 0.5) ** 2 / variance
+    notes = ["no statistic: the scores of the units sum to zero by construction"] if cancelled else []
+    if n_units < FEWEST_CLUSTERS:
+        notes.append(f"no p-value: {n_units} units as clusters, and a test needs at least {FEWEST_CLUSTERS}")
+    elif n_units < ENOUGH:
+        notes.append(f"{n_units} units as clusters, few for its F distribution")
     dummies = "period dummies" if period_effects else "no period dummies"
     return SpecificationTest(
         name="Wooldridge, serial correlation in first differences",
         null="errors in levels are not serially correlated (residuals of first differences: rho = -0.5)",
         statistic=statistic,
         distribution=f"F(1, {n_units - 1})",
-        p_value=float(stats.f.sf(statistic, 1, n_units - 1)),
+        p_value=np.nan if n_units < FEWEST_CLUSTERS else float(stats.f.sf(statistic, 1, n_units - 1)),
         used=f"first differences by time, no constant, {dummies}; errors clustered by unit, G/(G-1)",
         quantities={"rho": rho, "standard error": float(np.sqrt(variance))},
         n_obs=len(now),
         n_units=n_units,
+        note="; ".join(notes),
     )
 
 

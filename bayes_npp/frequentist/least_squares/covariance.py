@@ -8,7 +8,7 @@ import numpy as np
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError, nearest
 
-COVARIANCES = ("classical", "clustered", "driscoll_kraay", "wild_bootstrap")
+COVARIANCES = ("classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap")
 CONVENTIONS = {
     "stata": "Stata (xtreg, xtscc): G/(G-1) (n-1)/(n-K), K = slopes, constant, period dummies (unit trends and "
     "group-by-period dummies too); absorbed units left out",
@@ -17,7 +17,14 @@ CONVENTIONS = {
     "lsdv": "all dummies counted: G/(G-1) (n-1)/(n-K), K = slopes, unit and period dummies and constant",
 }
 BOTH = ("unit", "time")
+VANISHING = 1e-8  # of |influence| |residuals|: a smaller standard error is rounding
+SLACK = 16  # units in the last place
 NOT_POSITIVE = "no standard error: the estimated variance is not positive"
+NOISE = (
+    "no standard error: the scores of {columns} sum to zero in every cluster ({clusters}) by construction, and what is "
+    "left is rounding; widen the sample or merge groups, or use covariance = 'classical' or 'robust' if errors are "
+    "uncorrelated"
+)
 INDEFINITE = (
     "the two-way clustered covariance is not positive semi-definite (not adjusted): too few units or periods for it"
 )
@@ -40,14 +47,84 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Sandwich:
-    """A covariance (k, k), degrees of freedom of its t distribution, what it is called and what is wrong with it."""
+class Clusters:
+    """Units or periods whose scores are summed: the position of every row, shape (n,), and how many there are."""
 
+    name: str  # "units" or "periods"
+    index: np.ndarray
+    size: int
+
+    def sums(self, columns: np.ndarray) -> np.ndarray:
+        """Sums of the rows of each cluster, shape (size, k)."""
+        return group_sums(columns, self.index, self.size)
+
+
+@dataclass(frozen=True)
+class Sandwich:
+    """A covariance of coefficients, and what it rests on.
+
+    Attributes
+    ----------
+    names : tuple of str, length k
+    covariance : ndarray, shape (k, k)
+    influence : ndarray, shape (n, k)
+        Coefficients are influence'y.
+    rounding : ndarray, shape (k, k)
+        c'(rounding)c is what rounding alone may leave of the variance of c'b.
+    dead : ndarray of bool, shape (k,)
+        Coefficients whose score vanishes in every cluster although its rows do not.
+    clusters : tuple of Clusters
+        None for classical and heteroskedasticity-robust covariances.
+    kind : str
+        Key of the covariance.
+    df : int
+        Of its t distribution.
+    label, convention : str
+    note : str
+        What is wrong with it as a whole.
+    """
+
+    names: tuple[str, ...]
     covariance: np.ndarray
+    influence: np.ndarray
+    rounding: np.ndarray
+    dead: np.ndarray
+    clusters: tuple[Clusters, ...]
+    kind: str
     df: int
     label: str
     convention: str
     note: str = ""
+
+    def variance(self, combination: np.ndarray) -> float:
+        """Variance of a combination (k,) of the coefficients; NaN where it is not positive but for rounding.
+
+        Notes
+        -----
+        A sum of scores over a cluster that is zero by algebra is never zero in floating point, and its square passes
+        any test against zero. The scale to judge it by is |influence c|^2 |residuals|^2, which bounds it. A coefficient
+        whose column has no score in any cluster contributes nothing to a variance that it is part of: that variance is
+        too small whatever its size.
+        """
+        value = float(combination @ self.covariance @ combination)
+        if self.dead[combination != 0].any() or not value > combination @ self.rounding @ combination:
+            return np.nan
+        return value
+
+    def why_none(self, combination: np.ndarray) -> str:
+        """Why a combination has no variance."""
+        value = float(combination @ self.covariance @ combination)
+        if not self.dead[combination != 0].any() and value < -(combination @ self.rounding @ combination):
+            return NOT_POSITIVE
+        touched = [name for name, here in zip(self.names, self.dead & (combination != 0), strict=True) if here]
+        named = ", ".join(f"'{name}'" for name in touched) or "this combination"
+        clusters = " or ".join(f"{one.size} {one.name}" for one in self.clusters) or "the rows"
+        return NOISE.format(columns=named, clusters=clusters)
+
+    def resting_on(self, combination: np.ndarray, clusters: Clusters) -> int:
+        """Number of clusters in which the combination has any influence."""
+        squares = clusters.sums((self.influence @ combination)[:, None] ** 2)[:, 0]
+        return int((squares > VANISHING**2 * squares.sum()).sum())
 
 
 def small_sample_factor(convention: str, counts: Counts, n_clusters: int) -> float:
@@ -70,6 +147,18 @@ def small_sample_factor(convention: str, counts: Counts, n_clusters: int) -> flo
         raise SpecError(f"unknown convention '{convention}'", fix=nearest(convention, CONVENTIONS))
     n = counts.n_obs
     return n_clusters / (n_clusters - 1) * (n - 1) / (n - parameters[convention])
+
+
+def robust_factor(convention: str, counts: Counts) -> float:
+    """Factor of heteroskedasticity-robust variances: HC1, n / (n - K).
+
+    K counts every parameter, absorbed units too: they are nested in clusters, not in rows (Stata's areg, robust). With
+    "sss" slopes and the constant alone (plm's HC1), with "hc0" there is no factor.
+    """
+    if convention == "hc0":
+        return 1.0
+    counted = counts.n_slopes + counts.n_constant if convention == "sss" else counts.n_all
+    return counts.n_obs / (counts.n_obs - counted)
 
 
 def driscoll_kraay_lags(n_periods: int) -> int:
@@ -116,9 +205,12 @@ def check_options(covariance: str, convention: str, lags: int | None, cluster: s
 
 def sandwich(
     design: Design,
+    names: tuple[str, ...],
     influence: np.ndarray,
     residuals: np.ndarray,
     counts: Counts,
+    columns: np.ndarray,
+    noise: float,
     covariance: str,
     convention: str,
     lags: int | None,
@@ -131,10 +223,15 @@ def sandwich(
     ----------
     design : Design
         Of which the positions of units and periods are used.
+    names : tuple of str, length k
     influence : ndarray, shape (n, k)
         Rows of (X'X)^-1 X', transposed.
     residuals : ndarray, shape (n,)
     counts : Counts
+    columns : ndarray, shape (n, k)
+        Regressors less effects, of which the normal equations are made.
+    noise : float
+        Norm of residuals that rounding can explain: see `within.WithinFit`.
     covariance, convention, lags, cluster
         As in `static.twfe`; "wild_bootstrap" has the covariance clustered by unit.
     source : str
@@ -149,6 +246,8 @@ def sandwich(
     Formulas: docs/statistics.md, section 1.9. With psi the rows of influence times residuals,
 
     - classical: RSS / (n - K) (X'X)^-1;
+    - robust: sum over rows of psi psi', times n / (n - K) (White 1980, HC1; `robust_factor`), t with n - K degrees of
+      freedom. Stata's `xtreg, fe robust` is clustered, its `regress` and `areg, robust` are this;
     - clustered by unit: sum_i Psi_i Psi_i', Psi_i the sum of a unit's psi (Arellano 1987);
     - by unit and period: by unit plus by period less by row (Cameron, Gelbach & Miller 2011), one factor with G the
       fewer of units and periods, t with G - 1 degrees of freedom (reghdfe's and fixest's choice). The result can have
@@ -158,42 +257,75 @@ def sandwich(
     References
     ----------
     Arellano (1987), Oxford Bulletin of Economics and Statistics 49. Cameron, Gelbach & Miller (2011), Journal of
-    Business & Economic Statistics 29. Driscoll & Kraay (1998), Review of Economics and Statistics 80.
+    Business & Economic Statistics 29. Driscoll & Kraay (1998), Review of Economics and Statistics 80. White (1980),
+    Econometrica 48. MacKinnon & White (1985), Journal of Econometrics 29: HC1.
     """
     n_units, n_times = len(design.units), len(design.times)
-    n = counts.n_obs
-    if covariance == "classical":
-        df = n - counts.n_all
-        spread = influence.T @ influence * (residuals @ residuals / df)
-        return Sandwich(spread, df, "classical", f"RSS / (n - K), K = {counts.n_all} parameters; t({df})")
+    df = counts.n_obs - counts.n_all
     scores = influence * residuals[:, None]
-    if covariance == "driscoll_kraay":
+    by_unit, by_time = Clusters("units", design.unit, n_units), Clusters("periods", design.time, n_times)
+    clusters: tuple[Clusters, ...] = ()
+    note = ""
+    if covariance == "classical":
+        spread = influence.T @ influence * (residuals @ residuals / df)
+        label, text = "classical", f"RSS / (n - K), K = {counts.n_all} parameters; t({df})"
+    elif covariance == "robust":
+        factor = robust_factor(convention, counts)
+        spread = scores.T @ scores * factor
+        label, text = "heteroskedasticity-robust", f"{_robust_text(convention, counts)}; t({df})"
+    elif covariance == "driscoll_kraay":
         last = driscoll_kraay_lags(n_times) if lags is None else lags
         if last >= n_times:
             raise SpecError(f"lags = {last} with {n_times} periods", place=source, fix="Use fewer lags than periods")
-        factor = small_sample_factor(convention, counts, n_times)
-        bare = _bartlett(group_sums(scores, design.time, n_times), last)
-        label = f"Driscoll-Kraay, Bartlett, {last} lags"
-        return Sandwich(bare * factor, n_times - 1, label, f"{convention}; t({n_times - 1})")
-    by_unit = group_sums(scores, design.unit, n_units)
-    if read_cluster(cluster) == ("unit",):
-        factor = small_sample_factor(convention, counts, n_units)
-        spread = by_unit.T @ by_unit * factor
-        return Sandwich(spread, n_units - 1, "clustered by unit", f"{convention}; t({n_units - 1})")
-    by_time = group_sums(scores, design.time, n_times)
-    bare = by_unit.T @ by_unit + by_time.T @ by_time - scores.T @ scores
-    fewest = min(n_units, n_times)
-    factor = small_sample_factor(convention, counts, fewest)
-    size = np.sqrt(np.diag(by_unit.T @ by_unit + by_time.T @ by_time))
-    lowest = np.linalg.eigvalsh(bare / np.outer(size, size)).min()
-    which = f"G = {fewest}, the fewer of {n_units} units and {n_times} periods"
+        clusters, df = (by_time,), n_times - 1
+        spread = bartlett(by_time.sums(scores), last) * small_sample_factor(convention, counts, n_times)
+        label, text = f"Driscoll-Kraay, Bartlett, {last} lags", f"{convention}; t({df})"
+    elif read_cluster(cluster) == ("unit",):
+        clusters, df = (by_unit,), n_units - 1
+        sums = by_unit.sums(scores)
+        spread = sums.T @ sums * small_sample_factor(convention, counts, n_units)
+        label, text = "clustered by unit", f"{convention}; t({df})"
+    else:
+        clusters, fewest = (by_unit, by_time), min(n_units, n_times)
+        df = fewest - 1
+        one, other = by_unit.sums(scores), by_time.sums(scores)
+        bare = one.T @ one + other.T @ other - scores.T @ scores
+        size = np.sqrt(np.diag(one.T @ one + other.T @ other))
+        size = np.where(size > 0, size, 1.0)
+        note = INDEFINITE if np.linalg.eigvalsh(bare / np.outer(size, size)).min() < -1e-10 else ""
+        spread = bare * small_sample_factor(convention, counts, fewest)
+        which = f"G = {fewest}, the fewer of {n_units} units and {n_times} periods"
+        label, text = "clustered by unit and period", f"{convention}, one factor with {which}; t({df})"
     return Sandwich(
-        covariance=bare * factor,
-        df=fewest - 1,
-        label="clustered by unit and period",
-        convention=f"{convention}, one factor with {which}; t({fewest - 1})",
-        note=INDEFINITE if lowest < -1e-10 else "",
+        names=names,
+        covariance=spread,
+        influence=influence,
+        rounding=influence.T @ influence * noise**2,
+        dead=_dead(columns, residuals, noise, clusters),
+        clusters=clusters,
+        kind=covariance,
+        df=df,
+        label=label,
+        convention=text,
+        note=note,
     )
+
+
+def _dead(columns: np.ndarray, residuals: np.ndarray, noise: float, clusters: Sequence[Clusters]) -> np.ndarray:
+    """Whether the scores of each column sum to zero in every cluster, shape (k,): its errors are unknown then."""
+    bound = noise * np.linalg.norm(columns, axis=0)
+    out = np.zeros(columns.shape[1], dtype=bool)
+    for one in clusters:
+        out |= np.linalg.norm(one.sums(columns * residuals[:, None]), axis=0) <= bound
+    return out
+
+
+def _robust_text(convention: str, counts: Counts) -> str:
+    if convention == "hc0":
+        return "HC0, no small-sample factor"
+    if convention == "sss":
+        return f"HC1, n / (n - k), k = {counts.n_slopes + counts.n_constant} slopes and constant"
+    return f"HC1, n / (n - K), K = {counts.n_all} parameters, absorbed effects counted"
 
 
 def group_sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
@@ -201,7 +333,7 @@ def group_sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
     return np.column_stack([np.bincount(index, weights=column, minlength=size) for column in columns.T])
 
 
-def _bartlett(sums: np.ndarray, last: int) -> np.ndarray:
+def bartlett(sums: np.ndarray, last: int) -> np.ndarray:
     """Long-run covariance of the periods' sums, shape (T, k), with Bartlett weights 1 - lag / (last + 1)."""
     out = sums.T @ sums
     for lag in range(1, last + 1):

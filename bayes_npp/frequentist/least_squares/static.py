@@ -6,19 +6,19 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bayes_npp.design.design import Design, build_design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.least_squares.absorbed import slope_weights
-from bayes_npp.frequentist.least_squares.covariance import NOT_POSITIVE, check_options, sandwich
+from bayes_npp.frequentist.least_squares.covariance import check_options, sandwich
+from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, t_row
 from bayes_npp.frequentist.least_squares.wild_bootstrap import all_signs, check_wild, wild_bootstrap
 from bayes_npp.frequentist.least_squares.within import WithinFit, within_fit
 from bayes_npp.panels.panel import Panel
 
-ESTIMATORS = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
+GROUP_FAMILIES = {"group_slope": "group slope", "slope_difference": "slope difference"}
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,6 @@ class Errors:
     weights: str = "rademacher"
     draws: int = 9999
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class LinearFit:
-    """Coefficients (k,), their covariance (k, k), residuals (n,) and the reference t distribution."""
-
-    names: tuple[str, ...]
-    coefficients: np.ndarray
-    covariance: np.ndarray
-    residuals: np.ndarray
-    df: int
-    covariance_label: str
-    convention_label: str
-    note: str = ""
 
 
 def pooled_ols(
@@ -106,12 +92,13 @@ def twfe(
     spec : Spec
         With `slopes`, the exposure is interacted with every group (controls and effects shared): rows for each group's
         slope, their averages and all pairwise differences. `unit_trends` and `group_time_effects` are absorbed.
-    covariance : {"classical", "clustered", "driscoll_kraay", "wild_bootstrap"}
+    covariance : {"classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap"}
+        "robust" is heteroskedasticity-robust (White, HC1), not clustered: Stata's `xtreg, fe robust` is "clustered".
         Driscoll-Kraay with a Bartlett kernel. "wild_bootstrap" gives errors clustered by unit, and p-values and
         intervals of the wild cluster bootstrap-t with the null imposed (`wild_bootstrap.wild_bootstrap`).
     convention : {"stata", "hc0", "sss", "lsdv"}
-        Small-sample factor of clustered and Driscoll-Kraay errors (`covariance.CONVENTIONS`); classical errors always
-        divide by n less all parameters.
+        Small-sample factor of clustered and Driscoll-Kraay errors (`covariance.CONVENTIONS`) and, by
+        `covariance.robust_factor`, of robust ones; classical errors always divide by n less all parameters.
     lags : int, optional
         Of Driscoll-Kraay; default floor(4 (T/100)^(2/9)).
     subsamples : str, optional
@@ -128,7 +115,9 @@ def twfe(
     -------
     Estimates
         95 % confidence intervals and p-values from t: G - 1 degrees of freedom for clustered errors (G the fewer of
-        units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical ones.
+        units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical and robust
+        ones. None below 4 clusters (5 periods for Driscoll-Kraay); between 4 and 9 the note says how often the test
+        rejects noise, and the wild bootstrap's p-value (docs/few_clusters.md).
 
     Raises
     ------
@@ -175,15 +164,30 @@ def _estimate(design: Design, effects: str, errors: Errors, source: str) -> Esti
         check_wild(errors.weights, errors.draws, errors.seed)
     solved = within_fit(design, effects, source)
     covariance = "clustered" if wild else errors.covariance
-    fit = _with_errors(solved, design, covariance, errors.convention, errors.lags, errors.cluster, source)
+    fit = _with_errors(solved, design, effects, covariance, errors.convention, errors.lags, errors.cluster, source)
     labelled = _labelled_combinations(design, fit, effects)
-    rows = [{**label, **_row(fit, combination)} for label, combination in labelled]
+    kind = "wild_bootstrap" if wild else ""
+    rows = [
+        {
+            **label,
+            **t_row(
+                fit,
+                combination,
+                GROUP_FAMILIES.get(label["estimand"], ""),
+                kind=kind,
+                group_units=_group_units(design, label["estimand"], combination),
+            ),
+        }
+        for label, combination in labelled
+    ]
     if wild:
         combinations = np.array([combination for _, combination in labelled])
         options: dict[str, Any] = {"weights": errors.weights, "draws": errors.draws, "seed": errors.seed}
         tests = wild_bootstrap(design, effects, solved, combinations, **options, level=LEVEL)
         rows = [
-            {**row, "p_value": test.p_value, "lo": test.lo, "hi": test.hi, "note": _joined(fit.note, test.note)}
+            row
+            if np.isnan(row["p_value"])
+            else {**row, "p_value": test.p_value, "lo": test.lo, "hi": test.hi, "note": joined(row["note"], test.note)}
             for row, test in zip(rows, tests, strict=True)
         ]
     return estimates_from_rows(
@@ -216,8 +220,12 @@ def _wild_convention(design: Design, errors: Errors) -> str:
     )
 
 
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
+def _group_units(design: Design, estimand: str, combination: np.ndarray) -> int | None:
+    """Units of the smallest group whose own slope a row is about; None for rows about all units."""
+    if estimand not in GROUP_FAMILIES:
+        return None
+    units = design.group_units
+    return int(units[combination[: len(units)] != 0].min())
 
 
 def _label(spec: Spec, effects: str) -> str:
@@ -250,12 +258,14 @@ def linear_fit(
             place=source,
             fix="Use covariance = 'clustered'",
         )
-    return _with_errors(within_fit(design, effects, source), design, covariance, convention, lags, cluster, source)
+    solved = within_fit(design, effects, source)
+    return _with_errors(solved, design, effects, covariance, convention, lags, cluster, source)
 
 
 def _with_errors(
     solved: WithinFit,
     design: Design,
+    effects: str,
     covariance: str,
     convention: str,
     lags: int | None,
@@ -263,17 +273,9 @@ def _with_errors(
     source: str,
 ) -> LinearFit:
     options = (covariance, convention, lags, cluster, source)
-    spread = sandwich(design, solved.influence, solved.residuals, solved.counts, *options)
-    return LinearFit(
-        names=solved.names,
-        coefficients=solved.coefficients,
-        covariance=spread.covariance,
-        residuals=solved.residuals,
-        df=spread.df,
-        covariance_label=spread.label,
-        convention_label=spread.convention,
-        note=_joined(solved.note, spread.note),
-    )
+    arrays = (solved.names, solved.influence, solved.residuals, solved.counts, solved.columns, solved.noise)
+    spread = sandwich(design, *arrays, *options)
+    return LinearFit(design, effects, solved, spread)
 
 
 def _labelled_combinations(design: Design, fit: LinearFit, effects: str) -> list[tuple[dict[str, Any], np.ndarray]]:
@@ -296,17 +298,3 @@ def _labelled_combinations(design: Design, fit: LinearFit, effects: str) -> list
     n_slopes = design.slope_columns.shape[1]
     others = range(n_slopes, len(fit.names))
     return rows + [({"term": fit.names[j], "estimand": "coefficient"}, one[j]) for j in others]
-
-
-def _row(fit: LinearFit, combination: np.ndarray) -> dict[str, Any]:
-    """Estimate, SE, interval, p-value and note of a linear combination of the coefficients."""
-    estimate = float(combination @ fit.coefficients)
-    variance = float(combination @ fit.covariance @ combination)
-    if not variance > 0:
-        blank = dict.fromkeys(("spread", "lo", "hi", "p_value"), np.nan)
-        return {"estimate": estimate, **blank, "note": _joined(fit.note, NOT_POSITIVE)}
-    se = float(np.sqrt(variance))
-    reach = float(stats.t.ppf(0.5 + LEVEL / 2, fit.df)) * se
-    p_value = float(2 * stats.t.sf(abs(estimate) / se, fit.df))
-    bounds = {"lo": estimate - reach, "hi": estimate + reach}
-    return {"estimate": estimate, "spread": se, **bounds, "p_value": p_value, "note": fit.note}

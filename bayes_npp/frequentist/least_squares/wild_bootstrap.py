@@ -45,6 +45,8 @@ class Replications:
     denominator : ndarray, shape (B, 3)
     own : float
         The combination's clustered variance without factor.
+    rounding : float
+        What rounding alone may leave of it.
     enumerated : bool
         Whether the draws are all sign vectors (one of every pair of opposites, which have the same square).
     """
@@ -52,6 +54,7 @@ class Replications:
     numerator: np.ndarray
     denominator: np.ndarray
     own: float
+    rounding: float
     enumerated: bool
 
     def p_value(self, distance: float) -> float:
@@ -136,6 +139,33 @@ def wild_bootstrap(
     Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90. Roodman, MacKinnon, Nielsen & Webb (2019),
     Stata Journal 19. Webb (2023), Canadian Journal of Economics 56.
     """
+    n_units = len(design.units)
+    every = _replications(design, effects, fit, combinations, weights, draws, seed)
+    estimates = combinations @ fit.coefficients
+    return [_row(own, float(at), n_units, level) for own, at in zip(every, estimates, strict=True)]
+
+
+def wild_p_value(
+    design: Design, effects: str, fit: WithinFit, combination: np.ndarray, draws: int = 9999, seed: int = 1
+) -> float:
+    """The p-value of one combination (k,) alone, with Rademacher weights; see `wild_bootstrap`."""
+    (own,) = _replications(design, effects, fit, combination[None, :], "rademacher", draws, seed)
+    if not own.own > own.rounding:
+        return np.nan
+    estimate = float(combination @ fit.coefficients)
+    return own.p_value(estimate) if estimate else 1.0
+
+
+def drawn_signs(n_units: int, draws: int = 9999, seed: int = 1) -> str:
+    """How `wild_p_value` draws, in words."""
+    if all_signs(n_units, "rademacher", draws):
+        return f"all {2**n_units} sign vectors, smallest possible {2.0 ** (1 - n_units):.3g}"
+    return f"{draws} draws, seed {seed}"
+
+
+def _replications(
+    design: Design, effects: str, fit: WithinFit, combinations: np.ndarray, weights: str, draws: int, seed: int
+) -> list[Replications]:
     basis = _basis(design, effects, fit)
     n_units = len(design.units)
     enumerated = all_signs(n_units, weights, draws)
@@ -146,13 +176,13 @@ def wild_bootstrap(
         fitted = chunk @ residual_sums
         for piece, own in zip(pieces, parts, strict=True):
             own.append(_polynomials(chunk, fitted, piece))
-    rows = []
-    for piece, own, combination in zip(pieces, parts, combinations, strict=True):
+    out = []
+    for piece, own in zip(pieces, parts, strict=True):
         numerator = np.concatenate([part[0] for part in own])
         denominator = np.concatenate([part[1] for part in own])
-        replications = Replications(numerator, denominator, float(piece.scores @ piece.scores), enumerated)
-        rows.append(_row(replications, float(combination @ fit.coefficients), n_units, level))
-    return rows
+        own_variance, rounding = float(piece.scores @ piece.scores), piece.length * fit.noise**2
+        out.append(Replications(numerator, denominator, own_variance, rounding, enumerated))
+    return out
 
 
 @dataclass(frozen=True)
@@ -196,7 +226,7 @@ def _basis(design: Design, effects: str, fit: WithinFit) -> np.ndarray:
 
 
 def _row(replications: Replications, estimate: float, n_units: int, level: float) -> WildRow:
-    if not replications.own > 0:
+    if not replications.own > replications.rounding:
         return WildRow(np.nan, np.nan, np.nan, NOT_POSITIVE)
     lo = estimate - _end(replications, 1, level)
     hi = estimate + _end(replications, -1, level)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.design.design import Design, slope_names
-from bayes_npp.design.projection import check_identified
+from bayes_npp.design.projection import EPSILON, check_identified, check_residuals, row_rounding
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more, check_degrees
-from bayes_npp.frequentist.least_squares.covariance import Counts
+from bayes_npp.frequentist.least_squares.covariance import SLACK, VANISHING, Counts
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class WithinFit:
     residuals : ndarray, shape (n,)
     influence : ndarray, shape (n, k)
         Rows of (X'X)^-1 X', transposed, X less all effects: coefficients = influence'y, V = influence' Omega influence.
+    columns : ndarray, shape (n, k)
+        X: regressors less all effects (and less their means, with a constant beside them, in pooled OLS).
+    noise : float
+        Norm of a residual vector that rounding can explain, with its share of the residuals: a sum of influence times
+        residuals below |influence| times this is no number.
     counts : Counts
     note : str
         What the effects absorb without saying: units of a single row, parts of the panel that share nothing.
@@ -32,6 +37,8 @@ class WithinFit:
     coefficients: np.ndarray
     residuals: np.ndarray
     influence: np.ndarray
+    columns: np.ndarray
+    noise: float
     counts: Counts
     note: str
 
@@ -55,7 +62,8 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
     SpecError
         No exposure, slopes by unit, a lagged outcome.
     DesignError
-        Fewer rows than parameters, a column that effects or other columns absorb.
+        Fewer rows than parameters, a column that effects or other columns absorb, an outcome that regressors and
+        effects reproduce exactly.
 
     Notes
     -----
@@ -89,13 +97,24 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
     inverse = solve_triangular(triangle[:, :size] / length, np.eye(size)) / length[:, None]
     coefficients = inverse @ triangle[:, size]
     residuals = target - left @ coefficients
+    rounding = row_rounding(design.outcome, columns, coefficients)
+    check_residuals(residuals, target, rounding, design.spec.outcome, source)
+    noise = _noise(columns, left, residuals, rounding)
     influence = left @ (inverse @ inverse.T)
     if effects == "none":
         means = columns.mean(axis=0)
         names = (*names, "intercept")
         coefficients = np.append(coefficients, design.outcome.mean() - means @ coefficients)
         influence = np.column_stack([influence, 1 / design.n_obs - influence @ means])
-    return WithinFit(names, coefficients, residuals, influence, counts, _note(design, effects, n_parts))
+        left = np.column_stack([left, np.ones(design.n_obs)])
+    note = _note(design, effects, n_parts)
+    return WithinFit(names, coefficients, residuals, influence, left, noise, counts, note)
+
+
+def _noise(columns: np.ndarray, left: np.ndarray, residuals: np.ndarray, rounding: float) -> float:
+    root = np.sqrt(len(residuals))
+    lost = EPSILON * root * (np.abs(columns).max(axis=0) / np.linalg.norm(left, axis=0)).max()
+    return float(np.linalg.norm(residuals) * max(VANISHING, SLACK * lost) + SLACK * root * rounding)
 
 
 def _check_spec(design: Design, source: str) -> None:

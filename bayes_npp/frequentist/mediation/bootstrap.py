@@ -7,6 +7,7 @@ import numpy as np
 from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
+from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS
 from bayes_npp.frequentist.mediation.equations import PathEquations
 
 CHUNK_CELLS = 2_000_000
@@ -129,7 +130,7 @@ def bootstrap_paths(
     Raises
     ------
     DesignError
-        More than one draw in ten fails.
+        Fewer than four units; more than one draw in ten fails.
 
     Notes
     -----
@@ -140,8 +141,15 @@ def bootstrap_paths(
     ----------
     Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90.
     """
+    n_units = len(equations.outcome.units)
+    if n_units < FEWEST_CLUSTERS:
+        raise DesignError(
+            f"the cluster bootstrap draws units, and there are {n_units}: at least {FEWEST_CLUSTERS} are needed",
+            place=source,
+            fix="Add units: no interval can rest on so few. Errors that are uncorrelated need no clusters: "
+            "covariance = 'classical' or 'robust' with another interval",
+        )
     units = unit_products(equations, effects, source)
-    n_units = len(units.products)
     random = np.random.default_rng(seed)
     step = max(1, CHUNK_CELLS // max(n_units, units.products.shape[1]))
     chunks = []
@@ -156,7 +164,7 @@ def bootstrap_paths(
             f"{failed} of {draws} bootstrap draws do not identify the paths (a regressor does not vary among the units "
             "drawn)",
             place=source,
-            fix="Use interval = 'delta', or drop the regressor that varies in few units",
+            fix="Drop the regressor that varies in few units; interval = 'delta' rests on as few",
         )
     return paths[kept], failed
 

@@ -1,17 +1,17 @@
 """Mediation by least squares: the two-step practice, Baron and Kenny's steps, products of paths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from bayes_npp.design.design import group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
-from bayes_npp.frequentist.least_squares.static import ESTIMATORS
+from bayes_npp.frequentist.least_squares.few_clusters import ENOUGH, Support, support
+from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, joined, row_of, t_row
 from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.frequentist.mediation.stacked import Stacked, stack
@@ -22,6 +22,7 @@ METHODS = {
     "baron_kenny": "Baron-Kenny regressions",
     "product": "product of paths",
 }
+PATH_FAMILY, PRODUCT_FAMILY = "mediation path", "indirect effect"  # in the table of simulated shares
 INTERVALS = ("delta", "monte_carlo", "cluster_bootstrap")
 MIN_DRAWS = 199  # the smallest number at which the 2.5 % points are order statistics with four draws beyond each
 ALPHA = 1 - LEVEL
@@ -42,7 +43,7 @@ class Paths:
     mediators : tuple of str
     stacked : Stacked
     draws : ndarray, shape (B, 2 + 2 K), optional
-        Of the joint normal (Monte Carlo) or of the bootstrap.
+        Of the joint normal (Monte Carlo) or of the bootstrap; None where too few clusters leave no interval.
     interval : str
     """
 
@@ -64,6 +65,20 @@ class Paths:
     @property
     def direct(self) -> int:
         return self.size - 1
+
+    def rests(self, gradient: np.ndarray) -> Support:
+        """What the test of an effect rests on, its gradient (P,) in total, paths and direct."""
+        design = self.stacked.fits[0].design
+        return support(self.stacked.spread, gradient, PRODUCT_FAMILY, len(design.units), len(design.times))
+
+    @property
+    def few_drawn(self) -> str:
+        """What is said of drawn intervals that rest on few clusters."""
+        n_units = len(self.stacked.fits[0].design.units)
+        if self.interval == "cluster_bootstrap" and n_units < ENOUGH:
+            return f"{n_units} units drawn: few for percentiles; how often they reject noise is not simulated"
+        rests = self.rests(np.ones(self.size))
+        return f"{rests.note.split(':')[0]}, few for its covariance" if rests.few else ""
 
 
 def mediation_paths(
@@ -140,16 +155,16 @@ def mediation_paths(
     exposure = spec.exposure or ""
     match method:
         case "two_step":
-            rows = [{**row, "note": NOT_ESTIMATED} for row in _path_rows(paths, "path_a")]
+            rows = [{**row, "note": joined(NOT_ESTIMATED, row.get("note", ""))} for row in _path_rows(paths, "path_a")]
         case "baron_kenny":
             rows = [*_effect_rows(paths, exposure), *_path_rows(paths, "path_a"), *_path_rows(paths, "path_b")]
-            rows[0]["note"] = steps_note(rows)
+            rows[0]["note"] = joined(steps_note(rows), rows[0].get("note", ""))
         case _:
             rows = _product_rows(paths, exposure)
     if failed:
         lost = f"{failed} of {draws} bootstrap draws left out: they do not identify the paths"
         for row in rows:
-            row["note"] = "; ".join(part for part in (row.get("note", ""), lost) if part)
+            row["note"] = joined(row.get("note", ""), lost)
     design, fit = equations.outcome, paths.stacked.fits[0]
     how = f"{METHODS[method]}, {ESTIMATORS[effects]}"
     table = estimates_from_rows(
@@ -184,7 +199,9 @@ def steps_note(rows: list[dict[str, Any]]) -> str:
             met = met and _below(row) and _below(other)
     left = "smaller" if abs(direct["estimate"]) < abs(total["estimate"]) else "not smaller"
     parts.append(f"step 4, direct {direct['estimate']:.3g} {left} than total {total['estimate']:.3g}, {_p(direct)}")
-    if not met:
+    if any(np.isnan(row["p_value"]) for row in rows):
+        reading = "the steps cannot be judged without p-values"
+    elif not met:
         reading = "the steps are not all met at 0.05"
     elif left == "not smaller":
         reading = "steps 1 to 3 are met, the direct effect is not smaller: no mediation in their sense"
@@ -231,11 +248,12 @@ def _estimate(
     ]
     stacked = stack(wanted, effects, covariance, convention, lags, source)
     drawn, failed = None, 0
-    if interval == "monte_carlo":
+    paths = Paths(equations.mediators, stacked, None, interval)
+    if interval == "monte_carlo" and not paths.rests(np.ones(paths.size)).refused:
         drawn = _normal_draws(stacked, draws, seed)
     elif interval == "cluster_bootstrap":
         drawn, failed = bootstrap_paths(equations, effects, draws, seed, source)
-    return Paths(equations.mediators, stacked, drawn, interval), failed
+    return replace(paths, draws=drawn), failed
 
 
 def _normal_draws(stacked: Stacked, draws: int, seed: int) -> np.ndarray:
@@ -283,17 +301,8 @@ def _coefficient(paths: Paths, j: int) -> dict[str, Any]:
     estimate, fit = float(paths.stacked.coefficients[j]), paths.stacked.fits[j]
     if paths.interval == "cluster_bootstrap" and paths.draws is not None:
         return {"estimate": estimate, **_drawn(paths.draws[:, j], paths)}
-    se = float(paths.stacked.spreads[j])
-    reach = float(stats.t.ppf(0.5 + LEVEL / 2, fit.df)) * se
-    return {
-        "estimate": estimate,
-        "spread": se,
-        "spread_kind": "se",
-        "lo": estimate - reach,
-        "hi": estimate + reach,
-        "p_value": float(2 * stats.t.sf(abs(estimate) / se, fit.df)),
-        "convention": fit.convention_label,
-    }
+    row = t_row(fit, paths.stacked.own(j), PATH_FAMILY)
+    return {**row, "spread_kind": "se", "convention": fit.convention_label}
 
 
 def _products(paths: Paths, weights: np.ndarray) -> dict[str, Any]:
@@ -311,36 +320,31 @@ def _products(paths: Paths, weights: np.ndarray) -> dict[str, Any]:
 def _share(paths: Paths, k: int, total: dict[str, Any]) -> dict[str, Any]:
     """Share of the total that a mediator carries; withheld where the total may be zero."""
     row: dict[str, Any] = {"estimand": "proportion_mediated"}
+    if np.isnan(total["lo"]):
+        note = f"withheld: the total has no interval; {total['note']}"
+        return {**row, "estimate": np.nan, "convention": total["convention"], "note": note}
     if total["lo"] <= 0 <= total["hi"]:
         note = f"withheld: the 95 % interval of the total, [{total['lo']:.3g}, {total['hi']:.3g}], includes zero"
         return {**row, "estimate": np.nan, "convention": total["convention"], "note": note}
     theta, at, bt = paths.stacked.coefficients, paths.a(k), paths.b(k)
     whole = theta[0]
-    share = float(theta[at] * theta[bt] / whole)
+    share, note = float(theta[at] * theta[bt] / whole), ""
     if not 0 <= share <= 1:
-        row["note"] = (
-            "outside 0 to 1: what this mediator carries and the rest differ in sign, no share in the usual sense"
-        )
+        note = "outside 0 to 1: what this mediator carries and the rest differ in sign, no share in the usual sense"
     if paths.draws is not None:
         drawn = _drawn(paths.draws[:, at] * paths.draws[:, bt] / paths.draws[:, 0], paths)
         # A ratio has no variance: quantiles say what the draws can.
-        return {**row, "estimate": share, **drawn, "spread": np.nan, "spread_kind": ""}
+        blank = {"spread": np.nan, "spread_kind": ""}
+        return {**row, "estimate": share, **drawn, **blank, "note": joined(note, drawn["note"])}
     gradient = np.zeros(paths.size)
     gradient[[0, at, bt]] = -share / whole, theta[bt] / whole, theta[at] / whole
-    return {**row, "estimate": share, **_delta(share, gradient, paths)}
+    return {**row, "estimate": share, **_delta(share, gradient, paths, note)}
 
 
-def _delta(estimate: float, gradient: np.ndarray, paths: Paths) -> dict[str, Any]:
-    se = float(np.sqrt(gradient @ paths.stacked.covariance @ gradient))
-    reach = float(stats.norm.ppf(0.5 + LEVEL / 2)) * se
-    return {
-        "spread": se,
-        "spread_kind": "se",
-        "lo": estimate - reach,
-        "hi": estimate + reach,
-        "p_value": float(2 * stats.norm.sf(abs(estimate) / se)) if se > 0 else np.nan,
-        "convention": f"delta method, first order (Sobel), normal; paths: {_factor(paths)}",
-    }
+def _delta(estimate: float, gradient: np.ndarray, paths: Paths, note: str = "") -> dict[str, Any]:
+    row = row_of(estimate, gradient, paths.stacked.spread, paths.rests(gradient), None, note=note)
+    how = f"delta method, first order (Sobel), normal; paths: {_factor(paths)}"
+    return {**row, "spread_kind": "se", "convention": how}
 
 
 def _drawn(values: np.ndarray, paths: Paths) -> dict[str, Any]:
@@ -357,6 +361,7 @@ def _drawn(values: np.ndarray, paths: Paths) -> dict[str, Any]:
         "hi": float(hi),
         "p_value": min(1.0, 2 * (beyond + 1) / (len(values) + 1)),
         "convention": how,
+        "note": paths.few_drawn,
     }
 
 
@@ -377,4 +382,6 @@ def _below(row: dict[str, Any]) -> bool:
 
 
 def _p(row: dict[str, Any]) -> str:
+    if np.isnan(row["p_value"]):
+        return "no p-value"
     return "p < 0.001" if row["p_value"] < 0.0005 else f"p = {row['p_value']:.3f}"

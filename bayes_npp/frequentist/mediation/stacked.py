@@ -1,17 +1,23 @@
 """Coefficients of several least-squares equations on the same rows, and their joint covariance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayes_npp.design.design import Design
-from bayes_npp.errors import DesignError, SpecError, nearest
+from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb
-from bayes_npp.frequentist.least_squares.covariance import driscoll_kraay_lags
-from bayes_npp.frequentist.least_squares.static import LinearFit, linear_fit
+from bayes_npp.frequentist.least_squares.covariance import Sandwich, bartlett, driscoll_kraay_lags, group_sums
+from bayes_npp.frequentist.least_squares.inference import LinearFit
+from bayes_npp.frequentist.least_squares.static import linear_fit
 
-COVARIANCES = ("classical", "clustered", "driscoll_kraay")  # of which the elements between equations are known here
+COVARIANCES = (
+    "classical",
+    "robust",
+    "clustered",
+    "driscoll_kraay",
+)  # of which the elements between equations are known here
 
 
 @dataclass(frozen=True)
@@ -21,20 +27,32 @@ class Stacked:
     Attributes
     ----------
     coefficients : ndarray, shape (P,)
-    covariance : ndarray, shape (P, P)
-        Between equations too; its diagonal is that of the equations estimated one by one.
+    spread : Sandwich
+        Between equations too; the diagonal of its covariance is that of the equations estimated one by one.
     fits : tuple of LinearFit, length P
         The equation each coefficient comes from.
+    places : tuple of int, length P
+        Its position there.
     """
 
     coefficients: np.ndarray
-    covariance: np.ndarray
+    spread: Sandwich
     fits: tuple[LinearFit, ...]
+    places: tuple[int, ...]
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Shape (P, P)."""
+        return self.spread.covariance
 
     @property
     def spreads(self) -> np.ndarray:
-        """Standard errors, shape (P,)."""
-        return np.sqrt(np.diag(self.covariance))
+        """Standard errors, shape (P,); NaN where there is none."""
+        return np.sqrt([self.spread.variance(one) for one in np.eye(len(self.coefficients))])
+
+    def own(self, j: int) -> np.ndarray:
+        """Coefficient j as a combination of the coefficients of its equation."""
+        return np.eye(len(self.fits[j].names))[self.places[j]]
 
 
 def stack(
@@ -49,8 +67,8 @@ def stack(
 
     A coefficient is v'y with v the exposure's (or mediator's) row of (X'X)^-1 X', columns less the effects. With
     residuals e the covariance of two of them is s_12 v_1'v_2 (classical, s_12 the covariance of the residuals), or the
-    cross-product of the sums of v e over units, or over periods with Bartlett weights (Driscoll-Kraay); each times the
-    root of the two equations' small-sample factors.
+    cross-product of v e (robust), of the sums of v e over units, or over periods with Bartlett weights
+    (Driscoll-Kraay); each times the root of the two equations' small-sample factors.
 
     Parameters
     ----------
@@ -64,7 +82,7 @@ def stack(
     SpecError
         Another covariance; lags without Driscoll-Kraay or below 0.
     DesignError
-        An equation that fits exactly.
+        An equation that fits exactly (`within_fit`).
 
     Notes
     -----
@@ -95,20 +113,25 @@ def stack(
         weights.append(_row(columns, own))
         residuals.append(target - columns @ fits[key].coefficients[: columns.shape[1]])
     chosen = tuple(fits[id(design)] for design, _ in wanted)
-    places = [fit.names.index(name) for fit, (_, name) in zip(chosen, wanted, strict=True)]
-    bare = _bare(np.column_stack(weights), np.column_stack(residuals), wanted[0][0], covariance, lags)
+    places = tuple(fit.names.index(name) for fit, (_, name) in zip(chosen, wanted, strict=True))
+    influence = np.column_stack(weights)
+    bare = _bare(influence, np.column_stack(residuals), wanted[0][0], covariance, lags)
     variances = np.array([fit.covariance[j, j] for fit, j in zip(chosen, places, strict=True)])
-    exact = np.flatnonzero(~(np.diag(bare) > 0) | ~(variances > 0))
-    if len(exact):
-        name = wanted[exact[0]][0].spec.outcome
-        raise DesignError(
-            f"the equation of '{name}' fits exactly: its coefficients have no standard error",
-            place=source,
-            fix="Leave out the regressor that repeats it",
-        )
-    root = np.sqrt(variances / np.diag(bare))  # of each equation's small-sample factor
+    # Of each equation's small-sample factor; a variance that is rounding has none, and no use for it.
+    ones = [np.eye(len(fit.names))[j] for fit, j in zip(chosen, places, strict=True)]
+    dead = np.isnan([fit.spread.variance(one) for fit, one in zip(chosen, ones, strict=True)])
+    root = np.sqrt(np.divide(variances, np.diag(bare), out=np.ones_like(variances), where=~dead))
+    noise = np.array([fit.solved.noise for fit in chosen])
+    spread = replace(
+        chosen[0].spread,
+        names=tuple(name for _, name in wanted),
+        covariance=bare * np.outer(root, root),
+        influence=influence,
+        rounding=influence.T @ influence * np.outer(noise, noise),
+        dead=dead,
+    )
     estimates = np.array([fit.coefficients[j] for fit, j in zip(chosen, places, strict=True)])
-    return Stacked(estimates, bare * np.outer(root, root), chosen)
+    return Stacked(estimates, spread, chosen, places)
 
 
 def _row(columns: np.ndarray, own: int) -> np.ndarray:
@@ -124,18 +147,11 @@ def _bare(weights: np.ndarray, residuals: np.ndarray, design: Design, covariance
     if covariance == "classical":
         return (residuals.T @ residuals / len(residuals)) * (weights.T @ weights)
     scores = weights * residuals
+    if covariance == "robust":
+        return scores.T @ scores
     if covariance == "clustered":
-        sums = _sums(scores, design.unit, len(design.units))
+        sums = group_sums(scores, design.unit, len(design.units))
         return sums.T @ sums
     n_times = len(design.times)
-    sums = _sums(scores, design.time, n_times)
     last = driscoll_kraay_lags(n_times) if lags is None else lags
-    out = sums.T @ sums
-    for lag in range(1, last + 1):
-        cross = sums[lag:].T @ sums[:-lag]
-        out += (1 - lag / (last + 1)) * (cross + cross.T)
-    return out
-
-
-def _sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
-    return np.column_stack([np.bincount(index, weights=column, minlength=size) for column in columns.T])
+    return bartlett(group_sums(scores, design.time, n_times), last)

@@ -89,7 +89,9 @@ def number(value: float) -> str:
 
 
 def interval(row: pd.Series) -> str:
-    """The interval of a row of estimates, in brackets."""
+    """The interval of a row of estimates, in brackets, or that there is none."""
+    if pd.isna(row["lo"]) or pd.isna(row["hi"]):
+        return "[no interval]"
     return f"[{number(row['lo'])}, {number(row['hi'])}]"
 
 
@@ -110,5 +112,7 @@ def p_text(row: pd.Series) -> str:
 
 
 def p_relation(value: float) -> str:
-    """A p-value with its sign of relation: 'p = 0.031', 'p < 0.001'."""
+    """A p-value with its sign of relation: 'p = 0.031', 'p < 0.001', or that there is none."""
+    if pd.isna(value):
+        return "no p-value"
     return "p < 0.001" if value < 0.0005 else f"p = {value:.3f}"

@@ -118,7 +118,7 @@ def forest(comparison: Heterogeneity) -> "Drawing":
     _group_axis(axes, groups)
     # A group of very few units can have an interval far wider than the others: show it to the axis' edge, not beyond.
     inside = table[["lo", "hi"]].to_numpy()
-    low, high = np.quantile(inside[:, 0], 0.1), np.quantile(inside[:, 1], 0.9)
+    low, high = np.nanquantile(inside[:, 0], 0.1), np.nanquantile(inside[:, 1], 0.9)
     margin = 0.15 * (high - low)
     axes.set_xlim(
         min(low - margin, table["estimate"].min() - margin), max(high + margin, table["estimate"].max() + margin)

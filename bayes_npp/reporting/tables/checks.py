@@ -28,9 +28,9 @@ def specification_table(result: Result) -> Table | None:
         {
             "test": test.name,
             "null hypothesis": test.null,
-            "statistic": f"{test.statistic:.2f}, {test.distribution}",
+            "statistic": "none" if pd.isna(test.statistic) else f"{test.statistic:.2f}, {test.distribution}",
             "p-value": p_relation(test.p_value),
-            "computed from": test.used,
+            "computed from": test.used + (f"; {test.note}" if pd.isna(test.p_value) else ""),
         }
         for test in result.specification
         if not isinstance(test, str)

@@ -32,12 +32,14 @@ def _table(grouping: str, models: list[GroupTests]) -> Table:
         if test is None:
             rows.append(_row(tests.model, "all groups", {"p-value": tests.reason}))
             continue
-        joint = {"statistic": f"{number(test.statistic)}, {test.distribution}", "p-value": p_relation(test.p_value)}
+        statistic = f"{number(test.statistic)}, {test.distribution}" if test.p_value >= 0 else ""
+        joint = {"statistic": statistic, "p-value": p_relation(test.p_value)}
         rows.append(_row(tests.model, "all groups: joint Wald test as F", joint))
         rows += [_row(tests.model, pair.groups, cells) for pair, cells in _pairs(test)]
         notes.append(
             f"{tests.model}: {test.name}; null: {test.null}. Standard errors {test.covariance}, {test.convention}; "
             f"{test.n_obs} observations, {test.n_units} units, {test.fewest_units} in the smallest group."
+            + (f" {test.note[0].upper()}{test.note[1:]}." if test.note else "")
         )
     notes.append(
         "One regression a model: the differences are tested as differences. In the fully interacted regression "
@@ -60,9 +62,9 @@ def _pairs(test: EqualityTest) -> list[tuple[PairTest, dict[str, str]]]:
             pair,
             {
                 "difference (standard error)": f"{number(pair.difference)} ({number(pair.se)})",
-                "statistic": f"{number(pair.statistic)}, {pair.distribution}",
+                "statistic": f"{number(pair.statistic)}, {pair.distribution}" if pair.p_value >= 0 else "",
                 "p-value": p_relation(pair.p_value),
-                "p-value, Holm": p_relation(pair.p_holm),
+                "p-value, Holm": p_relation(pair.p_holm) if pair.p_value >= 0 else "",
             },
         )
         for pair in test.pairs

@@ -58,13 +58,27 @@ def test_fully_interacted_is_separate_regressions(produc, produc_spec):
         one, two = pair.groups.split(" - ")
         assert pair.difference == pytest.approx(alone.loc[one, "estimate"] - alone.loc[two, "estimate"], abs=1e-9)
         assert pair.se == pytest.approx(np.hypot(alone.loc[one, "spread"], alone.loc[two, "spread"]), rel=1e-8)
+    assert (test.n_units, test.fewest_units) == (48, 3)
+    # Three states make no test: the joint one and every pair with them are refused, and say whose fault it is.
+    small = {region for region, states in produc.frame.groupby("region")["state"].nunique().items() if states < 4}
+    assert np.isnan(test.statistic)
+    assert np.isnan(test.p_value)
+    for region in map(str, small):
+        assert f"group '{region}' has no test: no p-value, no interval: 3 units in the group" in test.note
+    for pair in test.pairs:
+        assert np.isnan(pair.p_value) == np.isnan(pair.p_holm) == bool(pair.note)
+        assert bool(pair.note) == bool(set(pair.groups.split(" - ")) & set(map(str, small)))
     # Independent estimates: the Wald statistic is the precision-weighted spread of the slopes.
+    frame = produc.frame[~produc.frame["region"].isin(small)]
+    test = equal_slopes(bn.read_panel(frame, unit="state", time="year"), spec, convention="hc0", separate=True)
+    alone = alone.loc[list(test.slopes)]
     precision = alone["spread"] ** -2
     mean = (precision * alone["estimate"]).sum() / precision.sum()
     wald = (precision * (alone["estimate"] - mean) ** 2).sum()
-    assert test.statistic == pytest.approx(wald / 8, rel=1e-7)
-    assert test.distribution == "F(8, 47)"
-    assert (test.n_units, test.fewest_units) == (48, 3)
+    assert len(alone) == 9 - len(small) >= 6
+    assert test.statistic == pytest.approx(wald / (len(alone) - 1), rel=1e-7)
+    assert test.distribution == f"F({len(alone) - 1}, {frame['state'].nunique() - 1})"
+    assert "units in the group as clusters" in test.note  # of the smallest group
 
 
 @pytest.mark.parametrize("separate", [False, True])
@@ -143,5 +157,5 @@ def test_bad_input_is_named(simulated, grouped_spec):
     with pytest.raises(DesignError, match="is in two groups"):
         equal_slopes(simulated.with_column("group", moved), grouped_spec)
     each = simulated.with_column("alone", simulated.frame["unit"])
-    with pytest.raises(DesignError, match=r"covariance of the differences|does not vary|linear combination"):
+    with pytest.raises(DesignError, match=r"no test of equal slopes: the slope of group .* 1 units in the group"):
         equal_slopes(each, bn.Spec(outcome="outcome", exposure="exposure", slopes="alone"))

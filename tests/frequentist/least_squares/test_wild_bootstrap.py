@@ -144,14 +144,27 @@ def test_the_table_holds_clustered_errors_and_bootstrap_intervals(simulated, gro
     assert (other["p_value"] != wild["p_value"]).any()
 
 
-def test_three_units_give_no_interval():
-    panel = panel_of(n_units=3, slopes={"all": 0.3})
+def test_four_units_give_no_interval():
+    panel = panel_of(n_units=4, slopes={"all": 0.3})
     frame = bn.twfe(panel, SPEC, covariance="wild_bootstrap").frame
     assert np.isneginf(frame["lo"]).all()
     assert np.isposinf(frame["hi"]).all()
-    assert (frame["p_value"] >= 0.25).all()
-    assert frame["note"].str.contains("the smallest possible p-value is 0.25").all()
+    assert (frame["p_value"] >= 0.125).all()
+    assert frame["note"].str.contains("the smallest possible p-value is 0.125").all()
     assert frame["note"].str.contains("the interval has no end there").all()
+
+
+def test_three_units_give_no_p_value():
+    """Before: p = 0.25 at least, and with two units p = 0 beside "the smallest possible p-value is 0.5"."""
+    for n_units in (2, 3):
+        panel = panel_of(n_units=n_units, slopes={"all": 0.3})
+        frame = bn.twfe(panel, SPEC, covariance="wild_bootstrap").frame
+        assert frame[["lo", "hi", "p_value"]].isna().all(axis=None)
+        assert frame["estimate"].notna().all()
+    design = build_design(panel_of(n_units=2, slopes={"all": 0.3}), SPEC)
+    row = wild_bootstrap(design, "two-way", within_fit(design, "two-way"), np.eye(2)[:1])[0]
+    assert np.isnan(row.p_value)
+    assert "not positive" in row.note
 
 
 def test_chunks_do_not_change_the_draws(monkeypatch):

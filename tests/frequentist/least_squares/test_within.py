@@ -38,13 +38,14 @@ def in_linearmodels(design, effects):
 
 
 @pytest.mark.parametrize("effects", ["none", "unit", "time", "two-way"])
-@pytest.mark.parametrize("kind", ["classical", "by unit", "by both", "driscoll_kraay"])
+@pytest.mark.parametrize("kind", ["classical", "robust", "by unit", "by both", "driscoll_kraay"])
 def test_every_covariance_equals_linearmodels(effects, kind, simulated):
     design = build_design(simulated, SPEC)
     model, bare = in_linearmodels(design, effects)
     lags = 2 if kind == "driscoll_kraay" else None
     theirs = {
         "classical": lambda: model.fit(cov_type="unadjusted", **bare),
+        "robust": lambda: model.fit(cov_type="robust", **bare),
         "by unit": lambda: model.fit(cov_type="clustered", cluster_entity=True, group_debias=False, **bare),
         "by both": lambda: model.fit(
             cov_type="clustered", cluster_entity=True, cluster_time=True, group_debias=False, **bare
@@ -217,10 +218,15 @@ def test_sandwich_of_hand_written_influence():
     design = SimpleNamespace(units=("a", "b"), times=(1, 2), unit=np.array([0, 0, 1, 1]), time=np.array([0, 1, 0, 1]))
     influence, residuals = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([1.0, -1.0, 1.0, 2.0])
     counts = Counts(4, 1, 0, 1, 1)
-    options = (design, influence, residuals, counts, "clustered", "hc0", None)
+    options = (design, ("x",), influence, residuals, counts, influence / 30, 0.0, "clustered", "hc0", None)
     assert sandwich(*options, "unit", "").covariance[0, 0] == (1 - 2) ** 2 + (3 + 8) ** 2
     both = (1 - 2) ** 2 + (3 + 8) ** 2 + (1 + 3) ** 2 + (-2 + 8) ** 2 - (1 + 4 + 9 + 64)
     assert sandwich(*options, ("unit", "time"), "").covariance[0, 0] == both
+    robust = sandwich(*options[:7], "robust", "hc0", None, "unit", "")
+    assert robust.covariance[0, 0] == 1 + 4 + 9 + 64
+    assert robust.clusters == ()
+    by_unit = sandwich(*options, "unit", "")
+    assert by_unit.resting_on(np.ones(1), by_unit.clusters[0]) == 2
 
 
 @pytest.mark.peer

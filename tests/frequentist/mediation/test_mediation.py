@@ -210,7 +210,7 @@ def test_one_sample_for_every_equation(panel):
         (TWO, {"method": "products"}, "unknown method 'products'.*'product'"),
         (TWO, {"interval": "bootstrap"}, "unknown interval 'bootstrap'.*cluster_bootstrap"),
         (TWO, {"effects": "twoway"}, "unknown effects 'twoway'.*two-way"),
-        (TWO, {"covariance": "robust"}, "unknown covariance 'robust'"),
+        (TWO, {"covariance": "hc3"}, "unknown covariance 'hc3'"),
         (TWO, {"covariance": "wild_bootstrap"}, "unknown covariance 'wild_bootstrap'"),
         (TWO, {"convention": "hc9"}, "unknown convention 'hc9'"),
         (TWO, {"lags": 2}, "lags = 2 with covariance = 'clustered'"),

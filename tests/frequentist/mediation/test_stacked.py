@@ -33,6 +33,8 @@ def dense_stack(panel, effects, covariance, lags=2):
         counts = np.array([len(frame) - base.shape[1]] * 3 + [len(frame) - full.shape[1]] * 3)
         sigma = e.T @ e / np.sqrt(np.outer(counts, counts))
         return np.array(coefficients), sigma * (v.T @ v)
+    if covariance == "robust":
+        return np.array(coefficients), (v * e).T @ (v * e)
     if covariance == "clustered":
         sums = unit.T @ (v * e)
         return np.array(coefficients), sums.T @ sums
@@ -53,7 +55,7 @@ def own_stack(panel, effects, covariance, convention="hc0"):
     return stack(wanted, effects, covariance, convention, 2 if covariance == "driscoll_kraay" else None, "")
 
 
-@pytest.mark.parametrize("covariance", ["classical", "clustered", "driscoll_kraay"])
+@pytest.mark.parametrize("covariance", ["classical", "robust", "clustered", "driscoll_kraay"])
 @pytest.mark.parametrize("effects", ["two-way", "unit", "time", "none"])
 def test_joint_covariance_equals_dense_algebra(panel, effects, covariance):
     ours = own_stack(panel, effects, covariance)

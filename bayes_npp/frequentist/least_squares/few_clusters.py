@@ -1,0 +1,129 @@
+"""Few clusters: how many a test needs, and how often it rejects what is true when it has few more than that."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from bayes_npp.frequentist.least_squares.covariance import Sandwich
+
+FEWEST_CLUSTERS = 4  # below: no test, no interval
+FEWEST_PERIODS = 5  # of Driscoll-Kraay errors, whose periods are correlated
+ENOUGH = 10  # from here on a test says how often it rejects only where that is clearly too often
+MANY = 30
+LEVEL = 0.05
+TOO_OFTEN = 0.07  # two standard errors of a simulated share more are "clearly"
+FIX = "covariance = 'classical' or 'robust' needs no clusters, if errors are uncorrelated"
+TABLE = "few_clusters.csv"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Share of `panels` simulated panels of noise with p < 0.05, with so many units and periods."""
+
+    units: int
+    periods: int
+    panels: int
+    share: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of a share at the level that is asked for."""
+        return float(np.sqrt(TOO_OFTEN * (1 - TOO_OFTEN) / self.panels))
+
+    def __str__(self) -> str:
+        return (
+            f"in {self.panels} simulated panels of noise with {self.units} units and {self.periods} periods p < 0.05 "
+            f"in {self.share:.1%} (docs/few_clusters.md)"
+        ).replace("%", " %")
+
+
+@dataclass(frozen=True)
+class Support:
+    """What a test rests on: whether there is one, whether its clusters are few, and that in words."""
+
+    refused: bool = False
+    few: bool = False
+    note: str = ""
+
+
+def support(
+    spread: Sandwich,
+    combination: np.ndarray,
+    family: str,
+    units: int,
+    periods: int,
+    *,
+    kind: str = "",
+    group_units: int | None = None,
+) -> Support:
+    """How many clusters a combination of coefficients rests on, and what follows.
+
+    Parameters
+    ----------
+    spread : Sandwich
+    combination : ndarray, shape (k,)
+    family : str
+        Estimator in the table of simulated shares.
+    units, periods : int
+        Of the sample.
+    kind : str
+        Covariance in that table; default: that of `spread`.
+    group_units : int, optional
+        Units of the group whose slope is tested: other units say nothing of its errors.
+
+    Notes
+    -----
+    Below `FEWEST_CLUSTERS` clusters (`FEWEST_PERIODS` periods of Driscoll-Kraay errors) there is no test. Below
+    `ENOUGH` the note says how often the test rejects true nulls; below `MANY` it does so where that is above 7 % by
+    more than two standard errors. docs/few_clusters.md has the whole table, benchmarks/few_clusters.py makes it.
+
+    References
+    ----------
+    Cameron & Miller (2015), Journal of Human Resources 50, section VI. MacKinnon, Nielsen & Webb (2023), Journal of
+    Econometrics 232.
+    """
+    counts = {}
+    for one in spread.clusters:
+        counts[one.name] = spread.resting_on(combination, one)
+    if group_units is not None and "units" in counts:
+        counts["units"] = min(counts["units"], group_units)
+    own = kind or (spread.kind if len(counts) < 2 else "two_way_clustered")
+    short = []
+    for name, count in counts.items():
+        needed = FEWEST_PERIODS if spread.kind == "driscoll_kraay" else FEWEST_CLUSTERS
+        if count < needed:
+            where = " in the group" if name == "units" and group_units is not None else ""
+            short.append(f"{count} {name}{where} as clusters, and a test needs at least {needed}")
+    if short:
+        return Support(refused=True, note=f"no p-value, no interval: {' and '.join(short)}; {FIX}")
+    units = units if group_units is None else group_units
+    found = measured(family, own, counts.get("units", units), counts.get("periods", periods))
+    name, fewest = min(counts.items(), key=lambda item: item[1], default=("units", units))
+    few = bool(counts) and fewest < ENOUGH
+    often = found is not None and fewest < MANY and found.share > TOO_OFTEN + 2 * found.error
+    if not few and not often:
+        return Support()
+    where = " in the group" if name == "units" and group_units is not None else ""
+    said = f"{fewest} {name}{where}" + (" as clusters" if counts else "")
+    return Support(few=few, note=said + (f": {found}" if found is not None else ""))
+
+
+def measured(family: str, kind: str, units: int, periods: int) -> Measured | None:
+    """The simulated share nearest from below in units, then in periods; None where nothing was simulated."""
+    cells = _table().get((family, kind), ())
+    below = [cell for cell in cells if cell.units <= units and cell.periods <= periods]
+    return max(below, key=lambda cell: (cell.units, cell.periods), default=None)
+
+
+@cache
+def _table() -> dict[tuple[str, str], tuple[Measured, ...]]:
+    out: dict[tuple[str, str], tuple[Measured, ...]] = {}
+    text = files("bayes_npp.frequentist.least_squares").joinpath(TABLE).read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        key = row["estimator"], row["covariance"]
+        cell = Measured(int(row["units"]), int(row["periods"]), int(row["panels"]), float(row["share"]))
+        out[key] = (*out.get(key, ()), cell)
+    return out
