@@ -123,8 +123,8 @@ def write_page(results: list[dict]) -> None:
         "errors. Bias is the mean estimate less the truth (Monte Carlo error in brackets), coverage that of nominal "
         "95 % intervals (95 % Wilson interval in brackets). GMM: `small`, t with 29 degrees of freedom (30 in a "
         "difference, which has no constant); lags 2 to 4 of the outcome and 1 to 3 of the exposure, or all of them. "
-        "With all lags the weighting matrix is singular and the estimated variance not always positive: such replications "
-        "have no standard error and count as not covered.",
+        "With all lags the weighting matrix is singular and the estimated variance not always positive: such "
+        "replications have no standard error and count as not covered.",
     ]
     for persistence, block in frame.groupby("rho"):
         table = pd.DataFrame({"estimator": block["estimator"].unique()}).set_index("estimator")

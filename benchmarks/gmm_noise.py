@@ -58,10 +58,10 @@ Share (in %) of {panels} panels with p < 0.05, among those with a p-value; a rig
 error of {error}. "none" counts panels without one: the estimated variance is not positive, or the lag's coefficient
 reaches 1. A row of GMM quotes in its note the share of the nearest number of units, then of periods.
 
-With instruments by period, many beside the units, a lagged outcome is found far too often in one step, and p-values of
-two steps mean nothing where the weighting matrix is singular. Uncorrected two-step errors are too small, and classical errors of
-a one-step system take its level equations to have no effects of units. Collapsed instruments, robust or Windmeijer's
-errors and `small` come nearest to 5 %.
+With instruments by period, many beside the units, a lagged outcome is found far too often in one step, and p-values
+of two steps mean nothing where the weighting matrix is singular. Uncorrected two-step errors are too small, and
+classical errors of a one-step system take its level equations to have no effects of units. Collapsed instruments,
+robust or Windmeijer's errors and `small` come nearest to 5 %.
 """
 
 
