@@ -9,6 +9,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.frequentist.dynamic import noise
+from tests.bands import normal_band
 from tests.conftest import ROOT
 
 CELLS = json.loads((ROOT / "benchmarks" / "gmm_noise.json").read_text(encoding="utf-8"))
@@ -78,7 +79,7 @@ def test_every_p_value_has_its_share_beside_it(estimator, options, errors):
 
 @pytest.mark.slow(minutes=2)
 def test_shares_are_found_again(seed):
-    """Other panels, through the public functions: within 4 standard errors of both shares together."""
+    """Other panels, through the public functions: the band of two shares' difference."""
     units, periods, panels = 10, 5, 300
     found = {"lagged outcome": 0, "short run": 0}
     for number in range(panels):
@@ -94,4 +95,4 @@ def test_shares_are_found_again(seed):
     shares = noise.measured("difference", "collapsed", "two-step Windmeijer", "normal", units, periods).below
     for estimand, count in found.items():
         error = np.sqrt(shares[estimand] * (1 - shares[estimand]) * (1 / panels + 1 / 1000))
-        assert abs(count / panels - shares[estimand]) < 4 * error, estimand
+        assert abs(count / panels - shares[estimand]) < normal_band(2) * error, estimand
