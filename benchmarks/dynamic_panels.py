@@ -121,10 +121,10 @@ def write_page(results: list[dict]) -> None:
         f"panels ({UNITS} units, {YEARS} years, the first one lost to the lag): the outcome is rho times its lag plus "
         f"{SLOPE} times an exposure that is correlated with the units' effects, unit and year effects, independent "
         "errors. Bias is the mean estimate less the truth (Monte Carlo error in brackets), coverage that of nominal "
-        "95 % intervals (95 % Wilson interval in brackets). GMM: t with 29 degrees of freedom, `small`; lags 2 to 4 of "
-        "the outcome and 1 to 3 of the exposure, or all of them. With all lags the weighting matrix is singular "
-        "and the estimated variance not always positive: such replications have no standard error and count as not "
-        "covered.",
+        "95 % intervals (95 % Wilson interval in brackets). GMM: `small`, t with 29 degrees of freedom (30 in a "
+        "difference, which has no constant); lags 2 to 4 of the outcome and 1 to 3 of the exposure, or all of them. "
+        "With all lags the weighting matrix is singular and the estimated variance not always positive: such "
+        "replications have no standard error and count as not covered.",
     ]
     for persistence, block in frame.groupby("rho"):
         table = pd.DataFrame({"estimator": block["estimator"].unique()}).set_index("estimator")

@@ -14,14 +14,16 @@ SINGULAR = 1e-10  # eigenvalues below this share of the largest count as zero
 class GmmFit:
     """Coefficients (K,), their covariance (K, K) and what the tests need.
 
-    `weight` (L, L) is the weighting matrix behind the coefficients, `residuals` (N, R) theirs; `score` (L, L) is the
-    sum over units of the outer products of the moments at the one-step residuals, of rank `score_rank`; `two_step`
-    holds the coefficients of the second step, also after a one-step fit, for Hansen's statistic.
+    `corrected` says whether Windmeijer's correction is in the covariance; `weight` (L, L) is the weighting matrix
+    behind the coefficients, `residuals` (N, R) theirs; `score` (L, L) is the sum over units of the outer products
+    of the moments at the one-step residuals, of rank `score_rank`; `two_step` holds the coefficients of the second
+    step, also after a one-step fit, for Hansen's statistic.
     """
 
     moments: Moments
     steps: int
     robust: bool
+    corrected: bool
     coefficients: np.ndarray
     covariance: np.ndarray
     residuals: np.ndarray
@@ -96,6 +98,7 @@ def fit_gmm(moments: Moments, steps: int, windmeijer: bool, robust: bool, h: int
         moments=moments,
         steps=steps,
         robust=robust or steps == 2,
+        corrected=steps == 2 and windmeijer and robust,
         coefficients=coefficients,
         covariance=covariance,
         residuals=residuals,

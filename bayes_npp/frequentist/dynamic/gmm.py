@@ -17,6 +17,7 @@ from bayes_npp.frequentist.dynamic.diagnostics import (
 from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
 from bayes_npp.frequentist.dynamic.moments import CONSTANT, Equations, build_moments
+from bayes_npp.frequentist.dynamic.noise import Shares, measured
 from bayes_npp.frequentist.dynamic.within import dynamic_rows
 from bayes_npp.panels.panel import Panel
 
@@ -86,7 +87,8 @@ def difference_gmm(
     Notes
     -----
     docs/statistics.md, section 1.10. Lagged levels are instruments if errors in levels are not serially correlated:
-    the test of order two (`ar2`) is of that.
+    the test of order two (`ar2`) is of that. Notes of the rows say how often such a p-value is below .05 in panels of
+    noise of about that size (docs/gmm_noise.md).
 
     References
     ----------
@@ -166,8 +168,9 @@ def estimate_gmm(
     diagnostics = _diagnostics(fit)
     factor, df = small_sample(fit) if small else (1.0, None)
     rows = dynamic_rows(m.names, fit.coefficients, fit.covariance * factor, equations.outcome, df)
+    common = (*diagnostics["warnings"], str(_shares_in_noise(fit, equations, small)))
     for row in rows:
-        row["note"] = "; ".join(part for part in (row.get("note", ""), *diagnostics["warnings"]) if part)
+        row["note"] = "; ".join(part for part in (row.get("note", ""), *common) if part)
     name = "system GMM" if equations.system else "difference GMM"
     return Estimates(
         estimates_from_rows(
@@ -187,6 +190,21 @@ def estimate_gmm(
             convention=_convention(equations, h, small, df),
         ).frame,
         diagnostics,
+    )
+
+
+def _shares_in_noise(fit: GmmFit, equations: Equations, small: bool) -> Shares:
+    """How often p-values of such a model are below .05 where nothing is there."""
+    errors = "robust" if fit.robust else "classical"
+    if fit.steps == 2:
+        errors = "Windmeijer" if fit.corrected else "uncorrected"
+    return measured(
+        "system" if equations.system else "difference",
+        "collapsed" if equations.collapse else "by period",
+        f"{'one' if fit.steps == 1 else 'two'}-step {errors}",
+        "t" if small else "normal",
+        len(fit.moments.units),
+        len(fit.moments.periods),
     )
 
 
