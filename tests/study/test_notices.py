@@ -35,7 +35,7 @@ LAGGED = '[[model]]\nname = "lagged"\nkind = "dynamic_within"'
 def study_of(folder, header="", models="", variables="", change=None):
     frame = bn.simulate(12, 8, {"north": 0.5, "south": 0.1}, seed=2).frame
     number = frame["time"] - frame["time"].min() + 2
-    frame = frame.assign(time=(2018 + number // 4) * 10 + number % 4 + 1, spare=1.0, area=1.5)
+    frame = frame.assign(time=(2018 + number // 4) * 10 + number % 4 + 1, area=1.5, spare=np.sin(np.arange(len(frame))))
     (change or (lambda rows: rows))(frame).to_csv(folder / "panel.csv", index=False)
     text = STUDY.format(header=header, models=models, variables=variables)
     (folder / "study.toml").write_text(text, encoding="utf-8")
@@ -55,6 +55,8 @@ def test_check_and_run_say_it(tmp_path):
     assert len(warned) == 2
     assert "'time' look like year and quarter (20183, 20184, ...): period = \"quarter\"" in warned[0]
     assert "column 'control_1' is -99 in row 5 and" in warned[1]
+    fitted = CliRunner().invoke(cli, ["fit", str(folder), "twfe"])
+    assert fitted.stderr.splitlines()[:2] == warned
     lines = []
     run_study(folder, out, progress=lines.append)
     assert [line for line in lines if line.startswith("warning: ")] == warned
@@ -84,6 +86,7 @@ def test_columns_that_no_part_of_the_study_uses_are_left_alone(tmp_path):
         '[[model]]\nname = "m"\nkind = "hierarchical"\nerrors = "ar1"',
         '[[model]]\nname = "m"\nkind = "hierarchical"\nslopes = "group"',
         '[[model]]\nname = "m"\nkind = "hierarchical"\ntransform = "first_difference"\nladder = false',
+        '[[model]]\nname = "m"\nkind = "mediation"\nmediators = ["spare"]\nmediator_errors = "ar1"',
         '[[robustness]]\nname = "r"\nlag = 1',
         '[[robustness]]\nname = "r"\nunit_trends = true',
     ],
