@@ -18,21 +18,21 @@ from bayes_npp.analysis.companions import (
     spread_table,
     twfe_weight_table,
 )
+from bayes_npp.analysis.descriptives import describe
 from bayes_npp.analysis.estimation import estimate_model
 from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.measures import measure, measurement_rows
 from bayes_npp.analysis.progress import Progress
+from bayes_npp.analysis.readings import read_run
 from bayes_npp.analysis.records import Estimated
 from bayes_npp.analysis.robustness_rows import rerun_altered
 from bayes_npp.analysis.settings import RunSettings, run_settings
+from bayes_npp.analysis.stacking import ladder_accuracy
 from bayes_npp.claims.answer import answer_claims
 from bayes_npp.errors import OutputError, SpecError, located
 from bayes_npp.estimates import concat, write_csv
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.figures.claims import draw_claims
-from bayes_npp.reporting.figures.slopes import draw_figures
-from bayes_npp.reporting.report import render_report
-from bayes_npp.reporting.tables.tables import build_tables, write_tables
+from bayes_npp.reporting.report import write_report
 from bayes_npp.store import file_hash, versions, write_json, write_text, write_whole
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.models import GmmModel, HierarchicalModel
@@ -91,6 +91,8 @@ def run_study(
         measurement = measure(study, ladders, settings, shown)
     with clock.of("claims"):
         ledger = answer_claims(study, estimates, ladders, [*fits, *beside], measurement, settings, shown)
+    mechanisms = tuple(own.mechanism for own in declared if own.mechanism is not None)
+    reproduced = replication(study, estimates)
     result = Result(
         study=study,
         estimates=estimates,
@@ -105,11 +107,14 @@ def run_study(
             for model, own in zip(study.models, declared, strict=True)
             if isinstance(model, GmmModel)
         },
-        mechanisms=tuple(own.mechanism for own in declared if own.mechanism is not None),
+        accuracy=ladder_accuracy(ladders),
+        readings=read_run(study, estimates, mechanisms, robustness, reproduced),
+        descriptives=describe(study.panel, study.roles),
+        mechanisms=mechanisms,
         specification=specification_tests(study),
         robustness=robustness,
         equality=tuple(group_tests(study)),
-        replication=replication(study, estimates),
+        replication=reproduced,
         measurement=measurement,
         ledger=ledger,
         out=folder,
@@ -182,7 +187,6 @@ def rerender(folder: str | Path, progress: Progress | Callable[[str], None] | No
 def write_outputs(result: Result, folder: Path) -> None:
     """Write tables, figures and report; every file is replaced whole."""
     weights = result.study.panel.index_weights
-    tables = build_tables(result)
     write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
     frames = {"diagnostics": result.diagnostics, "weights": weights}
     sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
@@ -193,13 +197,7 @@ def write_outputs(result: Result, folder: Path) -> None:
         frames["sensitivity"] = pd.concat(sensitivity, ignore_index=True)
     for name, frame in frames.items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-    figures = draw_figures(result, folder / "figures")
-    if result.ledger is not None:
-        figures |= draw_claims(result.ledger, folder / "figures")
-    write_tables(tables, folder / "tables")
-    html, markdown = render_report(result, tables, figures)
-    write_text(folder / "report.md", markdown)
-    write_text(folder / "report.html", html)
+    write_report(result, folder)
 
 
 def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str, object]:

@@ -37,8 +37,14 @@ def study():
 
 
 @pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """The study that has every section of the report, run once for all fast tests of a run's outputs."""
+    return bn.run_study(bn.load_study(TINY), tmp_path_factory.mktemp("tiny"), quick=True, seed=1)
+
+
+@pytest.fixture(scope="session")
 def run(study, tmp_path_factory):
-    """The default study, run once for all tests of its outputs (they share an xdist group)."""
+    """The default study, run once for all slow tests of its outputs."""
     return bn.run_study(study, tmp_path_factory.mktemp("digital_trade"), quick=True)
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -78,3 +79,53 @@ def test_nothing_of_a_study_is_in_the_code():
 
 def test_no_host_in_the_lock():
     assert "://" not in (ROOT / "requirements.lock").read_text()
+
+
+# --- Tests mirror the rooms
+
+TESTS = ROOT / "tests"
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py")}
+
+
+@cache
+def named_in(path):
+    """Modules that a test file imports, and names in its docstring: `module`, or `sub-room.module`."""
+    return set(imports(path)), re.findall(r"`([\w.]+)`", ast.get_docstring(TREES[path]) or "")
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_module_is_named_in_the_tests_of_its_room(module):
+    """It has a test file of its own name, or a file of its room imports it or names it in its docstring."""
+    *rooms, name = module.split(".")
+    if TESTS.joinpath(*rooms, f"test_{name}.py") in TREES:
+        return
+    files = [path for path in TREES if not rooms or TESTS / rooms[0] in path.parents]
+    for imported, said in map(named_in, files):
+        if module in imported or any(f".{module}".endswith(f".{name}") for name in said):
+            return
+    pytest.fail(f"no test file of the room of {module} imports it or names it")
+
+
+@pytest.mark.parametrize("path", sorted(TREES), ids=lambda path: path.relative_to(TESTS).as_posix())
+def test_tests_use_public_names(path):
+    """No import of a name with a leading underscore, none taken from a module, none replaced in one."""
+    private = []
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayes_npp"):
+            private += [alias.name for alias in node.names if re.match(r"_[a-z]", alias.name)]
+        elif isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
+            private += {node.attr} - {"_fields", "_replace"}  # public, of named tuples
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "delattr"):
+            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            private += [text for text in texts if re.search(r"(^|\.)_[a-z]", text)]
+    assert private == []
+
+
+def test_test_files_stay_small():
+    sizes = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in TREES}
+    assert {name: size for name, size in sizes.items() if size > 400} == {}
+
+
+def test_rooms_of_the_tests_are_rooms():
+    folders = {path.parent.relative_to(TESTS).as_posix() for path in TREES if path.name.startswith("test_")} - {"."}
+    assert {folder for folder in folders if not (PACKAGE / folder).is_dir()} == set()

@@ -1,4 +1,7 @@
-"""The command line from outside: speed by what is imported, exit codes, outputs of each verb."""
+"""The command line from outside: speed by what is imported, exit codes, outputs of each verb.
+
+`__main__` is run in the tests of bad input and of the wheel.
+"""
 
 import io
 import json

@@ -38,16 +38,22 @@ class Bars(Progress):
     def __init__(self) -> None:
         from rich import progress
         from rich.console import Console
+        from rich.table import Column
         from rich.text import Text
 
+        whole = Column(no_wrap=True)
         self._bars = progress.Progress(
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(bar_width=24),
-            progress.MofNCompleteColumn(),
-            progress.TimeElapsedColumn(),
-            progress.TextColumn("left:"),
-            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.description}", markup=False, table_column=whole),
+            progress.BarColumn(bar_width=12, table_column=whole),
+            progress.MofNCompleteColumn(table_column=whole),
+            progress.TimeElapsedColumn(table_column=whole),
+            progress.TextColumn("left:", table_column=whole),
+            progress.TimeRemainingColumn(table_column=whole),
+            progress.TextColumn(
+                "{task.fields[item]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+            ),
             console=Console(stderr=True),
+            expand=True,
         )
         super().__init__(lambda line: self._bars.console.print(Text(line)))
 
@@ -62,9 +68,9 @@ class Bars(Progress):
 
     def track[T](self, step: str, items: Sequence[T], name: Callable[[T], str]) -> Iterator[T]:
         """Yield the items of a step in turn, its bar moving on after each."""
-        bar = self._bars.add_task(step, total=len(items))
+        bar = self._bars.add_task(step, total=len(items), item="")
         for item in items:
-            self._bars.update(bar, description=f"{step}: {name(item)}")
+            self._bars.update(bar, item=name(item))
             yield item
             self._bars.advance(bar)
-        self._bars.update(bar, description=step)
+        self._bars.update(bar, item="")

@@ -74,8 +74,8 @@ class SubsampleDifference:
     @property
     def one_significant(self) -> bool:
         """Whether one coefficient is significant at 5 % and the other is not, whatever the standard errors."""
-        first, second = self.first.z, self.second.z
-        return (first.lo >= MATTHEWS and second.hi < MATTHEWS) or (second.lo >= MATTHEWS and first.hi < MATTHEWS)
+        first, second = self.first, self.second
+        return (first.significant and second.z.hi < MATTHEWS) or (second.significant and first.z.hi < MATTHEWS)
 
     def _at(self, errors: tuple[float, float]) -> DifferenceEvidence:
         return evidence_of(self.first, self.second, *errors)

@@ -1,34 +1,51 @@
 """Figures of an audit: P(first > second) over the unknown standard error, and P(> 0) under sceptical priors."""
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bayes_npp.auditing.record import Audit
-from bayes_npp.reporting.figures.drawing import legend_below, new_figure, save_figure
+from bayes_npp.reporting.base.blocks import Figure
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
 COLOURS = ("#444444", "#1d4e89", "#c8553d", "#2a7f62", "#8a6d3b", "#7a5195")
 LONGEST = 46
 
 
-def draw_audit(audit: Audit, folder: Path) -> dict[str, str]:
-    """Draw every figure of an audit into `folder`; return its SVG text by name."""
-    drawn = {}
+def difference_figures(audit: Audit) -> list[Figure]:
+    """One figure for each pair of subsamples of which print leaves a standard error open."""
+    out = []
     for pair, own in audit.curve.groupby("pair"):
-        name = f"audit_difference_{pair}"
-        drawn[name] = save_figure(difference_curve(own, audit.options.cap), own, folder / name)
-    if len(audit.posteriors):
-        drawn["audit_posteriors"] = save_figure(
-            sceptical_posteriors(audit.posteriors), audit.posteriors, folder / "audit_posteriors"
+        difference = audit.differences[int(pair) - 1]
+        high, low = difference.first.labels["sample"], difference.second.labels["sample"]
+        caption = (
+            f"P({high} > {low}) against the standard error that print leaves open, flat priors, independent samples. "
+            "Line: the other standard error as large as it may be; band: all it may be. The cap of "
+            f"{difference.cap:g} on the ratio of the two is a declaration."
         )
-    return drawn
+        title = "Probability of the difference against the unknown standard error"
+        drawing = partial(difference_curve, own, audit.options.cap)
+        out.append(Figure(f"audit_difference_{pair}", title, caption, own, drawing))
+    return out
 
 
-def difference_curve(curve: pd.DataFrame, cap: float) -> "Figure":
+def posterior_figure(audit: Audit) -> list[Figure]:
+    """Every coefficient under every prior; none where no coefficient can be audited."""
+    if not len(audit.posteriors):
+        return []
+    caption = (
+        "P(> 0) under a flat and under sceptical priors. A bar spans the standard errors that print allows; dashed "
+        "0.975, dotted 0.95."
+    )
+    drawing = partial(sceptical_posteriors, audit.posteriors)
+    return [Figure("audit_posteriors", "P(> 0) under sceptical priors", caption, audit.posteriors, drawing)]
+
+
+def difference_curve(curve: pd.DataFrame, cap: float) -> "Drawing":
     """P(first > second) against the standard error known less well, with the band of the other and the cap."""
     first, second, varies = (_plain(curve[name].iloc[0]) for name in ("first", "second", "se_of"))
     other = second if varies == first else first
@@ -58,7 +75,7 @@ def difference_curve(curve: pd.DataFrame, cap: float) -> "Figure":
     return figure
 
 
-def sceptical_posteriors(posteriors: pd.DataFrame) -> "Figure":
+def sceptical_posteriors(posteriors: pd.DataFrame) -> "Drawing":
     """P(> 0) of each coefficient under each prior, over the standard errors allowed."""
     names = posteriors.groupby("row", sort=False)["coefficient"].first()
     rows = list(names.index)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bayes_npp.auditing.significance import STARS, Range, half_digit, parse_significance
+from bayes_npp.claims.evidence import MATTHEWS
 from bayes_npp.errors import SpecError
 
 LABELS = ("claim", "table", "column", "model", "sample", "estimator", "outcome", "term", "note")
@@ -59,6 +60,11 @@ class PrintedRow:
         assert self.se is not None
         size = abs(self.estimate)
         return Range(_over(size, self.se.hi), _over(size, self.se.lo))
+
+    @property
+    def significant(self) -> bool:
+        """Whether the coefficient is significant at 5 % (normal, two-sided) whatever its standard error."""
+        return self.z.lo >= MATTHEWS
 
     @property
     def label(self) -> str:

@@ -92,7 +92,7 @@ def risk_frame(rows: Iterable[PrintedRow], shares: tuple[float, ...], alpha: flo
     records = []
     for row, end, se in _ends(rows):
         assert row.estimate is not None
-        filtered = row.z.lo >= MATTHEWS
+        filtered = row.significant
         for share in shares:
             effect = share * row.estimate
             found = type_s_m(effect, se, alpha)

@@ -9,16 +9,16 @@ import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.auditing.differences import curve_frame, subsample_differences
-from bayes_npp.auditing.figures import draw_audit
 from bayes_npp.auditing.long_run import long_run_frame, long_runs
+from bayes_npp.auditing.page import audit_page
 from bayes_npp.auditing.printed import printed_rows
 from bayes_npp.auditing.record import Audit, AuditOptions
 from bayes_npp.auditing.rows import posterior_frame, reverse_frame, risk_frame, row_frame
 from bayes_npp.auditing.sentences import sentences
 from bayes_npp.auditing.significance import STARS
-from bayes_npp.auditing.tables import audit_tables
 from bayes_npp.errors import OutputError, SpecError, nearest
-from bayes_npp.reporting.base.rendering import render_pages
+from bayes_npp.reporting.base.rendering import render_page
+from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.store import write_text
 from bayes_npp.study.published import check_published, read_published
 
@@ -142,8 +142,8 @@ def write_audit(found: Audit, folder: Path) -> None:
         if len(frame):
             text = frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
             write_text(folder / "tables" / f"audit_{name}.csv", text)
-    figures = draw_audit(found, folder / "figures")
-    html, markdown = render_pages("audit", {"audit": found, "tables": audit_tables(found), "figures": figures})
+    page = audit_page(found)
+    html, markdown = render_page(page, draw_page(page, folder / "figures"))
     write_text(folder / "audit.md", _TAG.sub("&lt;", markdown))
     write_text(folder / "audit.html", html)
 

@@ -9,7 +9,6 @@ from bayes_npp.auditing.long_run import LongRun
 from bayes_npp.auditing.printed import SOURCES, PrintedRow
 from bayes_npp.auditing.record import Audit, Sentence
 from bayes_npp.auditing.text import probability_range, probability_relation, value_range
-from bayes_npp.claims.evidence import MATTHEWS
 from bayes_npp.reporting.base.cells import number, probability
 
 
@@ -85,7 +84,7 @@ def _credibility(row: PrintedRow, audit: Audit) -> str:
 
 def _risk(row: PrintedRow, audit: Audit) -> str:
     """Type S and M at the smallest declared effect, for a coefficient that is significant whatever its error."""
-    if row.z.lo < MATTHEWS:
+    if not row.significant:
         return ""
     own = audit.risks[audit.risks["row"] == row.line]
     own = own[own["share"] == own["share"].min()]

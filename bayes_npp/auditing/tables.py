@@ -15,13 +15,6 @@ from bayes_npp.reporting.base.cells import Table, number, probability
 EMPTY = "none"
 
 
-def audit_tables(audit: Audit) -> dict[str, Table]:
-    """Every table of an audit that has rows, by name."""
-    builders = (printed_table, reverse_table, posterior_table, difference_table, risk_table, long_run_table)
-    tables = [build(audit) for build in builders]
-    return {table.name: table for table in tables if len(table.frame)}
-
-
 def printed_table(audit: Audit) -> Table:
     """What is printed of each coefficient and what that says of its standard error."""
     rows = [

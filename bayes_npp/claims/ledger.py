@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
+from bayes_npp.bayesian.sensitivity.sensitivity import MEASURES, Sensitivity
 from bayes_npp.claims.evidence import DesignRisks
 from bayes_npp.claims.verdicts import Verdict
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
@@ -119,6 +119,16 @@ class Ledger:
             for record in self.records
         ]
         return pd.DataFrame(rows)
+
+    def lowest_by_priors(self, model: str) -> pd.DataFrame:
+        """Lowest and highest probability of each proposition over all cells that share the first two axes' priors.
+
+        Columns: proposition, the priors of the first two axes of the grid, lowest, highest.
+        """
+        grid = self.sensitivities[model].grid
+        axes = [c for c in grid if c not in ("cell", "proposition", *MEASURES)]
+        keys = ["proposition", *axes[:2]]
+        return grid.groupby(keys, sort=False)["probability"].agg(lowest="min", highest="max").reset_index()
 
     def sensitivity_rows(self) -> pd.DataFrame:
         """Rows of sensitivity.csv: priors through the models' analyses, measures and samples through the claims."""

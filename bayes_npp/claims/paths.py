@@ -49,6 +49,7 @@ def about_paths(
         "measurement": None if study.measurement is None else study.measurement.model_dump(mode="json"),
         "seed": seed,
         "quick": settings.quick,
+        "columns": VARIANTS,
         **data_of(study.sample, study.robustness),
         "versions": versions(),
     }

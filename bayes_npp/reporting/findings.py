@@ -1,37 +1,37 @@
 """What a run says, one finding at a time: sentences rendered from records that already hold the decision."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import groupby
 
 import pandas as pd
 
 from bayes_npp.analysis.comparison import Difference, Heterogeneity
-from bayes_npp.analysis.records import FitRecord, Ladder, Mechanism, RobustnessRecord
+from bayes_npp.analysis.records import FitRecord, Ladder, Mechanism
 from bayes_npp.claims.ledger import ClaimRecord
+from bayes_npp.reporting.base.blocks import Finding, Findings
 from bayes_npp.reporting.base.cells import interval, number, reason, relation
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.tables.claims import claim_sentence, verdicts_sentence
 from bayes_npp.reporting.tables.ladder import average_row, choice_sentence, factor
 from bayes_npp.reporting.tables.measurement import average_sentence, overlap_sentence, variant_sentence
-from bayes_npp.reporting.tables.mechanism import chain_sentence, mediator_sentence, readings
+from bayes_npp.reporting.tables.mechanism import chain_sentence, mediator_sentence
 from bayes_npp.reporting.tables.paths import path_models, path_sentence
 from bayes_npp.reporting.tables.replication import replication_sentence
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One sentence or two, whether it reports a result or warns of one, and what it is about."""
-
-    status: str  # result | warning | failure
-    text: str
-    about: str = ""
+def finding_blocks(result: Result) -> list[Findings]:
+    """Findings, those about one thing together."""
+    groups = groupby(findings(result), key=lambda finding: finding.about)
+    return [Findings(about, tuple(found)) for about, found in groups]
 
 
 def findings(result: Result) -> tuple[Finding, ...]:
     """Findings in reading order: warnings about a fit directly after what rests on it."""
     out: list[Finding] = []
-    if result.replication is not None:
-        whole, text = replication_sentence(result.replication)
-        out += _under("Replication", [Finding("result" if whole else "warning", text)])
+    reproduction = result.readings.reproduction
+    if reproduction is not None:
+        status = "result" if reproduction.whole else "warning"
+        out += _under("Replication", [Finding(status, replication_sentence(reproduction))])
     if result.ledger is not None:
         counted = Finding("result", verdicts_sentence(result.ledger))
         out += _under("The claims", [counted, *(_claim(record) for record in result.ledger.records)])
@@ -166,18 +166,17 @@ def _dynamic(model: str, result: Result) -> Finding:
 
 def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
     """What a mediation model says of each mediator, and whether its error model fits."""
-    rows = result.estimates.select(model=mechanism.model)
+    rows, reading = result.estimates.select(model=mechanism.model), result.readings.mechanisms[mechanism.model]
     exposure, outcome, errors = result.study.roles.exposure, rows["outcome"].iloc[0], rows["covariance"].iloc[0]
-    sentences = [mediator_sentence(r, mechanism, exposure, outcome) for r in readings(mechanism, result)]
-    sentences.append(chain_sentence(mechanism, result))
+    sentences = [mediator_sentence(mediator, exposure, outcome) for mediator in reading.mediators]
+    sentences.append(chain_sentence(reading))
     out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences).strip()}")]
     if mechanism.missing:
-        status = "warning" if mechanism.missing.startswith("WARNING") else "result"
+        status = "warning" if reading.warns else "result"
         out.append(Finding(status, f"Cells behind '{mechanism.model}': {mechanism.missing.removeprefix('WARNING: ')}."))
-    failing = {check.name for record in mechanism.fits for check in record.predictive if not check.passed}
-    if failing:
+    if reading.failing:
         text = (
-            f"The errors behind '{mechanism.model}' fail the checks of {', '.join(sorted(failing))}: its intervals "
+            f"The errors behind '{mechanism.model}' fail the checks of {', '.join(reading.failing)}: its intervals "
             "and probabilities answer for a model the data contradict."
         )
         out.append(Finding("warning", text))
@@ -187,28 +186,22 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
 def _robustness(result: Result) -> list[Finding]:
     """How far the declared rows move the slope, and whether a placebo finds one where there should be none."""
     exposure, out = result.study.roles.exposure, []
-    for model in dict.fromkeys(record.declared for record in result.robustness):
-        records = [record for record in result.robustness if record.declared == model and not record.altered.placebo]
-        found = [(_overall(result, record.model, record.altered.data.roles.exposure), record) for record in records]
-        rows = sorted(((float(row["estimate"]), row, record) for row, record in found if row is not None), key=_first)
-        own = _overall(result, model, exposure)
-        if own is None or len(rows) < 2:
-            continue
-        (_, low, lowest), (_, high, highest) = rows[0], rows[-1]
+    for found in result.readings.ranges:
+        (low, lowest), (high, highest) = found.lowest, found.highest
         text = (
-            f"'{model}' as declared: {_estimate(own)}. Over its rows of robustness the slope of {exposure} runs from "
-            f"{_estimate(low)} ({lowest.altered.changed}), to {_estimate(high)} ({highest.altered.changed})."
+            f"'{found.declared}' as declared: {_estimate(found.own)}. Over its rows of robustness the slope of "
+            f"{exposure} runs from {_estimate(low)} ({lowest.altered.changed}), to {_estimate(high)} "
+            f"({highest.altered.changed})."
         )
         out.append(Finding("result", text))
-    for record in result.robustness:
-        if record.altered.placebo:
-            row = _overall(result, record.model, record.altered.placebo)
-            if row is not None and not row["lo"] <= 0 <= row["hi"]:
-                text = (
-                    f"Placebo ('{record.model}'): the exposure of a later period has a slope of {_estimate(row)}. "
-                    "Under strict exogeneity it is zero; every slope here rests on strict exogeneity."
-                )
-                out.append(Finding("warning", text))
+    for placebo in result.readings.placebos:
+        if placebo.slope.clear:
+            text = (
+                f"Placebo ('{placebo.model}'): the exposure of a later period has a slope of "
+                f"{_estimate(placebo.slope.row)}. Under strict exogeneity it is zero; every slope here rests on strict "
+                "exogeneity."
+            )
+            out.append(Finding("warning", text))
     return out
 
 
@@ -224,15 +217,6 @@ def _measurement(result: Result) -> list[Finding]:
         status = "warning" if result.study.overlaps else "result"
         out.append(Finding(status, overlap_sentence(result.study.overlaps)))
     return out
-
-
-def _first(row: tuple[float, pd.Series, RobustnessRecord]) -> float:
-    return row[0]
-
-
-def _overall(result: Result, model: str, term: str) -> pd.Series | None:
-    rows = result.estimates.select(model=model, term=term, group="")
-    return None if rows.empty else rows.iloc[0]
 
 
 def _convergence(record: FitRecord) -> Finding:

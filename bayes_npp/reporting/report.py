@@ -1,29 +1,36 @@
-"""The report: one HTML file that opens offline, and the same in Markdown. Templates render; nothing is decided here."""
+"""The report: one HTML file that opens offline, the same in Markdown, and the files of its tables and figures."""
 
-from bayes_npp.reporting.base.rendering import render_pages
+from pathlib import Path
+
+from bayes_npp.reporting.base.blocks import Page
+from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.findings import findings
-from bayes_npp.reporting.tables.tables import Table
-from bayes_npp.study.notices import study_notices
+from bayes_npp.reporting.figures.drawing import draw_page
+from bayes_npp.reporting.sections import lay_out
+from bayes_npp.store import write_text
 
 
-def render_report(result: Result, tables: dict[str, Table], figures: dict[str, str]) -> tuple[str, str]:
-    """Render report.html and report.md.
+def write_report(result: Result, folder: Path) -> None:
+    """Write report.html, report.md, every table (csv, tex) and every figure (png, svg, csv) into a folder.
 
-    Parameters
-    ----------
-    result : Result
-    tables : dict of Table
-    figures : dict of str
-        SVG text by name; Markdown links the png of the same name.
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
     """
-    context = {
-        "study": result.study,
-        "result": result,
-        "notices": study_notices(result.study),
-        "balance": result.study.panel.balance(),
-        "findings": findings(result),
-        "tables": tables,
-        "figures": figures,
-    }
-    return render_pages("report", context)
+    page = report_page(result)
+    for table in page.tables.values():
+        write_text(folder / "tables" / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / "tables" / f"{table.name}.tex", table.tex() + "\n")
+    html, markdown = render_page(page, draw_page(page, folder / "figures"))
+    write_text(folder / "report.md", markdown)
+    write_text(folder / "report.html", html)
+
+
+def report_page(result: Result) -> Page:
+    """The page of a run: its title and the sections of the registry."""
+    study = result.study
+    subtitle = (
+        f"Re-analysis of a panel study: {study.panel.balance()}. Frequentist and posterior estimates side by side."
+    )
+    return Page(study.header.title, subtitle, lay_out(result))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 from bayes_npp.study.models import HierarchicalModel, ModelSpec
@@ -81,7 +82,7 @@ def measured_model(name: str, models: Sequence[ModelSpec]) -> HierarchicalModel:
     if not isinstance(model, HierarchicalModel):
         raise SpecError(f"'{name}' is of kind '{model.kind}'", fix="Name hierarchical models")
     by_unit = model.slopes is not None and (model.slopes == "unit" or model.slopes.endswith("/unit"))
-    normal = "student_t" not in model.errors and model.errors != "known"
+    normal = not any(part.not_collapsed or part.known_se for part in parts(model.errors))
     if model.dynamic or model.transform != "levels" or not model.correlated_means or by_unit or not normal:
         raise SpecError(
             f"'{name}' cannot be put beside two-way fixed effects over many variants",

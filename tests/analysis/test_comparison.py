@@ -7,10 +7,11 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.analysis.comparison import difference, heterogeneity, sign_reading
+from bayes_npp.analysis.readings import Readings
 from bayes_npp.errors import EstimatesError
 from bayes_npp.estimates import concat, estimates_from_rows
+from bayes_npp.reporting.base.cells import Table, number, probability
 from bayes_npp.reporting.findings import findings
-from bayes_npp.reporting.tables.tables import Table, number, probability
 
 BAYES = {"paradigm": "bayesian", "spread_kind": "sd", "interval": "eti", "level": 0.95, "covariance": "iid errors"}
 CLASSIC = {"paradigm": "frequentist", "spread_kind": "se", "interval": "ci", "level": 0.95, "covariance": "clustered"}
@@ -70,7 +71,7 @@ def test_text_follows_the_decision(comparison):
 
     roles = SimpleNamespace(exposure="openness", outcome="npp")
     nothing_else = {"ladders": (), "gmm": {}, "mechanisms": (), "robustness": (), "measurement": ()}
-    nothing_else |= {"replication": None, "ledger": None}
+    nothing_else |= {"ledger": None, "readings": Readings({}, (), (), (), None)}
     nothing_else["study"] = SimpleNamespace(roles=roles, models=(), overlaps=())
     record = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=True))
     texts = [

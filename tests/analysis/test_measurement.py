@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
-from bayes_npp import cli
 from bayes_npp.analysis.index_posteriors import (
     averaged_posterior,
     decompose,
@@ -22,13 +21,11 @@ from bayes_npp.analysis.index_posteriors import (
 from bayes_npp.analysis.measures import two_way
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.design.projection import two_way_parts
-from bayes_npp.errors import BayesNppError, VariableError
+from bayes_npp.errors import BayesNppError
 from bayes_npp.panels import indices
-from bayes_npp.panels.transforms import Index, parse_variable
+from bayes_npp.panels.transforms import Index
 from bayes_npp.pipeline import rerender, run_study
-from bayes_npp.study.checks import check_study
-from bayes_npp.study.index_variants import correlations, drawn_indices, index_of, sample_rows
-from bayes_npp.study.overlap import Concept, overlaps, source_columns
+from bayes_npp.study.index_variants import correlations, index_of, sample_rows
 from bayes_npp.study.study import load_study
 
 STUDY = """
@@ -91,20 +88,6 @@ def small(tmp_path_factory):
 def declared(study):
     """Variants of the default study by label."""
     return {variant.label: variant for variant in variants_of(study)}
-
-
-def test_weights_by_hand():
-    scaled = np.array([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0], [1.0, 0.0, 1.0]])
-    # SDs .5, .5, 1/sqrt 3; correlations r12 = -1, r13 = sqrt(3)/2, r23 = -sqrt(3)/2.
-    root = np.sqrt(3) / 2
-    information = np.array([0.5 * (2 + 1 - root), 0.5 * (2 + 1 + root), (1 - root + 1 + root) / np.sqrt(3)])
-    np.testing.assert_allclose(indices.critic_weights(scaled), information / information.sum(), rtol=1e-12)
-    np.testing.assert_allclose(indices.equal_weights(scaled), [1 / 3] * 3)
-    index, weights, entropy = indices.combine(scaled, "critic", 1e-4)
-    np.testing.assert_allclose(index, scaled @ weights)
-    assert np.isnan(entropy).all()
-    with pytest.raises(VariableError, match="perfectly correlated"):
-        indices.critic_weights(np.column_stack([scaled[:, 0], scaled[:, 0]]))
 
 
 def test_variants_are_every_combination(study, declared):
@@ -178,16 +161,6 @@ def test_correlations_by_hand(study, declared):
     assert found < 0.3 < raw  # what a slope within units sees is another index
 
 
-def test_zeros_follow_the_declared_rule(tmp_path):
-    text = STUDY.replace('"third"]', '"zero"]').replace("draws = 5\n", "draws = 0\n{}")
-    study = load_study(write(tmp_path, text.format("")))
-    with pytest.raises(VariableError, match=r"ln of indicator 'zero' = 0 does not exist.*log_shift"):
-        check_study(study)
-    for more in ("log_shift = 0.5\n", 'logs = ["ln1p"]\n'):
-        found = variants_of(load_study(write(tmp_path, text.format(more))))
-        assert any("ln(1 + x)" in v.label or "ln(x + 0.5)" in v.label for v in found)
-
-
 def test_variant_posterior_is_the_fit_of_that_column(small):
     variants = {variant.label: variant for variant in variants_of(small)}
     labels = ["made, as declared", "CRITIC weights, ln(x), without first", "exposure other"]
@@ -229,94 +202,6 @@ def test_variance_adds_up():
     assert parts["within_sd"] ** 2 + parts["between_sd"] ** 2 == pytest.approx(draws.var(), rel=1e-12)
     assert parts["index_share"] == pytest.approx(parts["between_sd"] ** 2 / parts["sd"] ** 2, rel=1e-12)
     assert parts["mean"] == pytest.approx(draws.mean())
-
-
-@pytest.mark.parametrize("source", ["bootstrap", "dirichlet"])
-def test_drawn_weights(study, source):
-    index = index_of(study.variables, "npp")
-    columns, weights = drawn_indices(study.panel, study.roles, index, source, 200, 150.0, 5)
-    again = drawn_indices(study.panel, study.roles, index, source, 200, 150.0, 5)
-    assert np.array_equal(weights, again[1])
-    assert np.array_equal(columns, again[0], equal_nan=True)
-    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
-    table = study.panel.index_weights
-    estimated = table.loc[table["index"] == "npp", "weight"].to_numpy(dtype=float)
-    np.testing.assert_allclose(weights[0], estimated, rtol=1e-10)
-    np.testing.assert_allclose(columns[0], study.panel.numbers("npp"), rtol=1e-8)
-    spread = weights[1:].std(axis=0)
-    if source == "dirichlet":
-        exact = np.sqrt(estimated * (1 - estimated) / 151)
-        np.testing.assert_allclose(spread, exact, rtol=0.25)
-        np.testing.assert_allclose(weights[1:].mean(axis=0), estimated, atol=4 * exact.max() / np.sqrt(200))
-    else:
-        assert (spread > 0.002).all()
-
-
-def test_overlaps_are_followed_through_derived_variables():
-    declared = [
-        {"name": "total", "sum": ["a", "b"]},
-        {"name": "share", "ratio": ["a", "c"]},
-        {"name": "old", "lag": "share"},
-        {"name": "made", "index": "equal", "positive": ["total", "d"]},
-        {"name": "split", "baseline_split": "c", "at": 2000},
-    ]
-    variables = [parse_variable(table, "here") for table in declared]
-    assert source_columns("made", {v.name: v for v in variables}) == ("a", "b", "d")
-    parts = [("outcome", "made"), ("exposure", "old"), ("control", "e"), ("control", "f"), ("grouping", "split")]
-    concept = Concept(concept="trade", columns=("e", "total"))
-    alone = Concept(concept="alone", columns=("e", "f"))
-    found = overlaps(parts, variables, [concept, alone])
-    assert [(o.kind, o.what, o.roles) for o in found] == [
-        ("column", "a", ("outcome", "exposure")),
-        ("column", "c", ("exposure", "grouping")),
-        ("concept", "trade", ("outcome", "exposure", "control")),
-    ]
-    assert overlaps([("outcome", "d"), ("exposure", "e")], variables) == ()
-
-
-def test_overlaps_of_the_default_study(study):
-    found = {overlap.what: overlap.roles for overlap in study.overlaps}
-    assert found["fiscal_exp_scitech_100m_cny"] == ("outcome", "mediator")
-    assert found["the digital economy"] == ("outcome", "exposure", "grouping")
-
-
-BAD = {
-    "unknown variable": ('index = "made"\nmodels', 'index = "maed"\nmodels', "unknown variable 'maed'.*'made'"),
-    "not an index": ('index = "made"\nmodels', 'index = "other"\nmodels', "'other' is not an index"),
-    "not the outcome": ('index = "made"\nmodels', 'index = "pair"\nmodels', "'pair' is not the study's outcome"),
-    "one indicator left": ('["first", "second", "third"]', '["first", "second"]', "leaves a single indicator"),
-    "missing exposure": ('exposures = ["other"]', 'exposures = ["othr"]', "unknown column 'othr'.*'other'"),
-    "exposure is a control": ('exposures = ["other"]', 'exposures = ["control_1"]', "has another role"),
-    "unknown model": ('models = ["grouped"]', 'models = ["groupd"]', "unknown model 'groupd'.*'grouped'"),
-    "model of another kind": ('models = ["grouped"]', 'models = ["plain"]', "of kind 'twfe'"),
-    "unsuited model": ("ladder = false", 'ladder = false\nerrors = "student_t"', "cannot be put beside"),
-    "twice": ('exposures = ["other"]', 'exposures = ["other", "other"]', "names 'other' twice"),
-    "unknown key": ("draws = 5", "draw = 5", r"\[measurement\].*unknown key 'draw'.*'draws'"),
-    "shift without logs": ("draws = 5", 'draws = 0\nlogs = ["none"]\nlog_shift = 1.0', "log_shift belongs"),
-    "other weights": ('name = "made"\nindex = "entropy"', 'name = "made"\nindex = "equal"', "draws belong"),
-    "unknown overlap": (
-        "[measurement]",
-        '[[overlap]]\nconcept = "x"\ncolumns = ["firts", "second"]\n[measurement]',
-        "unknown column 'firts'.*'first'",
-    ),
-}
-
-
-@pytest.mark.parametrize(("old", "new", "message"), BAD.values(), ids=BAD)
-def test_bad_input(old, new, message, tmp_path):
-    assert old in STUDY
-    with pytest.raises(BayesNppError, match=message) as caught:
-        check_study(load_study(write(tmp_path, STUDY.replace(old, new))))
-    assert caught.value.exit_code == 2
-
-
-def test_bad_input_at_the_command_line(tmp_path, capsys, monkeypatch):
-    write(tmp_path, STUDY.replace('index = "made"\nmodels', 'index = "other"\nmodels'))
-    monkeypatch.setattr("sys.argv", ["bayes-npp", "check", str(tmp_path)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_run_with_measurement(tmp_path):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
+from bayes_npp.analysis.readings import read_replication
 from bayes_npp.analysis.replication import replicate
 from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.pipeline import run_study
@@ -111,6 +112,7 @@ def test_other_studies_are_never_differenced(study):
     assert not study.header.replicates
 
 
+@pytest.mark.slow
 def test_the_whole_study_runs(tmp_path):
     result = run_study(FISCAL, tmp_path / "out", quick=True)
     assert result.passed
@@ -176,8 +178,9 @@ def test_half_a_printed_digit_is_the_tolerance():
     assert records.loc["estimate", "difference"] == pytest.approx(4e-5)
     wrong = replicate(printed(estimate="0.1235", se="0.0513", n_obs="61"), estimate(), ["m"])
     assert wrong["within"].tolist() == [False, False, False]
-    whole, sentence = replication_sentence(wrong)
-    assert not whole
+    found = read_replication(wrong)
+    sentence = replication_sentence(found)
+    assert not found.whole
     assert "0 of 3 printed numbers" in sentence
     assert "coefficient of x in 'm' (0.1235, ours 0.1234)" in sentence
     assert "rows of x in 'm' (61, ours 60)" in sentence
@@ -216,8 +219,9 @@ def test_what_has_no_counterpart_says_why(cells, reason):
     assert records["reason"].tolist() == [reason]
     assert records["within"].tolist() == [None]
     assert np.isnan(records["difference"]).all()
-    whole, sentence = replication_sentence(records)
-    assert not whole
+    found = read_replication(records)
+    sentence = replication_sentence(found)
+    assert not found.whole
     assert f"({reason})" in sentence
 
 

@@ -1,4 +1,7 @@
-"""Published numbers re-analysed without their data: the founding paper, bad input, files, exit codes."""
+"""Published numbers re-analysed without their data: the founding paper, bad input, files, exit codes.
+
+With it `rows`, `record`, `text`, `sentences`, `tables`, `figures` and `page`, whose every word and number is here.
+"""
 
 import math
 import re

@@ -1,7 +1,8 @@
 """The hierarchical model by dense matrices: an oracle that shares no code with the collapsed sampler.
 
 Every coefficient enters as a block: columns B (n, k) with coefficients z of a normal prior (or a flat one), and what z
-means for the variables of the posterior. All of it follows STATISTICS section 1; nothing is eliminated or compressed.
+means for the variables of the posterior. All of it follows docs/statistics.md, section 1; nothing is eliminated or
+compressed.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The ledger end to end on small simulated studies: numbers, files, sentences, bad input."""
+"""The ledger end to end on small simulated studies: numbers, files, sentences, bad input.
+
+The whole room at work: `answer`, `entry`, `ledger`, `paths`.
+"""
 
 import dataclasses
 import shutil

@@ -1,4 +1,7 @@
-"""The identities of the design, on balanced and unbalanced panels: no sampling, closed forms only."""
+"""The identities of the design, on balanced and unbalanced panels: no sampling, closed forms only.
+
+A `spec` that makes no sense is refused in the tests of the models that read it.
+"""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_report_in_a_browser(width, run):
+def test_report_in_a_browser(width, tiny_run):
     from playwright.sync_api import sync_playwright
 
     requests, errors = [], []
@@ -21,8 +21,8 @@ def test_report_in_a_browser(width, run):
         page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=True)
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((run.out / "report.html").as_uri())
-        assert page.locator("h1").inner_text() == "Digital trade openness and new quality productive forces"
+        page.goto((tiny_run.out / "report.html").as_uri())
+        assert page.locator("h1").inner_text() == "A tiny study"
         assert page.locator("figure svg").count() >= 3
         assert page.locator(".finding.warning").count() >= 1
         assert page.locator(".finding.warning").first.is_visible()

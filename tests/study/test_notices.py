@@ -1,7 +1,6 @@
 """Keys of time and doubtful cells of a study: said by `check`, `run` and the report, refused where they matter."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -144,35 +143,3 @@ def test_unknown_keys_of_the_header(tmp_path):
         bn.load_study(study_of(tmp_path, 'period = "week"'))
     with pytest.raises(bn.BayesNppError, match="step"):
         bn.load_study(study_of(tmp_path, "step = 0"))
-
-
-def test_rows_left_out_are_counted_by_reason():
-    """Ten units, six years: a blank, an unknown group, and a first year without a lag."""
-    random = np.random.default_rng(1)
-    frame = pd.DataFrame(
-        {
-            "unit": np.repeat(np.arange(10), 6),
-            "year": np.tile(np.arange(6), 10),
-            "y": random.normal(size=60),
-            "x": random.normal(size=60),
-            "g": np.repeat(["a", "b"], 30),
-        }
-    )
-    frame.loc[[3, 10], "x"] = np.nan
-    frame.loc[[0, 30, 31], "g"] = None
-    panel = bn.derive(bn.read_panel(frame, unit="unit", time="year"), [{"name": "l", "lag": "x"}])
-    spec = {"outcome": "y", "exposure": "x"}
-    cases = {
-        "2 of 60 rows left out: 2 with blank cells": bn.twfe(panel, bn.Spec(**spec)),
-        "5 of 60 rows left out: 2 with blank cells, 3 of unknown group": bn.twfe(panel, bn.Spec(**spec, slopes="g")),
-        "14 of 60 rows left out: 2 with blank cells, 12 without a lag or lead": bn.twfe(
-            panel, bn.Spec(**spec, controls=("l",))
-        ),
-        "12 of 60 rows left out: 2 with blank cells, 10 without a lag or lead": bn.dynamic_within(
-            panel, outcome="y", regressors=["L1.y", "x"]
-        ),
-    }
-    for text, table in cases.items():
-        assert table.frame["note"].str.endswith(text).all(), table.frame["note"].iloc[0]
-    gmm = bn.difference_gmm(panel, outcome="y", regressors=["L1.y", "x"], gmm=[("y", 2, 3)])
-    assert gmm.frame["note"].str.contains("rows left out").all()

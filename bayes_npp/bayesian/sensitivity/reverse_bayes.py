@@ -47,10 +47,19 @@ class Scepticism:
     at_widest: float
     estimate: float
 
+    def credible(self, level: float = LEVELS[0]) -> bool:
+        """Whether the claim's probability reaches a level under the widest prior."""
+        return self.at_widest >= level
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the claim's probability reaches none of the levels under any prior tried."""
+        return not any(self.crossings.values()) and not self.credible(min(self.crossings))
+
     def sceptical_sd(self, level: float = LEVELS[0]) -> float:
         """The widest prior SD at which the claim's probability is that level; NaN where it never is."""
         found = self.crossings[level]
-        return max(found) if found and self.at_widest >= level else np.nan
+        return max(found) if found and self.credible(level) else np.nan
 
     def scepticism_limit(self, level: float = LEVELS[0]) -> float:
         """The largest effect, in the data's units, that the sceptical prior holds plausible: 95 % of it is nearer 0.

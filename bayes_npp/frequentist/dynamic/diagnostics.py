@@ -6,6 +6,9 @@ import numpy as np
 from scipy import stats
 
 from bayes_npp.frequentist.dynamic.fit import GmmFit, symmetric_inverse
+from bayes_npp.frequentist.dynamic.moments import Moments
+
+REJECTED = 0.05  # below this p-value a test is said to reject
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ def sargan(fit: GmmFit) -> Statistic:
 
     Notes
     -----
-    (sum Z'e)'W_1 (sum Z'e) over the error variance (`fit.error_variance`), chi-square.
+    (sum Z'e)'W_1 (sum Z'e) over the error variance (`fit.error_variance`), chi-square. Programs differ in that variance
+    for systems: docs/statistics.md, section 1.10.
 
     References
     ----------
@@ -98,6 +102,15 @@ def sargan(fit: GmmFit) -> Statistic:
     moments = np.einsum("nrl,nr->l", fit.moments.instruments, fit.first_residuals)
     value = float(moments @ fit.first_weight @ moments) / fit.error_variance
     return _chi_square(value, fit.moments.instruments.shape[2] - len(fit.moments.names))
+
+
+def sargan_note(fit: GmmFit) -> str:
+    """The error variance behind Sargan's statistic, in words."""
+    equations = "level equations" if fit.moments.is_system else "equations"
+    return (
+        f"Sargan's error variance {fit.error_variance:.6g}: squared one-step residuals of the transformed equations, "
+        f"in units of what the transformation makes of an independent error, over {fit.moments.n_obs} {equations}"
+    )
 
 
 def hansen(fit: GmmFit) -> Statistic:
@@ -164,3 +177,47 @@ def _chi_square(value: float, df: int) -> Statistic:
     if df <= 0:
         return Statistic(np.nan, np.nan, max(df, 0), "not computable: no over-identifying restriction")
     return Statistic(value, float(stats.chi2.sf(max(value, 0.0), df)), df)
+
+
+def warnings(fit: GmmFit, over_identification: Statistic, order_two: Statistic) -> list[str]:
+    """What a reader must know beside the coefficients, given Hansen's test and that of order two."""
+    m = fit.moments
+    n_instruments, n_units = m.instruments.shape[2], len(m.units)
+    out = list(m.notes)
+    if over_identification.p_value < REJECTED:
+        out.append(
+            f"Hansen's test rejects the instruments ({over_identification.value:.2f}, {over_identification.df} degrees "
+            f"of freedom, p = {over_identification.p_value:.2g}): some correlate with the errors, or slopes differ"
+        )
+    if order_two.p_value < REJECTED:
+        out.append(
+            f"errors are serially correlated (order two of the differences: z = {order_two.value:.2f}, p = "
+            f"{order_two.p_value:.2g}): values two periods before are no valid instruments"
+        )
+    if n_instruments > n_units:
+        out.append(
+            f"{n_instruments} instruments exceed {n_units} units: Hansen's test cannot reject (a p-value near 1 is the "
+            "symptom, not support); collapse the instruments or limit their lags"
+        )
+    if fit.score_rank < n_instruments:
+        out.append(
+            f"the two-step weighting matrix is singular (rank {fit.score_rank} of {n_instruments}): its Moore-Penrose "
+            "inverse is used"
+        )
+    if not _has_time_dummies(m):
+        out.append(
+            "no time dummies: shocks common to all units are in the errors, which standard errors and tests take "
+            "to be independent between units"
+        )
+    return out
+
+
+def _has_time_dummies(m: Moments) -> bool:
+    """Whether regressors that are the same for all units, declared ones too, span the changes between periods."""
+    change = m.differences[:, :, 1:]
+    periods = m.has_difference.any(axis=0)
+    first = m.has_difference.argmax(axis=0)
+    level = np.take_along_axis(change, first[None, :, None], axis=0)[0]  # (P, K), of some unit
+    apart = np.where(m.has_difference[:, :, None], np.abs(change - level), 0.0).max(axis=(0, 1))
+    common = apart <= 1e-12 * np.maximum(np.abs(change).max(axis=(0, 1)), 1e-300)
+    return bool(np.linalg.matrix_rank(level[periods][:, common]) >= periods.sum() - 1)

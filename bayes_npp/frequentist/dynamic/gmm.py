@@ -10,7 +10,9 @@ from bayes_npp.frequentist.dynamic.diagnostics import (
     difference_in_hansen,
     hansen,
     sargan,
+    sargan_note,
     serial_correlation,
+    warnings,
 )
 from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
@@ -63,8 +65,7 @@ def difference_gmm(
         "differenced": dummies transformed as every regressor is, the first period left out. "level": a dummy for each
         transformed equation's period.
     small : bool
-        t with units - 1 degrees of freedom, and variances times N/(N - k) G/(G - 1), k slopes without the constant, as
-        xtabond2 has it (one-step classical: N/(N - k), t with N - k); otherwise the normal.
+        t, and variances with a small-sample factor, as xtabond2 prints them (`small_sample`); otherwise the normal.
     h : {1, 2, 3}
         Weights of the first step (`fit.fit_gmm`); 2 and 3 are the same here.
 
@@ -72,8 +73,8 @@ def difference_gmm(
     -------
     Estimates
         Coefficients and, beside lags of the outcome, the long-run effects with delta-method errors. `diagnostics`:
-        hansen, hansen_df, hansen_p, sargan, sargan_df, sargan_p, ar1, ar1_p, ar2, ar2_p, n_instruments,
-        difference_in_hansen, not_computable (reasons by test), warnings.
+        hansen, hansen_df, hansen_p, sargan, sargan_df, sargan_p, sargan_note (its error variance), ar1, ar1_p, ar2,
+        ar2_p, n_instruments, difference_in_hansen, not_computable (reasons by test), warnings.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def estimate_gmm(
     fit = fit_gmm(build_moments(panel, equations), steps, windmeijer, robust, h)
     m = fit.moments
     diagnostics = _diagnostics(fit)
-    factor, df = _small_sample(fit) if small else (1.0, None)
+    factor, df = small_sample(fit) if small else (1.0, None)
     rows = dynamic_rows(m.names, fit.coefficients, fit.covariance * factor, equations.outcome, df)
     for row in rows:
         row["note"] = "; ".join(part for part in (row.get("note", ""), *diagnostics["warnings"]) if part)
@@ -197,46 +198,47 @@ def _convention(equations: Equations, h: int, small: bool, df: int | None) -> st
     return f"{transform}; {instruments}; {dummies}; h = {h}; {reference}"
 
 
-def _small_sample(fit: GmmFit) -> tuple[float, int]:
-    n, g = fit.moments.n_obs, len(fit.moments.units)
-    slopes = sum(name != CONSTANT for name in fit.moments.names)
-    if n <= slopes:
-        raise SpecError(f"small = true with {n} observations for {slopes} slopes", fix="Use small = false")
-    factor = n / (n - slopes)
-    return (factor * g / (g - 1), g - 1) if fit.robust else (factor, n - slopes)
+def small_sample(fit: GmmFit) -> tuple[float, int]:
+    """Factor on the variances and degrees of freedom of t, as xtabond2's `small` has them.
+
+    Notes
+    -----
+    With N observations, G units and K parameters, time dummies and constant included: N/(N - K + 1) G/(G - 1). K - 1
+    whether or not there is a constant: Roodman (2009) prints so for a difference and for a system. t has G degrees of
+    freedom, G - 1 with a constant. One step, classical: N/(N - K) and t with N - K, as least squares has it.
+
+    References
+    ----------
+    Roodman (2009), Stata Journal 9, sections 3.3 and 3.4.
+    """
+    m = fit.moments
+    n, g, k = m.n_obs, len(m.units), len(m.names)
+    if n <= k:
+        raise SpecError(f"small = true with {n} observations for {k} parameters", fix="Use small = false")
+    if not fit.robust:
+        return n / (n - k), n - k
+    return n / (n - k + 1) * g / (g - 1), g - (CONSTANT in m.names)
 
 
 def _diagnostics(fit: GmmFit) -> dict[str, Any]:
-    m = fit.moments
-    n_instruments, n_units = m.instruments.shape[2], len(m.units)
     tests = {
         "hansen": hansen(fit),
         "sargan": sargan(fit),
         "ar1": serial_correlation(fit, 1),
         "ar2": serial_correlation(fit, 2),
     }
-    warnings = list(m.notes)
-    if n_instruments > n_units:
-        warnings.append(
-            f"{n_instruments} instruments exceed {n_units} units: Hansen's test cannot reject (a p-value near 1 is the "
-            "symptom, not support); collapse the instruments or limit their lags"
-        )
-    if fit.score_rank < n_instruments:
-        warnings.append(
-            f"the two-step weighting matrix is singular (rank {fit.score_rank} of {n_instruments}): its Moore-Penrose "
-            "inverse is used"
-        )
     out: dict[str, Any] = {}
     for name, test in tests.items():
         out[name], out[f"{name}_p"] = test.value, test.p_value
         if test.df is not None:
             out[f"{name}_df"] = test.df
-    out["n_instruments"] = n_instruments
+    out["sargan_note"] = sargan_note(fit)
+    out["n_instruments"] = fit.moments.instruments.shape[2]
     out["difference_in_hansen"] = [
         _subset(test.instruments, test.excluding, test.difference) for test in difference_in_hansen(fit)
     ]
     out["not_computable"] = {name: test.reason for name, test in tests.items() if test.reason}
-    out["warnings"] = warnings
+    out["warnings"] = warnings(fit, tests["hansen"], tests["ar2"])
     return out
 
 

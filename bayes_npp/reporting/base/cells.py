@@ -1,6 +1,7 @@
 """Tables of text cells, and how a number becomes one."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ class Table:
     title: str
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+    kind: ClassVar[str] = "table"
 
     def html(self) -> str:
         """An HTML table; every cell is escaped."""

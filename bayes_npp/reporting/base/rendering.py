@@ -1,13 +1,24 @@
-"""Templates to pages: HTML with every text escaped, and the same in Markdown."""
+"""A page to HTML, with every text escaped, and to the same in Markdown."""
 
-from typing import Any
+import re
+
+from bayes_npp.reporting.base.blocks import Page
+
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def render_pages(name: str, context: dict[str, Any]) -> tuple[str, str]:
-    """Render `name`.html.jinja and `name`.md.jinja of the package's templates; return both texts."""
+def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
+    """Render a page; return HTML and Markdown.
+
+    Parameters
+    ----------
+    page : Page
+    drawings : dict of str
+        SVG text of every figure, by name; Markdown links the png of the same name.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    pages = []
+    texts = []
     for kind, escape in (("html", True), ("md", False)):
         environment = Environment(
             loader=PackageLoader("bayes_npp.reporting"),
@@ -17,6 +28,6 @@ def render_pages(name: str, context: dict[str, Any]) -> tuple[str, str]:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        pages.append(environment.get_template(f"{name}.{kind}.jinja").render(context))
-    html, markdown = pages
-    return html, markdown
+        texts.append(environment.get_template(f"page.{kind}.jinja").render(page=page, drawings=drawings))
+    html, markdown = texts
+    return html, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity
+from bayes_npp.analysis.readings import Readings
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
@@ -34,6 +35,12 @@ class Result:
         Standard errors of the interacted slopes: model, estimand, group, covariance, se.
     gmm : dict of dict
         Tests of every GMM model, by its name.
+    accuracy : DataFrame
+        Every ladder's ways to pool by predictive accuracy (`stacking.ladder_accuracy`).
+    readings : Readings
+        Signs and ranges, as sentences and tables say them.
+    descriptives : DataFrame
+        The variables behind the roles (`descriptives.describe`).
     mechanisms : tuple of Mechanism
         Of the mediation models.
     specification : tuple of SpecificationTest or str
@@ -59,6 +66,9 @@ class Result:
     weights: pd.DataFrame
     spreads: pd.DataFrame
     gmm: dict[str, dict[str, Any]]
+    accuracy: pd.DataFrame
+    readings: Readings
+    descriptives: pd.DataFrame
     mechanisms: tuple[Mechanism, ...] = ()
     specification: tuple[SpecificationTest | str, ...] = ()
     robustness: tuple[RobustnessRecord, ...] = ()

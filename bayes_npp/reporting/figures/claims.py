@@ -1,45 +1,77 @@
 """Figures of the ledger: probabilities over priors, slopes by prior scale, the specification curve."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.sensitivity.sensitivity import MEASURES
-from bayes_npp.claims.ledger import Ledger
-from bayes_npp.reporting.figures.drawing import legend_below, new_figure, save_figure
+from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
+from bayes_npp.reporting.base.blocks import Figure
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
+
+type Answered = tuple[str, Sensitivity]
 
 COLOURS = ("#b0b0b0", "#1d4e89", "#2a7f62", "#c8553d", "#8a6d3b")
 
 
-def draw_claims(ledger: Ledger, folder: Path) -> dict[str, str]:
-    """Draw every figure of the ledger into `folder`; return its SVG text by name."""
-    drawn = {}
-    for model, answers in ledger.sensitivities.items():
-        frame, name = heat_frame(answers.grid), f"priors_{model}"
-        drawn[name] = save_figure(heat_map(frame), frame, folder / name)
-        name = f"pooling_{model}"
-        drawn[name] = save_figure(slopes_by_prior(answers.slopes), answers.slopes, folder / name)
-        frame, name = reverse_frame(ledger, model), f"sceptic_{model}"
-        drawn[name] = save_figure(sceptic(frame), frame, folder / name)
-    for model, curve in ledger.curves.items():
-        name = f"specification_{model}"
-        drawn[name] = save_figure(specification(curve), curve, folder / name)
-    return drawn
+def priors_figure(own: Answered, result: Result) -> Figure:
+    """Probability of every claim over the grid of priors."""
+    assert result.ledger is not None
+    frame = result.ledger.lowest_by_priors(own[0])
+    return Figure(
+        f"priors_{own[0]}",
+        "Probability of the claims over priors",
+        "Posterior probability of each claim over the grid of priors: the lowest over the priors not shown.",
+        frame,
+        lambda: heat_map(frame),
+    )
 
 
-def heat_frame(grid: pd.DataFrame) -> pd.DataFrame:
-    """Lowest probability of each proposition over all cells that share the first two axes' priors."""
-    axes = [c for c in grid if c not in ("cell", "proposition", *MEASURES)]
-    keys = ["proposition", *axes[:2]]
-    return grid.groupby(keys, sort=False)["probability"].agg(lowest="min", highest="max").reset_index()
+def pooling_figure(own: Answered, result: Result) -> Figure:
+    """Slopes from pooled to free."""
+    frame = own[1].slopes
+    return Figure(
+        f"pooling_{own[0]}",
+        "Slopes as the prior that pools them widens",
+        "Slopes, posterior means and 95 % intervals, as the prior of how much they differ widens. Left, the prior "
+        "pools; right, it leaves each group to itself.",
+        frame,
+        lambda: slopes_by_prior(frame),
+    )
 
 
-def heat_map(frame: pd.DataFrame) -> "Figure":
+def sceptic_figure(own: Answered, result: Result) -> Figure:
+    """Probability of every claim from a sceptical to a flat prior."""
+    curves = [found.curve.assign(proposition=str(found.proposition)) for found in own[1].reverse]
+    frame = pd.concat(curves, ignore_index=True)
+    return Figure(
+        f"sceptic_{own[0]}",
+        "Probability of the claims as their own prior widens",
+        "Reverse Bayes: probability of each claim as the zero-mean prior on its own estimand widens; dotted, 0.95.",
+        frame,
+        lambda: sceptic(frame),
+    )
+
+
+def curve_figure(own: Answered, result: Result) -> Figure:
+    """The specification curve of every claim."""
+    assert result.ledger is not None
+    frame = result.ledger.curves[own[0]]
+    return Figure(
+        f"specification_{own[0]}",
+        "Samples and estimators",
+        "Every declared sample under every estimator, 95 % intervals. Cells share their data and are not independent "
+        "evidence.",
+        frame,
+        lambda: specification(frame),
+    )
+
+
+def heat_map(frame: pd.DataFrame) -> "Drawing":
     """Probability of each proposition over two axes of the grid, the lowest over the others."""
     propositions = list(dict.fromkeys(frame["proposition"]))
     first, *second = (c for c in frame if c not in ("proposition", "lowest", "highest"))
@@ -69,7 +101,7 @@ def _ink(value: float) -> str:
     return "white" if abs(value - 0.5) > 0.35 else "black"
 
 
-def slopes_by_prior(frame: pd.DataFrame) -> "Figure":
+def slopes_by_prior(frame: pd.DataFrame) -> "Drawing":
     """Every group's slope and interval as the prior that pools slopes widens."""
     groups = list(dict.fromkeys(frame["group"]))
     scales = list(dict.fromkeys(frame["scale"]))
@@ -89,13 +121,7 @@ def slopes_by_prior(frame: pd.DataFrame) -> "Figure":
     return figure
 
 
-def reverse_frame(ledger: Ledger, model: str) -> pd.DataFrame:
-    """Probability of every claim of a model by the SD of the zero-mean prior on its estimand."""
-    parts = [found.curve.assign(proposition=str(found.proposition)) for found in ledger.sensitivities[model].reverse]
-    return pd.concat(parts, ignore_index=True)
-
-
-def sceptic(frame: pd.DataFrame) -> "Figure":
+def sceptic(frame: pd.DataFrame) -> "Drawing":
     """Probability of each claim as the prior on its own estimand widens."""
     figure, axes = new_figure(7.2, 3.4)
     axes.axhline(0.95, color="#444444", linewidth=0.8, linestyle=":")
@@ -111,7 +137,7 @@ def sceptic(frame: pd.DataFrame) -> "Figure":
     return figure
 
 
-def specification(curve: pd.DataFrame) -> "Figure":
+def specification(curve: pd.DataFrame) -> "Drawing":
     """Estimates of every cell with 95 % intervals, one panel a proposition."""
     propositions = list(dict.fromkeys(curve["proposition"]))
     samples = list(dict.fromkeys(curve["sample"]))

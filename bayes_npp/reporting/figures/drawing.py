@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bayes_npp.reporting.base.blocks import Page
 from bayes_npp.store import write_text, write_whole
 
 if TYPE_CHECKING:
@@ -58,3 +59,9 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
     write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
     return svg[svg.index("<svg") :]
+
+
+def draw_page(page: Page, folder: Path) -> dict[str, str]:
+    """Draw every figure of a page into a folder; return its SVG text by name."""
+    figures = page.figures.items()
+    return {name: save_figure(figure.draw(), figure.data, folder / name) for name, figure in figures}

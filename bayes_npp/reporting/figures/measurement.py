@@ -9,13 +9,28 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.records import MeasurementRecord
+from bayes_npp.reporting.base.blocks import Figure
+from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
 TWFE, DECLARED, CHOSEN = "#c8553d", "#1d4e89", "#2a7f62"
 LOGS = {"none": "as they are", "ln": "ln(x)", "ln1p": "ln(1 + x)"}
+
+
+def measurement_figure(records: list[MeasurementRecord], result: Result) -> Figure:
+    """The specification curve of one declared model, by `curve_frame`."""
+    frame = curve_frame(records)
+    return Figure(
+        f"measurement_{records[0].declared}",
+        "Specification curve over the ways to measure",
+        "Specification curve over the ways to measure: slopes with 95 % intervals above, the choices behind each "
+        "below. Variants share nearly all their data and are not independent evidence.",
+        frame,
+        lambda: measurement_curve(frame, result.study.roles.exposure, [record.errors for record in records]),
+    )
 
 
 def curve_frame(records: list[MeasurementRecord]) -> pd.DataFrame:
@@ -40,7 +55,7 @@ def curve_frame(records: list[MeasurementRecord]) -> pd.DataFrame:
     return frame.sort_values("twfe", kind="stable").reset_index(drop=True)
 
 
-def measurement_curve(frame: pd.DataFrame, exposure: str, errors: list[str]) -> "Figure":
+def measurement_curve(frame: pd.DataFrame, exposure: str, errors: list[str]) -> "Drawing":
     """Draw `curve_frame`; `errors` names the declared error model and the other."""
     choices = _choices(frame)
     figure, _ = new_figure(8.6, 3.6 + 0.19 * len(choices))

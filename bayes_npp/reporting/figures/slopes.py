@@ -1,20 +1,18 @@
-"""Figures: each is drawn from a table that is written beside it (png, svg, csv)."""
+"""Figures of slopes, mechanisms and checks."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity, slope_frame
-from bayes_npp.analysis.records import FitRecord
+from bayes_npp.analysis.records import FitRecord, Mechanism
+from bayes_npp.reporting.base.blocks import Figure
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.figures.drawing import legend_below, new_figure, save_figure
-from bayes_npp.reporting.figures.measurement import curve_frame, measurement_curve
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from matplotlib.figure import Figure as Drawing
 
 COLUMN_STYLE = {
     "subsample": ("Separate regressions (another model)", "#b0b0b0", "s"),
@@ -26,30 +24,62 @@ MEDIATOR_COLOURS = ("#1d4e89", "#c8553d", "#2a7f62", "#8a6d3b")
 SHOWN_RHO = 0.6
 
 
-def draw_figures(result: Result, folder: Path) -> dict[str, str]:
-    """Draw every figure of a run into `folder`; return its SVG text by name."""
-    drawn = {}
-    for comparison in result.comparisons:
-        name = f"slopes_{comparison.pooled_model}"
-        drawn[name] = save_figure(forest(comparison), slope_frame(comparison), folder / name)
-        name = f"shrinkage_{comparison.pooled_model}"
-        drawn[name] = save_figure(shrinkage(comparison), shrinkage_frame(comparison), folder / name)
-    for mechanism in result.mechanisms:
-        if mechanism.curve is not None:
-            name = f"confounding_{mechanism.model}"
-            drawn[name] = save_figure(confounding(mechanism.curve), mechanism.curve, folder / name)
-    for declared in dict.fromkeys(record.declared for record in result.measurement):
-        records = [record for record in result.measurement if record.declared == declared]
-        frame, name = curve_frame(records), f"measurement_{declared}"
-        figure = measurement_curve(frame, result.study.roles.exposure, [record.errors for record in records])
-        drawn[name] = save_figure(figure, frame, folder / name)
-    for record in result.fits:
-        name = f"predictive_{record.model}"
-        drawn[name] = save_figure(predictive(record), predictive_frame(record), folder / name)
-    return drawn
+def forest_figure(comparison: Heterogeneity, result: Result) -> Figure:
+    """The slopes of the groups under every model compared."""
+    grouping, chosen = comparison.grouping, comparison.chosen_model != comparison.pooled_model
+    return Figure(
+        f"slopes_{comparison.pooled_model}",
+        f"Slope of {comparison.exposure} by {grouping}",
+        f"Slope of {comparison.exposure} by {grouping}. Grey: separate regressions, another model. Red: one TWFE "
+        f"regression with the exposure interacted with {grouping}, 95 % confidence intervals. Blue: hierarchical model "
+        "with partial pooling, 95 % equal-tailed posterior intervals"
+        f"{'; green: the same with the error model behind the verdicts' if chosen else ''}. An interval that reaches "
+        "the edge goes on beyond it; its ends are in the table.",
+        slope_frame(comparison),
+        lambda: forest(comparison),
+    )
 
 
-def confounding(curve: pd.DataFrame) -> "Figure":
+def shrinkage_figure(comparison: Heterogeneity, result: Result) -> Figure:
+    """From no pooling to partial pooling."""
+    return Figure(
+        f"shrinkage_{comparison.pooled_model}",
+        "Shrinkage",
+        "What partial pooling does: arrows run from the interacted TWFE slope to the hierarchical one, the same "
+        "estimand with and without pooling.",
+        shrinkage_frame(comparison),
+        lambda: shrinkage(comparison),
+    )
+
+
+def confounding_figure(mechanism: Mechanism, result: Result) -> Figure | None:
+    """Indirect effects under confounding of mediator and outcome; None where they have no closed form."""
+    curve = mechanism.curve
+    if curve is None:
+        return None
+    return Figure(
+        f"confounding_{mechanism.model}",
+        "Indirect effects if errors of mediator and outcome correlate",
+        "Indirect effects, averaged over observations, if something left out made the errors of mediator and outcome "
+        "correlate by rho. At rho = 0 stands what the model assumes.",
+        curve,
+        lambda: confounding(curve),
+    )
+
+
+def predictive_figure(record: FitRecord, result: Result) -> Figure:
+    """Residuals beside what the error model produces."""
+    return Figure(
+        f"predictive_{record.model}",
+        f"Posterior predictive checks of {record.model}",
+        f"'{record.model}': the residuals of the data (dots) beside what the error model produces (bars, 95 % of "
+        "replications).",
+        predictive_frame(record),
+        lambda: predictive(record),
+    )
+
+
+def confounding(curve: pd.DataFrame) -> "Drawing":
     """Indirect effects over the correlation between errors of mediator and outcome, averaged over observations."""
     overall = curve[curve["group"] == ""]
     names = list(dict.fromkeys(overall["mediator"]))
@@ -70,7 +100,7 @@ def confounding(curve: pd.DataFrame) -> "Figure":
     return figure
 
 
-def forest(comparison: Heterogeneity) -> "Figure":
+def forest(comparison: Heterogeneity) -> "Drawing":
     """Slopes of the groups in three columns with 95 % intervals."""
     table = slope_frame(comparison)
     groups = list(dict.fromkeys(table["group"]))
@@ -98,7 +128,7 @@ def forest(comparison: Heterogeneity) -> "Figure":
     return figure
 
 
-def shrinkage(comparison: Heterogeneity) -> "Figure":
+def shrinkage(comparison: Heterogeneity) -> "Drawing":
     """Arrows from the interacted (no pooling) slope to the partially pooled one."""
     table = shrinkage_frame(comparison)
     groups = list(table["group"])
@@ -126,7 +156,7 @@ def shrinkage(comparison: Heterogeneity) -> "Figure":
     return figure
 
 
-def predictive(record: FitRecord) -> "Figure":
+def predictive(record: FitRecord) -> "Drawing":
     """What the residuals are, beside the range the error model can produce."""
     table = predictive_frame(record)
     figure, panels = new_figure(7.2, 2.0, columns=len(table))

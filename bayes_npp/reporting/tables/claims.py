@@ -3,24 +3,19 @@
 import pandas as pd
 
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
+from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED, VERDICTS
 from bayes_npp.reporting.base.cells import Table, number, p_relation, probability, relation
+from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.tables.ladder import factor
 
 
-def claim_tables(ledger: Ledger) -> list[Table]:
-    """The ledger, what each claim's evidence is worth, and the sensitivity to priors of every model."""
-    tables = [ledger_table(ledger), evidence_table(ledger)]
-    for model, answers in ledger.sensitivities.items():
-        tables += [_sets_table(model, answers.sets), _power_table(model, answers.power)]
-        tables += [_overlap_table(model, answers.overlap), _predictive_table(model, answers.predictive)]
-    tables += [_curve_table(model, curve) for model, curve in ledger.curves.items()]
-    return tables
-
-
-def ledger_table(ledger: Ledger) -> Table:
-    """One row a claim: the paper's evidence, the test, the posterior, its range, the verdict."""
+def ledger_table(result: Result) -> Table | None:
+    """One row a claim: the paper's evidence, the test, the posterior, its range, the verdict; None without claims."""
+    ledger = result.ledger
+    if ledger is None:
+        return None
     rows = [
         {
             "claim": f"{record.claim.id}. {record.claim.text}",
@@ -53,8 +48,11 @@ def ledger_table(ledger: Ledger) -> Table:
     return Table("claims", "The claims, one by one", pd.DataFrame(rows), tuple(notes))
 
 
-def evidence_table(ledger: Ledger) -> Table:
-    """How sceptical one may be, what homogeneity and a significance filter say."""
+def evidence_table(result: Result) -> Table | None:
+    """How sceptical one may be, what homogeneity and a significance filter say; None without claims."""
+    ledger = result.ledger
+    if ledger is None:
+        return None
     rows = []
     for record in ledger.records:
         reverse = record.scepticism
@@ -131,19 +129,24 @@ def _test(record: ClaimRecord) -> str:
 
 def sceptical_sds(reverse: Scepticism) -> str:
     """Every prior SD at which the probability passes a level, and whether a practically flat prior reaches it."""
-    if not any(reverse.crossings.values()) and reverse.at_widest < min(reverse.crossings):
+    if reverse.hopeless:
         return "not credible even under a practically flat prior"
     parts = []
     for level, found in reverse.crossings.items():
         seen = ", ".join(number(sd) for sd in found) or "at no prior SD tried"
-        parts.append(
-            f"{level:g}: {seen}" + ("" if reverse.at_widest >= level else ", not under a practically flat prior")
-        )
+        parts.append(f"{level:g}: {seen}{'' if reverse.credible(level) else ', not under a practically flat prior'}")
     limit = reverse.scepticism_limit()
     return "; ".join(parts) + ("" if pd.isna(limit) else f"; limit {number(limit)}")
 
 
-def _sets_table(model: str, sets: pd.DataFrame) -> Table:
+def answered(result: Result) -> list[tuple[str, Sensitivity]]:
+    """Every model whose claims were answered under other priors, with the answers."""
+    return [] if result.ledger is None else list(result.ledger.sensitivities.items())
+
+
+def sets_table(own: tuple[str, Sensitivity], result: Result) -> Table:
+    """Probabilities and estimates under named sets of priors."""
+    model, sets = own[0], own[1].sets
     frame = pd.DataFrame(
         {
             "proposition": sets["proposition"],
@@ -163,7 +166,9 @@ def _sets_table(model: str, sets: pd.DataFrame) -> Table:
     return Table(f"prior_sets_{model}", f"Under other priors: {model}", frame, (note,))
 
 
-def _power_table(model: str, power: pd.DataFrame) -> Table:
+def power_table(own: tuple[str, Sensitivity], result: Result) -> Table:
+    """How far slightly stronger or weaker priors move each estimand."""
+    model, power = own[0], own[1].power
     frame = pd.DataFrame(
         {
             "estimand of": power["quantity"],
@@ -183,14 +188,18 @@ def _power_table(model: str, power: pd.DataFrame) -> Table:
     return Table(f"power_{model}", f"Power-scaling: {model}", frame, notes)
 
 
-def _overlap_table(model: str, overlap: pd.DataFrame) -> Table:
+def prior_overlap_table(own: tuple[str, Sensitivity], result: Result) -> Table:
+    """What the data say beyond the prior, by parameter."""
+    model, overlap = own[0], own[1].overlap
     shown = ["" if pd.isna(v) else f"{v:.2f}" for v in overlap["overlap"]]
     frame = overlap.assign(overlap=shown)
     note = "Area shared by prior and posterior density: near 1 the data say nothing new about the parameter."
     return Table(f"prior_overlap_{model}", f"Prior and posterior: {model}", frame, (note,))
 
 
-def _predictive_table(model: str, predictive: pd.DataFrame) -> Table:
+def prior_predictive_table(own: tuple[str, Sensitivity], result: Result) -> Table:
+    """Outcomes that the priors expect beside those observed."""
+    model, predictive = own[0], own[1].predictive
     frame = pd.DataFrame(
         {
             "outcome": predictive["quantity"],
@@ -205,7 +214,10 @@ def _predictive_table(model: str, predictive: pd.DataFrame) -> Table:
     return Table(f"prior_predictive_{model}", f"What the priors expect: {model}", frame, (note,))
 
 
-def _curve_table(model: str, curve: pd.DataFrame) -> Table:
+def curve_table(own: tuple[str, Sensitivity], result: Result) -> Table:
+    """Every declared sample under every estimator."""
+    assert result.ledger is not None
+    model, curve = own[0], result.ledger.curves[own[0]]
     cells = [
         row["reason"]
         if pd.isna(row["estimate"])

@@ -2,16 +2,27 @@
 
 import pandas as pd
 
+from bayes_npp.analysis.comparison import Heterogeneity
 from bayes_npp.analysis.records import GroupTests
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest, PairTest
 from bayes_npp.reporting.base.cells import Table, number, p_relation
 from bayes_npp.reporting.base.result import Result
 
 
-def equality_tables(result: Result) -> list[Table]:
-    """One table for each grouping: every declared model by that grouping, its joint test and its pairs."""
+def equality_table(comparison: Heterogeneity, result: Result) -> Table | None:
+    """Every declared model by the grouping of a comparison, its joint test and its pairs; None without one."""
+    return next((_table(g, own) for g, own in _by_grouping(result) if g == comparison.grouping), None)
+
+
+def other_equality_tables(result: Result) -> list[Table]:
+    """The same for every grouping that no comparison is about."""
+    compared = {comparison.grouping for comparison in result.comparisons}
+    return [_table(g, own) for g, own in _by_grouping(result) if g not in compared]
+
+
+def _by_grouping(result: Result) -> list[tuple[str, list[GroupTests]]]:
     groupings = dict.fromkeys(tests.grouping for tests in result.equality)
-    return [_table(g, [tests for tests in result.equality if tests.grouping == g]) for g in groupings]
+    return [(g, [tests for tests in result.equality if tests.grouping == g]) for g in groupings]
 
 
 def _table(grouping: str, models: list[GroupTests]) -> Table:

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from bayes_npp.analysis.ladder import RULE
 from bayes_npp.analysis.records import ErrorChoice, Ladder
-from bayes_npp.bayesian.comparison.scores import comparison_table
 from bayes_npp.bayesian.model.error_models import BASE, label_of
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, probability
@@ -19,8 +19,6 @@ AVERAGE = "average_slope_twfe_weighted"
 
 def error_table(ladder: Ladder, result: Result) -> Table:
     """What each error model says of the slopes, whether the data allow it, and which one the rule picks."""
-    from bayes_npp.analysis.ladder import RULE
-
     rows = []
     for errors, record in ladder.errors.records.items():
         checks = {check.name: f"{number(check.observed)}, {check.verdict}" for check in record.predictive}
@@ -77,29 +75,21 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
     return Table(f"pooling_{ladder.model}", title, pd.DataFrame(rows), notes)
 
 
-def accuracy_table(ladder: Ladder) -> Table:
+def accuracy_table(ladder: Ladder, result: Result) -> Table:
     """How well each way to pool predicts rows, units and years it has not seen."""
-    rows = []
-    parts = dict.fromkeys(rung.part for rung in ladder.pooling)
-    for part in parts:
-        own = [rung for rung in ladder.pooling if rung.part == part]
-        for method in dict.fromkeys(score.method for rung in own for score in rung.scores):
-            scores = {rung.label: score for rung in own for score in rung.scores if score.method == method}
-            for line in comparison_table(scores).itertuples():
-                defined = scores[line.model].defined
-                less = round(line.elpd_diff, 1) + 0.0  # no minus zero
-                rows.append(
-                    {
-                        "what is pooled": part,
-                        "left out": METHODS[method],
-                        "effects or pooling": line.model,
-                        "elpd (SE)": f"{line.elpd:.1f} ({line.se:.1f})" if defined else "",
-                        "less the best (SE)": f"{less:.1f} ({line.se_diff:.1f})" if defined else "",
-                        "stacking weight": f"{line.weight:.2f}" if defined else "",
-                        "k > 0.7": str(line.n_bad_k) if defined else "",
-                        "note": line.note,
-                    }
-                )
+    rows = [
+        {
+            "what is pooled": line.part,
+            "left out": METHODS[line.method],
+            "effects or pooling": line.model,
+            "elpd (SE)": f"{line.elpd:.1f} ({line.se:.1f})" if line.defined else "",
+            "less the best (SE)": f"{_no_minus_zero(line.elpd_diff)} ({line.se_diff:.1f})" if line.defined else "",
+            "stacking weight": f"{line.weight:.2f}" if line.defined else "",
+            "k > 0.7": str(line.n_bad_k) if line.defined else "",
+            "note": line.note,
+        }
+        for line in result.accuracy[result.accuracy["ladder"] == ladder.model].itertuples()
+    ]
     notes = (
         "Log predictive density of the outcome in the data's units, coefficients integrated out exactly given the "
         "scales; draws of the scales weighted by PSIS, sampled anew where Pareto k is above 0.7. Independent errors.",
@@ -164,3 +154,7 @@ def average_row(result: Result, model: str) -> pd.Series:
 
 def _short(row: pd.Series) -> str:
     return f"{number(row['estimate'])} {interval(row)}"
+
+
+def _no_minus_zero(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}"

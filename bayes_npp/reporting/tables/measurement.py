@@ -17,21 +17,33 @@ LOGS = {
 }
 
 
-def measurement_tables(result: Result) -> list[Table]:
-    """Variants, variants without an indicator, averages over drawn weights of every model; then overlaps."""
-    tables = []
-    for declared in dict.fromkeys(record.declared for record in result.measurement):
-        records = [record for record in result.measurement if record.declared == declared]
-        tables.append(_variant_table(records, result, left_out=False))
-        if (records[0].variants["left_out"] != "").any():
-            tables.append(_variant_table(records, result, left_out=True))
-        if len(records[0].averages):
-            tables.append(_average_table(records, result, by_group=False))
-        if len(records[0].averages) and (records[0].averages["group"] != "").any():
-            tables.append(_average_table(records, result, by_group=True))
-    if result.study.overlaps:
-        tables.append(overlap_table(result.study.overlaps))
-    return tables
+def measured(result: Result) -> list[list[MeasurementRecord]]:
+    """Records of every declared model, the errors as declared first."""
+    models = dict.fromkeys(record.declared for record in result.measurement)
+    return [[record for record in result.measurement if record.declared == model] for model in models]
+
+
+def variant_table(records: list[MeasurementRecord], result: Result) -> Table:
+    """Every way to measure outcome and exposure, the declared one first."""
+    return _variant_table(records, result, left_out=False)
+
+
+def left_out_table(records: list[MeasurementRecord], result: Result) -> Table | None:
+    """The same with one indicator left out; None where none is."""
+    if (records[0].variants["left_out"] == "").all():
+        return None
+    return _variant_table(records, result, left_out=True)
+
+
+def average_table(records: list[MeasurementRecord], result: Result) -> Table | None:
+    """Average slopes averaged over drawn weights; None where none are drawn."""
+    return _average_table(records, result, by_group=False) if len(records[0].averages) else None
+
+
+def average_group_table(records: list[MeasurementRecord], result: Result) -> Table | None:
+    """The same of groups' slopes; None without groups."""
+    by_group = len(records[0].averages) and (records[0].averages["group"] != "").any()
+    return _average_table(records, result, by_group=True) if by_group else None
 
 
 def _variant_table(records: list[MeasurementRecord], result: Result, left_out: bool) -> Table:
@@ -112,8 +124,11 @@ def _average_table(records: list[MeasurementRecord], result: Result, by_group: b
     return Table(name, title, pd.DataFrame(rows), notes[:1] if by_group else notes)
 
 
-def overlap_table(overlaps: tuple[Overlap, ...]) -> Table:
-    """What variables of different roles share."""
+def overlap_table(result: Result) -> Table | None:
+    """What variables of different roles share; None where they share nothing."""
+    overlaps = result.study.overlaps
+    if not overlaps:
+        return None
     rows = [
         {
             "shared": overlap.what,

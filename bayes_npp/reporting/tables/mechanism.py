@@ -1,50 +1,13 @@
-"""What a mediation model says of each mediator: readings, tables, the sentence about confounding."""
+"""What a mediation model says of each mediator: tables, the sentence about confounding."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from bayes_npp.analysis.comparison import sign_reading
+from bayes_npp.analysis.readings import MEDIATOR_RULE, MechanismReading, MediatorReading
 from bayes_npp.analysis.records import Mechanism
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, posterior_note, reason, relation
 from bayes_npp.reporting.base.result import Result
-
-RULE = (
-    "A mediator has an indirect association where the sign of its indirect effect is clear (P(> 0) at least 0.975 or "
-    "at most 0.025); otherwise the paths whose signs are undecided are named, and no story is told."
-)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One mediator's rows averaged over observations, and what they say; decided here, rendered elsewhere."""
-
-    mediator: str
-    path_a: pd.Series
-    path_b: pd.Series
-    indirect: pd.Series
-    proportion: pd.Series
-
-    @property
-    def sign(self) -> str:
-        """Of the indirect effect: 'clearly positive', 'clearly negative' or 'undecided'."""
-        return sign_reading(self.indirect["prob_positive"])
-
-    @property
-    def open_paths(self) -> tuple[str, ...]:
-        """Paths whose sign is undecided."""
-        rows = {"a": self.path_a, "b": self.path_b}
-        return tuple(name for name, row in rows.items() if sign_reading(row["prob_positive"]) == "undecided")
-
-
-def readings(mechanism: Mechanism, result: Result) -> tuple[Reading, ...]:
-    """What the model says of each mediator, averaged over observations."""
-    rows = result.estimates.select(model=mechanism.model, group="").set_index(["estimand", "term"])
-    return tuple(
-        Reading(name, *(rows.loc[(e, name)] for e in ("path_a", "path_b", "indirect", "proportion_mediated")))
-        for name in mechanism.mediators
-    )
 
 
 def effect_table(mechanism: Mechanism, result: Result) -> Table:
@@ -65,7 +28,7 @@ def effect_table(mechanism: Mechanism, result: Result) -> Table:
         "of the total includes zero.",
         "To read these as effects takes, beside strict exogeneity of the exposure, that nothing left out moves a "
         "mediator and the outcome together: no data can show that.",
-        RULE,
+        MEDIATOR_RULE,
     ]
     if mechanism.missing:
         notes.append(f"{mechanism.missing}.")
@@ -78,26 +41,25 @@ def effect_table(mechanism: Mechanism, result: Result) -> Table:
 
 def contrast_table(mechanism: Mechanism, result: Result) -> Table | None:
     """Differences between mediators and between groups; None without any."""
-    rows = result.estimates.select(model=mechanism.model)
-    between = rows["term"].str.contains(" - ", regex=False) | rows["group"].str.contains(" - ", regex=False)
-    if not between.any():
+    contrasts = result.readings.mechanisms[mechanism.model].contrasts
+    if not contrasts:
         return None
     names = {"indirect": "indirect effect", "direct": "direct effect"}
     lines = [
         {
-            "effect": f"{names[row['estimand']]} of {row['term']}",
-            "groups": row["group"] or "average",
-            "difference": cell(row),
-            "sign": sign_reading(row["prob_positive"]),
+            "effect": f"{names[own.row['estimand']]} of {own.row['term']}",
+            "groups": own.row["group"] or "average",
+            "difference": cell(own.row),
+            "sign": own.sign,
         }
-        for _, row in rows[between].iterrows()
+        for own in contrasts
     ]
     note = "Differences tested as differences, one at a time; no correction is made for reading several."
     title = f"Differences between mediators and between groups: {mechanism.model}"
     return Table(f"contrasts_{mechanism.model}", title, pd.DataFrame(lines), (note,))
 
 
-def confounding_table(mechanism: Mechanism) -> Table | None:
+def confounding_table(mechanism: Mechanism, result: Result) -> Table | None:
     """The rho at which indirect effects vanish; None where the errors do not allow it."""
     if mechanism.crossings is None:
         return None
@@ -105,8 +67,8 @@ def confounding_table(mechanism: Mechanism) -> Table | None:
         {
             "mediator": row.mediator,
             "group": row.group or "average",
-            "posterior mean is zero at rho": _rho(row.mean_crosses),
-            "interval includes zero from rho": row.note or _rho(row.interval_includes),
+            "posterior mean is zero at rho": rho(row.mean_crosses),
+            "interval includes zero from rho": row.note or rho(row.interval_includes),
         }
         for row in mechanism.crossings.itertuples()
     ]
@@ -120,7 +82,7 @@ def confounding_table(mechanism: Mechanism) -> Table | None:
     return Table(f"confounding_{mechanism.model}", title, pd.DataFrame(lines), notes)
 
 
-def missing_table(mechanism: Mechanism) -> Table | None:
+def missing_table(mechanism: Mechanism, result: Result) -> Table | None:
     """Indirect effects under every treatment of mediators' missing cells; None where no cell is missing."""
     if mechanism.treatments is None:
         return None
@@ -150,60 +112,35 @@ def _treated_effect(row: Any) -> str:
     return text if row.passed else f"{text} (the sampler failed its diagnostics)"
 
 
-def mechanism_tables(mechanism: Mechanism, result: Result) -> list[Table]:
-    """Every table of a mediation model."""
-    tables = (
-        effect_table(mechanism, result),
-        contrast_table(mechanism, result),
-        missing_table(mechanism),
-        confounding_table(mechanism),
-    )
-    return [table for table in tables if table is not None]
-
-
-def mediator_sentence(reading: Reading, mechanism: Mechanism, exposure: str, outcome: str) -> str:
+def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str) -> str:
     """What may be said of a mediator."""
-    name = reading.mediator
-    paths = {"a": f"{exposure} to {name}", "b": f"{name} to {outcome}"}
-    rows = {"a": reading.path_a, "b": reading.path_b}
-    effect = f"{number(reading.indirect['estimate'])}, 95 % interval {interval(reading.indirect)}"
-    probability = f"P(> 0) {relation(reading.indirect['prob_positive'])}"
-    if reading.sign == "undecided":
-        open_ = " and ".join(f"{paths[p]} (P(> 0) {relation(rows[p]['prob_positive'])})" for p in reading.open_paths)
+    name, row = reading.mediator, reading.indirect.row
+    paths = ((f"{exposure} to {name}", reading.path_a), (f"{name} to {outcome}", reading.path_b))
+    effect = f"{number(row['estimate'])}, 95 % interval {interval(row)}"
+    probability = f"P(> 0) {relation(row['prob_positive'])}"
+    if not reading.indirect.clear:
+        open_ = " and ".join(
+            f"{label} (P(> 0) {relation(path.row['prob_positive'])})" for label, path in paths if not path.clear
+        )
         why = f"the sign of {open_} is undecided" if open_ else "both paths are clear, their product is not"
         return f"{name}: no indirect association is established ({effect}, {probability}); {why}."
-    text = f"{name}: the indirect association is {reading.sign} ({effect}, {probability})"
+    text = f"{name}: the indirect association is {reading.indirect.sign} ({effect}, {probability})"
     text += f"; share mediated {_share(reading.proportion)}"
-    row = _crossing(mechanism, name)
-    if row is None:
+    crossing = reading.crossing
+    if crossing is None:
         return f"{text}."
     return (
-        f"{text}. Errors of {name} and {outcome} correlated by {_rho(row['interval_includes'])} would let its interval "
-        f"include zero, by {_rho(row['mean_crosses'])} would bring its mean to zero."
+        f"{text}. Errors of {name} and {outcome} correlated by {rho(crossing['interval_includes'])} would let its "
+        f"interval include zero, by {rho(crossing['mean_crosses'])} would bring its mean to zero."
     )
 
 
-def confounded_from(mechanism: Mechanism, mediator: str) -> str | None:
-    """The correlation of errors from which a mediator's interval includes zero; None where it is not known."""
-    row = _crossing(mechanism, mediator)
-    return None if row is None else _rho(row["interval_includes"])
-
-
-def _crossing(mechanism: Mechanism, mediator: str) -> pd.Series | None:
-    if mechanism.crossings is None:
-        return None
-    found = mechanism.crossings
-    return found[(found["mediator"] == mediator) & (found["group"] == "")].iloc[0]
-
-
-def chain_sentence(mechanism: Mechanism, result: Result) -> str:
+def chain_sentence(reading: MechanismReading) -> str:
     """What may be said of every chain of serial mediators; empty without any."""
-    rows = result.estimates.select(model=mechanism.model, estimand="indirect", group="")
-    chains = rows[rows["term"].str.contains(" -> ", regex=False) & ~rows["term"].str.contains(" - ", regex=False)]
     found = [
-        f"{row['term']}: the indirect association along this chain is {sign_reading(row['prob_positive'])} "
-        f"({number(row['estimate'])}, 95 % interval {interval(row)}, P(> 0) {relation(row['prob_positive'])})."
-        for _, row in chains.iterrows()
+        f"{own.row['term']}: the indirect association along this chain is {own.sign} ({number(own.row['estimate'])}, "
+        f"95 % interval {interval(own.row)}, P(> 0) {relation(own.row['prob_positive'])})."
+        for own in reading.chains
     ]
     return " ".join(found)
 
@@ -235,7 +172,8 @@ def _effect(row: pd.Series) -> str:
     return cell(row)
 
 
-def _rho(value: float) -> str:
+def rho(value: float) -> str:
+    """A correlation of errors, with its sign."""
     return "none inside (-1, 1)" if pd.isna(value) else f"{value:+.2f}"
 
 

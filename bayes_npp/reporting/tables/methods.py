@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bayes_npp.analysis.records import Mechanism
+from bayes_npp.analysis.readings import MechanismReading, MediatorReading, PathReading
 from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, relation
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.tables.mechanism import Reading, confounded_from, readings
-from bayes_npp.reporting.tables.paths import path_models
+from bayes_npp.reporting.tables.mechanism import rho
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Conclusion:
 
 def methods_table(result: Result) -> Table | None:
     """Methods side by side for every mediator; None unless the study has two of them."""
-    conclusions = [c for model in path_models(result) for c in _by_least_squares(model, result)]
-    conclusions += [c for mechanism in result.mechanisms for c in _by_posterior(mechanism, result)]
+    conclusions = [_by_least_squares(reading, result) for reading in result.readings.paths]
+    conclusions += [c for reading in result.readings.mechanisms.values() for c in _by_posterior(reading, result)]
     if len({c.model for c in conclusions}) < 2:
         return None
     order = list(dict.fromkeys(c.mediator for c in conclusions))
@@ -48,64 +47,55 @@ def methods_table(result: Result) -> Table | None:
     return Table("mechanism_methods", "What each method lets one conclude", frame, notes)
 
 
-def _by_least_squares(model: str, result: Result) -> list[Conclusion]:
-    rows = result.estimates.select(model=model, group="")
-    exposure, outcome = result.study.spec(result.study.model(model)).exposure, rows["outcome"].iloc[0]
-    method = str(rows["estimator"].iloc[0]).split(",")[0]
-    out = []
-    for mediator in rows.loc[rows["estimand"] == "path_a", "term"]:
-        own = rows[rows["term"] == mediator].set_index("estimand")
-        a = own.loc["path_a"]
-        link = f"{exposure} to {mediator} {number(a['estimate'])} {interval(a)}"
-        if "indirect" in own.index:
-            row = own.loc["indirect"]
-            out.append(
-                Conclusion(
-                    mediator,
-                    model,
-                    f"{method}, {row['covariance']}",
-                    "both paths and their product",
-                    f"indirect {number(row['estimate'])} {interval(row)}, {p_relation(row['p_value'])}",
-                    "nothing about an indirect association: its interval includes zero"
-                    if row["lo"] <= 0 <= row["hi"]
-                    else "an indirect association, if nothing moves mediator and outcome together",
-                )
-            )
-        elif "path_b" in own.index:
-            b = own.loc["path_b"]
-            met = not (a["lo"] <= 0 <= a["hi"] or b["lo"] <= 0 <= b["hi"])
-            finds = f"{link}; {mediator} to {outcome} {number(b['estimate'])} {interval(b)}, {p_relation(b['p_value'])}"
-            follows = "both paths differ from zero; " if met else "not both paths differ from zero; "
-            estimates = "both paths, one by one"
-            out.append(Conclusion(mediator, model, method, estimates, finds, f"{follows}their product is not tested"))
-        else:
-            moves = "does not show that they move together" if a["lo"] <= 0 <= a["hi"] else "they move together"
-            follows = f"{moves}; nothing about {mediator} and {outcome}, so nothing about mediation"
-            out.append(Conclusion(mediator, model, method, f"{exposure} to {mediator} only", link, follows))
-    return out
+def _by_least_squares(reading: PathReading, result: Result) -> Conclusion:
+    first = result.estimates.select(model=reading.model, group="").iloc[0]
+    exposure = result.study.spec(result.study.model(reading.model)).exposure
+    method, mediator, a = str(first["estimator"]).split(",")[0], reading.mediator, reading.path_a
+    link = f"{exposure} to {mediator} {number(a.row['estimate'])} {interval(a.row)}"
+    if reading.indirect is not None:
+        row = reading.indirect.row
+        return Conclusion(
+            mediator,
+            reading.model,
+            f"{method}, {row['covariance']}",
+            "both paths and their product",
+            f"indirect {number(row['estimate'])} {interval(row)}, {p_relation(row['p_value'])}",
+            "an indirect association, if nothing moves mediator and outcome together"
+            if reading.indirect.clear
+            else "nothing about an indirect association: its interval includes zero",
+        )
+    if reading.path_b is not None:
+        b = reading.path_b.row
+        differ = "both paths differ" if a.clear and reading.path_b.clear else "not both paths differ"
+        finds = f"{link}; {mediator} to {first['outcome']} {number(b['estimate'])} {interval(b)}"
+        finds += f", {p_relation(b['p_value'])}"
+        follows = f"{differ} from zero; their product is not tested"
+        return Conclusion(mediator, reading.model, method, "both paths, one by one", finds, follows)
+    moves = "they move together" if a.clear else "does not show that they move together"
+    follows = f"{moves}; nothing about {mediator} and {first['outcome']}, so nothing about mediation"
+    return Conclusion(mediator, reading.model, method, f"{exposure} to {mediator} only", link, follows)
 
 
-def _by_posterior(mechanism: Mechanism, result: Result) -> list[Conclusion]:
+def _by_posterior(mechanism: MechanismReading, result: Result) -> list[Conclusion]:
     errors = result.estimates.select(model=mechanism.model)["covariance"].iloc[0]
-    contradicted = any(not check.passed for record in mechanism.fits for check in record.predictive)
-    unreliable = any(not record.diagnostics.passed for record in mechanism.fits)
     out = []
-    for reading in readings(mechanism, result):
-        row = reading.indirect
+    for reading in mechanism.mediators:
+        row = reading.indirect.row
         finds = f"indirect {number(row['estimate'])} {interval(row)}, P(> 0) {relation(row['prob_positive'])}"
-        follows = _follows(reading, mechanism)
-        if unreliable:
+        follows = _follows(reading)
+        if not mechanism.sampled:
             follows = "nothing: the sampler failed its diagnostics"
-        elif contradicted:
+        elif mechanism.failing:
             follows += "; under an error model that fails its checks"
         estimates = "both paths, their product, the direct path, by group"
         out.append(Conclusion(reading.mediator, mechanism.model, f"posterior, {errors}", estimates, finds, follows))
     return out
 
 
-def _follows(reading: Reading, mechanism: Mechanism) -> str:
-    if reading.sign == "undecided":
+def _follows(reading: MediatorReading) -> str:
+    if not reading.indirect.clear:
         return "no indirect association is established"
-    text = f"an indirect association that is {reading.sign}"
-    rho = confounded_from(mechanism, reading.mediator)
-    return text if rho is None else f"{text}, up to errors correlated by {rho}"
+    text = f"an indirect association that is {reading.indirect.sign}"
+    if reading.crossing is None:
+        return text
+    return f"{text}, up to errors correlated by {rho(reading.crossing['interval_includes'])}"

@@ -6,8 +6,12 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.reporting.base.blocks import Heading
 from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, p_text, reason, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.tables.equality import other_equality_tables
+from bayes_npp.reporting.tables.paths import path_models
+from bayes_npp.reporting.tables.slopes import group_table
 
 SHOWN_LATER = ("scale", "slope_difference")
 MECHANISM = ("path_a", "path_b", "indirect", "total_indirect", "direct", "total", "proportion_mediated")
@@ -19,6 +23,29 @@ def paper_tables(result: Result) -> list[Table]:
         column_table(f"table_{t.number}", f"Table {t.number}. {t.title}", t.columns, result, t.note)
         for t in result.study.tables
     ]
+
+
+def further_models(result: Result) -> list[Heading | Table]:
+    """Models in no declared table and in no comparison: those with one slope side by side, then slopes by group."""
+    frame, study = result.estimates.frame, result.study
+    beside = {record.model for record in result.ladder_fits} | {record.model for record in result.robustness}
+    declared = frame[~frame["model"].isin(beside)]
+    shown = {name for table in study.tables for name in table.columns}
+    shown |= {mechanism.model for mechanism in result.mechanisms} | set(path_models(result))
+    compared = {name for c in result.comparisons for name in (c.subsample_model, c.interacted_model, c.pooled_model)}
+    single, by_group = [], []
+    for model, rows in declared.groupby("model", sort=False):
+        if model in shown:
+            continue
+        if (rows["group"] == "").all():
+            single.append(str(model))
+        elif model not in compared:
+            by_group.append(str(model))
+    title = "Further models" if study.tables else "Baseline"
+    tables = [column_table("baseline", f"{title}: {study.roles.outcome}", single, result)] if single else []
+    tables += [group_table(result, model) for model in by_group]
+    tables += other_equality_tables(result)
+    return [Heading(title, level=2), *tables] if tables else []
 
 
 def column_table(name: str, title: str, models: Sequence[str], result: Result, note: str = "") -> Table:

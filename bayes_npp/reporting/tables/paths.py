@@ -56,10 +56,11 @@ def path_sentence(result: Result, model: str) -> str:
     """What a model of mediation by least squares says: its indirect effects, or that it estimates none."""
     rows = result.estimates.select(model=model)
     first = rows.iloc[0]
-    overall = rows[(rows["estimand"] == "indirect") & ~rows["term"].str.contains(" - ", regex=False)]
+    own = [reading for reading in result.readings.paths if reading.model == model]
+    products = [(reading.mediator, reading.indirect) for reading in own if reading.indirect is not None]
     exposure = result.study.spec(result.study.model(model)).exposure
     lead = f"{first['estimator'][0].upper()}{first['estimator'][1:]} ('{model}', {first['covariance']})"
-    if overall.empty:
+    if not products:
         steps = rows[rows["estimand"].isin(["path_a", "path_b"])]
         paths = "; ".join(
             f"{f'{exposure} to {name}' if row['estimand'] == 'path_a' else f'{name} to {first["outcome"]}'} "
@@ -68,10 +69,11 @@ def path_sentence(result: Result, model: str) -> str:
         )
         return f"{lead}: {paths}. {_capital(rows.loc[rows['note'] != '', 'note'].iloc[0])}."
     found = "; ".join(
-        f"through {row['term']} {number(row['estimate'])}, 95 % interval {interval(row)}, {p_relation(row['p_value'])}"
-        for _, row in overall.iterrows()
+        f"through {mediator} {number(product.row['estimate'])}, 95 % interval {interval(product.row)}, "
+        f"{p_relation(product.row['p_value'])}"
+        for mediator, product in products
     )
-    open_ = [str(row["term"]) for _, row in overall.iterrows() if row["lo"] <= 0 <= row["hi"]]
+    open_ = [mediator for mediator, product in products if not product.clear]
     reading = f" The interval includes zero: no indirect association is established through {', '.join(open_)}."
     return f"{lead}: indirect association of {exposure} with {first['outcome']} {found}.{reading if open_ else ''}"
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from bayes_npp.analysis.readings import Reproduction
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
 
@@ -39,22 +40,19 @@ def replication_table(result: Result) -> Table | None:
     return Table("replication", "The paper's numbers, reproduced", frame, notes)
 
 
-def replication_sentence(records: pd.DataFrame) -> tuple[bool, str]:
-    """Whether every printed number is reproduced, and a sentence that says how many are."""
-    matched = records[records["reason"] == ""]
-    inside = matched["within"].astype(bool)
-    coefficients = matched[matched["quantity"] == "estimate"]
-    text = f"The paper's numbers on its own data: {inside.sum()} of {len(records)} printed numbers are reproduced"
-    if len(coefficients):
-        text += f" (coefficients to {coefficients['difference'].abs().max():.1e})"
-    outside = matched[~inside]
-    if len(outside):
-        text += "; not within their tolerance: " + "; ".join(_named(row) for _, row in outside.iterrows())
-    missed = records[records["reason"] != ""].drop_duplicates(["model", "sample", "outcome", "term"])
-    if len(missed):
-        named = "; ".join(f"{row['term']} in '{row['model']}' ({row['reason']})" for _, row in missed.iterrows())
+def replication_sentence(found: Reproduction) -> str:
+    """How many of the printed numbers are reproduced, and which are not."""
+    text = f"The paper's numbers on its own data: {found.reproduced} of {found.printed} printed numbers are reproduced"
+    if found.worst is not None:
+        text += f" (coefficients to {found.worst:.1e})"
+    if len(found.outside):
+        text += "; not within their tolerance: " + "; ".join(_named(row) for _, row in found.outside.iterrows())
+    if len(found.unmatched):
+        named = "; ".join(
+            f"{row['term']} in '{row['model']}' ({row['reason']})" for _, row in found.unmatched.iterrows()
+        )
         text += f"; without a counterpart: {named}"
-    return bool(len(inside) == len(records) and inside.all()), f"{text}."
+    return f"{text}."
 
 
 def _named(row: pd.Series) -> str:

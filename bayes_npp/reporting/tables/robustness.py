@@ -8,11 +8,13 @@ from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, number
 from bayes_npp.reporting.base.result import Result
 
 
-def robustness_table(result: Result) -> Table:
-    """Row, coefficient, estimate with interval and p-value or P(> 0), sample, and what was altered.
+def robustness_table(result: Result) -> Table | None:
+    """Row, coefficient, estimate with interval and p-value or P(> 0), sample, and what was altered; None without rows.
 
     A model with slopes by group shows its average slope, one in subsamples each subsample.
     """
+    if not result.robustness:
+        return None
     rows, notes = [], []
     for declared in dict.fromkeys(record.declared for record in result.robustness):
         own = next((fit for fit in result.fits if fit.model == declared), None)

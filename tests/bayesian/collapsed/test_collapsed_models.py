@@ -24,6 +24,7 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 from tests.bayesian import dense
+from tests.bayesian.priors.test_families import EXAMPLES
 from tests.bayesian.quick import quick_mode
 
 GROUPS = {"north": 0.8, "south": 0.2, "west": -0.3}
@@ -168,30 +169,13 @@ def test_both_parametrisations_of_error_scales(errors, slopes, centred):
     assert_gradient(collapsed, theta)
 
 
-PARAMETERS = {
-    "normal": {"mu": 0.3, "sigma": 0.7},
-    "student_t": {"nu": 4.0, "mu": 0.3, "sigma": 0.7},
-    "laplace": {"mu": -0.2, "scale": 0.7},
-    "truncated_normal": {"mu": 0.3, "sigma": 0.7, "lower": -0.9, "upper": 0.8},
-    "uniform": {"lower": -0.8, "upper": 0.9},
-    "flat": {},
-    "half_normal": {"sigma": 0.6},
-    "half_student_t": {"nu": 3.0, "sigma": 0.6},
-    "half_cauchy": {"scale": 0.6},
-    "exponential": {"scale": 0.5},
-    "gamma": {"alpha": 2.0, "beta": 1.5},
-    "inverse_gamma": {"alpha": 2.0, "beta": 1.5},
-    "log_normal": {"mu": 0.3, "sigma": 0.7},
-    "scaled_beta": {"alpha": 2.5, "beta": 1.5},
-    "lkj": {"eta": 2.5},
-}
 SCALES = ("slope_sd", "unit_slope_sd", "unit_sd", "time_sd", "group_time_sd", "error_sd", "unit_scale_sd")
 
 
 @pytest.mark.parametrize("errors", ["iid", "ar1+unit_scale"])
 @pytest.mark.parametrize("family", families_of("positive"))
 def test_every_prior_of_scales(family, errors):
-    priors = shifted_priors().replaced(**{slot: prior(family, **PARAMETERS[family]) for slot in SCALES})
+    priors = shifted_priors().replaced(**{slot: prior(family, **EXAMPLES[family]) for slot in SCALES})
     spec = a_spec(errors, slopes="group/unit", varying=("control_1",), group_time_effects="group")
     collapsed = collapse(prepare(build_design(panel(), spec)), priors)
     theta = a_theta(collapsed, seed=3)
@@ -201,7 +185,7 @@ def test_every_prior_of_scales(family, errors):
 
 @pytest.mark.parametrize("family", families_of("correlation"))
 def test_every_prior_of_correlations(family):
-    given = prior(family, **PARAMETERS[family])
+    given = prior(family, **EXAMPLES[family])
     priors = shifted_priors().replaced(autocorrelation=given, slope_correlation=given)
     collapsed = collapse(data_of("ar1", "partial", "partial", "unit, correlated"), priors)
     theta = a_theta(collapsed, seed=4)
@@ -214,7 +198,7 @@ def test_every_prior_of_correlations(family):
 @pytest.mark.parametrize("family", [family for family in families_of("real") if family != "normal"])
 def test_every_prior_of_coefficients(family, errors, slopes):
     """A prior that is not normal moves its coefficient into theta; a flat one is projected out."""
-    data, given = data_of(errors, "partial", "partial", slopes), prior(family, **PARAMETERS[family])
+    data, given = data_of(errors, "partial", "partial", slopes), prior(family, **EXAMPLES[family])
     for slots in (("exposure",), ("controls",), ("exposure", "controls")):
         priors = shifted_priors().replaced(**dict.fromkeys(slots, given))
         collapsed = collapse(data, priors)

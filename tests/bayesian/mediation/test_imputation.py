@@ -1,4 +1,7 @@
-"""Equations with missing cells of mediators: the ordinary equation where they start, dense algebra given the rest."""
+"""Equations with missing cells of mediators: the ordinary equation where they start, dense algebra given the rest.
+
+The sweep's parts are those of `gibbs_block`.
+"""
 
 import numpy as np
 import pytest

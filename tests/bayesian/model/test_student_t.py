@@ -14,6 +14,7 @@ from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
+from tests.bands import normal_band
 
 FACTOR = 4.0  # Monte Carlo standard errors
 
@@ -34,15 +35,15 @@ def moments(draws):
 
 
 @pytest.mark.slow
-def test_many_degrees_of_freedom_are_normal_errors(unbalanced, grouped_spec):
+def test_many_degrees_of_freedom_are_normal_errors(unbalanced, grouped_spec, seed):
     """With the degrees at a million, every slope and scale has the posterior of the collapsed normal model."""
     design = {
         errors: build_design(unbalanced, bn.Spec(**{**grouped_spec.model_dump(), "errors": errors}))
         for errors in ("iid", "student_t")
     }
     priors = load_priors("weakly_informative").replaced(degrees=prior("log_normal", mu=np.log(1e6), sigma=0.1))
-    normal = fit_design(design["iid"], priors, make_sampler("collapsed", 2000, 4, 17), "collapsed")
-    student = fit_design(design["student_t"], priors, make_sampler("nuts", 1500, 4, 18), "nuts")
+    normal = fit_design(design["iid"], priors, make_sampler("collapsed", 2000, 4, seed + 17), "collapsed")
+    student = fit_design(design["student_t"], priors, make_sampler("nuts", 1500, 4, seed + 18), "nuts")
     assert normal.diagnostics.passed
     assert student.diagnostics.divergences == 0
     assert student.values("degrees").min() > 1e5
@@ -53,7 +54,7 @@ def test_many_degrees_of_freedom_are_normal_errors(unbalanced, grouped_spec):
         columns = zip(*(a.reshape(*a.shape[:2], -1).transpose(2, 0, 1) for a in (ours, theirs)), strict=True)
         for j, (one, other) in enumerate(columns):
             ratio = abs(moments(one) - moments(other)) / np.hypot(standard_errors(one), standard_errors(other))
-            far += [(name, j, ratio)] if (ratio > FACTOR).any() else []
+            far += [(name, j, ratio)] if (ratio > normal_band(20)).any() else []
             compared += 1
     assert compared == 10
     assert not far, far
@@ -140,15 +141,15 @@ def test_few_degrees_of_freedom_against_integration_on_a_grid():
 
 
 @pytest.mark.slow
-def test_one_wild_unit_moves_the_slope_less():
+def test_one_wild_unit_moves_the_slope_less(seed):
     """Errors with four degrees of freedom, and in one unit of twenty-four the slope is -4 in place of 0.3."""
-    frame = bn.simulate(24, 8, controls=(), degrees=4.0, seed=11).frame
+    frame = bn.simulate(24, 8, controls=(), degrees=4.0, seed=seed + 11).frame
     wild = frame["unit"] == frame["unit"].iloc[0]
     frame.loc[wild, "outcome"] -= 4.3 * frame.loc[wild, "exposure"]
     panel = bn.read_panel(frame, unit="unit", time="time")
     spec = bn.Spec(outcome="outcome", exposure="exposure")
-    normal = bn.fit(panel, spec, seed=3)
-    student = bn.fit(panel, spec.model_copy(update={"errors": "student_t"}), seed=3)
+    normal = bn.fit(panel, spec, seed=seed + 3)
+    student = bn.fit(panel, spec.model_copy(update={"errors": "student_t"}), seed=seed + 3)
     assert (normal.engine, student.engine) == ("collapsed", "nuts")
     assert student.diagnostics.passed, student.diagnostics.verdict
     gaps = [abs(fit.values("slope").mean() - 0.3) for fit in (normal, student)]

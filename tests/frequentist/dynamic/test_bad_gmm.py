@@ -1,4 +1,7 @@
-"""Dynamic panels that cannot be estimated: one named error each."""
+"""Dynamic panels that cannot be estimated: one named error each.
+
+Declarations are read by `instruments`.
+"""
 
 import pandas as pd
 import pytest

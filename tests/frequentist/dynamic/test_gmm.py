@@ -39,6 +39,15 @@ STEPS = {
     "2step windmeijer": {"steps": 2},
     "2step uncorrected": {"steps": 2, "windmeijer": False},
 }
+# Wages and capital instrumented too: the difference GMM that Roodman (2009) prints with `small`.
+SMALL = {
+    "regressors": AB91,
+    "gmm": [("n", 2, None), ("w", 2, None), ("k", 2, None)],
+    "iv": ["ys", "L1.ys", "L2.ys"],
+    "steps": 1,
+    "small": True,
+    "time_dummies": "differenced",
+}
 ROODMAN = {
     "regressors": ["L1.n", "w", "L1.w", "k", "L1.k"],
     "gmm": [("n", 2, None), ("w", 2, None), ("k", 2, None)],
@@ -98,7 +107,8 @@ def published() -> pd.DataFrame:
 def test_published_tables(abdata):
     """Every published row: Arellano-Bond and system GMM of xtabond2, xtabond's manual, to the digits printed."""
     estimates = {
-        ("L(0/2).(k ys) yr*", "nolevel robust"): table_of(abdata, "AB91_a", "1step robust"),
+        ("iv(L(0/2).ys yr*)", "nolevel robust small"): bn.difference_gmm(abdata, outcome="n", **SMALL),
+        ("gmm(L.n) iv", "nolevel robust"): table_of(abdata, "AB91_a", "1step robust"),
         ("ivstyle(yr*, equation(level))", "robust small"): bn.system_gmm(abdata, outcome="n", **ROODMAN),
         ("iv(k) nolevel", "twostep robust"): table_of(abdata, "D1_diff_n24_w13_ivk", "2step windmeijer"),
         ("iv(k) twostep", "twostep robust"): table_of(abdata, "S1_sys_n24_w13_ivk", "2step windmeijer"),
@@ -122,6 +132,37 @@ def test_published_tables(abdata):
                 assert abs(table.diagnostics[name] - float(row[name])) <= printed(row[name]), name
         seen += 1
     assert seen == len(published()) - 8
+
+
+@pytest.mark.parametrize(
+    ("model", "spec", "options"),
+    [
+        ("two-step difference GMM (pydynpd README)", "D1_diff_n24_w13_ivk", {"time_dummies": "level"}),
+        ("two-step system GMM (pydynpd README)", "S1_sys_n24_w13_ivk", {}),
+    ],
+)
+def test_pydynpds_readme(abdata, model, spec, options):
+    estimator, arguments = SPECS[spec]
+    ours = rows_of(estimator(abdata, outcome="n", **arguments, **options))
+    rows = pd.read_csv(REFERENCE / "textbook.csv", dtype=str).set_index("model").loc[[model]]
+    assert len(rows) == 2
+    for row in rows.itertuples():
+        assert abs(ours.loc[row.term, "estimate"] - float(row.estimate)) <= printed(row.estimate), row.term
+        assert abs(ours.loc[row.term, "spread"] - float(row.se)) <= printed(row.se), row.term
+
+
+def test_small_without_a_constant(abdata):
+    """Parameters less one in a difference too, which has no constant: ten errors were 1.00084 times too large.
+
+    Roodman prints F(16, 140), t's degrees of freedom and so this interval of L.n: units, with a constant less one.
+    """
+    table = bn.difference_gmm(abdata, outcome="n", **SMALL)
+    row = rows_of(table).loc["L1.n"]
+    assert (row["lo"], row["hi"]) == (pytest.approx(0.6480073, abs=1.5e-7), pytest.approx(0.987966, abs=1.5e-6))
+    assert "t(140)" in row["convention"]
+    plain = rows_of(bn.difference_gmm(abdata, outcome="n", **SMALL | {"small": False}))
+    factor = np.sqrt(611 / (611 - 15) * 140 / 139)
+    np.testing.assert_allclose(rows_of(table)["spread"] / plain["spread"], factor, rtol=1e-12)
 
 
 def test_published_dummies_of_the_system(abdata):
@@ -267,8 +308,11 @@ def test_classical_errors_hold_where_errors_are_independent():
     assert "classical" in classical.frame["covariance"][0]
 
 
-def test_small_classical_factor(abdata):
-    options = {"outcome": "n", **SPECS["D1_diff_n24_w13_ivk"][1], "steps": 1, "robust": False}
-    plain, small = (rows_of(bn.difference_gmm(abdata, **options, small=s)) for s in (False, True))
-    np.testing.assert_allclose(small["spread"] / plain["spread"], np.sqrt(611 / 607), rtol=1e-12)
-    assert "t(607)" in small["convention"].iloc[0]
+@pytest.mark.parametrize(("spec", "n", "k"), [("D1_diff_n24_w13_ivk", 611, 4), ("S1_sys_n24_w13_ivk", 751, 5)])
+def test_small_classical_factor(abdata, spec, n, k):
+    """As in least squares every parameter counts, the constant too."""
+    estimator, arguments = SPECS[spec]
+    options = {"outcome": "n", **arguments, "steps": 1, "robust": False}
+    plain, small = (rows_of(estimator(abdata, **options, small=s)) for s in (False, True))
+    np.testing.assert_allclose(small["spread"] / plain["spread"], np.sqrt(n / (n - k)), rtol=1e-12)
+    assert f"t({n - k})" in small["convention"].iloc[0]

@@ -1,0 +1,90 @@
+"""Tables of checks: of the sampler, of the error model, of the baseline regression's residuals."""
+
+import pandas as pd
+
+from bayes_npp.analysis.records import FitRecord
+from bayes_npp.reporting.base.blocks import Paragraph
+from bayes_npp.reporting.base.cells import Table, number, p_relation, probability
+from bayes_npp.reporting.base.result import Result
+
+
+def diagnostics_table(result: Result) -> Table | None:
+    """Convergence of every fit of a declared model; None without a hierarchical one."""
+    if not result.fits:
+        return None
+    rows = []
+    for record in (*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)):
+        checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
+        rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
+    note = "Worst value over all sampled parameters; the needed value in brackets."
+    return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows), (note,))
+
+
+def specification_table(result: Result) -> Table | None:
+    """Tests on the baseline regression: which errors and which effects the data ask for; None of a cross-section."""
+    if not result.specification:
+        return None
+    rows = [
+        {
+            "test": test.name,
+            "null hypothesis": test.null,
+            "statistic": f"{test.statistic:.2f}, {test.distribution}",
+            "p-value": p_relation(test.p_value),
+            "computed from": test.used,
+        }
+        for test in result.specification
+        if not isinstance(test, str)
+    ]
+    notes = [
+        "On the study's outcome, exposure and controls. Rejected serial correlation speaks against classical errors, "
+        "rejected independence of units against errors clustered by unit alone; a test that does not reject shows "
+        "nothing. CD is computed from residuals less period effects, which hide a factor that all units share alike.",
+        *(f"Not computed: {test}." for test in result.specification if isinstance(test, str)),
+    ]
+    columns = ["test", "null hypothesis", "statistic", "p-value", "computed from"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return Table("specification", "Which errors do the data ask for?", frame, tuple(notes))
+
+
+def predictive_table(result: Result) -> Table | None:
+    """Posterior predictive checks of the error model of every declared fit; None without any."""
+    if not result.fits:
+        return None
+    rows = [
+        {
+            "fit": record.model,
+            "check": f"{check.name}: {check.meaning}",
+            "observed": number(check.observed),
+            "replications, 95 %": f"{number(check.lo)} to {number(check.hi)}",
+            "P(replicated >= observed)": probability(check.p),
+            "verdict": check.verdict,
+        }
+        for record in result.fits
+        for check in record.predictive
+    ]
+    note = (
+        "Realised discrepancies over posterior draws (Gelman, Meng & Stern 1996); failed if the probability is below "
+        "0.025 or above 0.975."
+    )
+    return Table("predictive", "Are the errors what the model says?", pd.DataFrame(rows), (note,))
+
+
+def sampler_note(record: FitRecord, result: Result) -> Paragraph:
+    """How a fit was sampled, and what its correlated effects leave to partial pooling."""
+    sampler = record.sampler
+    text = (
+        f"{sampler.chains} chains of {sampler.draws} draws after {sampler.tune} of warm-up, target acceptance "
+        f"{sampler.target_accept}, seed {sampler.seed}."
+    )
+    for side, rank, size in record.between:
+        name = "unit" if side == "unit" else "period"
+        text += (
+            f" Correlated effects span {rank} of the {size} {name} contrasts, so partial pooling of {name} effects "
+            f"acts on the other {size - rank}."
+        )
+    for side in record.saturated:
+        text += (
+            f" The {side} parts of the regressors span all {side} effects, so columns enter as residuals there; slopes "
+            "are unaffected."
+        )
+    return Paragraph(text, note=True)

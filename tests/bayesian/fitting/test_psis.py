@@ -1,0 +1,33 @@
+"""Smoothed importance weights: a density that the draws have not, held-out parts in closed form."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayes_npp.bayesian.fitting.psis import BAD_K, expected, importance, normalised, smoothed
+
+
+def test_draws_of_one_normal_stand_for_another():
+    draws = np.random.default_rng(1).standard_normal(40_000)
+    log_weights, k_hat = smoothed(stats.norm.logpdf(draws, 0.5, 0.9) - stats.norm.logpdf(draws))
+    weights = normalised(log_weights)
+    assert weights.sum() == pytest.approx(1)
+    assert k_hat < 0.5
+    assert weights @ draws == pytest.approx(0.5, abs=0.02)
+    assert weights @ draws**2 == pytest.approx(0.25 + 0.81, abs=0.05)
+    assert smoothed(stats.norm.logpdf(draws, 0, 3.0) - stats.norm.logpdf(draws))[1] > BAD_K
+
+
+def test_a_row_held_out_has_the_density_given_the_others():
+    """Normal rows of known SD, flat prior of their mean: the others' predictive density is normal."""
+    random = np.random.default_rng(2)
+    rows = random.standard_normal(12)
+    draws = rows.mean() + random.standard_normal(40_000) / np.sqrt(12)
+    log_density = stats.norm.logpdf(rows, draws[:, None])
+    others = (rows.sum() - rows) / 11
+    found, k_hat = expected(log_density)
+    np.testing.assert_allclose(found, stats.norm.logpdf(rows, others, np.sqrt(1 + 1 / 11)), atol=0.02)
+    assert (k_hat < BAD_K).all()
+    log_weights, _ = importance(log_density)
+    assert log_weights.shape == log_density.shape
+    np.testing.assert_allclose(np.exp(log_weights).sum(axis=0), 1)

@@ -1,0 +1,43 @@
+"""Figures of the tiny run: every one with its picture, its numbers and its place in the page.
+
+`figures.slopes`, `figures.claims` and `figures.measurement` draw them with `figures.drawing`.
+"""
+
+import pandas as pd
+
+
+def numbers_of(run, name):
+    return pd.read_csv(run.out / "figures" / f"{name}.csv")
+
+
+def test_every_figure_is_in_the_page(tiny_run):
+    html = (tiny_run.out / "report.html").read_text(encoding="utf-8")
+    figures = list((tiny_run.out / "figures").glob("*.svg"))
+    assert html.count("<svg") == len(figures) > 10
+    for path in figures:
+        assert path.with_suffix(".csv").is_file()
+        assert path.with_suffix(".png").stat().st_size > 1000
+        assert "<svg" in path.read_text(encoding="utf-8")
+
+
+def test_slopes_are_drawn_where_they_are_estimated(tiny_run):
+    drawn = numbers_of(tiny_run, "slopes_groups")
+    estimates = tiny_run.estimates.frame
+    for value in estimates.loc[(estimates["model"] == "groups") & (estimates["estimand"] == "group_slope"), "estimate"]:
+        assert (drawn.select_dtypes("number") - value).abs().min().min() < 1e-8
+
+
+def test_claims_are_drawn_over_every_cell_of_the_grid(tiny_run):
+    cells = numbers_of(tiny_run, "priors_groups")
+    sensitivity = pd.read_csv(tiny_run.out / "sensitivity.csv", keep_default_na=False)
+    own = sensitivity[(sensitivity["kind"] == "prior grid") & (sensitivity["quantity"] == "probability")]
+    assert len(own) > 0
+    drawn = cells.select_dtypes("number").to_numpy().ravel()
+    for value in own["value"].astype(float):
+        assert abs(drawn - value).min() < 1e-6
+
+
+def test_every_measure_is_drawn(tiny_run):
+    drawn = numbers_of(tiny_run, "measurement_groups")
+    labels = set(drawn.astype(str).to_numpy().ravel())
+    assert set(tiny_run.measurement[0].variants["variant"]) <= labels

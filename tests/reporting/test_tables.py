@@ -1,0 +1,113 @@
+"""Tables of the tiny run: every number a reader sees is a number of the run's files, and every table is in the report.
+
+`tables.checks`, `tables.claims`, `tables.descriptives`, `tables.equality`, `tables.inputs`, `tables.ladder`,
+`tables.measurement`, `tables.mechanism`, `tables.methods`, `tables.paper`, `tables.paths`, `tables.replication`,
+`tables.robustness` and `tables.slopes` fill them;
+`base.result`, `base.rendering` and `report` put them on the page.
+"""
+
+import re
+
+import pandas as pd
+import pytest
+
+from bayes_npp.reporting.base.cells import number
+
+INTERVAL = r"-?\d[\d.]* \[-?[\d.]+, -?[\d.]+\]"
+SPREAD = r"-?\d+\.\d+ \(\d+\.\d+\)"
+# Tables of estimates, and how many of them there are at least.
+INTERVALS = {
+    "slopes_groups": 8,
+    "differences_groups": 3,
+    "averages_groups": 7,
+    "errors_groups": 3,
+    "pooling_groups": 20,
+    "groups_changes": 5,
+    "robustness": 7,
+    "mechanism_mechanism": 20,
+    "mechanism_filled": 7,
+    "contrasts_mechanism": 2,
+    "mechanism_methods": 4,
+    "claims": 3,
+    "claim_evidence": 3,
+}
+SPREADS = {"table_2": 5, "table_5": 1, "baseline": 13}
+
+
+@pytest.fixture(scope="module")
+def estimates(tiny_run):
+    return pd.read_csv(tiny_run.out / "estimates.csv")
+
+
+def text_of(run, name):
+    return (run.out / "tables" / f"{name}.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("name", "least"), INTERVALS.items(), ids=INTERVALS)
+def test_every_interval_is_an_estimate_of_the_run(name, least, tiny_run, estimates):
+    columns = (estimates["estimate"], estimates["lo"], estimates["hi"])
+    ours = {f"{number(e)} [{number(lo)}, {number(hi)}]" for e, lo, hi in zip(*columns, strict=True)}
+    shown = re.findall(INTERVAL, text_of(tiny_run, name))
+    assert len(shown) >= least
+    assert [one for one in shown if one not in ours] == []
+
+
+@pytest.mark.parametrize(("name", "least"), SPREADS.items(), ids=SPREADS)
+def test_every_standard_error_is_that_of_the_run(name, least, tiny_run, estimates):
+    ours = {f"{number(e)} ({number(s)})" for e, s in zip(estimates["estimate"], estimates["spread"], strict=True)}
+    shown = re.findall(SPREAD, text_of(tiny_run, name))
+    assert len(shown) >= least
+    assert [one for one in shown if one not in ours] == []
+
+
+def test_products_of_paths_and_tests_of_equal_slopes(tiny_run, estimates):
+    table = pd.read_csv(tiny_run.out / "tables" / "paths_product.csv", dtype=str)
+    own = estimates[estimates["model"] == "product"]
+    pairs = {(number(e), number(s)) for e, s in zip(own["estimate"], own["spread"], strict=True)}
+    shown = set(zip(table["estimate"], table["standard error"], strict=True))
+    assert len(shown & pairs) >= 4
+    rows = estimates[(estimates["model"] == "interacted") & (estimates["estimand"] == "slope_difference")]
+    gap = rows.iloc[0]
+    assert f"{number(gap['estimate'])} ({number(gap['spread'])})" in text_of(tiny_run, "equality_group")
+
+
+def test_the_measurement_table_starts_from_what_was_declared(tiny_run, estimates):
+    table = pd.read_csv(tiny_run.out / "tables" / "measurement_groups.csv", dtype=str)
+    plain = estimates[(estimates["model"] == "plain") & (estimates["term"] == "exposure")].iloc[0]
+    assert table["measured by"].iloc[0].endswith("as declared")
+    assert table["TWFE"].iloc[0].startswith(f"{number(plain['estimate'])} [")
+    assert len(table) == len(tiny_run.measurement[0].variants)
+
+
+def test_checks_and_inputs_are_those_of_the_run(tiny_run):
+    shown, stored = (pd.read_csv(tiny_run.out / name) for name in ("tables/diagnostics.csv", "diagnostics.csv"))
+    worst = stored.set_index(["fit", "quantity"]).loc[("groups", "largest R-hat"), "value"]
+    assert shown.set_index("fit").loc["groups", "largest R-hat"].startswith(f"{worst:.4g} (")
+    checks = pd.read_csv(tiny_run.out / "tables" / "predictive.csv")
+    assert set(checks["fit"]) == {record.model for record in tiny_run.fits}
+    weights = pd.read_csv(tiny_run.out / "tables" / "index_weights.csv")
+    assert weights["weight"].tolist() == pytest.approx(tiny_run.study.panel.index_weights["weight"].tolist(), abs=5e-5)
+    priors = pd.read_csv(tiny_run.out / "tables" / "priors_groups.csv")
+    assert len(priors) == len(tiny_run.fits[0].priors.prior)
+    assert priors["reason"].notna().all()
+
+
+def test_descriptives_are_those_of_the_panel(tiny_run):
+    table = pd.read_csv(tiny_run.out / "tables" / "descriptives.csv").set_index("variable")
+    frame = tiny_run.study.panel.frame
+    assert table.loc["support", ["n", "missing"]].tolist() == [82, 2]
+    for name in ("made", "exposure", "structure", "control_1"):
+        assert table.loc[name, "SD overall"] == pytest.approx(frame[name].std(), abs=6e-4)
+        between = frame.groupby("unit")[name].mean().std()
+        assert table.loc[name, "SD between"] == pytest.approx(between, abs=6e-4)
+
+
+def test_every_table_is_in_both_reports_and_as_tex(tiny_run):
+    html, text = ((tiny_run.out / f"report.{ending}").read_text(encoding="utf-8") for ending in ("html", "md"))
+    tables = sorted((tiny_run.out / "tables").glob("*.csv"))
+    assert len(tables) > 30
+    for path in tables:
+        assert path.with_suffix(".tex").is_file()
+        assert f'id="table-{path.stem}"' in html, path.stem
+    assert html.count("<table") == len(tables)
+    assert len(re.findall(r"^\|[-:]", text, re.MULTILINE)) == len(tables)

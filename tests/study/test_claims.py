@@ -1,0 +1,26 @@
+"""Claims as declared, and the rules of the ledger."""
+
+import pytest
+
+from bayes_npp.claims.verdicts import SUPPORTED, Known, verdict
+from bayes_npp.errors import SpecError
+from bayes_npp.study.claims import Claim, ClaimRules
+
+
+def test_thresholds_that_contradict_each_other():
+    with pytest.raises(SpecError, match="thresholds contradict each other"):
+        ClaimRules(support=0.8, contradict=0.9)
+    with pytest.raises(SpecError, match="support"):
+        ClaimRules(support=1.5)
+    own = verdict(Known(0.85, True, True), support=0.8, contradict=0.1)
+    assert own.name == SUPPORTED
+
+
+def test_bad_claims():
+    given_ = {"id": "H1", "text": "x raises y", "model": "m"}
+    with pytest.raises(SpecError, match="is no proposition"):
+        Claim(**given_, proposition="x raises y")
+    with pytest.raises(SpecError, match="positive sizes"):
+        Claim(**given_, proposition="average_slope > 0", effects=(0.1, 0.0))
+    with pytest.raises(SpecError, match="equivalence"):
+        Claim(**given_, proposition="average_slope > 0", equivalence=-1.0)

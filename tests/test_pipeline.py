@@ -1,0 +1,67 @@
+"""A run of the tiny study, which has every section: files, nothing lost since version 0.1, stored fits."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from bayes_npp.analysis.comparison import difference
+from bayes_npp.errors import EstimatesError
+from bayes_npp.estimates import COLUMNS, read_csv
+from tests.conftest import REFERENCE
+
+EARLIER = REFERENCE / "run_0_1"
+
+
+def test_files_of_the_contract(tiny_run):
+    out = tiny_run.out
+    expected = ["report.html", "report.md", "estimates.csv", "diagnostics.csv", "weights.csv", "manifest.json"]
+    expected += ["claims.csv", "sensitivity.csv", "fits/groups.nc", "fits/mechanism--made.nc"]
+    expected += [f"figures/slopes_groups.{ending}" for ending in ("png", "svg", "csv")]
+    expected += ["tables/slopes_groups.csv", "tables/slopes_groups.tex", "tables/replication.csv", "tables/table_2.csv"]
+    for name in expected:
+        assert (out / name).stat().st_size > 0, name
+    assert not list(out.rglob(".*"))
+    assert tuple(pd.read_csv(out / "estimates.csv", nrows=0).columns) == COLUMNS
+    assert list(pd.read_csv(out / "diagnostics.csv").columns) == ["fit", "quantity", "value", "threshold", "passed"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest) >= {"data_sha256", "study_sha256", "versions", "seeds", "scales", "wall_seconds"}
+    assert read_csv(out / "estimates.csv").frame["estimand"].tolist() == tiny_run.estimates.frame["estimand"].tolist()
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EARLIER.glob("*.csv")))
+def test_columns_of_the_earlier_run_are_still_there(name, tiny_run):
+    then, now = (pd.read_csv(folder / name, nrows=0).columns for folder in (EARLIER, tiny_run.out))
+    assert len(then) > 0
+    assert [column for column in then if column not in now] == []
+
+
+@pytest.mark.parametrize("key", ["model", "estimand"])
+def test_rows_of_the_earlier_run_are_still_there(key, tiny_run):
+    then = set(pd.read_csv(EARLIER / "estimates.csv")[key])
+    assert len(then) > 5
+    assert then - set(tiny_run.estimates.frame[key]) == set()
+
+
+def test_report_opens_offline(tiny_run):
+    html = (tiny_run.out / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", html)
+    assert "<script" not in html
+    assert "@import" not in html
+    assert "url(http" not in html
+
+
+def test_the_study_s_own_words_are_in_both_reports(tiny_run):
+    header = tiny_run.study.header
+    for ending in ("html", "md"):
+        text = re.sub(r"\s+", " ", (tiny_run.out / f"report.{ending}").read_text(encoding="utf-8"))
+        for words in (header.title, header.data_are, header.data_are_not, *header.doubts):
+            assert words in text
+
+
+def test_published_numbers_are_never_differenced(tiny_run):
+    ours = tiny_run.estimates.frame.iloc[0]
+    with pytest.raises(EstimatesError, match="published"):
+        difference(ours, ours.replace({"frequentist": "published"}))
+    assert not (tiny_run.estimates.frame["paradigm"] == "published").any()
