@@ -12,6 +12,7 @@ from bayes_npp.errors import BayesNppError
 
 if TYPE_CHECKING:
     from bayes_npp.analysis.progress import Progress
+    from bayes_npp.study.study import Study
 
 DEFAULT_STUDY = Path("models/digital_trade")
 FAILED_DIAGNOSTICS = 3
@@ -49,6 +50,13 @@ def _study_path(study: Path | None) -> Path:
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _warn(study: "Study") -> None:
+    from bayes_npp.study.notices import study_notices
+
+    for notice in study_notices(study):
+        _say(f"warning: {notice}")
 
 
 def _progress() -> "Progress":
@@ -107,6 +115,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     loaded = load_study(study)
     chosen = loaded.model(model)
     check_study(loaded)
+    _warn(loaded)
     from bayes_npp.analysis.estimation import estimate_model
     from bayes_npp.analysis.settings import run_settings
 
@@ -140,6 +149,7 @@ def sensitivity(
     if not isinstance(chosen, HierarchicalModel):
         raise SpecError(f"model '{model}' has kind '{chosen.kind}'", fix="Name a hierarchical model")
     check_study(loaded)
+    _warn(loaded)
     asked = propositions or tuple(claim.proposition for claim in loaded.claims if claim.model == model)
     if not asked:
         raise SpecError(f"the study declares no claim about '{model}'", fix="Give one: --claim 'average_slope > 0'")

@@ -215,8 +215,9 @@ def _check_cells(path: Path, encoding: str) -> None:
 def _read_csv(path: Path, encoding: str, keys: list[str]) -> pd.DataFrame:
     """The file with numbers parsed; keys, text and codes with leading zeros as they are written."""
     frame = pd.read_csv(path, encoding=encoding, low_memory=False)
-    whole = [name for name in frame.select_dtypes("number") if (frame[name].dropna() % 1 == 0).all()]
-    text = [name for name in frame if name in keys or name not in frame.select_dtypes(["number", "bool"])]
+    numbers, typed = frame.select_dtypes("number"), frame.select_dtypes(["number", "bool"]).columns
+    whole = [name for name in numbers if (numbers[name].dropna() % 1 == 0).all()]
+    text = [name for name in frame if name in keys or name not in typed]
     raw = pd.read_csv(path, encoding=encoding, dtype=str, keep_default_na=False, usecols=list({*whole, *text}))
     zeros = [name for name in whole if raw[name].str.match(r"\s*[+-]?0\d").any()]
     return frame.assign(**{name: raw[name] for name in {*text, *zeros}})

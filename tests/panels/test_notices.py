@@ -1,24 +1,44 @@
-"""Codes that stand apart are said with their rows; values inside a column's range are not."""
+"""Codes for missing values that stand apart from a column: named with their rows, never changed."""
+
+import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
+import bayes_npp as bn
 from bayes_npp.panels.notices import rows_in_words, stand_apart
 
-
-def test_a_code_far_from_the_others_is_said():
-    frame = pd.DataFrame({"share": [0.1, -99.0, 0.3, 0.2], "near": [-99.0, -80.0, -120.0, -90.0], "text": list("abcd")})
-    (notice,) = stand_apart(frame, np.array([2, 3, 4, 5]))
-    assert notice.column == "share"
-    assert "is -99 in row 3" in notice.text
-    assert "from 0.1 to 0.3 elsewhere" in notice.text
+APART = {
+    "far below": ([1.0, 2, -99, 4, 5, -99], "'x' is -99 in rows 3, 6 and from 1 to 5 elsewhere"),
+    "far above": ([100, 200, 9999, 150, 120, 110], "'x' is 9999 in row 3 and from 100 to 200 elsewhere"),
+    "two codes": ([0.1, 0.2, -999, 0.3, 0.1, -99], "'x' is -99 in row 6.*'x' is -999 in row 3"),
+}
 
 
-def test_no_code_no_notice():
-    assert stand_apart(pd.DataFrame({"x": [1.0, 2.0, np.nan]}), np.arange(3)) == []
-    assert stand_apart(pd.DataFrame({"x": [999.0, 999.0]}), np.arange(2)) == []
+@pytest.mark.parametrize("case", APART)
+def test_values_that_stand_apart_are_named(case):
+    values, message = APART[case]
+    with pytest.warns(bn.PanelWarning) as said:
+        panel = bn.read_panel(pd.DataFrame({"unit": "a", "year": range(6), "x": values}), unit="unit", time="year")
+    assert re.search(message, " ".join(str(warning.message) for warning in said))
+    np.testing.assert_array_equal(panel.numbers("x"), values)  # nothing is changed
+    codes = [value for value in values if abs(value) in (99, 999, 9999)]
+    blank = bn.read_panel(panel.frame, unit="unit", time="year", missing=codes)
+    assert np.isnan(blank.numbers("x")).sum() == len(codes)
 
 
-def test_many_rows_are_shortened():
-    assert rows_in_words(np.array([7])) == "row 7"
-    assert rows_in_words(np.arange(1, 9)) == "rows 1, 2, 3, 4, 5 and 3 more"
+@pytest.mark.parametrize(
+    "values", [[-99, -80, -120, 10, 20, 30], [9000, 9999, 12000, 8000, 7000, 1], [999] * 6, [np.nan] * 6]
+)
+def test_values_among_others_are_no_codes(values):
+    frame = pd.DataFrame({"unit": "a", "year": range(6), "x": values})
+    assert not bn.read_panel(frame, unit="unit", time="year").notices
+
+
+def test_rows_are_those_of_the_file():
+    frame = pd.DataFrame({"x": [-99.0, 1, 2, 3], "label": list("abcd")})
+    (notice,) = stand_apart(frame, np.array([7, 3, 4, 5]))
+    assert notice.column == "x"
+    assert "is -99 in row 7 and from 1 to 3" in str(notice)
+    assert rows_in_words(np.arange(2, 10)) == "rows 2, 3, 4, 5, 6 and 3 more"

@@ -1,7 +1,6 @@
 """Keys of time and doubtful cells of a study: said by `check`, `run` and the report, refused where they matter."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -35,7 +34,7 @@ LAGGED = '[[model]]\nname = "lagged"\nkind = "dynamic_within"'
 def study_of(folder, header="", models="", variables="", change=None):
     frame = bn.simulate(12, 8, {"north": 0.5, "south": 0.1}, seed=2).frame
     number = frame["time"] - frame["time"].min() + 2
-    frame = frame.assign(time=(2018 + number // 4) * 10 + number % 4 + 1, spare=1.0, area=1.5)
+    frame = frame.assign(time=(2018 + number // 4) * 10 + number % 4 + 1, area=1.5, spare=np.sin(np.arange(len(frame))))
     (change or (lambda rows: rows))(frame).to_csv(folder / "panel.csv", index=False)
     text = STUDY.format(header=header, models=models, variables=variables)
     (folder / "study.toml").write_text(text, encoding="utf-8")
@@ -55,6 +54,8 @@ def test_check_and_run_say_it(tmp_path):
     assert len(warned) == 2
     assert "'time' look like year and quarter (20183, 20184, ...): period = \"quarter\"" in warned[0]
     assert "column 'control_1' is -99 in row 5 and" in warned[1]
+    fitted = CliRunner().invoke(cli, ["fit", str(folder), "twfe"])
+    assert fitted.stderr.splitlines()[:2] == warned
     lines = []
     run_study(folder, out, progress=lines.append)
     assert [line for line in lines if line.startswith("warning: ")] == warned
@@ -84,6 +85,7 @@ def test_columns_that_no_part_of_the_study_uses_are_left_alone(tmp_path):
         '[[model]]\nname = "m"\nkind = "hierarchical"\nerrors = "ar1"',
         '[[model]]\nname = "m"\nkind = "hierarchical"\nslopes = "group"',
         '[[model]]\nname = "m"\nkind = "hierarchical"\ntransform = "first_difference"\nladder = false',
+        '[[model]]\nname = "m"\nkind = "mediation"\nmediators = ["spare"]\nmediator_errors = "ar1"',
         '[[robustness]]\nname = "r"\nlag = 1',
         '[[robustness]]\nname = "r"\nunit_trends = true',
     ],
@@ -141,35 +143,3 @@ def test_unknown_keys_of_the_header(tmp_path):
         bn.load_study(study_of(tmp_path, 'period = "week"'))
     with pytest.raises(bn.BayesNppError, match="step"):
         bn.load_study(study_of(tmp_path, "step = 0"))
-
-
-def test_rows_left_out_are_counted_by_reason():
-    """Ten units, six years: a blank, an unknown group, and a first year without a lag."""
-    random = np.random.default_rng(1)
-    frame = pd.DataFrame(
-        {
-            "unit": np.repeat(np.arange(10), 6),
-            "year": np.tile(np.arange(6), 10),
-            "y": random.normal(size=60),
-            "x": random.normal(size=60),
-            "g": np.repeat(["a", "b"], 30),
-        }
-    )
-    frame.loc[[3, 10], "x"] = np.nan
-    frame.loc[[0, 30, 31], "g"] = None
-    panel = bn.derive(bn.read_panel(frame, unit="unit", time="year"), [{"name": "l", "lag": "x"}])
-    spec = {"outcome": "y", "exposure": "x"}
-    cases = {
-        "2 of 60 rows left out: 2 with blank cells": bn.twfe(panel, bn.Spec(**spec)),
-        "5 of 60 rows left out: 2 with blank cells, 3 of unknown group": bn.twfe(panel, bn.Spec(**spec, slopes="g")),
-        "14 of 60 rows left out: 2 with blank cells, 12 without a lag or lead": bn.twfe(
-            panel, bn.Spec(**spec, controls=("l",))
-        ),
-        "12 of 60 rows left out: 2 with blank cells, 10 without a lag or lead": bn.dynamic_within(
-            panel, outcome="y", regressors=["L1.y", "x"]
-        ),
-    }
-    for text, table in cases.items():
-        assert table.frame["note"].str.endswith(text).all(), table.frame["note"].iloc[0]
-    gmm = bn.difference_gmm(panel, outcome="y", regressors=["L1.y", "x"], gmm=[("y", 2, 3)])
-    assert gmm.frame["note"].str.contains("rows left out").all()

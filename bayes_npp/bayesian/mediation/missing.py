@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.mediation.equations import Paths, equation_designs
-from bayes_npp.bayesian.model.error_models import with_memory
+from bayes_npp.bayesian.model.error_models import memory_of, with_memory
 from bayes_npp.design.design import Design
 from bayes_npp.design.left_out import LeftOut
 from bayes_npp.design.spec import Spec
@@ -144,6 +144,8 @@ def treat(
     strictness = "error" if treatment == "error" else "drop"
     found, left_out = equation_designs(filled, spec, mediators, paths, strictness)
     errors = mediator_errors or (with_memory(spec.errors) if treatment == "impute" else spec.errors)
+    if memory_of(errors):
+        panel.check_distances(f"errors = '{errors}' of mediators")
     designs = tuple(_with_errors(one, errors) if one.spec.outcome in mediators else one for one in found)
     by_name = {one.spec.outcome: one for one in designs}
     rows = {name: missing_rows(panel, by_name[name], name) for name in mediators}

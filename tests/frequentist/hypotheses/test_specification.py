@@ -216,8 +216,8 @@ def test_bad_input_has_one_named_error(simulated, produc, produc_spec):
     with pytest.raises(SpecError, match="unknown effects"):
         bn.pesaran_cd(produc, produc_spec, effects="both")
     every_other = simulated.frame[simulated.frame["time"] % 2 == 1]
-    with pytest.raises(DesignError, match="0 complete rows"):
-        bn.wooldridge_serial(panel_of(every_other), SPEC)
+    with pytest.raises(DesignError, match=r"0 complete rows. No row has the period that 'outcome'"):
+        bn.wooldridge_serial(bn.read_panel(every_other, unit="unit", time="time", step=1), SPEC)
     apart = simulated.frame[simulated.frame["time"].isin([1, 2, 4, 5])]
     with pytest.raises(DesignError, match="two first differences in a row"):
         bn.wooldridge_serial(panel_of(apart), SPEC)
