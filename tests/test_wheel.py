@@ -30,7 +30,7 @@ def test_templates_and_prior_sets_are_in_the_wheel(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
     package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "bayes_npp").rglob("*") if path.is_file()}
     package = {name for name in package if "__pycache__" not in name}
-    assert "bayes_npp/reporting/templates/report.html.jinja" in package
+    assert "bayes_npp/reporting/templates/page.html.jinja" in package
     assert package - held == set()
     folder = ROOT / "models" / "priors"
     sets = {f"bayes_npp/prior_sets/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.toml")}

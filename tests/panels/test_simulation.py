@@ -1,4 +1,4 @@
-"""Simulated panels obey the equations they state: without errors least squares finds their truths exactly."""
+"""Simulated panels obey the equations they state: with next to no errors least squares finds their truths."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,17 @@ from bayes_npp.errors import BayesNppError
 from bayes_npp.panels.simulation import simulate, simulate_dynamic, simulate_mediation
 
 
-def test_slopes_without_errors_are_found_exactly():
+def test_slopes_with_next_to_no_errors_are_found():
+    """Errors of a millionth: without any the regression is refused, since its variance would be rounding."""
     slopes = {"north": 0.8, "south": -0.2}
-    made = simulate(12, 6, slopes, controls=(0.5,), error_sd=0.0, missing=0.1, seed=2)
+    made = simulate(12, 6, slopes, controls=(0.5,), error_sd=1e-6, missing=0.1, seed=2)
     assert made.truth["slopes"] == slopes
     panel = bn.read_panel(made.frame, unit="unit", time="time", group="group")
     spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes="group")
     rows = bn.twfe(panel, spec).frame
     found = rows[rows["estimand"] == "group_slope"].set_index("group")["estimate"]
-    assert found.to_dict() == pytest.approx(slopes, abs=1e-9)
-    assert rows.loc[rows["term"] == "control_1", "estimate"].item() == pytest.approx(0.5, abs=1e-9)
+    assert found.to_dict() == pytest.approx(slopes, abs=5e-6)
+    assert rows.loc[rows["term"] == "control_1", "estimate"].item() == pytest.approx(0.5, abs=5e-6)
 
 
 def test_a_dynamic_panel_without_errors_is_its_recursion():

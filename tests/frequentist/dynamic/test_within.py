@@ -1,4 +1,4 @@
-"""Within estimates beside a lagged outcome: the numbers, Nickell's bias, long-run effects."""
+"""Within estimates beside a lagged outcome: the numbers, Nickell's bias, long-run effects (`dynamic.lagged`, `dynamic.within`)."""
 
 import numpy as np
 import pandas as pd

@@ -57,7 +57,7 @@ def columns_of(dataset, model):
 
 
 def fitted(frame, unit, time, outcome, regressors, effects, **options):
-    panel = bn.read_panel(frame, unit=unit, time=time)
+    panel = bn.read_panel(frame, unit=unit, time=time, step=1)  # rental and murder have keys ten and three years apart
     spec = bn.Spec(outcome=outcome, exposure=regressors[0], controls=tuple(regressors[1:]))
     return bn.fixed_effects(panel, spec, effects=effects, **options).frame.set_index("term")
 
