@@ -1,4 +1,4 @@
-"""Within estimates beside a lagged outcome: the numbers, Nickell's bias, long-run effects (`dynamic.lagged`, `dynamic.within`)."""
+"""Within estimates beside a lagged outcome (`lagged`, `within`): the numbers, Nickell's bias, long-run effects."""
 
 import numpy as np
 import pandas as pd
