@@ -67,11 +67,11 @@ variance is rounding (two units, or two periods, whose scores cancel).
 
 A row whose clusters number 4 to 9 quotes its share in its note, and the wild bootstrap's p-value where units are the
 clusters; a row with 10 to 29 quotes it where it is above 7 % by more than two Monte Carlo errors. The share quoted is
-that of the nearest number of units, then of periods, not above the sample's. Noise here is independent: errors that are
-correlated within clusters make few clusters worse, never better. A group's slope and its difference from another group
+that of the nearest number of units, then of periods, not above the sample's. Noise here is independent and normal:
+with other errors the shares are others. A group's slope and its difference from another group
 count the units of the smaller group (here beside a group of 30 units): the other units say nothing of its errors. With
 own period effects a group's slope is that of a subsample. Indirect effects are products of two paths that are both
-zero: the delta method then rejects far too seldom.
+zero: the delta method then rejects far too seldom. The lagged outcome takes one of the periods shown.
 """
 
 
@@ -206,7 +206,7 @@ def path_p_values(mediator: Design, outcome: Design, name: str) -> Iterator[tupl
 def write_table(results: dict[str, Any]) -> None:
     """The shares that notes quote, most units and periods last."""
     rows = [
-        (row["estimator"], row["covariance"], cell["units"], cell["periods"], cell["panels"], row["below"])
+        (row["estimator"], row["covariance"], cell["units"], left(row, cell), cell["panels"], row["below"])
         for cell in results.values()
         for row in cell["rows"]
         if row["printed"] and "own period" not in row["estimator"]
@@ -216,6 +216,11 @@ def write_table(results: dict[str, Any]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["estimator", "covariance", "units", "periods", "panels", "share"])
         writer.writerows([*row[:5], f"{row[5] / row[4]:.4f}"] for row in rows)
+
+
+def left(row: dict[str, Any], cell: dict[str, Any]) -> int:
+    """Periods of the estimation sample: a lag takes one."""
+    return int(cell["periods"]) - (row["estimator"] == FAMILY)
 
 
 def write_page(results: dict[str, Any]) -> None:

@@ -63,7 +63,8 @@ class ModelSpec(Record):
 class FrequentistModel(ModelSpec):
     """A [[model]] table of a frequentist estimator; outcome and exposure are the study's unless it names its own.
 
-    `cluster` is "unit" or ["unit", "time"]; `weights`, `draws` and `seed` are the wild bootstrap's.
+    `covariance = "robust"` is White's HC1, not clustered (Stata's `xtreg, fe robust` is "clustered"). `cluster` is
+    "unit" or ["unit", "time"]; `weights`, `draws` and `seed` are the wild bootstrap's.
     """
 
     kind: Literal["pooled_ols", "fixed_effects", "twfe"]
