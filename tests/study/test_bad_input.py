@@ -257,7 +257,7 @@ BAD = {
     ),
     "unknown kind": (toml('"twfe"\n', '"twfee"\n'), ["[[model]] 1", "'twfee'", "'twfe'"]),
     "missing kind": (toml('kind = "twfe"', ""), ["[[model]] 1 'twfe'", "'kind'"]),
-    "unknown covariance": (add('covariance = "robust"\n'), ["[[model]] 1", "'robust'", "'clustered'"]),
+    "unknown covariance": (add('covariance = "robusst"\n'), ["[[model]] 1", "'robusst'", "'clustered'"]),
     "two models of one name": (add('\n[[model]]\nname = "twfe"\nkind = "pooled_ols"\n'), ["study.toml", "'twfe'"]),
     "slopes by an unknown column": (add('slopes = "grp"\n'), ["model 'twfe', slopes", "'grp'", "'group'"]),
     "slopes and subsamples": (
