@@ -27,6 +27,8 @@ SHOWN_RHO = 0.6
 def forest_figure(comparison: Heterogeneity, result: Result) -> Figure:
     """The slopes of the groups under every model compared."""
     grouping, chosen = comparison.grouping, comparison.chosen_model != comparison.pooled_model
+    frame = slope_frame(comparison)
+    bare = " A hollow mark has no interval: too few units for a test." if frame["lo"].isna().any() else ""
     return Figure(
         f"slopes_{comparison.pooled_model}",
         f"Slope of {comparison.exposure} by {grouping}",
@@ -34,8 +36,8 @@ def forest_figure(comparison: Heterogeneity, result: Result) -> Figure:
         f"regression with the exposure interacted with {grouping}, 95 % confidence intervals. Blue: hierarchical model "
         "with partial pooling, 95 % equal-tailed posterior intervals"
         f"{'; green: the same with the error model behind the verdicts' if chosen else ''}. An interval that reaches "
-        "the edge goes on beyond it; its ends are in the table.",
-        slope_frame(comparison),
+        f"the edge goes on beyond it; its ends are in the table.{bare}",
+        frame,
         lambda: forest(comparison),
     )
 
@@ -115,6 +117,8 @@ def forest(comparison: Heterogeneity) -> "Drawing":
         axes.errorbar(
             rows["estimate"], height, xerr=reach, fmt=marker, color=colour, label=label, markersize=5.5, capsize=2
         )
+        bare = rows["lo"].isna().to_numpy()
+        axes.plot(rows["estimate"][bare], height[bare], marker, color=colour, markerfacecolor="white", markersize=5.5)
     _group_axis(axes, groups)
     # A group of very few units can have an interval far wider than the others: show it to the axis' edge, not beyond.
     inside = table[["lo", "hi"]].to_numpy()
