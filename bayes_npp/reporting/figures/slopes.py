@@ -118,7 +118,15 @@ def forest(comparison: Heterogeneity) -> "Drawing":
             rows["estimate"], height, xerr=reach, fmt=marker, color=colour, label=label, markersize=5.5, capsize=2
         )
         bare = rows["lo"].isna().to_numpy()
-        axes.plot(rows["estimate"][bare], height[bare], marker, color=colour, markerfacecolor="white", markersize=5.5)
+        axes.plot(
+            rows["estimate"][bare],
+            height[bare],
+            marker,
+            color=colour,
+            markerfacecolor="white",
+            markersize=5.5,
+            zorder=4,
+        )
     _group_axis(axes, groups)
     # A group of very few units can have an interval far wider than the others: show it to the axis' edge, not beyond.
     inside = table[["lo", "hi"]].to_numpy()
