@@ -129,9 +129,12 @@ def test_calibration_finds_what_is_wrong(unbalanced, grouped_spec):
 
 
 @pytest.mark.slow(minutes=4)
-@pytest.mark.parametrize("errors", ["ar1", "ar1+unit_scale"])
-def test_calibration_of_other_errors(errors, unbalanced, grouped_spec, seed):
+@pytest.mark.parametrize(
+    ("errors", "worlds", "first"), [("ar1", 200, 3), ("ar1+unit_scale", 100, 3), ("ar1+unit_scale", 100, 1003)]
+)
+def test_calibration_of_other_errors(errors, worlds, first, unbalanced, grouped_spec, seed):
+    """Two hundred worlds each; those with a scale for each unit in two tests, since one takes ten minutes at most."""
     spec = bn.Spec(**{**grouped_spec.model_dump(), "errors": errors})
     data = prepare(build_design(unbalanced, spec))
-    found = calibrate(data, load_priors("weakly_informative"), 200, seed=seed + 3)
+    found = calibrate(data, load_priors("weakly_informative"), worlds, seed=seed + first)
     assert miscalibrated(found.ranks, RANKED_DRAWS) == {}
