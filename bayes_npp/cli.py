@@ -195,12 +195,16 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
     from bayes_npp.analysis.comparison import compare as side_by_side
     from bayes_npp.errors import EstimatesError
     from bayes_npp.estimates import read_csv
+    from bayes_npp.store import VERIFIED, checked_csv
 
     tables = []
     for folder in folders:
         path = folder / "estimates.csv"
         if not path.is_file():
             raise EstimatesError("there are no estimates here", place=str(folder), fix="Give the --out folder of a run")
+        verdict = checked_csv(path)
+        if verdict != VERIFIED:
+            _say(f"warning: {path} is {verdict}")
         table = read_csv(path)
         if len(folders) > 1:
             table.frame["study"] = str(folder)
