@@ -144,9 +144,12 @@ def test_spans_are_over_variants_of_the_index_and_correlations_leave_out_the_dec
     )
     found = spans(variants.assign(correlation_within=variants["correlation"] / 2))
     assert found.index.tolist() == ["none", "ln"]
-    assert found["twfe_low"].tolist() == [0.1, 0.05] and found["twfe_high"].tolist() == [0.3, 0.05]
-    assert found["mean_low"].tolist() == [0.2, 0.0] and found["prob_positive_high"].tolist() == [0.9, 0.5]
-    assert found["correlation_high"].tolist() == [0.7, 0.6] and found["correlation_within_low"].tolist() == [0.35, 0.3]
+    assert found["twfe_low"].tolist() == [0.1, 0.05]
+    assert found["twfe_high"].tolist() == [0.3, 0.05]
+    assert found["mean_low"].tolist() == [0.2, 0.0]
+    assert found["prob_positive_high"].tolist() == [0.9, 0.5]
+    assert found["correlation_high"].tolist() == [0.7, 0.6]
+    assert found["correlation_within_low"].tolist() == [0.35, 0.3]
 
 
 def test_rescaling_only_changes_units(study, declared):
