@@ -91,10 +91,9 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     folder = out or Path("out") / loaded.name
     with _progress() as progress:
         result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
-    _finish(result.fits)
+    _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
     click.echo(str(folder / "report.html"))
-    if not result.passed:
-        sys.exit(FAILED_DIAGNOSTICS)
+    _end(result.failures)
 
 
 @cli.command()
@@ -183,8 +182,7 @@ def report(folder: Path) -> None:
     with _progress() as progress:
         result = rerender(folder, progress)
     click.echo(str(folder / "report.html"))
-    if not result.passed:
-        sys.exit(FAILED_DIAGNOSTICS)
+    _end(result.failures)
 
 
 @cli.command()
@@ -282,6 +280,14 @@ def _finish(fits: tuple) -> None:
         for check in record.predictive:
             if not check.passed:
                 _say(f"{record.model}: posterior predictive check failed: {check.name}")
+
+
+def _end(failures: tuple[str, ...]) -> None:
+    """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
+    for failure in failures:
+        _say(f"failed: {failure}")
+    if failures:
+        sys.exit(FAILED_DIAGNOSTICS)
 
 
 def main() -> NoReturn:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -129,3 +130,14 @@ def test_the_end_of_a_file_is_no_interrupt(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["bayes-npp", "check", str(ROOT / "models" / "digital_trade")])
     with pytest.raises(EOFError):
         cli.main()
+
+
+def test_exit_3_names_the_fit_that_failed(capsys, monkeypatch, tmp_path):
+    """Also where it is a neighbour, and every declared model passed."""
+    fits = {"fits": (), "mechanisms": ()}
+    for failures, expected in (((), 0), (("m--errors-ar1: sampler diagnostics failed: largest R-hat 1.2",), 3)):
+        ended = SimpleNamespace(**fits, failures=failures)
+        monkeypatch.setattr("bayes_npp.pipeline.run_study", lambda *_, own=ended, **__: own)
+        code, _, err = bayes_npp(capsys, monkeypatch, "run", ROOT / "tests" / "studies" / "tiny", "--out", tmp_path)
+        assert code == expected
+        assert [line for line in err.splitlines() if line.startswith("failed: ")] == [f"failed: {f}" for f in failures]
