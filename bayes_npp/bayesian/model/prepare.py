@@ -3,10 +3,11 @@
 import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import check_dynamics
+from bayes_npp.bayesian.model.error_models import factors_of
 from bayes_npp.bayesian.model.terms import ModelData, model_data
 from bayes_npp.design.design import Design, check_membership, check_not_exact, slope_names
 from bayes_npp.design.projection import check_identified
-from bayes_npp.errors import DesignError
+from bayes_npp.errors import DesignError, SpecError
 
 
 def prepare(design: Design) -> ModelData:
@@ -25,6 +26,8 @@ def prepare(design: Design) -> ModelData:
             fix="Fixed effects absorb the means: leave correlated_means at true",
         )
     check_membership(design)
+    if factors_of(spec.errors):
+        raise SpecError("common factors cannot be fitted yet", fix="Use errors without 'factor'")
     data = model_data(design)
     names = (*slope_names(design), *spec.controls)
     if names:
