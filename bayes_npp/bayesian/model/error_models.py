@@ -242,7 +242,7 @@ def _common_factors(number: int, short: str) -> ErrorModel:
         short=short,
         priors={"loading_sd": "positive"},
         in_outcome_units=("loading_sd",),
-        effects={"factor": ("time", "factor_number"), "loading": ("unit", "factor_number")},
+        effects={"factor": ("factor_number", "time"), "loading": ("factor_number", "unit")},
         mends=("cross-sectional dependence",),
         beside_lag=False,
         imputes=False,

@@ -3,11 +3,11 @@
 import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import check_dynamics
-from bayes_npp.bayesian.model.error_models import factors_of
+from bayes_npp.bayesian.model.loadings import check_loadings
 from bayes_npp.bayesian.model.terms import ModelData, model_data
 from bayes_npp.design.design import Design, check_membership, check_not_exact, slope_names
 from bayes_npp.design.projection import check_identified
-from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.errors import DesignError
 
 
 def prepare(design: Design) -> ModelData:
@@ -26,8 +26,7 @@ def prepare(design: Design) -> ModelData:
             fix="Fixed effects absorb the means: leave correlated_means at true",
         )
     check_membership(design)
-    if factors_of(spec.errors):
-        raise SpecError("common factors cannot be fitted yet", fix="Use errors without 'factor'")
+    check_loadings(spec, len(design.times), "the hierarchical model")
     data = model_data(design)
     names = (*slope_names(design), *spec.controls)
     if names:
