@@ -14,7 +14,8 @@ from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.mediation.equations import path_equations
+from bayes_npp.frequentist.least_squares.static import subsample_designs
+from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
@@ -110,12 +111,17 @@ class FrequentistModel(ModelSpec):
             return self.effects or "unit"
         return "two-way" if self.kind == "twfe" else "none"
 
+    def subsample_designs(self, sample: Sample) -> dict[str, Design]:
+        """Of each subsample's own regression."""
+        spec, grouping = self.spec(sample.roles), self.subsamples or ""
+        return sample.once(("subsamples", spec, grouping), lambda: subsample_designs(sample.panel, spec, grouping))
+
     def check(self, sample: Sample) -> str:
-        """Rows, after checking that two-way fixed effects leave something of every column."""
-        design = sample.design(self.spec(sample.roles))
-        if self.kind == "twfe" and not self.subsamples:
+        """Rows, after checking that the effects leave something of every column, in each subsample."""
+        whole = sample.design(self.spec(sample.roles))
+        for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
-        return rows_of(design)
+        return rows_of(whole)
 
 
 class DynamicWithinModel(ModelSpec):
@@ -311,11 +317,18 @@ class MediationPathsModel(ModelSpec):
         """The mediators of this model: the study's unless it names its own."""
         return roles.mediators if self.mediators is None else self.mediators
 
+    def equations(self, sample: Sample) -> PathEquations:
+        """The equations on a sample."""
+        spec, mediators = self.spec(sample.roles), self.own_mediators(sample.roles)
+        return sample.once(
+            ("paths", spec, mediators, self.effects),
+            lambda: path_equations(sample.panel, spec, mediators, self.effects),
+        )
+
     def check(self, sample: Sample) -> str:
         """Rows that all equations share."""
-        spec = self.spec(sample.roles)
-        sample.design(spec)
-        equations = path_equations(sample.panel, spec, self.own_mediators(sample.roles), self.effects)
+        sample.design(self.spec(sample.roles))
+        equations = self.equations(sample)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from bayes_npp.design.design import Scales, build_design
+from bayes_npp.design.design import Scales
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.labels import clean
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Winsorise
@@ -225,27 +224,6 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
         changed="; ".join(changes),
         placebo=placebo,
     )
-
-
-def check_altered(altered: Altered) -> None:
-    """Check that the slopes of a row are identified, in each of its subsamples.
-
-    Raises
-    ------
-    BayesNppError
-    """
-    sample, model = altered.data, altered.model
-    if isinstance(model, HierarchicalModel):
-        model.check(sample)
-        return
-    panel, spec = sample.panel, model.spec(sample.roles)
-    if not model.subsamples:
-        check_absorbed(sample.design(spec), model.absorbed_effects, panel.source)
-        return
-    groups = panel.labels(model.subsamples)
-    for label in groups[panel.in_window].dropna().unique():
-        design = build_design(panel, spec, where=(groups == label).to_numpy())
-        check_absorbed(design, model.absorbed_effects, panel.source)
 
 
 def _check_applies(model: FrequentistModel | HierarchicalModel, row: Robustness) -> None:
