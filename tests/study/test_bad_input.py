@@ -158,7 +158,7 @@ BAD = {
     "broken Stata": (panel_file("panel.dta", b"<stata_dta><header>"), ["panel.dta", "Stata"]),
     "empty CSV": (text(lambda content: ""), [PANEL, "cannot be read"]),
     "header only": (text(lambda content: content.splitlines()[0] + "\n"), [PANEL, "no rows"]),
-    "semicolons": (text(lambda content: content.replace(",", ";")), [PANEL, "unit column 'unit' not found"]),
+    "semicolons in the header": (text(lambda content: content.replace(",", ";", 9)), [PANEL, "row 2", "cells"]),
     "GB18030": (
         lambda folder: folder.joinpath(PANEL).write_bytes(
             folder.joinpath(PANEL).read_text(encoding="utf-8").replace("unit A", "北京").encode("gb18030")
