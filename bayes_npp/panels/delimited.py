@@ -63,7 +63,9 @@ def read_csv(path: Path, encoding: str, keys: list[str]) -> tuple[pd.DataFrame, 
     written = [name for name in frame if name in keys or name not in typed]
     raw = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, usecols=list({*whole, *written}))
     zeros = [name for name in whole if raw[name].str.match(r"\s*[+-]?0\d").any()]
-    return frame.assign(**{name: raw[name] for name in {*written, *zeros}}), rows
+    for name in {*written, *zeros}:
+        frame[name] = raw[name]
+    return frame, rows
 
 
 def check_header(names: list[str], place: str) -> None:

@@ -9,6 +9,7 @@ from bayes_npp.errors import PanelError
 from bayes_npp.panels.delimited import check_header, clean_name, read_csv
 from bayes_npp.panels.labels import labels_of, printed
 from bayes_npp.panels.notices import Notice
+from bayes_npp.records import is_file
 
 READERS = {".csv": "CSV", ".parquet": "Parquet", ".dta": "Stata", ".xlsx": "Excel"}
 
@@ -40,11 +41,7 @@ def read_file(
     PanelError
         No file, an unknown kind, a file that its reader cannot read, two columns of one name.
     """
-    try:
-        found = path.is_file()
-    except OSError:  # a name that is too long
-        found = False
-    if not found:
+    if not is_file(path):
         raise PanelError("the file does not exist", place=str(path), fix="Check the path")
     kind = READERS.get(path.suffix.lower())
     if kind is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_npp.errors import SpecError, nearest
+from bayes_npp.records import is_file
 
 COLUMNS = (
     "claim",
@@ -34,7 +35,7 @@ def read_published(path: Path) -> pd.DataFrame:
     SpecError
         No file, a missing or unknown column, an estimate that is not a number, a row without a term.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise SpecError(
             "the file does not exist", place=str(path), fix="Correct the path (in a study file: 'published')"
         )
