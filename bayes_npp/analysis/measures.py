@@ -132,12 +132,14 @@ def _record(
     variants, slopes, averages = [], [], []
     for one in fitted:
         quantities = one.quantities
+        fixed_effects = two_way(study, declared, one.variant)
         variants.append(
             {
                 **_labels(one.variant),
                 "n_obs": one.design.n_obs,
                 **_beside(study, one.variant),
-                **two_way(study, declared, one.variant),
+                **fixed_effects,
+                "twfe_own_units": fixed_effects["twfe"] * one.variant.per_unit,
                 **summarise(quantities[AVERAGE]),
                 "verdict": one.verdict,
             }
@@ -166,9 +168,19 @@ def _record(
         model=model.name,
         errors=model.errors,
         variants=pd.DataFrame(variants),
+        spans=spans(pd.DataFrame(variants)),
         slopes=pd.DataFrame(slopes),
         averages=pd.DataFrame(averages) if averages else pd.DataFrame(columns=empty),
     )
+
+
+def spans(variants: pd.DataFrame) -> pd.DataFrame:
+    """How far each number moves over the variants of the index (rows of the same exposure, the declared one first)."""
+    built = variants[variants["exposure"] == ""]
+    frames = [(built, ["twfe", "mean", "prob_positive"]), (built.iloc[1:], ["correlation", "correlation_within"])]
+    found = [frame.groupby("logs", sort=False)[names].agg([("low", "min"), ("high", "max")]) for frame, names in frames]
+    both = found[0].join(found[1])
+    return both.set_axis([f"{name}_{end}" for name, end in both.columns], axis=1)
 
 
 def two_way(study: Study, model: HierarchicalModel, variant: Variant) -> dict[str, float]:
@@ -193,7 +205,7 @@ def _labels(variant: Variant) -> dict[str, str]:
 def _beside(study: Study, variant: Variant) -> dict[str, float]:
     index = index_of(study.variables, declared_measurement(study).index)
     raw, within = correlations(study.panel, study.roles, index, variant)
-    return {"correlation": raw, "correlation_within": within, "per_unit": variant.per_unit}
+    return {"correlation": raw, "correlation_within": within}
 
 
 def _key(study: Study, model: HierarchicalModel, variants: list[Variant], sampler: Sampler, draws: int) -> str:

@@ -164,10 +164,14 @@ class MeasurementRecord:
     errors : str
     variants : DataFrame
         One row a variant, the declared measurement first: variant, weights, logs, left_out, exposure, n_obs;
-        correlation, correlation_within with the declared index (or exposure); per_unit, a slope in the variant's own
-        units over the slope shown; twfe, twfe_se, twfe_lo, twfe_hi, twfe_p of two-way fixed effects with one slope,
-        clustered by unit; mean, sd, lo, hi, prob_positive of the posterior's average slope with their weights; verdict
-        of the sampler.
+        correlation, correlation_within with the declared index (or exposure); twfe, twfe_se, twfe_lo, twfe_hi, twfe_p
+        of two-way fixed effects with one slope, clustered by unit, and twfe_own_units, the same in the variant's own
+        units; mean, sd, lo, hi, prob_positive of the posterior's average slope with their weights; verdict of the
+        sampler.
+    spans : DataFrame
+        Lowest and highest over the variants of the index, a row each for indicators as they are and in logarithms
+        (index logs): <column>_low, <column>_high of twfe, mean, prob_positive and, over the variants other than the
+        declared one, correlation, correlation_within.
     slopes : DataFrame
         Every slope: variant, estimand, group, mean, sd, lo, hi, prob_positive.
     averages : DataFrame
@@ -179,6 +183,7 @@ class MeasurementRecord:
     model: str
     errors: str
     variants: pd.DataFrame
+    spans: pd.DataFrame
     slopes: pd.DataFrame
     averages: pd.DataFrame
 
