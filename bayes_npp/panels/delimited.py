@@ -48,13 +48,7 @@ def read_csv(path: Path, encoding: str, keys: list[str]) -> tuple[pd.DataFrame, 
         An encoding that does not exist, two columns of one name, a row that is longer or shorter than the header, a
         quote that is never closed, a number that may be read in two ways.
     """
-    try:
-        utf8 = codecs.lookup(encoding).name == "utf-8"
-    except LookupError:
-        fix = "Give its usual name, such as 'utf-8' or 'gb18030'"
-        raise PanelError(f"unknown encoding '{encoding}'", place=str(path), fix=fix) from None
-    with _any_length(), path.open(encoding="utf-8-sig" if utf8 else encoding, newline="") as lines:
-        text, rows, separator = _tidied(lines, str(path), keys)
+    text, rows, separator = _tidied(path, encoding, keys)
     if separator != ",":
         text = _with_points(text, keys, str(path), rows)
     frame = pd.read_csv(io.StringIO(text), low_memory=False)
@@ -66,6 +60,12 @@ def read_csv(path: Path, encoding: str, keys: list[str]) -> tuple[pd.DataFrame, 
     for name in {*written, *zeros}:
         frame[name] = raw[name]
     return frame, rows
+
+
+def read_text(path: Path, encoding: str, keys: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
+    """As `read_csv`, with every cell as it is written."""
+    text, rows, _ = _tidied(path, encoding, keys)
+    return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False), rows
 
 
 def check_header(names: list[str], place: str) -> None:
@@ -85,8 +85,18 @@ def _any_length() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def _tidied(lines: io.TextIOWrapper, place: str, keys: list[str]) -> tuple[str, np.ndarray, str]:
+def _tidied(path: Path, encoding: str, keys: list[str]) -> tuple[str, np.ndarray, str]:
     """The file separated by commas, without blank rows and columns without a name; rows of the file; its separator."""
+    try:
+        utf8 = codecs.lookup(encoding).name == "utf-8"
+    except LookupError:
+        fix = "Give its usual name, such as 'utf-8' or 'gb18030'"
+        raise PanelError(f"unknown encoding '{encoding}'", place=str(path), fix=fix) from None
+    with _any_length(), path.open(encoding="utf-8-sig" if utf8 else encoding, newline="") as lines:
+        return _tidied_lines(lines, str(path), keys)
+
+
+def _tidied_lines(lines: io.TextIOWrapper, place: str, keys: list[str]) -> tuple[str, np.ndarray, str]:
     before, separator = _separator(lines, keys)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     out, rows = io.StringIO(), []

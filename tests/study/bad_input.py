@@ -315,11 +315,11 @@ BAD = {
     ),
     "published row with an extra cell": (
         text(lambda header: header + "C1,1,1,m,all,TWFE,y,x,0.4" + "," * 8 + "\n", "published.csv"),
-        ["published.csv", "row 2", "more cells"],
+        ["published.csv", "row 2", "17 cells"],
     ),
     "published text": (
-        text(lambda header: header + "C1,1,1,m,all,TWFE,y,x,0.4*" + "," * 7 + "\n", "published.csv"),
-        ["published.csv, row 2", "'estimate'", "'0.4*'"],
+        text(lambda header: header + "C1,1,1,m,all,TWFE,y,x,0.4x" + "," * 7 + "\n", "published.csv"),
+        ["published.csv, row 2", "'estimate'", "'0.4x'"],
     ),
 }
 # Found only when the model is estimated, after its progress lines.
