@@ -55,8 +55,8 @@ class Robustness(Record):
     controls: tuple[str, ...] | None = None
     unit_trends: bool = False
     group_time_effects: str | None = None
-    lead: Annotated[int, Field(ge=1)] | None = None
-    lag: Annotated[int, Field(ge=1)] | None = None
+    lead: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    lag: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -329,7 +329,10 @@ def _winsorised(panel: Panel, names: tuple[str, ...], p: float, within_period: b
         values = panel.numbers(name)[panel.in_window]
         if len(np.unique(values[~np.isnan(values)])) > 2:
             new[name] = Winsorise(name=name, winsorise=name, p=p, within=within).values(panel)
-    return replace(panel, frame=panel.frame.assign(**new))
+    frame = panel.frame.copy(deep=False)
+    for name, values in new.items():
+        frame[name] = values
+    return replace(panel, frame=frame)
 
 
 def _periods(by: int) -> str:
