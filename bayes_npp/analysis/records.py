@@ -141,7 +141,9 @@ class RobustnessRecord:
     note : str
         Where the row comes from, as the study says.
     fit : FitRecord, optional
-        Of a Bayesian model.
+        Of a hierarchical model.
+    fits : tuple of FitRecord
+        Of every equation of a Bayesian model.
     """
 
     declared: str
@@ -149,6 +151,7 @@ class RobustnessRecord:
     altered: Altered
     note: str
     fit: FitRecord | None = None
+    fits: tuple[FitRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,10 +167,14 @@ class MeasurementRecord:
     errors : str
     variants : DataFrame
         One row a variant, the declared measurement first: variant, weights, logs, left_out, exposure, n_obs;
-        correlation, correlation_within with the declared index (or exposure); per_unit, a slope in the variant's own
-        units over the slope shown; twfe, twfe_se, twfe_lo, twfe_hi, twfe_p of two-way fixed effects with one slope,
-        clustered by unit; mean, sd, lo, hi, prob_positive of the posterior's average slope with their weights; verdict
-        of the sampler.
+        correlation, correlation_within with the declared index (or exposure); twfe, twfe_se, twfe_lo, twfe_hi, twfe_p
+        of two-way fixed effects with one slope, clustered by unit, and twfe_own_units, the same in the variant's own
+        units; mean, sd, lo, hi, prob_positive of the posterior's average slope with their weights; verdict of the
+        sampler.
+    spans : DataFrame
+        Lowest and highest over the variants of the index, a row each for indicators as they are and in logarithms
+        (index logs): <column>_low, <column>_high of twfe, mean, prob_positive and, over the variants other than the
+        declared one, correlation, correlation_within.
     slopes : DataFrame
         Every slope: variant, estimand, group, mean, sd, lo, hi, prob_positive.
     averages : DataFrame
@@ -179,6 +186,7 @@ class MeasurementRecord:
     model: str
     errors: str
     variants: pd.DataFrame
+    spans: pd.DataFrame
     slopes: pd.DataFrame
     averages: pd.DataFrame
 

@@ -170,6 +170,9 @@ class Spec(Record):
                 fix="Beside fixed unit effects a lagged outcome has Nickell's bias, beside uncorrelated ones it stands "
                 "for the units",
             )
+        lag = f"L1.{self.outcome}"
+        if lag in self.regressors:
+            raise SpecError(f"'{lag}' is a regressor of a dynamic model by itself", fix="Leave it out, or rename it")
         registry = error_registry()
         if not all(part.beside_lag for part in registry.parts(self.errors)):
             fitting = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.beside_lag))

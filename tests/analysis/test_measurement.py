@@ -18,7 +18,7 @@ from bayes_npp.analysis.index_posteriors import (
     variant_posteriors,
     variants_of,
 )
-from bayes_npp.analysis.measures import two_way
+from bayes_npp.analysis.measures import spans, two_way
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.design.projection import two_way_parts
 from bayes_npp.errors import BayesNppError
@@ -130,6 +130,26 @@ def test_first_look_of_the_paper(study, declared):
         found = two_way(study, model, declared[label])
         assert found["twfe"] * declared[label].per_unit == pytest.approx(estimate, abs=0.0005), label
         assert found["twfe"] / found["twfe_se"] == pytest.approx(t, abs=0.05), label
+
+
+def test_spans_are_over_variants_of_the_index_and_correlations_leave_out_the_declared_one():
+    """By hand: of the logged variants one is measured by another exposure and stands in no span."""
+    variants = pd.DataFrame(
+        [
+            {"logs": "none", "exposure": "", "twfe": 0.3, "mean": 0.2, "prob_positive": 0.9, "correlation": 1.0},
+            {"logs": "none", "exposure": "", "twfe": 0.1, "mean": 0.4, "prob_positive": 0.8, "correlation": 0.7},
+            {"logs": "ln", "exposure": "", "twfe": 0.05, "mean": 0.0, "prob_positive": 0.5, "correlation": 0.6},
+            {"logs": "ln", "exposure": "ln_sales", "twfe": 9.0, "mean": 9.0, "prob_positive": 1.0, "correlation": 0.1},
+        ]
+    )
+    found = spans(variants.assign(correlation_within=variants["correlation"] / 2))
+    assert found.index.tolist() == ["none", "ln"]
+    assert found["twfe_low"].tolist() == [0.1, 0.05]
+    assert found["twfe_high"].tolist() == [0.3, 0.05]
+    assert found["mean_low"].tolist() == [0.2, 0.0]
+    assert found["prob_positive_high"].tolist() == [0.9, 0.5]
+    assert found["correlation_high"].tolist() == [0.7, 0.6]
+    assert found["correlation_within_low"].tolist() == [0.35, 0.3]
 
 
 def test_rescaling_only_changes_units(study, declared):

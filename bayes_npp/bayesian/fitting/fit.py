@@ -341,7 +341,7 @@ def _finish(
     sampled: dict[str, np.ndarray] | None = None,
 ) -> Fit:
     tree = build_tree(parameters, data, priors, stats, totals)
-    diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats)
+    diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats, parameters)
     tree.attrs = {
         "spec": data.design.spec.model_dump_json(),
         "priors": priors.model_dump_json(),

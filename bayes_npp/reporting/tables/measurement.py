@@ -1,5 +1,8 @@
 """Sensitivity to measurement in tables and sentences: variants of the index, drawn weights, shared columns."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
 
 from bayes_npp.analysis.records import MeasurementRecord
@@ -61,7 +64,7 @@ def _variant_table(records: list[MeasurementRecord], result: Result, left_out: b
             "TWFE": f"{number(row['twfe'])} [{number(row['twfe_lo'])}, {number(row['twfe_hi'])}] "
             f"[{p_relation(row['twfe_p'])}]",
             "clustered SE": number(row["twfe_se"]),
-            "TWFE in the variant's own units": number(row["twfe"] * row["per_unit"]),
+            "TWFE in the variant's own units": number(row["twfe_own_units"]),
             f"posterior, {first.errors} errors": _posterior(row),
         }
         own |= {f"posterior, {e} errors": _posterior(frame.loc[row["variant"]]) for e, frame in others.items()}
@@ -152,16 +155,14 @@ def overlap_table(result: Result) -> Table | None:
 def variant_sentence(record: MeasurementRecord, outcome: str) -> str:
     """How far the slope moves over the variants, by logarithms and by exposure, and what the indices share."""
     frame, first = record.variants, record.declared == record.model
-    built = frame[frame["exposure"] == ""]
     parts = []
-    for logs, own in built.groupby("logs", sort=False):
-        part = f"with {LOGS[str(logs)]} {f'TWFE {_range(own["twfe"])}, ' if first else ''}posterior means "
-        part += f"{_range(own['mean'])}, P(> 0) {_probabilities(own['prob_positive'])}"
-        others = own[own.index != 0]
-        if first and len(others):
+    for span in record.spans.reset_index().to_dict("records"):
+        part = f"with {LOGS[span['logs']]} {f'TWFE {_range(span, "twfe")}, ' if first else ''}posterior means "
+        part += f"{_range(span, 'mean')}, P(> 0) {_range(span, 'prob_positive', probability)}"
+        if first and pd.notna(span["correlation_low"]):
             part += (
-                f" (correlation with {outcome} as declared {_range(others['correlation'])}, once unit and period "
-                f"effects are removed {_range(others['correlation_within'])})"
+                f" (correlation with {outcome} as declared {_range(span, 'correlation')}, once unit and period "
+                f"effects are removed {_range(span, 'correlation_within')})"
             )
         parts.append(part)
     for row in frame[frame["exposure"] != ""].to_dict("records"):
@@ -226,13 +227,8 @@ def _failed(record: MeasurementRecord) -> str:
     return "; ".join(parts + ([f"{failed} of the drawn indices"] if failed else []))
 
 
-def _range(values: pd.Series) -> str:
-    low, high = number(values.min()), number(values.max())
-    return low if low == high else f"{low} to {high}"
-
-
-def _probabilities(values: pd.Series) -> str:
-    low, high = probability(values.min()), probability(values.max())
+def _range(span: dict[Any, Any], name: str, words: Callable[[float], str] = number) -> str:
+    low, high = words(span[f"{name}_low"]), words(span[f"{name}_high"])
     return low if low == high else f"{low} to {high}"
 
 
