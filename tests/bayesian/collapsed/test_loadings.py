@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
+from bayes_npp.bayesian.collapsed import kernel, loading_density, loading_draws, loading_kernel, packed, posterior
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.model.loadings import aligned, factors_from
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
@@ -137,3 +139,20 @@ def test_signs_and_order_of_factors_are_aligned():
     out = aligned(mixed)
     np.testing.assert_allclose(np.einsum("skn,skt->snt", out["loading"], out["factor"]), common, atol=1e-12)
     assert out["factor"].std(axis=0).max() < 0.1
+
+
+def test_the_cache_s_key_holds_every_compiled_file():
+    """Only entry points are cached, so a change of any of these files must change their key."""
+    modules = (kernel, loading_kernel, loading_density, loading_draws, packed)
+    assert {module.__name__.rsplit(".", 1)[1] + ".py" for module in modules} == set(loading_draws.SOURCES)
+    assert loading_draws.entries() is loading_draws.entries()
+
+
+def test_every_unit_has_a_row_of_its_own_for_draws():
+    collapsed = collapsed_of("factor", 0.2, {}, "weakly_informative")
+    assert isinstance(collapsed, posterior.Collapsed)
+    known = np.ones((9, 1))
+    few, whole, unit = loading_data(collapsed.data, collapsed.columns, (1,), False, known)
+    assert sorted(unit) == list(range(12))
+    assert len(whole.weight) == 12
+    assert few.units.sum() == whole.units.sum() == 12
