@@ -215,10 +215,6 @@ def test_the_ladder_and_its_tables_ask_the_record(growing):
         ({"errors": "ar1+factor+factor2"}, "has common factors twice"),
         ({"errors": "student_t+factor"}, "does not combine"),
         ({"errors": "factor+iid"}, "does not combine"),
-        ({"time_effects": "none"}, "without period effects"),
-        ({"correlated_means": False}, "correlated_means = false"),
-        ({"slopes": "unit"}, "does not combine with slopes of units"),
-        ({"group_time_effects": "group"}, "does not combine with period effects of groups"),
         ({"dynamic": True, "slopes": None}, "dynamic does not combine"),
     ],
 )

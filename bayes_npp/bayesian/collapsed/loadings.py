@@ -189,7 +189,8 @@ class CollapsedLoadings(Collapsed):
             out["unit_shift"], out["time_shift"] = shifts[:, :, 0], periods
         self._centre_fixed(out)
         if "loading" in out:
-            out.update(aligned(out))
+            known = len(self.rows.part_columns) - self.loading_layout.n_factors
+            out.update(aligned(out, known))
 
     def with_priors(self, priors: PriorSet) -> "CollapsedLoadings":
         return collapse_loadings(self.data, priors)
@@ -211,7 +212,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
     spread = (Element("period_scale_sd", WHOLE, priors["period_scale_sd"]),) if periods else ()
     layout, encoded, means, elements = lay_out(data, columns, effects, priors, kept, (*spread, *coordinates))
     first = len(elements) - len(coordinates)
-    known = np.ones((n_times, 1))
+    known = np.column_stack([np.ones(n_times), *(column.values for column in data.time_columns)])
     absent = np.full(0 if data.unit.kind != "none" else 1, kernel.KNOWN_SD)
     at = np.cumsum([0, *(term.width for term in columns)])
     loading_layout = LoadingLayout(
@@ -233,7 +234,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
         part_at=int(at[-2]) if project else kernel.ABSENT,
         project=int(project),
     )
-    parts = tuple(range(1, 1 + n_factors))
+    parts = tuple(j for j, term in enumerate(loading_terms(data), start=1) if term.scale)
     by_unit = layout.unit_scales != kernel.ABSENT
     rows, every_row, unit_of_row = loading_data(data, (*columns, *kept), parts, by_unit, known)
     nothing = np.empty((len(data.segments), 0, 0, 0))

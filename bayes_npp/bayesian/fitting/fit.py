@@ -368,6 +368,8 @@ def scales_and_shapes() -> dict[str, str]:
         "unit_sd": "outcome",
         "time_sd": "outcome",
         "group_time_sd": "outcome",
+        "unit_trend_sd": "outcome",
+        "exposure_loading_sd": "outcome",
         **{name: "outcome" if name in outcome else "" for name in top_priors()},
         "slope_correlation": "",
     }

@@ -15,9 +15,11 @@ import numpy as np
 
 from bayes_npp.bayesian.model.error_models import effects as error_effects
 from bayes_npp.bayesian.model.error_models import memory_of, parts, shape_of, top_priors
+from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.terms import Effect, ModelData, common_and_offsets
 from bayes_npp.bayesian.priors.families import BOUNDS, PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.errors import SpecError
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -37,6 +39,8 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
     import pytensor.tensor as pt
 
     design, spec = data.design, data.design.spec
+    if loads(spec):
+        raise SpecError("units load on no columns of time in the full PyMC model", fix="Use engine = 'collapsed'")
     coords = {
         "observation": np.arange(design.n_obs),
         "slope_column": np.arange(data.slope_columns.shape[1]),
