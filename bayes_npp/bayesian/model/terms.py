@@ -8,9 +8,9 @@ import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import History
 from bayes_npp.bayesian.model.error_models import centred_scales
+from bayes_npp.bayesian.model.time_columns import TimeColumn, time_columns
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
-from bayes_npp.design.factors import exposure_factors
 from bayes_npp.design.projection import contrast_basis, part_basis, two_way_parts
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
@@ -63,25 +63,6 @@ class Effect:
     def has_part(self) -> np.ndarray:
         """1 where a between part acts, shape (n_contrasts,)."""
         return (np.arange(self.n_contrasts) < self.rank).astype(float)
-
-
-@dataclass(frozen=True)
-class TimeColumn:
-    """A known column of time on which every unit has a coefficient.
-
-    Attributes
-    ----------
-    variable : str
-        Of the coefficients, in the posterior.
-    values : ndarray, shape (T,)
-        Of mean square one.
-    scale : str
-        Variable with their SD, and its prior; empty for flat ones.
-    """
-
-    variable: str
-    values: np.ndarray
-    scale: str
 
 
 @dataclass(frozen=True)
@@ -265,7 +246,7 @@ def model_data(design: Design) -> ModelData:
         centred_errors=centred_scales(spec.errors, fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit, df),
         se=None if design.se is None else design.se / scales.outcome_sd,
         lag=None if history is None else history.lag_within_periods,
-        time_columns=_time_columns(design),
+        time_columns=time_columns(design),
     )
 
 
@@ -351,22 +332,6 @@ def fitted_values(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndar
         slopes = parameters["unit_slope"] if j == 0 else parameters["unit_control_slope"][..., j - 1, :]
         fitted = fitted + slopes[..., data.design.unit] * column
     return fitted
-
-
-def _time_columns(design: Design) -> tuple[TimeColumn, ...]:
-    """Trends of units and the exposure's own factors, as the specification has them."""
-    spec, out = design.spec, []
-    if spec.unit_trends:
-        times = np.array(design.times, dtype=float)
-        times -= times.mean()
-        trend = times / np.sqrt((times**2).mean())
-        out.append(TimeColumn("unit_trend", trend, "unit_trend_sd" if spec.unit_trends == "partial" else ""))
-    if spec.exposure_factor != "none":
-        scale = "exposure_loading_sd" if spec.exposure_factor == "partial" else ""
-        for k, values in enumerate(exposure_factors(design, spec.exposure_factors).T, start=1):
-            name = "exposure_loading" if k == 1 else f"exposure_loading_{k}"
-            out.append(TimeColumn(name, values, scale))
-    return tuple(out)
 
 
 def _unit_slope_columns(design: Design, exposure: np.ndarray, varying: np.ndarray) -> np.ndarray:

@@ -161,21 +161,6 @@ def test_what_loadings_do_not_go_with(changes, message):
         collapsed_of("iid", 0.0, changes, "weakly_informative")
 
 
-def test_known_columns_of_time_are_of_mean_square_one():
-    changes = {"unit_trends": "fixed", "exposure_factor": "partial"}
-    trend, factor = collapsed_of("iid", 0.1, changes, "weakly_informative").data.time_columns
-    assert (trend.variable, trend.scale, factor.variable, factor.scale) == (
-        "unit_trend",
-        "",
-        "exposure_loading",
-        "exposure_loading_sd",
-    )
-    np.testing.assert_allclose(np.diff(trend.values), trend.values[1] - trend.values[0])
-    for column in (trend, factor):
-        assert column.values.sum() == pytest.approx(0, abs=1e-6)
-        assert (column.values**2).mean() == pytest.approx(1)
-
-
 def test_signs_and_order_of_factors_are_aligned():
     random = np.random.default_rng(1)
     truth = factors_from(random.standard_normal((1, 16)), 9)
