@@ -232,6 +232,21 @@ def log_likelihood(data, priors, values):
     return -np.log(np.diag(factor)).sum() - 0.5 * log_gram - 0.5 * white @ white - 0.5 * n * np.log(2 * np.pi)
 
 
+def covariance_and_mean(data, priors, values):
+    """Of the outcome given scales, every coefficient integrated out; no flat ones."""
+    more = []
+    if "factor" in values or data.time_columns:
+        data, more = with_loadings(data, priors, values)
+    root = error_root(data, values)
+    covariance, mean = np.linalg.inv(root.T @ root), np.zeros(data.design.n_obs)
+    for block in blocks(data, priors, values):
+        covariance = covariance + block.columns @ block.covariance @ block.columns.T
+        mean = mean + block.columns @ block.mean
+    for columns, sd in more:
+        covariance = covariance + sd**2 * columns @ columns.T
+    return covariance, mean
+
+
 def fitted_mean(data, priors, values):
     """Mean of the fitted values given scales, from every coefficient of the model with loadings."""
     raw = data

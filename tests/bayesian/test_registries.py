@@ -156,8 +156,8 @@ def test_pymc_and_numpy_have_one_likelihood(errors, growing, panel):
 @pytest.mark.parametrize(
     "errors",
     [
-        *(name for name, part in ERROR_MODELS.items() if name != "known" and not part.factors),
-        *("ar1+unit_scale", "ar1+unit_scale+student_t", "ar1+period_scale"),
+        *(name for name in ERROR_MODELS if name not in ("known", "factor2")),
+        *("ar1+unit_scale", "ar1+unit_scale+student_t", "ar1+period_scale", "ar1+unit_scale+factor"),
     ],
 )
 def test_innovations_undo_simulation(errors, panel):

@@ -3,9 +3,10 @@
 See docs/statistics.md, section 6, and `loading_density`.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,14 @@ from bayes_npp.design.projection import two_way_parts
 
 STANDARD = PriorSpec(family="normal", mu=0.0, sigma=1.0, reason="a coordinate of the sampler")
 NOTHING = Products(*(np.empty((0, 0, 0, 0)),) * 3, *(np.empty(0),) * 3, 0.0, *(np.empty(0),) * 2)
+
+
+class AtTheta(NamedTuple):
+    """Rows of units at one theta."""
+
+    rows: np.ndarray  # (N, T, P) [W, X, y]
+    loaded: np.ndarray  # (T, q) columns of time times the SDs of units' coefficients
+    precision: np.ndarray  # (N, T, T) R_i^-1
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,19 @@ class CollapsedLoadings(Collapsed):
         if "period_scale_raw" in out:
             out["period_scale"] = np.exp(out["period_scale_sd"][:, None] * out["period_scale_raw"])
         return out
+
+    def at(self, theta: np.ndarray) -> "AtTheta":
+        """Rows of every unit at one theta, on the grid of periods."""
+        work = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
+        n_times, size, data = len(self.data.design.times), work.size, self.every_row
+        rows, precision = [], []
+        for b, (first, last) in enumerate(itertools.pairwise(data.start)):
+            block = work.rows[n_times * size * first : n_times * size * last]
+            rows.append(block.reshape(n_times, last - first, size).transpose(1, 0, 2))
+            precision.append(np.broadcast_to(work.precision[b], (last - first, n_times, n_times)))
+        back, codes = np.argsort(self.unit_of_row), self.loading_layout.effect_scale
+        sds = np.where(codes >= 0, work.values[codes], (codes == kernel.FLAT_SD).astype(float))
+        return AtTheta(np.concatenate(rows)[back], work.columns * sds, np.concatenate(precision)[back])
 
     def forms(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Q of outcomes less prior means (S, P, P), prior SDs of coefficients (S, p), log|V| / 2 (S,)."""
