@@ -4,7 +4,15 @@ import numpy as np
 
 from bayes_npp.bayesian.model.error_models import factors_of, parts
 from bayes_npp.bayesian.model.likelihood import simulate_errors
-from bayes_npp.bayesian.model.loadings import PART, SLOPED, factors_from, loading_terms, loads, part_term
+from bayes_npp.bayesian.model.loadings import (
+    PART,
+    factors_from,
+    loading_terms,
+    loads,
+    part_term,
+    sloped_coefficients,
+    sloped_terms,
+)
 from bayes_npp.bayesian.model.projected import stored
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -77,17 +85,9 @@ def _with_loadings(
         if known is not None and term.scale:
             out[term.variable] *= (known / out[term.scale])[:, None]
             out[term.scale] = known
-    every = [term for term in terms(data, priors) if term.variable in SLOPED]
-    every.sort(
-        key=lambda term: not term.scale and not priors[term.slot].collapses
-    )  # as the collapsed posterior has them
-    out[PART] = priors["between"].draw(random, (draws, part_term(data, tuple(every)).width))
-    sloped = []
-    for term in every:
-        values = out[term.variable] if term.at == WHOLE else out[term.variable][:, term.at]
-        values = values.reshape(draws, -1)
-        sloped.append((term.rows(slice(None)), values if term.basis is None else values @ term.basis))
-    return stored(out, data, sloped)
+    every = tuple(sloped_terms(data, priors))
+    out[PART] = priors["between"].draw(random, (draws, part_term(data, every).width))
+    return stored(out, data, sloped_coefficients(out, data, priors))
 
 
 def outcomes(parameters: dict[str, np.ndarray], data: ModelData, seed: int, in_data_units: bool = False) -> np.ndarray:

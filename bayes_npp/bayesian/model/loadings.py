@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from bayes_npp.bayesian.model.error_models import factors_of, shape_of
-from bayes_npp.bayesian.model.terms import ModelData, Term
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
 from bayes_npp.design.projection import contrast_basis
 from bayes_npp.design.spec import Spec
@@ -94,6 +95,25 @@ def loading_terms(data: ModelData) -> Iterator[Term]:
         yield Term(column.variable, nothing, scale=column.scale or None, slot=column.scale)
     for k in range(factors_of(data.design.spec.errors)):
         yield Term("loading", nothing, scale="loading_sd", at=k, slot="loading_sd")
+
+
+def sloped_terms(data: ModelData, priors: PriorSet) -> list[Term]:
+    """Columns with slopes in the order of the collapsed posterior: coefficients that stay in theta come last."""
+    every = [term for term in terms(data, priors) if term.variable in SLOPED]
+    return sorted(every, key=lambda term: not term.scale and not priors[term.slot].collapses)
+
+
+def sloped_coefficients(
+    parameters: dict[str, np.ndarray], data: ModelData, priors: PriorSet
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Columns with slopes (n, k) and their coefficients (S, k) from parameters, `free_slope` among them."""
+    out = []
+    for term in sloped_terms(data, priors):
+        values = parameters[term.variable]
+        values = values if term.at == WHOLE else values[:, term.at]
+        values = values.reshape(len(values), -1)
+        out.append((term.rows(slice(None)), values if term.basis is None else values @ term.basis))
+    return out
 
 
 def part_term(data: ModelData, columns: tuple[Term, ...]) -> Term:

@@ -10,6 +10,7 @@ from bayes_npp.bayesian.model.likelihood import log_likelihood
 from bayes_npp.bayesian.model.loadings import SLOPED
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.projected import project
+from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
 
@@ -68,3 +69,28 @@ def test_prior_draws_have_everything_the_posterior_has(errors, changes):
     for name, values in posterior.items():
         if not name.startswith("collapsed"):
             assert drawn[name].shape == values.shape, name
+
+
+@pytest.mark.parametrize(
+    ("errors", "changes"),
+    [
+        ("ar1+unit_scale+factor", {}),
+        ("period_scale+factor2", {"unit_trends": "partial", "varying": ("control_1",)}),
+        ("iid", {"exposure_factor": "partial", "slope_pooling": "none", "unit_effects": "fixed"}),
+    ],
+)
+def test_pymc_has_the_likelihood_of_what_is_stored(errors, changes):
+    """Row by row, at a random point of the full model's coordinates: the graph's projection and numpy's."""
+    data = data_of(errors, **changes)
+    model = build_model(data, PRIORS)
+    rows = model.logp(vars=[model["y"]], sum=False, jacobian=False)
+    names = [v.name for v in model.unobserved_value_vars]
+    function = model.compile_fn(
+        [*rows, *model.unobserved_value_vars], inputs=model.value_vars, point_fn=False, mode="FAST_COMPILE"
+    )
+    random, start = np.random.default_rng(3), model.initial_point()
+    point = [start[v.name] + 0.3 * random.standard_normal(start[v.name].shape) for v in model.value_vars]
+    found, *values = function(*point)
+    draws = {name: np.asarray(value)[None, None] for name, value in zip(names, values, strict=True)}
+    parameters = separate(draws, data, PRIORS, seed=1)
+    np.testing.assert_allclose(log_likelihood(parameters, data)[0, 0], found, rtol=1e-7, atol=1e-7)
