@@ -7,6 +7,7 @@ from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError, located, nearest
+from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
@@ -30,6 +31,13 @@ def check_study(study: Study) -> list[str]:
         The first thing that is wrong.
     """
     return [line for check in CHECKS for line in check(study)]
+
+
+def _names(study: Study) -> Iterator[str]:
+    """No two fits share a name or a file."""
+    with located(shown_path(study.path)):
+        check_file_names(study.models, study.robustness, study.roles)
+    yield from ()
 
 
 def _columns(study: Study) -> Iterator[str]:
@@ -128,7 +136,7 @@ def _published(study: Study) -> Iterator[str]:
         yield f"published numbers: {len(study.published)} rows"
 
 
-CHECKS = (_columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
+CHECKS = (_names, _columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
 
 
 def _at(study: Study, model: ModelSpec) -> str:
