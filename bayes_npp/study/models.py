@@ -14,7 +14,6 @@ from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.least_squares.static import subsample_designs
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
@@ -116,6 +115,8 @@ class FrequentistModel(ModelSpec):
     def subsample_designs(self, sample: Sample) -> dict[str, Design]:
         """Of each subsample's own regression."""
         spec, grouping = self.spec(sample.roles), self.subsamples or ""
+        from bayes_npp.frequentist.least_squares.static import subsample_designs  # scipy is slow to load
+
         return sample.once(("subsamples", spec, grouping), lambda: subsample_designs(sample.panel, spec, grouping))
 
     def check(self, sample: Sample) -> str:
