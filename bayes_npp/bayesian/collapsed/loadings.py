@@ -1,6 +1,6 @@
 """The collapsed posterior of models in which units load on columns of time: common factors, scales of periods.
 
-See docs/statistics.md, section 6, and `loading_kernel` for the density.
+See docs/statistics.md, section 6, and `loading_density`.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed import kernel, loading_kernel
+from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.loading_draws import entries
 from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Products, pack_loadings
 from bayes_npp.bayesian.collapsed.posterior import Collapsed, place
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.error_models import factors_of
-from bayes_npp.bayesian.model.loadings import aligned, factors_from, loading_terms, loads, part_term
+from bayes_npp.bayesian.model.loadings import aligned, factor_basis, factors_from, loading_terms, loads, part_term
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms, unit_terms
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.projection import two_way_parts
 
 STANDARD = PriorSpec(family="normal", mu=0.0, sigma=1.0, reason="a coordinate of the sampler")
 NOTHING = Products(*(np.empty((0, 0, 0, 0)),) * 3, *(np.empty(0),) * 3, 0.0, *(np.empty(0),) * 2)
@@ -62,11 +64,29 @@ class CollapsedLoadings(Collapsed):
 
     @property
     def callback(self) -> Any:
-        return loading_kernel.entries().callback
+        return entries().callback
+
+    @property
+    def start(self) -> np.ndarray:
+        """As of every collapsed posterior; factors at the leading components of the least-squares residual."""
+        start, layout = super().start, self.loading_layout
+        if layout.n_factors:
+            data = self.data
+            columns = np.column_stack([data.slope_columns, data.control_columns, *data.varying_columns])
+            parts = two_way_parts(np.column_stack([data.outcome, columns]), data.design.unit, data.design.time).residual
+            left = parts[:, 0] - parts[:, 1:] @ np.linalg.lstsq(parts[:, 1:], parts[:, 0], rcond=None)[0]
+            n_times = len(data.design.times)
+            table = np.zeros((len(data.segments), n_times))
+            table[data.design.unit, data.design.time] = left
+            leading = np.linalg.svd(table, full_matrices=False)[2][: layout.n_factors]
+            direction = leading @ factor_basis(n_times)
+            direction *= np.sqrt(n_times - 1) / np.linalg.norm(direction, axis=1, keepdims=True)
+            start[layout.factors : layout.factors + direction.size] = direction.ravel()
+        return start
 
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
         gradient = np.empty(len(theta))
-        value = loading_kernel.entries().log_density(theta, self.packed, gradient, likelihood_only)
+        value = entries().log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
 
     def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
@@ -83,7 +103,7 @@ class CollapsedLoadings(Collapsed):
         p = len(self.prior_means)
         size = p + len(self.layout.kept) + 1
         q_matrices, half_logs = np.empty((len(thetas), size, size)), np.empty(len(thetas))
-        loading_kernel.entries().forms(thetas, self.packed, q_matrices, half_logs)
+        entries().forms(thetas, self.packed, q_matrices, half_logs)
         sds, values, scratch = np.empty((len(thetas), p)), np.empty(thetas.shape[1]), np.empty(thetas.shape[1])
         kept = np.empty((len(thetas), len(self.layout.kept)))
         for s, theta in enumerate(thetas):
@@ -158,9 +178,7 @@ class CollapsedLoadings(Collapsed):
         effects, shifts = np.empty((len(thetas), n_units, q)), np.empty((len(thetas), n_units, q))
         periods = np.empty((len(thetas), n_times))
         normals = random.standard_normal(effects.shape)
-        loading_kernel.entries().draws_of_units(
-            thetas, drawn + self.prior_means, normals, self.packed_units, effects, shifts, periods
-        )
+        entries().draws_of_units(thetas, drawn + self.prior_means, normals, self.packed_units, effects, shifts, periods)
         back = np.argsort(self.unit_of_row)
         effects, shifts = effects[:, back], shifts[:, back]
         first = q - len(self.effects)

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
-from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.restrict import carry, restrict, unidentified
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import NODES, row_log_density

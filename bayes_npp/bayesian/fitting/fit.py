@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
+from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
@@ -126,7 +126,9 @@ class Fit:
                 unit = scales.outcome_sd if kind else 1.0
                 unit = unit / scales.divisors[spec.exposure] if kind == "slope" and spec.exposure else unit
                 estimand = "scale" if name.endswith("_sd") else "coefficient"
-                rows.append(_row(self.values(name) * unit, term=name, estimand=estimand))
+                draws = self.values(name) * unit
+                for k, own in enumerate(draws.T if draws.ndim == 2 else [draws], start=1):
+                    rows.append(_row(own, term=f"{name} {k}" if k > 1 else name, estimand=estimand))
         for row in rows:
             row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
         return estimates_from_rows(
@@ -297,6 +299,11 @@ def assemble_collapsed(
     data, shape = collapsed.data, thetas.shape[:2]
     flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
     large = data.design.n_obs * len(flat) > POINTWISE_CELLS
+    if large and on_grid(data.design.spec):
+        raise SpecError(
+            f"{len(flat)} draws of {data.design.n_obs} rows with errors = '{data.design.spec.errors}' are too many",
+            fix=f"Take at most {POINTWISE_CELLS // data.design.n_obs} draws in all",
+        )
     draws = collapsed.coefficients(flat, sampler.seed, with_units=not large)
     totals = None
     stats = stats.assign(theta=(("chain", "draw", "element"), thetas))

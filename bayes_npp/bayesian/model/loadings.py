@@ -80,7 +80,7 @@ def aligned(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Parameters
     ----------
     parameters : dict of ndarray
-        `factor` (S, K, T), `loading` (S, K, N), `loading_sd` (S, K).
+        `factor` (S, K, T), `loading` (S, K, N), `loading_sd` (S, K); perhaps `loading_between` (S, K K columns).
     """
     factor = parameters["factor"]
     n_factors = factor.shape[1]
@@ -103,4 +103,14 @@ def aligned(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name in out:
             out[name] = np.take_along_axis(out[name], order[:, :, None], axis=1) * signs[:, :, None]
     out["loading_sd"] = np.take_along_axis(out["loading_sd"], order, axis=1)
+    if PART in out:
+        pairs = out[PART].reshape(len(factor), n_factors, n_factors, -1)
+        pairs = np.take_along_axis(pairs, order[:, :, None, None], axis=1)
+        pairs = np.take_along_axis(pairs, order[:, None, :, None], axis=2)
+        out[PART] = (pairs * signs[:, :, None, None] * signs[:, None, :, None]).reshape(out[PART].shape)
     return out
+
+
+def common_component(parameters: dict[str, np.ndarray]) -> np.ndarray:
+    """What factors give to each unit and period, shape (..., N, T)."""
+    return np.swapaxes(parameters["loading"], -1, -2) @ parameters["factor"]

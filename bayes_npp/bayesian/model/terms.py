@@ -316,6 +316,12 @@ def fitted_values(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndar
         if f"{name}_between" in parameters:
             part = parameters[f"{name}_between"] @ effect.leading.T * np.sqrt(effect.size)
             fitted = fitted + part[..., effect.index]
+    for name, index in (("unit_shift", data.design.unit), ("time_shift", data.design.time)):
+        if name in parameters:
+            fitted = fitted + parameters[name][..., index]
+    for k in range(parameters["factor"].shape[-2] if "factor" in parameters else 0):
+        loading, factor = parameters["loading"][..., k, :], parameters["factor"][..., k, :]
+        fitted = fitted + loading[..., data.design.unit] * factor[..., data.design.time]
     if "group_time_effect" in parameters:
         fitted = fitted + parameters["group_time_effect"][..., data.design.group_time]
     for j, column in enumerate(data.unit_slope_columns.T):

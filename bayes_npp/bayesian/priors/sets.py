@@ -92,6 +92,7 @@ def prior_of() -> dict[str, str]:
         "persistence": "persistence",
         "unit_between": "between",
         "time_between": "between",
+        "loading_between": "between",
     }
 
 
