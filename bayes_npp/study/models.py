@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
-from bayes_npp.design.design import Design, check_membership, check_two_way
+from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
@@ -115,8 +115,6 @@ class FrequentistModel(ModelSpec):
     def subsample_designs(self, sample: Sample) -> dict[str, Design]:
         """Of each subsample's own regression."""
         spec, grouping = self.spec(sample.roles), self.subsamples or ""
-        from bayes_npp.frequentist.least_squares.static import subsample_designs  # scipy is slow to load
-
         return sample.once(("subsamples", spec, grouping), lambda: subsample_designs(sample.panel, spec, grouping))
 
     def check(self, sample: Sample) -> str:
