@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bayes_npp.bayesian.mediation.equations import check_quantities
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
@@ -122,12 +123,24 @@ def _claims(study: Study) -> Iterator[str]:
                 check_quantities(claim.parsed, model.own_mediators(study.roles), model.paths, groups)
             elif isinstance(model, HierarchicalModel):
                 slope_weights(claim.parsed, study.sample.design(study.spec(model)))
+                _check_other_priors(model)
             else:
                 raise SpecError(
                     f"model '{claim.model}' has kind '{model.kind}'",
                     fix="A claim is answered by a hierarchical or a mediation model",
                 )
         yield f"claim {claim.id}: {claim.proposition} ({claim.model})"
+
+
+def _check_other_priors(model: HierarchicalModel) -> None:
+    """Raise where a claim cannot be asked again under other priors, which is part of its answer."""
+    sampled = [part for part in parts(model.errors) if part.not_collapsed]
+    if sampled:
+        raise SpecError(
+            f"model '{model.name}' has errors = '{model.errors}', and a claim is asked again under many priors, which "
+            f"takes errors beside which coefficients integrate out: {sampled[0].not_collapsed}",
+            fix="Put the claim to a model with other errors, and declare this one beside it",
+        )
 
 
 def _published(study: Study) -> Iterator[str]:
