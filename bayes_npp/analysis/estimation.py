@@ -10,13 +10,17 @@ from bayes_npp.analysis.stored_fits import fit_mediation, fit_model, fit_record,
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
+from bayes_npp.frequentist.factors.cce import cce
+from bayes_npp.frequentist.factors.interactive import interactive_fe
 from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
 from bayes_npp.frequentist.mediation.mediation import mediation_paths
 from bayes_npp.study.models import (
+    CceModel,
     DynamicWithinModel,
     FrequentistModel,
     GmmModel,
     HierarchicalModel,
+    InteractiveModel,
     MediationModel,
     MediationPathsModel,
     ModelSpec,
@@ -47,6 +51,16 @@ def _fixed_effects(sample: Sample, model: FrequentistModel, settings: RunSetting
 def _twfe(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
     options = _options(model, (*STATIC_OPTIONS, "subsamples"))
     return Estimated(twfe(sample.panel, model.spec(sample.roles), **options))
+
+
+def _interactive_fe(sample: Sample, model: InteractiveModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("factors", "covariance", "convention", "seed"))
+    return Estimated(interactive_fe(sample.panel, model.spec(sample.roles), **options))
+
+
+def _cce(sample: Sample, model: CceModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("averages", "pooled", "covariance", "convention"))
+    return Estimated(cce(sample.panel, model.spec(sample.roles), **options))
 
 
 def _dynamic_within(sample: Sample, model: DynamicWithinModel, settings: RunSettings) -> Estimated:
@@ -102,6 +116,8 @@ ESTIMATORS: dict[str, Callable[[Sample, Any, RunSettings], Estimated]] = {
     "pooled_ols": _pooled_ols,
     "fixed_effects": _fixed_effects,
     "twfe": _twfe,
+    "interactive_fe": _interactive_fe,
+    "cce": _cce,
     "dynamic_within": _dynamic_within,
     "difference_gmm": _gmm,
     "system_gmm": _gmm,

@@ -1,9 +1,9 @@
 """What to estimate: the specification of a panel regression, as a frozen record."""
 
 from importlib import import_module
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
@@ -42,6 +42,11 @@ class Spec(Record):
         Of the hierarchical model: absent, partially pooled normal effects, or flat effects.
     unit_trends : bool
         A linear trend of each unit, absorbed by fixed effects; least squares only.
+    exposure_factor : {"none", "partial", "fixed"}
+        A loading of each unit on the exposure's own factor (`design.factors.exposure_factors`), absorbed by fixed
+        effects ("fixed").
+    exposure_factors : int
+        How many of them.
     group_time_effects : str, optional
         Grouping column whose groups have own period effects (region-by-year effects): partially pooled in the
         hierarchical model, absorbed in least squares.
@@ -70,6 +75,8 @@ class Spec(Record):
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
     unit_trends: bool = False
+    exposure_factor: Effects = "none"
+    exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
     correlated_means: bool = True
     errors: str = "iid"
@@ -134,6 +141,15 @@ class Spec(Record):
                 "slope_correlation belongs to unit slopes of the exposure alone, with unit_effects = 'partial'",
                 fix="Use slopes = 'unit' without varying, or slope_correlation = false",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _known_factors_fit(self) -> "Spec":
+        if self.exposure_factor == "none":
+            if self.exposure_factors != 1:
+                raise SpecError("exposure_factors belongs to exposure_factor", fix="Add exposure_factor = 'fixed'")
+        elif self.exposure is None:
+            raise SpecError("exposure_factor without an exposure", fix="Name the exposure, or leave it out")
         return self
 
     @model_validator(mode="after")

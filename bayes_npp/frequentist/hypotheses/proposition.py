@@ -1,15 +1,16 @@
 """The frequentist test of a proposition about slopes: of that very contrast, not of its parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import build_design, check_membership
+from bayes_npp.design.design import Design, build_design, check_membership
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
-from bayes_npp.frequentist.least_squares.inference import joined, row_of
+from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 from bayes_npp.panels.panel import Panel
 
@@ -38,11 +39,14 @@ class PropositionTest:
     used: str
 
 
-def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> PropositionTest:
+def proposition_test(
+    panel: Panel, spec: Spec, proposition: Proposition, fitted: Callable[[Design], LinearFit] | None = None
+) -> PropositionTest:
     """Test a proposition about slopes by two-way fixed effects: errors clustered by unit, Stata's convention, t(G - 1).
 
     The average with TWFE's weights is TWFE's own slope; every other quantity comes from the regression with the
-    exposure interacted with the groups.
+    exposure interacted with the groups. `fitted` puts another regression in its place, whose pooled slope then stands
+    for TWFE's own.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     design = build_design(panel, own)
     check_membership(design)
     weights = slope_weights(proposition, design)
-    fit = linear_fit(design, "two-way", "clustered", "stata", source=panel.source)
+    fit = fitted(design) if fitted else linear_fit(design, "two-way", "clustered", "stata", source=panel.source)
     combination = np.zeros(len(fit.names))
     combination[: len(weights)] = weights
     named = [quantity.labels[0] for quantity in proposition.quantities if quantity.labels]
@@ -85,6 +89,7 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
         few = [label for label, count in zip(named, units, strict=True) if count == min(units)]
         about = f"no test of {proposition}" + (f" (group {', '.join(few)})" if few else "")
         raise DesignError(f"{about}: {found['note']}", place=panel.source)
-    regression = "TWFE" if plain or not design.groups else f"TWFE, {own.exposure} x {own.slopes}"
+    name = ESTIMATORS[fit.effects]
+    regression = name if plain or not design.groups else f"{name}, {own.exposure} x {own.slopes}"
     used = joined(f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided", found["note"])
     return PropositionTest(estimate, found["spread"], found["lo"], found["hi"], found["p_value"], used)
