@@ -18,7 +18,7 @@ from bayes_npp.errors import BayesNppError
 from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.factors.cce import cce_fit
 from bayes_npp.frequentist.factors.interactive import interactive_fit
-from bayes_npp.frequentist.hypotheses.proposition import proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.frequentist.least_squares.inference import LinearFit
 from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel, ModelSpec
 from bayes_npp.study.robustness import Robustness, alter
@@ -84,7 +84,8 @@ def _frequentist(
     out = []
     for p in propositions:
         try:
-            found = proposition_test(own.panel, spec, p, _regression(altered))
+            design = own.design(regression_of(spec, p))
+            found = proposition_test(design, p, own.panel.source, _regression(altered))
         except BayesNppError as error:
             out.append(_failed(p, label, error))
             continue

@@ -76,7 +76,10 @@ def winsorised(panel: Panel, names: tuple[str, ...], p: float, within_period: bo
         values = panel.numbers(name)[panel.in_window]
         if len(np.unique(values[~np.isnan(values)])) > 2:
             new[name] = Winsorise(name=name, winsorise=name, p=p, within=within).values(panel)
-    return replace(panel, frame=panel.frame.assign(**new))
+    frame = panel.frame.copy(deep=False)
+    for name, values in new.items():
+        frame[name] = values
+    return replace(panel, frame=frame)
 
 
 def periods(by: int) -> str:

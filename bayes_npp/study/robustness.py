@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from bayes_npp.design.design import Scales, build_design
+from bayes_npp.design.design import Scales
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.panel import Panel
 from bayes_npp.records import Record
 from bayes_npp.study.altered_panel import lost, moments, narrowed, periods, rescaled, winsorised, without
@@ -69,8 +68,8 @@ class Robustness(Record):
     exposure_factor: bool = False
     factors: Annotated[int, Field(ge=1)] | None = None
     averages: tuple[str, ...] | None = None
-    lead: Annotated[int, Field(ge=1)] | None = None
-    lag: Annotated[int, Field(ge=1)] | None = None
+    lead: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    lag: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -250,27 +249,6 @@ def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
         changed="; ".join(changes),
         placebo=placebo,
     )
-
-
-def check_altered(altered: Altered) -> None:
-    """Check that the slopes of a row are identified, in each of its subsamples.
-
-    Raises
-    ------
-    BayesNppError
-    """
-    sample, model = altered.data, altered.model
-    if not isinstance(model, FrequentistModel):
-        model.check(sample)
-        return
-    panel, spec = sample.panel, model.spec(sample.roles)
-    if not model.subsamples:
-        check_absorbed(sample.design(spec), model.absorbed_effects, panel.source)
-        return
-    groups = panel.labels(model.subsamples)
-    for label in groups[panel.in_window].dropna().unique():
-        design = build_design(panel, spec, where=(groups == label).to_numpy())
-        check_absorbed(design, model.absorbed_effects, panel.source)
 
 
 def _check_applies(model: Alterable, row: Robustness) -> None:

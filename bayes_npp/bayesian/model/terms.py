@@ -183,8 +183,6 @@ def model_data(design: Design) -> ModelData:
     spec, scales = design.spec, design.scales
     if spec.unit_trends:
         raise SpecError("unit_trends belongs to least squares", fix="Leave it out; errors = 'ar1' is the nearest")
-    if spec.exposure_factor != "none":
-        raise SpecError("exposure_factor belongs to least squares", fix="Leave it out, or use bn.twfe")
     outcome = (design.outcome - scales.outcome_mean) / scales.outcome_sd
     exposure = design.slope_columns
     if spec.exposure:

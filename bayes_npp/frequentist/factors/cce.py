@@ -68,18 +68,31 @@ def cce(
     Pesaran (2006), Econometrica 74: 967-1012. Westerlund, Petrova & Norkute (2019), Journal of Applied Econometrics 34:
     fixed T.
     """
+    design = build_design(panel, spec)
+    return cce_estimates(design, averages, pooled, covariance, convention, panel.source)
+
+
+def cce_estimates(
+    design: Design,
+    averages: Sequence[str] | None = None,
+    pooled: bool = True,
+    covariance: str = "clustered",
+    convention: str = "hc0",
+    source: str = "",
+) -> Estimates:
+    """`cce` of a design; `source` is the panel's, for messages."""
+    spec = design.spec
     if not pooled and (covariance, convention) != ("clustered", "hc0"):
         raise SpecError(
             "covariance and convention are those of pooled slopes",
             fix="Leave them out: a mean group has the variance of the units' slopes",
         )
-    design = build_design(panel, spec)
-    names = check_averages(design, averages, pooled, panel.source)
+    names = check_averages(design, averages, pooled, source)
     if pooled:
-        fit = cce_fit(design, names, covariance, convention, panel.source)
+        fit = cce_fit(design, names, covariance, convention, source)
         rows, texts = slope_rows(fit), (fit.covariance_label, fit.convention_label)
     else:
-        rows = _mean_group(design, _averages(design, names), panel.source)
+        rows = _mean_group(design, _averages(design, names), source)
         texts = ("variance of the units' slopes over their number", "t, units less groups")
     return estimates_from_rows(
         rows,

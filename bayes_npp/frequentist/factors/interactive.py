@@ -107,8 +107,20 @@ def interactive_fe(
     Bai (2009), Econometrica 77: 1229-1279. Golub & Pereyra (1973), SIAM Journal on Numerical Analysis 10: variable
     projection.
     """
-    design = build_design(panel, spec)
-    fit, found = interactive_fit(design, factors, covariance, convention, seed, panel.source)
+    return interactive_estimates(build_design(panel, spec), factors, covariance, convention, seed, panel.source)
+
+
+def interactive_estimates(
+    design: Design,
+    factors: int = 1,
+    covariance: str = "clustered",
+    convention: str = "cr1",
+    seed: int = 1,
+    source: str = "",
+) -> Estimates:
+    """`interactive_fe` of a design; `source` is the panel's, for messages."""
+    spec = design.spec
+    fit, found = interactive_fit(design, factors, covariance, convention, seed, source)
     table = estimates_from_rows(
         slope_rows(fit),
         paradigm="frequentist",
