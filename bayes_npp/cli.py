@@ -1,7 +1,12 @@
 """The command line. Heavy libraries are imported inside the commands that need them."""
 
 import math
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,7 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_STUDY = Path("models/digital_trade")
 FAILED_DIAGNOSTICS = 3
-INTERRUPTED = 130
+SIGNALLED = 128  # and the signal's number: 130 for SIGINT, 143 for SIGTERM
+GRACE = 10.0  # seconds that an interrupt has to end the process
 
 
 class Commands(click.Group):
@@ -33,8 +39,8 @@ def cli() -> None:
 
     STUDY is a folder with a study.toml, or the file itself; without it, models/digital_trade under the current folder.
 
-    Exit codes: 0 done, 2 bad input, 3 done but a fit failed its diagnostics, 4 could not write, 130 interrupted (run
-    again to go on).
+    Exit codes: 0 done, 2 bad input, 3 done but a fit failed its diagnostics, 4 could not write, 130 interrupted, 143
+    terminated (run again to go on).
     """
 
 
@@ -85,10 +91,9 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     folder = out or Path("out") / loaded.name
     with _progress() as progress:
         result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
-    _finish(result.fits)
+    _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
     click.echo(str(folder / "report.html"))
-    if not result.passed:
-        sys.exit(FAILED_DIAGNOSTICS)
+    _end(result.failures)
 
 
 @cli.command()
@@ -177,8 +182,7 @@ def report(folder: Path) -> None:
     with _progress() as progress:
         result = rerender(folder, progress)
     click.echo(str(folder / "report.html"))
-    if not result.passed:
-        sys.exit(FAILED_DIAGNOSTICS)
+    _end(result.failures)
 
 
 @cli.command()
@@ -189,12 +193,16 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
     from bayes_npp.analysis.comparison import compare as side_by_side
     from bayes_npp.errors import EstimatesError
     from bayes_npp.estimates import read_csv
+    from bayes_npp.store import VERIFIED, checked_csv
 
     tables = []
     for folder in folders:
         path = folder / "estimates.csv"
         if not path.is_file():
             raise EstimatesError("there are no estimates here", place=str(folder), fix="Give the --out folder of a run")
+        verdict = checked_csv(path)
+        if verdict != VERIFIED:
+            _say(f"warning: {path} is {verdict}")
         table = read_csv(path)
         if len(folders) > 1:
             table.frame["study"] = str(folder)
@@ -274,19 +282,75 @@ def _finish(fits: tuple) -> None:
                 _say(f"{record.model}: posterior predictive check failed: {check.name}")
 
 
+def _end(failures: tuple[str, ...]) -> None:
+    """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
+    for failure in failures:
+        _say(f"failed: {failure}")
+    if failures:
+        sys.exit(FAILED_DIAGNOSTICS)
+
+
 def main() -> NoReturn:
     """Run the command line: a known error is one line and its exit code, never a traceback."""
+    with _listening() as received:
+        try:
+            code = _exit_code()
+        except BaseException as error:
+            # Where modules load, an interrupt may come back as another error of theirs.
+            if not received and not isinstance(error, KeyboardInterrupt):
+                raise
+            received = received or [signal.SIGINT]
+        if received:
+            click.echo("interrupted: finished fits are kept, run again to go on", err=True)
+            code = SIGNALLED + received[0]
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    """Run the command that was given."""
     try:
         cli.main(standalone_mode=False)
     except BayesNppError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except SystemExit as end:
+        return int(end.code or 0)
     except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        return end.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: finished fits are kept, run again to go on", err=True)
-        sys.exit(INTERRUPTED)
-    sys.exit(0)
+        return error.exit_code
+    except click.Abort as abort:  # click's word for an interrupt, and for the end of a file
+        raise abort.__cause__ or KeyboardInterrupt from None
+    return 0
+
+
+@contextmanager
+def _listening() -> Iterator[list[int]]:
+    """SIGINT and SIGTERM raise inside, and are listed.
+
+    A second one ends the process there and then, and so does the alarm where a library has swallowed the first: files
+    are written whole, so that nothing half done is left.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # which alone may listen
+        yield received
+        return
+
+    def end(number: int, _: Any) -> None:
+        if received:
+            os._exit(SIGNALLED + received[0])
+        received.append(number)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, GRACE)
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield received
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

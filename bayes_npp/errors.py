@@ -56,6 +56,12 @@ class OutputError(BayesNppError):
     exit_code = 4
 
 
+class SamplingError(BayesNppError):
+    """A sampler gave fewer draws than it was asked for: nothing of it is kept."""
+
+    exit_code = 1
+
+
 class PanelWarning(UserWarning):
     """Something in a panel that may be wrong: nothing is changed, and a script may turn it into an error."""
 

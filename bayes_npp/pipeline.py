@@ -1,6 +1,5 @@
 """Run a study: check it, estimate every model, answer its claims, write the outputs whole."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bayes_npp import __version__
 from bayes_npp.analysis.companions import (
     comparisons,
     group_tests,
@@ -19,6 +19,7 @@ from bayes_npp.analysis.companions import (
 from bayes_npp.analysis.descriptives import describe
 from bayes_npp.analysis.estimation import estimate_model
 from bayes_npp.analysis.ladder import climb
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.measures import measure
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.readings import read_run
@@ -33,11 +34,13 @@ from bayes_npp.estimates import concat
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.csv_files import csv_frames
 from bayes_npp.reporting.report import write_report
-from bayes_npp.store import file_hash, versions, write_json, write_text
+from bayes_npp.store import file_hash, read_sealed_json, remove_leftovers, write_sealed_json, write_text
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.models import GmmModel, HierarchicalModel
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.study import Study, load_study
+
+NUMBERS = ("bayes_npp.analysis.estimation", "bayes_npp.claims.answer")  # and what they import: all that makes a number
 
 
 def run_study(
@@ -79,7 +82,7 @@ def run_study(
     for notice in study_notices(study):
         shown.say(f"warning: {notice}")
     folder = _output_folder(out)
-    settings = run_settings(study, folder, quick=quick, seed=seed, refit=refit, stored_only=stored_only)
+    settings = run_settings(study, folder, quick=quick, seed=seed, refit=refit, stored_only=stored_only, say=shown.say)
 
     declared = estimate_models(study, settings, shown, clock)
     robustness, altered = rerun_altered(study, settings, shown, clock.seconds)
@@ -124,7 +127,7 @@ def run_study(
         shown.say(f"writing {folder}")
         write_outputs(result, folder)
         content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed}}
-        write_json(folder / "manifest.json", content)
+        write_sealed_json(folder / "manifest.json", content)
     return result
 
 
@@ -162,8 +165,10 @@ def estimate_models(study: Study, settings: RunSettings, progress: Progress, clo
 
 def _output_folder(out: str | Path | None) -> Path | None:
     folder = None if out is None else Path(out)
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise OutputError("the output folder is a file", place=str(folder), fix="Choose another --out")
+    if folder is not None and folder.exists():
+        if not folder.is_dir():
+            raise OutputError("the output folder is a file", place=str(folder), fix="Choose another --out")
+        remove_leftovers(folder)
     return folder
 
 
@@ -176,12 +181,16 @@ def rerender(folder: str | Path, progress: Progress | Callable[[str], None] | No
         No manifest, no study file, or stored fits that do not belong to the study as it is now.
     """
     path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        raise SpecError("there is no run here", place=str(folder), fix="Give the --out folder of a run")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content, _ = read_sealed_json(path)
         study, settings = Path(folder) / content["study_file"], content["settings"]
         quick, seed = settings["quick"], settings["seed"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SpecError("there is no run here", place=str(folder), fix="Give the --out folder of a run") from None
+    except (OutputError, KeyError, TypeError):
+        raise SpecError(
+            "the manifest is damaged or altered", place=str(path), fix="Run the study again: bayes-npp run"
+        ) from None
     return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True)
 
 
@@ -193,7 +202,7 @@ def write_outputs(result: Result, folder: Path) -> None:
 
 
 def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str, object]:
-    """Hashes of data and specification, versions, seeds, scales and wall times."""
+    """Hashes of data, specification and csv files, versions, seeds, scales and wall times."""
     study = result.study
     return {
         "study": study.name,
@@ -204,8 +213,9 @@ def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str,
         "samplers": {record.model: record.sampler.as_dict() for record in result.fits},
         "priors_sha256": {record.model: record.priors.content_hash() for record in result.fits},
         "scales": study.scales.as_dict(),
-        "versions": versions(),
+        "versions": {"bayes-npp": __version__, **made_by(*NUMBERS)["version of"]},
         "wall_seconds": walls,
         "fits_reused": {record.model: record.reused for record in result.fits},
+        "csv_sha256": {path.name: file_hash(path) for path in sorted(folder.glob("*.csv"))},
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -23,6 +23,7 @@ import pandas as pd
 from arviz_stats.base import array_stats
 
 import bayes_npp as bn
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.refit import refit
@@ -34,7 +35,7 @@ from bayes_npp.bayesian.validation.calibration import calibrate
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.panels.simulation import simulate
-from bayes_npp.store import versions
+from bayes_npp.pipeline import NUMBERS
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -54,7 +55,11 @@ def main() -> None:
     for name in chosen:
         print(f"== {name}", flush=True)
         content[name] = parts[name](content)
-        machine = {"cores": os.cpu_count(), "python": platform.python_version(), "versions": versions()}
+        machine = {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "versions": made_by(*NUMBERS)["version of"],
+        }
         RESULTS.write_text(json.dumps({**content, "machine": machine}, indent=2) + "\n")
     write_page(content)
 

@@ -5,8 +5,12 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -96,3 +100,44 @@ def test_an_output_that_cannot_be_written_is_exit_code_4(capsys, monkeypatch, tm
     assert code == 4
     assert err.startswith("error: ")
     assert blocked.read_text() == "not a folder"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("becomes", [None, ImportError, RuntimeError])
+def test_a_signal_is_one_line_and_its_exit_code(capsys, monkeypatch, number, code, becomes):
+    """Also where a module that is loading turns it into an error of its own."""
+
+    def meets_a_signal(_):
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise becomes("half loaded") if becomes else KeyboardInterrupt from None
+
+    monkeypatch.setattr("bayes_npp.study.study.load_study", meets_a_signal)
+    before = signal.getsignal(number)
+    found, out, err = bayes_npp(capsys, monkeypatch, "check", ROOT / "models" / "digital_trade")
+    assert (found, out) == (code, "")
+    assert err.strip() == "interrupted: finished fits are kept, run again to go on"
+    assert signal.getsignal(number) is before
+
+
+def test_the_end_of_a_file_is_no_interrupt(monkeypatch):
+    def at_its_end(_):
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr("bayes_npp.study.study.load_study", at_its_end)
+    monkeypatch.setattr(sys, "argv", ["bayes-npp", "check", str(ROOT / "models" / "digital_trade")])
+    with pytest.raises(EOFError):
+        cli.main()
+
+
+def test_exit_3_names_the_fit_that_failed(capsys, monkeypatch, tmp_path):
+    """Also where it is a neighbour, and every declared model passed."""
+    fits = {"fits": (), "mechanisms": ()}
+    for failures, expected in (((), 0), (("m--errors-ar1: sampler diagnostics failed: largest R-hat 1.2",), 3)):
+        ended = SimpleNamespace(**fits, failures=failures)
+        monkeypatch.setattr("bayes_npp.pipeline.run_study", lambda *_, own=ended, **__: own)
+        code, _, err = bayes_npp(capsys, monkeypatch, "run", ROOT / "tests" / "studies" / "tiny", "--out", tmp_path)
+        assert code == expected
+        assert [line for line in err.splitlines() if line.startswith("failed: ")] == [f"failed: {f}" for f in failures]

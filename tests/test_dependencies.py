@@ -16,7 +16,7 @@ from tests.test_architecture import MODULES
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Declared, and imported by no module of ours.
 USED_OTHERWISE = {
-    "arviz": "xarray trees of draws are read with it by users; its version is in the manifest",
+    "arviz": "xarray trees of draws are read with it by users",
     "h5netcdf": "xarray writes stored fits with it",
     "h5py": "h5netcdf writes with it",
     "linearmodels": "the oracle of tests of least squares; its estimators are to be offered",

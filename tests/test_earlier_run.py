@@ -24,6 +24,17 @@ def test_its_estimates_are_compared():
     assert outcome.exit_code == 0, outcome.output
     assert "north" in outcome.output
     assert "posterior" in outcome.output or "groups" in outcome.output
+    assert f"warning: {RUN / 'estimates.csv'} is not verified" in outcome.stderr
+
+
+def test_estimates_of_a_later_run_are_verified(tiny_run, tmp_path):
+    outcome = CliRunner().invoke(cli, ["compare", str(tiny_run.out)])
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    for name in ("manifest.json", "estimates.csv"):
+        shutil.copy(tiny_run.out / name, tmp_path)
+    text = (tmp_path / "estimates.csv").read_text(encoding="utf-8")
+    (tmp_path / "estimates.csv").write_text(text.replace("0.1", "0.2", 1), encoding="utf-8")
+    assert "is not what its run wrote" in CliRunner().invoke(cli, ["compare", str(tmp_path)]).stderr
 
 
 def test_its_stored_fit_gives_its_estimates():

@@ -69,3 +69,14 @@ def test_published_numbers_are_never_differenced(tiny_run):
     with pytest.raises(EstimatesError, match="published"):
         difference(ours, ours.replace({"frequentist": "published"}))
     assert not (tiny_run.estimates.frame["paradigm"] == "published").any()
+
+
+def test_every_sampler_that_failed_is_named(tiny_run):
+    """Neighbours, equations and treatments of missing cells too; the tiny study's few draws leave some of each."""
+    frame = tiny_run.diagnostics
+    failed = frame[~frame["passed"] & ~frame["quantity"].str.startswith("posterior predictive")]["fit"]
+    named = [failure.partition(":")[0] for failure in tiny_run.failures]
+    assert set(failed) == {name for name in named if "," not in name}
+    assert {"filled--made", "filled, missing cells rows dropped"} <= set(named)
+    assert len(set(named)) == len(named)
+    assert not tiny_run.passed

@@ -120,7 +120,8 @@ def climb(
     progress.say(f"{model.name}: how well each neighbour predicts what it has not seen")
     errors = {rung.label: rung.model.name for rung in steps if rung.part == "errors"}
     own_scores = {
-        name: scores(fitted[name], (HOMOGENEITY, LOO), settings.path(name, ".scores.json")) for name in errors.values()
+        name: scores(fitted[name], (HOMOGENEITY, LOO), settings.path(name, ".scores.json"), settings.say)
+        for name in errors.values()
     }
     choice = ErrorChoice(
         model=model.name,
@@ -133,6 +134,6 @@ def climb(
     for rung in pooled(steps):
         name = rung.model.name
         further = ("leave_one_unit_out", "leave_future_out") if rung.part in ("slopes", "units") else ()
-        found = scores(fitted[name], ("leave_one_row_out", *further), settings.path(name, ".scores.json"))
+        found = scores(fitted[name], ("leave_one_row_out", *further), settings.path(name, ".scores.json"), settings.say)
         pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, tuple(found.values())))
     return Ladder(model.name, choice, tuple(pooling)), neighbours

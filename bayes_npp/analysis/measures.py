@@ -1,8 +1,9 @@
 """The measurement of outcome and exposure varied in a run: fitted or taken from storage, and put into tables."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from bayes_npp.analysis.index_posteriors import (
     variants_of,
 )
 from bayes_npp.analysis.ladder import behind_verdicts
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
@@ -29,12 +31,14 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.least_squares.inference import t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
-from bayes_npp.records import content_hash
-from bayes_npp.store import versions, write_whole
+from bayes_npp.store import read_dataset, write_netcdf
 from bayes_npp.study.index_variants import Variant, correlations, index_of, variant_design
 from bayes_npp.study.measurement import SOURCES, measured_model
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 AVERAGE = ("average_slope_twfe_weighted", "")
 QUICK_INDICES = 10
@@ -87,7 +91,7 @@ def posteriors(
     if not whole and draws:
         draws = 0 if settings.quick else max(2, draws // FEWER)
     sources = tuple(SOURCES) if draws else ()
-    key = _key(study, model, variants, sampler, draws)
+    made_from = _made_from(study, model, variants, sampler, draws)
 
     def compute() -> tuple[list[VariantPosterior], list[AveragedPosterior]]:
         fitted = variant_posteriors(study, model, variants, sampler)
@@ -95,11 +99,12 @@ def posteriors(
 
     return remembered(
         settings.path(model.name, ".measurement.nc"),
-        key,
-        Form(_write, lambda path, key: _read(path, key, study, model, variants, sources)),
+        made_from,
+        Form(_write, lambda path: _read(path, study, model, variants, sources)),
         compute,
         again=settings.refit,
         stored_only=settings.stored_only,
+        say=settings.say,
     )
 
 
@@ -208,29 +213,31 @@ def _beside(study: Study, variant: Variant) -> dict[str, float]:
     return {"correlation": raw, "correlation_within": within}
 
 
-def _key(study: Study, model: HierarchicalModel, variants: list[Variant], sampler: Sampler, draws: int) -> str:
-    """Hash of everything the posteriors are made from."""
+def _made_from(
+    study: Study, model: HierarchicalModel, variants: list[Variant], sampler: Sampler, draws: int
+) -> dict[str, Any]:
+    """Everything the posteriors are made from."""
     spec = study.spec(model)
     panel = study.panel
     names = [spec.outcome, *spec.regressors]
     labels = [panel.frame[name].astype(str).tolist() for name in (panel.unit, panel.time, spec.slope_group) if name]
-    return content_hash(
-        {
-            "columns": [panel.numbers(name).tolist() for name in names],
-            "labels": [*labels, panel.in_window.tolist()],
-            "variants": [[variant.label, variant.exposure, variant.values.tolist()] for variant in variants],
-            "measurement": declared_measurement(study).model_dump(mode="json"),
-            "draws": draws,
-            "spec": spec.content_hash(),
-            "priors": study.priors(model).content_hash(),
-            "sampler": sampler.as_dict(),
-            "scales": study.scales.as_dict(),
-            "versions": versions(),
-        }
-    )
+    return {
+        "data": [panel.numbers(name).tolist() for name in names],
+        "labels": [*labels, panel.in_window.tolist()],
+        "variants": [[variant.label, variant.exposure, variant.values.tolist()] for variant in variants],
+        "measurement": declared_measurement(study).model_dump(mode="json"),
+        "drawn indices": draws,
+        "specification": spec.content_hash(),
+        "priors": study.priors(model).content_hash(),
+        "sampler": sampler.as_dict(),
+        "scales": study.scales.as_dict(),
+        **made_by("bayes_npp.analysis.index_posteriors"),
+    }
 
 
-def _write(path: Path, key: str, found: tuple[list[VariantPosterior], list[AveragedPosterior]]) -> None:
+def _write(
+    path: Path, made_from: dict[str, Any], found: tuple[list[VariantPosterior], list[AveragedPosterior]]
+) -> None:
     import xarray as xr
 
     fitted, averaged = found
@@ -249,20 +256,22 @@ def _write(path: Path, key: str, found: tuple[list[VariantPosterior], list[Avera
         }
     labels = {"variant": [one.variant.label for one in fitted], "group": groups}
     data = xr.Dataset(arrays, labels | ({"source": [one.source for one in averaged]} if averaged else {}))
-    data.attrs["key"] = key
-    write_whole(path, lambda temporary: data.to_netcdf(temporary, engine="h5netcdf"))
+    data.attrs["made_from"] = json.dumps(made_from)
+    write_netcdf(data, path)
 
 
 def _read(
-    path: Path, key: str, study: Study, model: HierarchicalModel, variants: list[Variant], sources: tuple[str, ...]
-) -> tuple[list[VariantPosterior], list[AveragedPosterior]] | None:
-    """What is stored under this key; None where it is of another."""
-    import xarray as xr
+    path: Path, study: Study, model: HierarchicalModel, variants: list[Variant], sources: tuple[str, ...]
+) -> tuple[dict[str, Any], str, Callable[[], tuple[list[VariantPosterior], list[AveragedPosterior]]]]:
+    """What the file was made from, whether it is verified, and how to restore the posteriors."""
+    data = read_dataset(path)
+    made_from = json.loads(data.attrs.get("made_from", "{}"))
+    return made_from, data.attrs["content"], lambda: _restored(data, study, model, variants, sources)
 
-    with xr.open_dataset(path, engine="h5netcdf") as data:
-        data.load()
-    if data.attrs.get("key") != key:
-        return None
+
+def _restored(
+    data: "xr.Dataset", study: Study, model: HierarchicalModel, variants: list[Variant], sources: tuple[str, ...]
+) -> tuple[list[VariantPosterior], list[AveragedPosterior]]:
     spec = study.spec(model)
     designs = [variant_design(study.panel, spec, variant, study.scales) for variant in variants]
     fitted = [

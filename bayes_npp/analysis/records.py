@@ -141,7 +141,9 @@ class RobustnessRecord:
     note : str
         Where the row comes from, as the study says.
     fit : FitRecord, optional
-        Of a Bayesian model.
+        Of a hierarchical model.
+    fits : tuple of FitRecord
+        Of every equation of a Bayesian model.
     """
 
     declared: str
@@ -149,6 +151,7 @@ class RobustnessRecord:
     altered: Altered
     note: str
     fit: FitRecord | None = None
+    fits: tuple[FitRecord, ...] = ()
 
 
 @dataclass(frozen=True)

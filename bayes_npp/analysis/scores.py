@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.analysis.cache import Form, json_form, recalled
+from bayes_npp.analysis.cache import Form, json_form, recalled, stamp
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.bayesian.comparison.accuracy import METHODS, accuracy, loo
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity, homogeneity
 from bayes_npp.bayesian.comparison.scores import Accuracy
@@ -17,18 +18,22 @@ from bayes_npp.bayesian.priors.families import PriorSpec
 HOMOGENEITY, LOO = "homogeneity", "loo_without_refits"
 
 
-def scores(fit: Fit, wanted: Iterable[str], path: Path | None) -> dict[str, Any]:
+def scores(
+    fit: Fit, wanted: Iterable[str], path: Path | None, say: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
     """The wanted scores of a fit by name: `HOMOGENEITY`, `LOO`, or a method of `accuracy`.
 
-    With `path` they are read from there if they are of this very fit (its key), and written there.
+    With `path` they are read from there if they are of this very fit (its key), and written there; `say` is called with
+    the reason where what is there is not used.
     """
     key = fit.tree.attrs.get("key")
-    kept = {} if key is None else recalled(path, key, FORM) or {}
+    made_from = {"fit": key, **made_by(__name__)}
+    kept = {} if key is None else recalled(path, made_from, FORM, say) or {}
     missing = [name for name in dict.fromkeys(wanted) if name not in kept]
     for name in missing:
         kept[name] = _compute(name)(fit)
     if missing and path is not None and key is not None:
-        FORM.write(path, key, kept)
+        FORM.write(path, stamp(made_from), kept)
     return {name: kept[name] for name in wanted}
 
 

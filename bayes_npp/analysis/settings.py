@@ -1,5 +1,6 @@
 """How the models of one run are estimated: with what seed, from how many draws, and where fits are stored."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class RunSettings:
         Compute again what is stored.
     stored_only : bool
         Compute nothing: raise where something is not stored.
+    say : callable
+        Called with a line where something stored is damaged or stale.
     """
 
     study: str
@@ -38,6 +41,7 @@ class RunSettings:
     quick: bool = False
     refit: bool = False
     stored_only: bool = False
+    say: Callable[[str], None] = field(default=lambda line: None, repr=False, compare=False)
 
     def path(self, model: str, ending: str) -> Path | None:
         """Where something of a model's fit is stored."""
@@ -64,7 +68,8 @@ def run_settings(
     seed: int | None = None,
     refit: bool = False,
     stored_only: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> RunSettings:
     """Settings of a run of a study; a `seed` overrules the study's own."""
     own = study.header.seed if seed is None else seed
-    return RunSettings(study.name, own, study.path.parent, out, quick, refit, stored_only)
+    return RunSettings(study.name, own, study.path.parent, out, quick, refit, stored_only, say)

@@ -1,10 +1,14 @@
 """Bayesian models of a study: fitted, or taken from where an earlier run stored them."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bayes_npp.analysis.cache import not_stored
+from bayes_npp.analysis.cache import Form, key_of, not_stored, recalled, stamp
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, restore
@@ -16,8 +20,7 @@ from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
 from bayes_npp.errors import BayesNppError
-from bayes_npp.records import content_hash
-from bayes_npp.store import read_tree, versions, write_tree
+from bayes_npp.store import read_tree, write_tree
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
 from bayes_npp.study.sample import Sample
 
@@ -117,23 +120,28 @@ def _stored_or_jointly_fitted(
     tune = TUNE if model.tune is None else model.tune
     sampler = make_sampler("collapsed", settings.draws(model.draws), model.chains, settings.seed, tune)
     unknown = {name: rows.tolist() for name, rows in treated.unknown.items()}
-    keys = [_fit_key(design, priors, sampler, "gibbs") for design in treated.designs]
-    key = content_hash({"equations": keys, "unknown": unknown})
+    equations = [_made_from(design, priors, sampler, "gibbs") for design in treated.designs]
+    made_from = {
+        "equations": [{name: own[name] for name in ("data", "labels", "specification")} for own in equations],
+        "missing cells": unknown,
+        **{name: equations[0][name] for name in ("priors", "sampler", "engine")},
+        "scales": [own["scales"] for own in equations],
+        **made_by("bayes_npp.bayesian.mediation.joint_fit"),
+    }
     names = [design.spec.outcome for design in treated.designs]
     paths = [settings.path(f"{model.name}--{name}", ".nc") for name in names]
-    if not settings.refit and all(path is not None and path.is_file() for path in paths):
-        trees = [read_tree(path) for path in paths if path is not None]
-        if all(tree.attrs.get("key") == key for tree in trees):
-            designs = on_observed_scales(treated.designs, treated.unknown)
-            restored = [restore(tree, one, priors, sampler) for tree, one in zip(trees, designs, strict=True)]
-            return dict(zip(names, restored, strict=True)), True
+    if not settings.refit:
+        designs = on_observed_scales(treated.designs, treated.unknown)
+        forms = [_form(design, priors, sampler) for design in designs]
+        found = [recalled(path, made_from, form, settings.say) for path, form in zip(paths, forms, strict=True)]
+        whole = [fit for fit in found if fit is not None]
+        if len(whole) == len(names):
+            return dict(zip(names, whole, strict=True)), True
     if settings.stored_only:
         raise not_stored("fit is", paths[0])
     fits = fit_jointly(treated.designs, treated.unknown, priors, sampler)
     for fit, path in zip(fits.values(), paths, strict=True):
-        fit.tree.attrs["key"] = key
-        if path is not None:
-            write_tree(fit.tree, path)
+        _keep(fit, made_from, path)
     return fits, False
 
 
@@ -151,37 +159,50 @@ def _stored_or_fitted(
         model.tune,
         model.target_accept,
     )
-    key = _fit_key(design, priors, sampler, engine)
+    made_from = {**_made_from(design, priors, sampler, engine), **made_by("bayes_npp.bayesian.fitting.fit")}
     path = settings.path(name, ".nc")
-    if path is not None and path.is_file() and not settings.refit:
-        tree = read_tree(path)
-        if tree.attrs.get("key") == key:
-            return restore(tree, design, priors, sampler), True
+    if not settings.refit:
+        kept = recalled(path, made_from, _form(design, priors, sampler), settings.say)
+        if kept is not None:
+            return kept, True
     if settings.stored_only:
         raise not_stored("fit is", path)
     fit = fit_design(design, priors, sampler, engine)
-    fit.tree.attrs["key"] = key
-    if path is not None:
-        write_tree(fit.tree, path)
+    _keep(fit, made_from, path)
     return fit, False
 
 
-def _fit_key(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> str:
-    """Hash of everything a fit is made from: a stored one is taken only if all of it is the same."""
+def _made_from(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> dict[str, Any]:
+    """Everything a fit is made from beside code: a stored one is taken only if all of it is the same."""
     arrays = ("outcome", "exposure", "controls", "unit", "time", "group", "group_time", "se", "lag", "initial")
     values = [(name, getattr(design, name)) for name in arrays]
-    return content_hash(
-        {
-            "data": [[name, None if value is None else value.tolist()] for name, value in values],
-            "labels": [list(design.units), list(design.times), list(design.groups), list(design.group_times)],
-            "spec": design.spec.content_hash(),
-            "priors": priors.content_hash(),
-            "sampler": sampler.as_dict(),
-            "engine": engine,
-            "scales": design.scales.as_dict(),
-            "versions": versions(),
-        }
-    )
+    return {
+        "data": [[name, None if value is None else value.tolist()] for name, value in values],
+        "labels": [list(design.units), list(design.times), list(design.groups), list(design.group_times)],
+        "specification": design.spec.content_hash(),
+        "priors": priors.content_hash(),
+        "sampler": sampler.as_dict(),
+        "engine": engine,
+        "scales": design.scales.as_dict(),
+    }
+
+
+def _form(design: Design, priors: PriorSet, sampler: Sampler) -> Form[Fit]:
+    """How the fit of a design lies in a file."""
+
+    def read(path: Path) -> tuple[dict[str, Any], str, Callable[[], Fit]]:
+        tree = read_tree(path)
+        made_from = json.loads(tree.attrs.get("made_from", "{}"))
+        return made_from, tree.attrs["content"], lambda: restore(tree, design, priors, sampler)
+
+    return Form(lambda path, made_from, fit: write_tree(fit.tree, path), read)
+
+
+def _keep(fit: Fit, made_from: dict[str, Any], path: Path | None) -> None:
+    """Mark a fit with what it was made from, and store it."""
+    fit.tree.attrs |= {"key": key_of(made_from), "made_from": json.dumps(stamp(made_from))}
+    if path is not None:
+        write_tree(fit.tree, path)
 
 
 def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:

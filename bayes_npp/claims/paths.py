@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.cache import json_form, remembered
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
@@ -21,8 +22,6 @@ from bayes_npp.claims.path_variants import path_variants
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
-from bayes_npp.records import content_hash
-from bayes_npp.store import versions
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.models import MediationModel, MediationPathsModel
 from bayes_npp.study.study import Study
@@ -51,14 +50,16 @@ def about_paths(
         "quick": settings.quick,
         "columns": VARIANTS,
         **data_of(study.sample, study.robustness),
-        "versions": versions(),
+        "fits": [fit.tree.attrs["key"] for fit in mediation.equations.values()],
+        **made_by(__name__),
     }
     under = remembered(
         settings.path(model.name, ".claims.json"),
-        content_hash(made_from),
+        made_from,
         json_form(plain_frame, restored_frame),
         lambda: _path_variants(study, model, mediation, propositions, seed, settings.quick),
         again=settings.refit,
+        say=settings.say,
     )
     out = []
     for claim in claims:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_npp.analysis.cache import Form, json_form, remembered
 from bayes_npp.analysis.ladder import behind_verdicts
+from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
@@ -23,9 +24,7 @@ from bayes_npp.claims.specification_curve import specification_curve
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
-from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
-from bayes_npp.records import content_hash
-from bayes_npp.store import versions
+from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test, regression_of
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
 from bayes_npp.study.models import HierarchicalModel
@@ -74,17 +73,19 @@ def about_slopes(
         "seed": seed,
         "quick": settings.quick,
         **data_of(study.sample, study.robustness),
-        "versions": versions(),
+        "fit": fit.tree.attrs["key"],
+        **made_by("bayes_npp.bayesian.sensitivity.sensitivity", "bayes_npp.claims.specification_curve"),
     }
     answers, curve = remembered(
         settings.path(name, ".claims.json"),
-        content_hash(made_from),
+        made_from,
         FORM,
         lambda: (
             sensitivity(fit, propositions, grid, NAMED_SETS, seed=seed, quick=settings.quick),
             specification_curve(study, compared, propositions, replace(SHORT, seed=seed)),
         ),
         again=settings.refit,
+        say=settings.say,
     )
     out = []
     for claim in claims:
@@ -169,6 +170,7 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
 
 def _tested(study: Study, model: HierarchicalModel, proposition: Proposition) -> tuple[PropositionTest | None, str]:
     try:
-        return proposition_test(study.panel, study.spec(model), proposition), ""
+        design = study.sample.design(regression_of(study.spec(model), proposition))
+        return proposition_test(design, proposition, study.panel.source), ""
     except BayesNppError as error:
         return None, error.problem

@@ -15,7 +15,7 @@ from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
 from bayes_npp.estimates import summarise
-from bayes_npp.frequentist.hypotheses.proposition import proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
@@ -79,7 +79,7 @@ def _frequentist(
     out = []
     for p in propositions:
         try:
-            found = proposition_test(own.panel, spec, p)
+            found = proposition_test(own.design(regression_of(spec, p)), p, own.panel.source)
         except BayesNppError as error:
             out.append(_failed(p, label, error))
             continue

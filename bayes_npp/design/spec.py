@@ -50,7 +50,7 @@ class Spec(Record):
         same estimand as two-way fixed effects.
     errors : str
         "iid", "known" (standard errors in the column `se`), or any other parts of the registry joined by "+", such as
-        "ar1+unit_scale" (`bayesian.model.error_models`).
+        "ar1+unit_scale+factor" (`bayesian.model.error_models`).
     se : str, optional
         Column of known standard errors of the outcome.
     transform : {"levels", "first_difference"}
@@ -107,12 +107,36 @@ class Spec(Record):
         for name in names:
             if name not in registry.ERROR_MODELS:
                 raise SpecError(f"unknown error model '{name}'", fix=nearest(name, registry.ERROR_MODELS))
+        if sum(registry.ERROR_MODELS[name].factors > 0 for name in names) > 1:
+            raise SpecError(
+                f"errors = '{self.errors}' has common factors twice", fix="Name 'factor' for one or 'factor2' for two"
+            )
         if not registry.combine(names):
             joined = ", ".join(registry.names_where(lambda part: not part.alone))
             raise SpecError(f"errors = '{self.errors}' does not combine", fix=f"Join different ones of {joined} by +")
         if any(part.known_se for part in registry.parts(self.errors)) != (self.se is not None):
             known = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.known_se))
             raise SpecError(f"errors = {known} and se = '<column>' belong together", fix="Give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _factors_fit(self) -> "Spec":
+        if not error_registry().factors_of(self.errors):
+            return self
+        source = f"errors = '{self.errors}'"
+        if self.time_effects == "none":
+            raise SpecError(
+                f"{source} without period effects: the factor would be one, with the same loading everywhere",
+                fix="Use time_effects = 'partial' or 'fixed'",
+            )
+        if not self.correlated_means:
+            raise SpecError(
+                f"{source} with correlated_means = false: a factor that the exposure shares would bias its slope",
+                fix="Leave correlated_means at true",
+            )
+        beside = ("slopes of units",) * self.unit_slopes + ("period effects of groups",) * bool(self.group_time_effects)
+        if beside:
+            raise SpecError(f"{source} does not combine with {beside[0]}", fix="Leave them out, or use other errors")
         return self
 
     @model_validator(mode="after")
@@ -146,6 +170,9 @@ class Spec(Record):
                 fix="Beside fixed unit effects a lagged outcome has Nickell's bias, beside uncorrelated ones it stands "
                 "for the units",
             )
+        lag = f"L1.{self.outcome}"
+        if lag in self.regressors:
+            raise SpecError(f"'{lag}' is a regressor of a dynamic model by itself", fix="Leave it out, or rename it")
         registry = error_registry()
         if not all(part.beside_lag for part in registry.parts(self.errors)):
             fitting = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.beside_lag))

@@ -12,7 +12,7 @@ from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.overlap import check_concepts
-from bayes_npp.study.robustness import check_altered, row_name, targets
+from bayes_npp.study.robustness import row_name, targets
 from bayes_npp.study.study import Study, shown_path
 
 
@@ -65,7 +65,7 @@ def _robustness(study: Study) -> Iterator[str]:
     """Every robustness row can be estimated."""
     for name, row, altered in study.altered:
         with located(f"{shown_path(study.path)}, robustness '{row.name}' of '{name}'"):
-            check_altered(altered)
+            altered.model.check(altered.data)
             if isinstance(altered.model, HierarchicalModel):
                 check_priors(study.priors(altered.model), altered.model.spec(altered.data.roles))
         yield f"robustness {altered.model.name}: {altered.changed}"

@@ -14,7 +14,8 @@ from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.mediation.equations import path_equations
+from bayes_npp.frequentist.least_squares.static import subsample_designs
+from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
@@ -22,6 +23,8 @@ from bayes_npp.study.sample import Sample
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
+Periods = Annotated[int, Field(ge=0, lt=2**31)]
+MOST_DRAWS = 10_000_000  # a computer's memory ends before
 OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
 OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
 
@@ -78,10 +81,10 @@ class FrequentistModel(ModelSpec):
     group_time_effects: str | None = None
     covariance: Covariance | Literal["wild_bootstrap"] = "clustered"
     convention: Convention = "stata"
-    lags: Annotated[int, Field(ge=0)] | None = None
+    lags: Periods | None = None
     cluster: str | tuple[str, ...] = "unit"
     weights: Literal["rademacher", "webb"] = "rademacher"
-    draws: Annotated[int, Field(ge=99)] = 9999
+    draws: Annotated[int, Field(ge=99, le=MOST_DRAWS)] = 9999
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
@@ -111,19 +114,24 @@ class FrequentistModel(ModelSpec):
             return self.effects or "unit"
         return "two-way" if self.kind == "twfe" else "none"
 
+    def subsample_designs(self, sample: Sample) -> dict[str, Design]:
+        """Of each subsample's own regression."""
+        spec, grouping = self.spec(sample.roles), self.subsamples or ""
+        return sample.once(("subsamples", spec, grouping), lambda: subsample_designs(sample.panel, spec, grouping))
+
     def check(self, sample: Sample) -> str:
-        """Rows, after checking that two-way fixed effects leave something of every column."""
-        design = sample.design(self.spec(sample.roles))
-        if self.kind == "twfe" and not self.subsamples:
+        """Rows, after checking that the effects leave something of every column, in each subsample."""
+        whole = sample.design(self.spec(sample.roles))
+        for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
-        return rows_of(design)
+        return rows_of(whole)
 
 
 class DynamicWithinModel(ModelSpec):
     """A [[model]] table of two-way fixed effects with lags of the outcome, which Nickell's bias spoils."""
 
     kind: Literal["dynamic_within"]
-    outcome_lags: Annotated[int, Field(ge=1)] = 1
+    outcome_lags: Annotated[int, Field(ge=1, le=100)] = 1
     covariance: Covariance = "clustered"
     convention: Convention = "stata"
 
@@ -144,7 +152,7 @@ class GmmModel(ModelSpec):
     """
 
     kind: Literal["difference_gmm", "system_gmm"]
-    outcome_lags: Annotated[int, Field(ge=1)] = 1
+    outcome_lags: Annotated[int, Field(ge=1, le=100)] = 1
     gmm: Annotated[tuple[tuple[str | int, ...], ...], Field(min_length=1)]
     iv: tuple[str | tuple[str, str], ...] = ()
     steps: Literal[1, 2] = 2
@@ -195,9 +203,9 @@ class BayesianModel(ModelSpec):
     correlated_means: bool = True
     errors: str = "iid"
     priors: str = "weakly_informative"
-    draws: Annotated[int, Field(ge=100)] = 2000
-    tune: Annotated[int, Field(ge=100)] | None = None
-    chains: Annotated[int, Field(ge=2)] = 4
+    draws: Annotated[int, Field(ge=100, le=MOST_DRAWS)] = 2000
+    tune: Annotated[int, Field(ge=100, le=MOST_DRAWS)] | None = None
+    chains: Annotated[int, Field(ge=2, le=1000)] = 4
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
     def check(self, sample: Sample) -> str:
@@ -249,7 +257,7 @@ class MediationModel(BayesianModel):
     mediators: tuple[str, ...] | None = None
     varying_paths: tuple[Literal["a", "b", "direct", "serial"], ...] = ("a", "b", "direct", "serial")
     serial: tuple[tuple[str, str], ...] = ()
-    lags: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
+    lags: tuple[Periods, Periods] = (0, 0)
     path_correlation: bool = False
     missing: Literal["drop", "error", "interpolate", "extrapolate", "impute"] = "drop"
     extrapolation: Literal["linear", "carry"] = "linear"
@@ -296,9 +304,9 @@ class MediationPathsModel(ModelSpec):
     effects: Literal["two-way", "unit", "time", "none"] = "two-way"
     covariance: Covariance = "clustered"
     convention: Convention = "stata"
-    lags: Annotated[int, Field(ge=0)] | None = None
+    lags: Periods | None = None
     interval: Literal["delta", "monte_carlo", "cluster_bootstrap"] = "delta"
-    draws: Annotated[int, Field(ge=199)] = 9999
+    draws: Annotated[int, Field(ge=199, le=MOST_DRAWS)] = 9999
 
     @model_validator(mode="after")
     def _options_fit(self) -> "MediationPathsModel":
@@ -312,11 +320,18 @@ class MediationPathsModel(ModelSpec):
         """The mediators of this model: the study's unless it names its own."""
         return roles.mediators if self.mediators is None else self.mediators
 
+    def equations(self, sample: Sample) -> PathEquations:
+        """The equations on a sample."""
+        spec, mediators = self.spec(sample.roles), self.own_mediators(sample.roles)
+        return sample.once(
+            ("paths", spec, mediators, self.effects),
+            lambda: path_equations(sample.panel, spec, mediators, self.effects),
+        )
+
     def check(self, sample: Sample) -> str:
         """Rows that all equations share."""
-        spec = self.spec(sample.roles)
-        sample.design(spec)
-        equations = path_equations(sample.panel, spec, self.own_mediators(sample.roles), self.effects)
+        sample.design(self.spec(sample.roles))
+        equations = self.equations(sample)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 

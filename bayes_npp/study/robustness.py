@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from bayes_npp.design.design import Scales, build_design
+from bayes_npp.design.design import Scales
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.panels.labels import clean
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import Winsorise
@@ -56,8 +55,8 @@ class Robustness(Record):
     controls: tuple[str, ...] | None = None
     unit_trends: bool = False
     group_time_effects: str | None = None
-    lead: Annotated[int, Field(ge=1)] | None = None
-    lag: Annotated[int, Field(ge=1)] | None = None
+    lead: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    lag: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -227,27 +226,6 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
     )
 
 
-def check_altered(altered: Altered) -> None:
-    """Check that the slopes of a row are identified, in each of its subsamples.
-
-    Raises
-    ------
-    BayesNppError
-    """
-    sample, model = altered.data, altered.model
-    if isinstance(model, HierarchicalModel):
-        model.check(sample)
-        return
-    panel, spec = sample.panel, model.spec(sample.roles)
-    if not model.subsamples:
-        check_absorbed(sample.design(spec), model.absorbed_effects, panel.source)
-        return
-    groups = panel.labels(model.subsamples)
-    for label in groups[panel.in_window].dropna().unique():
-        design = build_design(panel, spec, where=(groups == label).to_numpy())
-        check_absorbed(design, model.absorbed_effects, panel.source)
-
-
 def _check_applies(model: FrequentistModel | HierarchicalModel, row: Robustness) -> None:
     if isinstance(model, HierarchicalModel):
         if row.unit_trends:
@@ -351,7 +329,10 @@ def _winsorised(panel: Panel, names: tuple[str, ...], p: float, within_period: b
         values = panel.numbers(name)[panel.in_window]
         if len(np.unique(values[~np.isnan(values)])) > 2:
             new[name] = Winsorise(name=name, winsorise=name, p=p, within=within).values(panel)
-    return replace(panel, frame=panel.frame.assign(**new))
+    frame = panel.frame.copy(deep=False)
+    for name, values in new.items():
+        frame[name] = values
+    return replace(panel, frame=frame)
 
 
 def _periods(by: int) -> str:

@@ -199,7 +199,7 @@ def test_variant_posterior_is_the_fit_of_that_column(small):
         assert set(one.quantities) >= {("group_slope", "north"), ("slope_difference", "north - south")}
     probability = over_variants(found, lambda one: {"probability": float((one.slopes[:, 0] > 0).mean())})
     rows = sensitivity_rows(probability, claim="H1")
-    assert list(rows.columns) == ["key", "claim", "kind", "variant", "quantity", "value"]
+    assert list(rows.columns) == ["claim", "kind", "variant", "quantity", "value"]
     assert list(rows["variant"]) == labels
     assert set(rows["claim"]) == {"H1"}
 

@@ -52,7 +52,7 @@ def test_others_are_computed_again(fit, tmp_path, damage):
     else:
         path.write_text(text.replace('"factor"', '"size"'), encoding="utf-8")
     assert scores(fit, (HOMOGENEITY,), path)[HOMOGENEITY] == before
-    assert json.loads(path.read_text(encoding="utf-8"))["key"] == "this"
+    assert json.loads(path.read_text(encoding="utf-8"))["made_from"]["fit"] == "this"
 
 
 def test_nothing_is_written_without_a_folder(fit):

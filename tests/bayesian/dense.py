@@ -5,7 +5,7 @@ means for the variables of the posterior. All of it follows docs/statistics.md, 
 compressed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -118,6 +118,66 @@ def error_covariance(data, values):
     return np.outer(sd, sd) * correlation * (design.unit[:, None] == design.unit)
 
 
+def error_root(data, values):
+    """Inverse of a root of the covariance of the errors, scales of periods included: z = root e, independent."""
+    design = data.design
+    sd = values["error_sd"] * values.get("unit_scale", np.ones(len(design.units)))[design.unit]
+    sd = sd * values.get("period_scale", np.ones(len(design.times)))[design.time]
+    rho = values.get("autocorrelation", 0.0)
+    time = np.array(design.times)[design.time]
+    root = np.eye(design.n_obs)
+    for row in range(design.n_obs):
+        earlier = np.flatnonzero((design.unit == design.unit[row]) & (time < time[row]))
+        if len(earlier):
+            last = earlier[np.argmax(time[earlier])]
+            steps = time[row] - time[last]
+            root[row, last] = -(rho**steps)
+            root[row] /= np.sqrt(sum(rho ** (2 * k) for k in range(steps)))
+        else:
+            root[row] *= np.sqrt(1 - rho**2)
+    return root / sd[:, None]
+
+
+def with_loadings(data, values):
+    """The model's data with columns projected on units, periods and unit x factors, and more blocks: parts, loadings.
+
+    By least squares of whitened columns on whitened dummies.
+    """
+    design, factor = data.design, np.atleast_2d(values["factor"])
+    unit, time = indicator(design.unit, len(design.units)), indicator(design.time, len(design.times))
+    loaded = [unit * f[design.time][:, None] for f in factor]
+    root, everything = error_root(data, values), np.hstack([unit, time, *loaded])
+    n_units = len(design.units)
+    free = np.bincount(design.unit) > 1 + len(factor)
+
+    def split(columns):
+        found = np.linalg.lstsq(root @ everything, root @ columns, rcond=None)[0]
+        residual = columns - everything @ found
+        parts = []
+        for f in loaded:
+            for k in range(len(factor)):
+                at = n_units + len(design.times) + k * n_units
+                own = found[at : at + n_units]
+                own = np.where(free[:, None], own - own[free].mean(axis=0), 0.0)
+                parts.append(f @ own)
+        return residual, np.hstack(parts)
+
+    n_groups, parts = max(len(design.groups), 1), []
+    changes = {"slope_columns": split(data.slope_columns)[0], "control_columns": split(data.control_columns)[0]}
+    varying = [split(columns)[0] for columns in data.varying_columns]
+    changes["varying_columns"] = np.array(varying).reshape(data.varying_columns.shape)
+    basis = np.eye(n_groups) if design.spec.slope_pooling == "exchangeable" else sum_to_zero(n_groups)
+    if design.spec.slope_pooling == "none":
+        parts.append(split(data.slope_columns)[1])
+    else:
+        parts.append(split(data.slope_columns.sum(axis=1, keepdims=True))[1])
+        parts.append(split(data.slope_columns @ basis)[1] if design.groups else parts[0][:, :0])
+    parts.append(split(data.control_columns)[1])
+    parts += [split(columns @ basis)[1] for columns in data.varying_columns]
+    more = [np.hstack(parts), *loaded]
+    return replace(data, **changes), more
+
+
 def known_part(data, priors, values):
     """What coefficients with a prior that is neither normal nor flat contribute to the outcome."""
     total = np.zeros(data.design.n_obs)
@@ -139,8 +199,17 @@ def log_likelihood(data, priors, values):
 
     Flat coefficients F are integrated over Lebesgue measure (REML): -log|F' V^-1 F| / 2 and n - rank F for n.
     """
+    more = []
+    if "factor" in values:
+        data, more = with_loadings(data, values)
     parts = blocks(data, priors, values)
+    for number, columns in enumerate(more):
+        sd = priors["between"].parameters["sigma"] if number == 0 else values["loading_sd"][number - 1]
+        k = columns.shape[1]
+        parts.append(Block({}, columns, np.eye(k) * sd**2, np.zeros(k)))
     covariance = error_covariance(data, values)
+    if "period_scale" in values:
+        covariance = np.linalg.inv(error_root(data, values).T @ error_root(data, values))
     residual = data.outcome - known_part(data, priors, values)
     flat = [np.empty((len(residual), 0))]
     for block in parts:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import terms
 from bayes_npp.bayesian.priors.sets import PriorSet
 

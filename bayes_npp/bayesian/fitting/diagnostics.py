@@ -27,7 +27,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """Worst R-hat, bulk and tail ESS over all sampled parameters, divergences and smallest E-BFMI of the chains."""
+    """Worst R-hat, bulk and tail ESS over all sampled parameters, divergences and smallest E-BFMI of the chains.
+
+    `not_finite` counts draws with a value that is no number, or infinite; they never pass.
+    """
 
     r_hat: float
     ess_bulk: float
@@ -35,10 +38,14 @@ class Diagnostics:
     divergences: int
     e_bfmi: float
     worst: str
+    not_finite: int = 0
 
     @property
     def checks(self) -> tuple[Check, ...]:
+        """The gate; draws that are not finite have a row only where there are some."""
+        broken = (Check("draws that are not finite", self.not_finite, "= 0", False),) if self.not_finite else ()
         return (
+            *broken,
             Check("largest R-hat", self.r_hat, f"<= {MAX_RHAT}", self.r_hat <= MAX_RHAT),
             Check("smallest bulk ESS", self.ess_bulk, f">= {MIN_ESS}", self.ess_bulk >= MIN_ESS),
             Check("smallest tail ESS", self.ess_tail, f">= {MIN_ESS}", self.ess_tail >= MIN_ESS),
@@ -60,7 +67,9 @@ class Diagnostics:
         return asdict(self)
 
 
-def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnostics:
+def diagnose(
+    arrays: Mapping[str, np.ndarray], stats: "xr.Dataset", others: Mapping[str, np.ndarray] | None = None
+) -> Diagnostics:
     """Diagnostics over every scalar of some draws, and the statistics of their sampler.
 
     Parameters
@@ -68,6 +77,8 @@ def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnosti
     arrays : mapping of ndarray, shapes (chain, draw, ...)
     stats : Dataset
         `diverging` and `energy` of every draw.
+    others : mapping of ndarray, shapes (chain, draw, ...), optional
+        Draws that have to be finite, and no more.
 
     References
     ----------
@@ -78,6 +89,11 @@ def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnosti
 
     labels = [f"{name}[{i}]" if x[0, 0].size > 1 else name for name, x in arrays.items() for i in range(x[0, 0].size)]
     draws = np.concatenate([x.reshape(*x.shape[:2], -1) for x in arrays.values()], axis=-1)
+    whole = np.isfinite(draws)
+    finite = whole.all(axis=-1)
+    for values in (others or {}).values():
+        finite &= np.isfinite(values.reshape(*values.shape[:2], -1)).all(axis=-1)
+    not_finite = int((~finite).sum())
     axes = {"chain_axis": 0, "draw_axis": 1}
     energy = stats["energy"].to_numpy()
     changes, spread = np.diff(energy, axis=1), energy.var(axis=1)
@@ -85,7 +101,10 @@ def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnosti
     e_bfmi = float(((changes**2).mean(axis=1) / spread).min()) if spread.any() else INDEPENDENT_EBFMI
     if not draws.shape[-1]:
         n_draws = float(energy.size)
-        return Diagnostics(1.0, n_draws, n_draws, int(stats["diverging"].sum()), e_bfmi, "")
+        return Diagnostics(1.0, n_draws, n_draws, int(stats["diverging"].sum()), e_bfmi, "", not_finite)
+    if not whole.all():  # ranks of what is no number mean nothing
+        worst = labels[int(np.argmin(whole.all(axis=(0, 1))))]
+        return Diagnostics(np.nan, np.nan, np.nan, int(stats["diverging"].sum()), e_bfmi, worst, not_finite)
     bulk = array_stats.ess(draws, **axes, method="bulk")
     return Diagnostics(
         r_hat=float(np.max(array_stats.rhat(draws, **axes))),  # np.max keeps the NaN of a stuck chain, and NaN fails
@@ -94,4 +113,5 @@ def diagnose(arrays: Mapping[str, np.ndarray], stats: "xr.Dataset") -> Diagnosti
         divergences=int(stats["diverging"].sum()),
         e_bfmi=e_bfmi,
         worst=labels[int(np.argmin(bulk))],
+        not_finite=not_finite,
     )

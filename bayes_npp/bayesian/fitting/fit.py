@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse, why_not_collapsible
+from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
@@ -283,9 +284,9 @@ def choose_engine(spec: Spec, engine: str) -> str:
 
 def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, start: np.ndarray | None = None) -> Fit:
     """Sample a collapsed posterior and draw its coefficients."""
-    from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
+    from bayes_npp.bayesian.collapsed.kernel import identity_callback
 
-    draws = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    draws = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     return assemble_collapsed(collapsed, priors, sampler, *draws)
 
 
@@ -333,7 +334,7 @@ def _finish(
     sampled: dict[str, np.ndarray] | None = None,
 ) -> Fit:
     tree = build_tree(parameters, data, priors, stats, totals)
-    diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats)
+    diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats, parameters)
     tree.attrs = {
         "spec": data.design.spec.model_dump_json(),
         "priors": priors.model_dump_json(),

@@ -148,7 +148,7 @@ def _with_new_units(
         new = z * sd[..., None] if data.unit.kind != "fixed" or name != "unit_effect" else z
         out[name] = np.where(known >= 0, values[..., known], new)
     for part in parts(data.design.spec.errors):
-        if part.scale and part.scale.draw:
+        if part.scale and part.scale.draw and ("unit",) in part.effects.values():
             for name, new in part.scale.draw(parameters, len(known), random).items():
                 out[name] = np.where(known >= 0, parameters[name][:, known], new)
     return out

@@ -2,10 +2,13 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bayes_npp.errors import SamplingError
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -44,15 +47,30 @@ def compile_model(model: "pm.Model") -> Any:
 
 def draw(compiled: Any, sampler: Sampler) -> "xr.DataTree":
     """Draw from a compiled model; groups posterior and sample_stats, warm-up left out."""
-    return _sample(compiled, sampler, save_warmup=False, progress_bar=sys.stderr.isatty())
+    trace = _sample(compiled, sampler, save_warmup=False, progress_bar=sys.stderr.isatty())
+    sizes = trace["posterior"].sizes
+    _check_complete([sizes["draw"]] * sizes["chain"], sampler.chains, sampler.draws)
+    return trace
+
+
+def _check_complete(found: Sequence[int], chains: int, draws: int) -> None:
+    """Raise unless there are so many chains of so many draws: what is cut off in warm-up may look converged."""
+    if list(found) != [draws] * chains:
+        made = ", ".join(map(str, found)) or "no"
+        raise SamplingError(f"sampling ended early: {made} draws of the chains, and not {chains} times {draws}")
 
 
 def _sample(compiled: Any, sampler: Sampler, **options: Any) -> Any:
+    """All draws, or the exception that ended the wait for them.
+
+    nutpie waits in a way that hands back the draws made so far when it is interrupted, as if they were all; so it
+    samples in the background, and the wait is here.
+    """
     import nutpie
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        return nutpie.sample(
+        background = nutpie.sample(
             compiled,
             draws=sampler.draws,
             tune=sampler.tune,
@@ -60,8 +78,14 @@ def _sample(compiled: Any, sampler: Sampler, **options: Any) -> Any:
             cores=min(sampler.chains, os.cpu_count() or 1),
             seed=sampler.seed,
             target_accept=sampler.target_accept,
+            blocking=False,
             **options,
         )
+        try:
+            return background.wait()
+        except BaseException:
+            background.cancel()
+            raise
 
 
 def draw_density(
@@ -85,6 +109,11 @@ def draw_density(
     theta : ndarray, shape (chain, draw, d)
     sample_stats : Dataset
         `STATS` of every draw.
+
+    Raises
+    ------
+    SamplingError
+        Fewer draws than asked for.
     """
     import pyarrow  # type: ignore[import-untyped]
     import xarray as xr
@@ -112,6 +141,8 @@ def draw_density(
     )
     # The raw trace: turning it into a tree takes longer than many a refit.
     draws, stats = _sample(compiled, sampler, progress_bar=False, return_raw_trace=True).get_arrow_trace()
+    for part in (draws, stats):
+        _check_complete([chain.num_rows for chain in part], sampler.chains, sampler.tune + sampler.draws)
     last = slice(-sampler.draws, None)
     theta = [pyarrow.array(chain.column("theta")).flatten().to_numpy().reshape(-1, size)[last] for chain in draws]
     columns = {

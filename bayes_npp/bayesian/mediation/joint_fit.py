@@ -179,7 +179,7 @@ def _fit(name: str, data: ModelData, priors: PriorSet, sampler: Sampler, chains:
         }
     )
     tree = build_tree(parameters, data, priors, stats, likelihood_of_rows=chains.log_likelihood[name])
-    diagnostics = diagnose(reported(parameters), stats)
+    diagnostics = diagnose(reported(parameters), stats, parameters)
     tree.attrs = {
         "spec": data.design.spec.model_dump_json(),
         "priors": priors.model_dump_json(),

@@ -34,7 +34,9 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
     out = {name: priors[name].draw(random, (draws,)) for name in shapes}
     for part in errors:
         if part.scale and part.scale.draw:
-            out.update(part.scale.draw(out, n_units, random))
+            (of_each,) = next(iter(part.effects.values()))
+            size = {"unit": n_units, "time": len(data.design.times)}[of_each]
+            out.update(part.scale.draw(out, size, random))
     for term in terms(data, priors):
         _draw_term(term, term.width, priors, random, draws, out)
         if term.rank:

@@ -44,6 +44,7 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
         "control": list(spec.controls),
         "varying": list(spec.varying),
         "unit": list(design.units),
+        "time": list(design.times),
         "group_time": list(design.group_times),
         "unit_part": np.arange(data.unit.rank),
         **{f"{name}_contrast": np.arange(e.n_contrasts) for name, e in data.effects.items() if e.n_contrasts},

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import build_design, check_membership
+from bayes_npp.design.design import Design, check_membership
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
 from bayes_npp.frequentist.least_squares.inference import joined, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
-from bayes_npp.panels.panel import Panel
 
 WHOLE = "average_slope_twfe_weighted"
 
@@ -38,11 +37,26 @@ class PropositionTest:
     used: str
 
 
-def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> PropositionTest:
-    """Test a proposition about slopes by two-way fixed effects: errors clustered by unit, Stata's convention, t(G - 1).
+def regression_of(spec: Spec, proposition: Proposition) -> Spec:
+    """The regression that a proposition about the slopes of `spec` is tested in.
 
     The average with TWFE's weights is TWFE's own slope; every other quantity comes from the regression with the
     exposure interacted with the groups.
+    """
+    plain = proposition.left.name == WHOLE and not proposition.is_difference
+    return replace_slopes(spec, None) if plain else spec
+
+
+def proposition_test(design: Design, proposition: Proposition, source: str = "") -> PropositionTest:
+    """Test a proposition about slopes by two-way fixed effects: errors clustered by unit, Stata's convention, t(G - 1).
+
+    Parameters
+    ----------
+    design : Design
+        Of `regression_of`.
+    proposition : Proposition
+    source : str
+        Of the panel, for messages.
 
     Raises
     ------
@@ -59,12 +73,9 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     ----------
     Gelman & Stern (2006), The American Statistician 60.
     """
-    plain = proposition.left.name == WHOLE and not proposition.is_difference
-    own = replace_slopes(spec, None) if plain else spec
-    design = build_design(panel, own)
     check_membership(design)
     weights = slope_weights(proposition, design)
-    fit = linear_fit(design, "two-way", "clustered", "stata", source=panel.source)
+    fit = linear_fit(design, "two-way", "clustered", "stata", source=source)
     combination = np.zeros(len(fit.names))
     combination[: len(weights)] = weights
     named = [quantity.labels[0] for quantity in proposition.quantities if quantity.labels]
@@ -84,7 +95,7 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     if np.isnan(found["p_value"]):
         few = [label for label, count in zip(named, units, strict=True) if count == min(units)]
         about = f"no test of {proposition}" + (f" (group {', '.join(few)})" if few else "")
-        raise DesignError(f"{about}: {found['note']}", place=panel.source)
-    regression = "TWFE" if plain or not design.groups else f"TWFE, {own.exposure} x {own.slopes}"
+        raise DesignError(f"{about}: {found['note']}", place=source)
+    regression = f"TWFE, {design.spec.exposure} x {design.spec.slopes}" if design.groups else "TWFE"
     used = joined(f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided", found["note"])
     return PropositionTest(estimate, found["spread"], found["lo"], found["hi"], found["p_value"], used)

@@ -1,6 +1,6 @@
 """Pooled OLS, one-way and two-way fixed effects, on balanced and unbalanced panels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ def pooled_ols(
 ) -> Estimates:
     """Pooled OLS with a constant; see `twfe` for the parameters, docs/statistics.md, section 1.9 for the formulas."""
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
-    return _estimate(build_design(panel, spec), "none", errors, panel.source)
+    return static_estimates(build_design(panel, spec), "none", errors, panel.source)
 
 
 def fixed_effects(
@@ -68,7 +68,7 @@ def fixed_effects(
     if effects not in ("unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'unit', 'time' or 'two-way'")
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
-    return _estimate(build_design(panel, spec), effects, errors, panel.source)
+    return static_estimates(build_design(panel, spec), effects, errors, panel.source)
 
 
 def twfe(
@@ -139,14 +139,25 @@ def twfe(
     """
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     if subsamples is None:
-        return _estimate(build_design(panel, spec), "two-way", errors, panel.source)
+        return static_estimates(build_design(panel, spec), "two-way", errors, panel.source)
+    return subsample_estimates(subsample_designs(panel, spec, subsamples), subsamples, errors, panel.source)
+
+
+def subsample_designs(panel: Panel, spec: Spec, grouping: str) -> dict[str, Design]:
+    """The design of each group's own regression, with one slope."""
     spec = replace_slopes(spec, None)
-    labels = panel.labels(subsamples).where(pd.Series(panel.in_window, index=panel.frame.index))
+    labels = panel.labels(grouping).where(pd.Series(panel.in_window, index=panel.frame.index))
+    return {
+        str(label): build_design(panel, spec, where=(labels == label).to_numpy()) for label in labels.dropna().unique()
+    }
+
+
+def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Errors, source: str) -> Estimates:
+    """Two-way fixed effects of every group on its own: what `twfe` gives with `subsamples`."""
     tables = []
-    for label in labels.dropna().unique():
-        design = build_design(panel, spec, where=(labels == label).to_numpy())
-        table = _estimate(design, "two-way", errors, f"{panel.source}, {subsamples} {label}")
-        frame = table.frame.assign(group=str(label), sample=f"{subsamples} = {label}")
+    for label, design in designs.items():
+        table = static_estimates(design, "two-way", errors, f"{source}, {grouping} {label}")
+        frame = table.frame.assign(group=label, sample=f"{grouping} = {label}")
         frame.loc[frame["estimand"] == "average_slope_twfe_weighted", "estimand"] = "subsample_slope"
         tables.append(Estimates(frame))
     return concat(tables)
@@ -157,7 +168,14 @@ def replace_slopes(spec: Spec, slopes: str | None) -> Spec:
     return Spec(**{**spec.model_dump(), "slopes": slopes})
 
 
-def _estimate(design: Design, effects: str, errors: Errors, source: str) -> Estimates:
+def static_estimates(design: Design, effects: str, errors: Errors, source: str) -> Estimates:
+    """Least squares with the given effects on a design: what `twfe` and its siblings give of a panel.
+
+    Raises
+    ------
+    SpecError, DesignError
+        As `twfe`.
+    """
     wild = errors.covariance == "wild_bootstrap"
     check_options(errors.covariance, errors.convention, errors.lags, errors.cluster)
     if wild:

@@ -85,13 +85,29 @@ class Result:
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
         """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
-        altered = (row.fit for row in self.robustness if row.fit)
+        altered = (fit for row in self.robustness for fit in row.fits)
         return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits), *altered)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """Every sampler that failed its diagnostics, by the name of its fit, and why."""
+        fits = (record for record in self.every_fit if not record.diagnostics.passed)
+        out = [f"{record.model}: sampler diagnostics {record.diagnostics.verdict}" for record in fits]
+        for mechanism in self.mechanisms:
+            if mechanism.treatments is not None:
+                failed = mechanism.treatments.loc[mechanism.treatments["passed"].eq(False), "treatment"].unique()
+                out += [f"{mechanism.model}, missing cells {name}: sampler diagnostics failed" for name in failed]
+        for own in self.measurement:
+            for variant, verdict in own.variants[["variant", "verdict"]].itertuples(index=False):
+                out += [] if verdict == "passed" else [f"{own.model}, {variant}: sampler diagnostics {verdict}"]
+            for source, count in own.averages[["source", "failed"]].drop_duplicates().itertuples(index=False):
+                text = f"{own.model}, indices of drawn weights ({source}): sampler diagnostics failed in {count}"
+                out += [text] if count else []
+        return tuple(out)
+
+    @property
     def passed(self) -> bool:
-        fits = all(record.diagnostics.passed for record in self.every_fit)
-        return fits and all(record.passed for record in self.measurement)
+        return not self.failures
 
     @property
     def diagnostics(self) -> pd.DataFrame:

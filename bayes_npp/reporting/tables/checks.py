@@ -17,7 +17,7 @@ def diagnostics_table(result: Result) -> Table | None:
         checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
         rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
     note = "Worst value over all sampled parameters; the needed value in brackets."
-    return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows), (note,))
+    return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows).fillna(""), (note,))
 
 
 def specification_table(result: Result) -> Table | None:

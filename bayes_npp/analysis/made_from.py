@@ -1,0 +1,87 @@
+"""What made a number: the package's own modules, and the libraries they compute with, found by their imports."""
+
+import ast
+import hashlib
+import platform
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parents[1]
+# They check, carry and show numbers and make none: another version of them leaves what is stored as it is.
+CARRIERS = frozenset(
+    {"click", "great_tables", "jinja2", "pandera", "pyarrow", "pydantic", "rich", "threadpoolctl", "xarray"}
+)
+
+
+@cache
+def made_by(*roots: str) -> dict[str, Any]:
+    """What of the package and of libraries stands behind the numbers of some modules.
+
+    Parameters
+    ----------
+    roots : str
+        Modules, such as "bayes_npp.bayesian.fitting.fit". With them count all that they import in turn, in functions
+        too and by name, but not for type checks alone.
+
+    Returns
+    -------
+    dict
+        "source code", the SHA-256 of these modules' files; "version of", versions by name of the libraries that these
+        modules import, less `CARRIERS`, and of Python.
+    """
+    modules = closure(roots)
+    whole = hashlib.sha256()
+    for name in sorted(modules):
+        content = _file(name).read_bytes()
+        whole.update(f"{name} {len(content)}\n".encode() + content)
+    libraries = set().union(*(_imported(name)[1] for name in modules)) - CARRIERS
+    versions = {name.replace("_", "-"): version(name) for name in sorted(libraries)}
+    return {"source code": whole.hexdigest(), "version of": {"python": platform.python_version(), **versions}}
+
+
+def closure(roots: tuple[str, ...]) -> frozenset[str]:
+    """Modules of the package, and all that they import in turn."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _imported(name)[0]
+    return frozenset(found)
+
+
+def _file(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+@cache
+def _imported(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Modules of the package that a module imports, and top-level packages of others."""
+    ours, others = set(), set()
+    for name in _names(ast.parse(_file(module).read_bytes())):
+        top = name.partition(".")[0]
+        if top == PACKAGE.name:
+            ours |= {name} if _file(name).is_file() else set()
+        elif top not in sys.stdlib_module_names:
+            others.add(top)
+    return frozenset(ours), frozenset(others)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Dotted names that are imported below a node, or stand there as text (`import_module`)."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
+        case ast.Import():
+            yield from (alias.name for alias in node.names)
+        case ast.ImportFrom(module=str(base), level=0):
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+        case ast.Constant(value=str(text)) if text.startswith(f"{PACKAGE.name}.") and " " not in text:
+            yield text
+    for child in ast.iter_child_nodes(node):
+        yield from _names(child)

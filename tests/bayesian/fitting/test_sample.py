@@ -1,0 +1,77 @@
+"""Sampling that is interrupted or cut short raises, and draws that are not finite never pass (`diagnostics`)."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayes_npp as bn
+from bayes_npp.bayesian.fitting.diagnostics import diagnose
+from bayes_npp.bayesian.fitting.sample import STATS, Sampler, draw
+from bayes_npp.errors import SamplingError
+
+
+@pytest.fixture(scope="module")
+def panel():
+    frame = bn.simulate(12, 6, {"north": 0.5, "south": 0.1}, seed=2).frame
+    return bn.read_panel(frame, unit="unit", time="time", group="group")
+
+
+SPEC = bn.Spec(outcome="outcome", exposure="exposure", slopes="group", time_effects="fixed")
+
+
+@pytest.mark.parametrize("wait", [0.05, 0.5])
+@pytest.mark.parametrize("settings", [{"draws": 500_000, "tune": 100}, {"draws": 400, "tune": 500_000}])
+def test_an_interrupt_is_raised_out_of_sampling(panel, monkeypatch, wait, settings):
+    """nutpie gives back the draws made so far; those of a long warm-up agree with each other, and would pass."""
+    import nutpie
+
+    own = nutpie.sample
+
+    def interrupted(*arguments, **options):
+        threading.Timer(wait, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return own(*arguments, **options)
+
+    monkeypatch.setattr(nutpie, "sample", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bn.fit(panel, SPEC, chains=2, seed=1, **settings)
+
+
+class Background:
+    """Ends with the trace it is given."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def wait(self):
+        return self.trace
+
+
+@pytest.mark.parametrize(("chains", "draws"), [(2, 30), (1, 40), (2, 0)])
+def test_fewer_draws_than_asked_for_are_refused(monkeypatch, chains, draws):
+    import nutpie
+
+    short = xr.DataTree.from_dict({"posterior": xr.Dataset({"x": (("chain", "draw"), np.zeros((chains, draws)))})})
+    monkeypatch.setattr(nutpie, "sample", lambda *_, **__: Background(short))
+    with pytest.raises(SamplingError, match="not 2 times 40"):
+        draw(None, Sampler(draws=40, chains=2))
+
+
+@pytest.mark.parametrize("where", ["judged", "beside"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_draw_that_is_not_finite_fails_the_diagnostics(value, where):
+    random = np.random.default_rng(3)
+    arrays = {"a": random.standard_normal((4, 1000)), "b": random.standard_normal((4, 1000, 2))}
+    stats = xr.Dataset({name: (("chain", "draw"), random.standard_normal((4, 1000))) for name in STATS})
+    stats["diverging"] = stats["diverging"] > np.inf
+    beside = {"c": random.standard_normal((4, 1000, 3))}
+    assert diagnose(arrays, stats, beside).passed
+    (arrays["b"] if where == "judged" else beside["c"])[2, 17, 1] = value
+    found = diagnose(arrays, stats, beside)
+    assert not found.passed
+    assert found.not_finite == 1
+    assert "draws that are not finite 1 (needs = 0)" in found.verdict
+    assert where == "beside" or found.worst == "b[1]"
