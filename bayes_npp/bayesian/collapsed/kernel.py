@@ -19,6 +19,9 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products
+from bayes_npp.bayesian.model.caches import prepare_numba
+
+prepare_numba(__file__)
 
 # Codes of prior families; bounded families carry their bounds in `lower` and `upper` of `Priors`.
 FLAT, NORMAL, STUDENT_T, EXPONENTIAL, LAPLACE, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM, LKJ, SCALED_BETA = range(11)
@@ -440,8 +443,7 @@ def integrate_coefficients(q_matrix, values, slopes, layout, outer, gradient):
     Adds to `gradient` what goes through their prior SDs and through kept coefficients, and fills `outer` (P, P) with
     -2 dL / dQ: direction direction' plus the posterior covariance of the coefficients.
     """
-    p, size = len(layout.column_scale), len(q_matrix)
-    k_kept = len(layout.kept)
+    p, size, k_kept = len(layout.column_scale), len(q_matrix), len(layout.kept)
     sds, direction = np.empty(p), np.empty(size)
     coefficient_sds(values, layout, sds)
     for k in range(k_kept):

@@ -26,7 +26,7 @@ class Absorbed:
 
 def absorbs_more(spec: Spec) -> bool:
     """Whether least squares absorbs more than unit and period effects."""
-    return spec.unit_trends or spec.group_time_effects is not None
+    return bool(spec.unit_trends) or spec.group_time_effects is not None or spec.exposure_factor != "none"
 
 
 def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
@@ -57,6 +57,8 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
     """
     spec, n_units, n_times = design.spec, len(design.units), len(design.times)
     by_unit, by_time = effects in ("unit", "two-way"), effects in ("time", "two-way")
+    if spec.exposure_factor != "none":
+        raise SpecError("least squares does not absorb exposure_factor", fix="Use bn.fit, or leave it out")
     if spec.unit_trends and not by_unit:
         raise SpecError("unit_trends without unit effects", fix="Use two-way or unit fixed effects, or leave them out")
     if spec.group_time_effects and not by_time:
