@@ -1,7 +1,9 @@
-"""Frozen records parsed from TOML or keyword arguments; a bad key or type is one clear error."""
+"""Frozen records parsed from TOML or keyword arguments; a bad file, key or type is one clear error."""
 
 import hashlib
 import json
+import tomllib
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,6 +39,22 @@ class Record(BaseModel):
     def content_hash(self) -> str:
         """SHA-256 of the record's content, independent of the order in which keys were written."""
         return content_hash(self.model_dump(mode="json"))
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a null character
+        return False
+
+
+def read_toml(path: Path, place: str) -> dict[str, Any]:
+    """The tables of a TOML file, with or without a byte order mark; `SpecError` where it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # bad TOML, bad UTF-8, whole numbers of thousands of digits
+        raise SpecError(f"the file is not valid TOML ({error})", place=place, fix="Correct the line") from None
 
 
 def content_hash(content: Any) -> str:

@@ -108,7 +108,7 @@ def slopes_of_groups(world: dict, seed: int) -> dict[str, bool | str]:
     separate = [significant(frame[frame["group"] == group]) for group in GROUPS]
     out: dict[str, bool | str] = {
         "here, not there": any(separate) and not all(separate),
-        "joint test": bool(equal_slopes(panel, spec).p_value < 0.05),
+        "joint test": bool(equal_slopes(build_design(panel, spec)).p_value < 0.05),
         "TWFE, one slope > 0": significant(frame),
     }
     for errors in ERRORS:

@@ -1,6 +1,6 @@
 """What stands beside a study's estimates: tests, TWFE's weights, standard errors, the comparisons of group slopes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,8 +13,13 @@ from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
-from bayes_npp.frequentist.hypotheses.specification import SpecificationTest, hausman, pesaran_cd, wooldridge_serial
-from bayes_npp.frequentist.least_squares.static import replace_slopes, twfe
+from bayes_npp.frequentist.hypotheses.specification import (
+    SpecificationTest,
+    hausman_test,
+    pesaran_cd_test,
+    wooldridge_serial,
+)
+from bayes_npp.frequentist.least_squares.static import Errors, replace_slopes, static_estimates
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.study import Study
 
@@ -26,11 +31,17 @@ def specification_tests(study: Study) -> tuple[SpecificationTest | str, ...]:
     if study.header.time is None:
         return ()
     spec = Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls)
-    for test in (wooldridge_serial, pesaran_cd, hausman):
+    design, source = study.sample.design(spec), study.panel.source
+    tests: dict[str, Callable[[], SpecificationTest]] = {
+        "wooldridge serial": lambda: wooldridge_serial(study.panel, spec),
+        "pesaran cd": lambda: pesaran_cd_test(design, "two-way", source),
+        "hausman": lambda: hausman_test(design, source),
+    }
+    for name, test in tests.items():
         try:
-            out.append(test(study.panel, spec))
+            out.append(test())
         except DesignError as error:
-            out.append(f"{test.__name__.replace('_', ' ')}: {error.problem}")
+            out.append(f"{name}: {error.problem}")
     return tuple(out)
 
 
@@ -46,7 +57,8 @@ def group_tests(study: Study) -> list[GroupTests]:
         spec = replace_slopes(study.spec(model), grouping)
         options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
         try:
-            test = equal_slopes(study.panel, spec, **options, separate=model.subsamples is not None)
+            separate = model.subsamples is not None
+            test = equal_slopes(study.sample.design(spec), **options, separate=separate, source=study.panel.source)
             out.append(GroupTests(model.name, grouping, test))
         except (DesignError, SpecError) as error:
             out.append(GroupTests(model.name, grouping, None, error.problem))
@@ -72,8 +84,9 @@ def spread_table(study: Study, ladders: Sequence[Ladder]) -> pd.DataFrame:
     for model in study.models:
         if model.name not in {ladder.model for ladder in ladders}:
             continue
+        design = study.sample.design(study.spec(model))
         for covariance in ("classical", "clustered", "driscoll_kraay"):
-            frame = twfe(study.panel, study.spec(model), covariance=covariance).frame
+            frame = static_estimates(design, "two-way", Errors(covariance), study.panel.source).frame
             wanted = frame[frame["estimand"].isin(["average_slope_twfe_weighted", "group_slope"])]
             label = covariance.replace("driscoll_kraay", "Driscoll-Kraay")
             rows += [(model.name, r.estimand, r.group, label, r.spread) for r in wanted.itertuples()]

@@ -10,13 +10,17 @@ from bayes_npp.analysis.stored_fits import fit_mediation, fit_model, fit_record,
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
-from bayes_npp.frequentist.least_squares.static import fixed_effects, pooled_ols, twfe
-from bayes_npp.frequentist.mediation.mediation import mediation_paths
+from bayes_npp.frequentist.factors.cce import cce_estimates
+from bayes_npp.frequentist.factors.interactive import interactive_estimates
+from bayes_npp.frequentist.least_squares.static import Errors, static_estimates, subsample_estimates
+from bayes_npp.frequentist.mediation.mediation import Options, path_estimates
 from bayes_npp.study.models import (
+    CceModel,
     DynamicWithinModel,
     FrequentistModel,
     GmmModel,
     HierarchicalModel,
+    InteractiveModel,
     MediationModel,
     MediationPathsModel,
     ModelSpec,
@@ -34,19 +38,23 @@ def estimate_model(sample: Sample, model: ModelSpec, settings: RunSettings) -> E
     return replace(found, table=found.table.named(settings.study, model.name))
 
 
-def _pooled_ols(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
-    spec = model.spec(sample.roles)
-    return Estimated(pooled_ols(sample.panel, spec, **_options(model, STATIC_OPTIONS)))
+def _static(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
+    errors, source = Errors(**_options(model, STATIC_OPTIONS)), sample.panel.source
+    if model.subsamples:
+        return Estimated(subsample_estimates(model.subsample_designs(sample), model.subsamples, errors, source))
+    design = sample.design(model.spec(sample.roles))
+    return Estimated(static_estimates(design, model.absorbed_effects, errors, source))
 
 
-def _fixed_effects(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
-    spec, effects = model.spec(sample.roles), model.effects or "unit"
-    return Estimated(fixed_effects(sample.panel, spec, effects, **_options(model, STATIC_OPTIONS)))
+def _interactive_fe(sample: Sample, model: InteractiveModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("factors", "covariance", "convention", "seed"))
+    design = sample.design(model.spec(sample.roles))
+    return Estimated(interactive_estimates(design, **options, source=sample.panel.source))
 
 
-def _twfe(sample: Sample, model: FrequentistModel, settings: RunSettings) -> Estimated:
-    options = _options(model, (*STATIC_OPTIONS, "subsamples"))
-    return Estimated(twfe(sample.panel, model.spec(sample.roles), **options))
+def _cce(sample: Sample, model: CceModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("averages", "pooled", "covariance", "convention"))
+    return Estimated(cce_estimates(sample.design(model.spec(sample.roles)), **options, source=sample.panel.source))
 
 
 def _dynamic_within(sample: Sample, model: DynamicWithinModel, settings: RunSettings) -> Estimated:
@@ -60,15 +68,8 @@ def _gmm(sample: Sample, model: GmmModel, settings: RunSettings) -> Estimated:
 
 
 def _mediation_paths(sample: Sample, model: MediationPathsModel, settings: RunSettings) -> Estimated:
-    table = mediation_paths(
-        sample.panel,
-        model.spec(sample.roles),
-        model.own_mediators(sample.roles),
-        **_options(model, PATH_OPTIONS),
-        draws=settings.draws(model.draws),
-        seed=settings.seed,
-    )
-    return Estimated(table)
+    options = Options(**_options(model, PATH_OPTIONS), draws=settings.draws(model.draws), seed=settings.seed)
+    return Estimated(path_estimates(model.equations(sample), options, sample.panel.source))
 
 
 def _hierarchical(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Estimated:
@@ -99,9 +100,11 @@ def _options(model: ModelSpec, names: tuple[str, ...]) -> dict[str, Any]:
 
 # A kind's record is in `study.models.MODEL_RECORDS` under the same name.
 ESTIMATORS: dict[str, Callable[[Sample, Any, RunSettings], Estimated]] = {
-    "pooled_ols": _pooled_ols,
-    "fixed_effects": _fixed_effects,
-    "twfe": _twfe,
+    "pooled_ols": _static,
+    "fixed_effects": _static,
+    "twfe": _static,
+    "interactive_fe": _interactive_fe,
+    "cce": _cce,
     "dynamic_within": _dynamic_within,
     "difference_gmm": _gmm,
     "system_gmm": _gmm,

@@ -25,6 +25,7 @@ COLUMNS = (
 )
 QUANTITIES = {"estimate": "estimate", "se": "spread", "p": "p_value", "n_obs": "n_obs", "n_units": "n_units"}
 FREQUENTIST = "frequentist"
+BOUNDS = "<>"
 
 
 def replicate(
@@ -74,7 +75,7 @@ def replicate(
             if why:
                 record |= {"ours": np.nan, "difference": np.nan, "tolerance": allowed, "within": None, "reason": why}
             else:
-                difference = value - float(text)
+                difference = _difference(value, text)
                 record |= {"ours": value, "difference": difference, "tolerance": allowed, "reason": ""}
                 record["within"] = bool(abs(difference) <= allowed * (1 + 1e-9))
             records.append(record)
@@ -95,11 +96,17 @@ def _allowed(row: pd.Series, quantity: str, tolerances: tuple[float, float]) -> 
             return 0.0
 
 
+def _difference(value: float, printed: str) -> float:
+    """Ours less a printed number; of a bound only what lies beyond it."""
+    difference = value - float(printed.lstrip(BOUNDS))
+    return {"<": max(difference, 0.0), ">": min(difference, 0.0)}.get(printed[:1], difference)
+
+
 def _moved_p(row: pd.Series, tolerances: tuple[float, float]) -> float:
     """Most that a p-value (t, units less one) rises where estimate and standard error move by what they may."""
     from scipy import stats
 
-    if not row["estimate"] or not row["se"] or float(row["se"]) <= 0:
+    if not row["estimate"] or not row["se"] or row["se"][0] in BOUNDS or float(row["se"]) <= 0:
         return 0.0
     se = float(row["se"])
     t = abs(float(row["estimate"])) / se
@@ -132,5 +139,5 @@ def _match(row: pd.Series, labels: dict[str, str], ours: pd.DataFrame, known: se
 
 def _digits(text: str) -> int:
     """Decimals of a number as printed."""
-    exponent = Decimal(text).as_tuple().exponent
+    exponent = Decimal(text.lstrip(BOUNDS)).as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -129,7 +129,7 @@ def _number(text: str, name: str, where: str) -> float | None:
     if not text:
         return None
     try:
-        number = float(text)
+        number = float(text.lstrip("<>"))
     except ValueError:
         number = math.nan
     wanted = {
@@ -145,9 +145,12 @@ def _number(text: str, name: str, where: str) -> float | None:
 
 
 def _around(text: str, top: float = math.inf) -> Range | None:
-    """What a printed number that cannot be negative may have been before it was rounded."""
+    """What a printed number that cannot be negative may have been before it was rounded, or within its bound."""
     if not text:
         return None
+    if text[0] in "<>":
+        bound = float(text[1:])
+        return Range(0.0, min(bound, top)) if text[0] == "<" else Range(bound, top)
     number, half = abs(float(text)), half_digit(text)
     return Range(max(number - half, 0.0), min(number + half, top))
 

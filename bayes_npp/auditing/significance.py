@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bayes_npp.errors import SpecError
+from bayes_npp.study.numerals import AS_PRINTED
 
 STARS = (0.10, 0.05, 0.01)
-FORMS = "Write p<0.01, p>0.10, 0.01<p<0.05, stars (*, **, ***) or ns"
+FORMS = "Write p<0.01, p>0.10, 0.01<p<0.05, stars (*, **, ***) or ns, and a dagger by its level, such as p<0.10"
 
 _NUMBER = r"(\d*\.?\d+)(%?)"
 _ONE_SIDE = re.compile(rf"^p?(<=|>=|<|>|=){_NUMBER}$")
@@ -44,7 +45,7 @@ def parse_significance(text: str, stars: tuple[float, ...] = STARS) -> Range | N
     SpecError
         A form that is none of these, or a level outside (0, 1).
     """
-    plain = unicodedata.normalize("NFKC", text).replace("≤", "<=").replace("≥", ">=")
+    plain = unicodedata.normalize("NFKC", text.translate(AS_PRINTED)).replace("≤", "<=").replace("≥", ">=")
     plain = "".join(plain.lower().split())
     if not plain:
         return None

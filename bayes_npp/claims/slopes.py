@@ -24,7 +24,7 @@ from bayes_npp.claims.specification_curve import specification_curve
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
-from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test, regression_of
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
 from bayes_npp.study.models import HierarchicalModel
@@ -170,6 +170,7 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
 
 def _tested(study: Study, model: HierarchicalModel, proposition: Proposition) -> tuple[PropositionTest | None, str]:
     try:
-        return proposition_test(study.panel, study.spec(model), proposition), ""
+        design = study.sample.design(regression_of(study.spec(model), proposition))
+        return proposition_test(design, proposition, study.panel.source), ""
     except BayesNppError as error:
         return None, error.problem

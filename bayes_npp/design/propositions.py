@@ -21,10 +21,17 @@ PATHS = {
     "total": (0, 1),
 }
 QUANTITIES = {**SLOPES, **PATHS}
-_SIDE = r"\w+(?:\[[^\]]*\])?"
+# A label in quotes may hold commas and brackets; a quote in it is doubled.
+_LABEL = r"""\s*(?:"(?:[^"]|"")*"|'(?:[^']|'')*'|[^\s"',\]][^,\]]*|)\s*"""
+_LABELS = re.compile(rf"({_LABEL}),")
+_SIDE = rf"\w+(?:\[{_LABEL}(?:,{_LABEL})*\])?"
 _PROPOSITION = re.compile(rf"^\s*({_SIDE})\s*([<>])\s*(.+?)\s*$")
-_QUANTITY = re.compile(r"^(\w+)(?:\[([^\]]*)\])?$")
-EXAMPLES = "Write one such as 'average_slope > 0', 'slope[East] > slope[West]' or 'indirect[structure] > 0'"
+_QUANTITY = re.compile(rf"^(\w+)(?:\[({_LABEL}(?:,{_LABEL})*)\])?$")
+_PLAIN = re.compile(r"""[^\s"',\[\]](?:[^,\[\]]*[^\s,\[\]])?""")
+EXAMPLES = (
+    "Write one such as 'average_slope > 0', 'slope[East] > slope[West]' or 'indirect[structure] > 0', and a label that "
+    'holds a comma or a bracket in quotes: slope["East, coast"] > 0'
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Quantity:
     labels: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}[{', '.join(self.labels)}]" if self.labels else self.name
+        return f"{self.name}[{', '.join(map(_quoted, self.labels))}]" if self.labels else self.name
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Proposition:
     right: Quantity | float
 
     def __str__(self) -> str:
-        right = f"{self.right:g}" if isinstance(self.right, float) else str(self.right)
+        right = repr(self.right).removesuffix(".0") if isinstance(self.right, float) else str(self.right)
         return f"{self.left} {'>' if self.sign > 0 else '<'} {right}"
 
     @property
@@ -103,9 +110,21 @@ def _quantity(text: str, proposition: str) -> Quantity:
     name = found[1]
     if name not in QUANTITIES:
         raise SpecError(f"unknown quantity '{name}' in '{proposition}'", fix=nearest(name, QUANTITIES))
-    labels = tuple(label.strip() for label in found[2].split(",")) if found[2] is not None else ()
+    labels = tuple(_unquoted(label) for label in _LABELS.findall(f"{found[2]},")) if found[2] is not None else ()
     fewest, most = QUANTITIES[name]
     if not fewest <= len(labels) <= most or not all(labels):
         takes = "no label" if most == 0 else f"{fewest} label" if fewest == most else f"{fewest} to {most} labels"
         raise SpecError(f"'{text.strip()}' in '{proposition}': '{name}' takes {takes} in brackets", fix=EXAMPLES)
     return Quantity(name, labels)
+
+
+def _quoted(label: str) -> str:
+    """A label as it is written in brackets."""
+    return label if _PLAIN.fullmatch(label) else '"' + label.replace('"', '""') + '"'
+
+
+def _unquoted(text: str) -> str:
+    """The label behind what stands in brackets."""
+    text = text.strip()
+    quote = text[:1]
+    return text[1:-1].replace(quote * 2, quote) if quote and quote in "\"'" else text

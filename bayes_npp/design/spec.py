@@ -1,9 +1,9 @@
 """What to estimate: the specification of a panel regression, as a frozen record."""
 
 from importlib import import_module
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
@@ -40,8 +40,14 @@ class Spec(Record):
         Correlation of unit slopes with unit intercepts.
     unit_effects, time_effects : {"none", "partial", "fixed"}
         Of the hierarchical model: absent, partially pooled normal effects, or flat effects.
-    unit_trends : bool
-        A linear trend of each unit, absorbed by fixed effects; least squares only.
+    unit_trends : bool or {"none", "partial", "fixed"}
+        A linear trend of each unit: partially pooled or flat in the hierarchical model, absorbed by fixed effects. True
+        means "fixed".
+    exposure_factor : {"none", "partial", "fixed"}
+        A loading of each unit on the exposure's own factor (`design.factors.exposure_factors`), absorbed by fixed
+        effects ("fixed").
+    exposure_factors : int
+        How many of them.
     group_time_effects : str, optional
         Grouping column whose groups have own period effects (region-by-year effects): partially pooled in the
         hierarchical model, absorbed in least squares.
@@ -50,7 +56,7 @@ class Spec(Record):
         same estimand as two-way fixed effects.
     errors : str
         "iid", "known" (standard errors in the column `se`), or any other parts of the registry joined by "+", such as
-        "ar1+unit_scale" (`bayesian.model.error_models`).
+        "ar1+unit_scale+factor" (`bayesian.model.error_models`).
     se : str, optional
         Column of known standard errors of the outcome.
     transform : {"levels", "first_difference"}
@@ -69,13 +75,20 @@ class Spec(Record):
     slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
-    unit_trends: bool = False
+    unit_trends: bool | Literal["partial"] = False
+    exposure_factor: Effects = "none"
+    exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
     correlated_means: bool = True
     errors: str = "iid"
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
+
+    @field_validator("unit_trends", mode="before")
+    @classmethod
+    def _trends_as_said(cls, value: Any) -> Any:
+        return {"none": False, "fixed": True}.get(value, value) if isinstance(value, str) else value
 
     @property
     def slope_group(self) -> str | None:
@@ -107,6 +120,10 @@ class Spec(Record):
         for name in names:
             if name not in registry.ERROR_MODELS:
                 raise SpecError(f"unknown error model '{name}'", fix=nearest(name, registry.ERROR_MODELS))
+        if sum(registry.ERROR_MODELS[name].factors > 0 for name in names) > 1:
+            raise SpecError(
+                f"errors = '{self.errors}' has common factors twice", fix="Name 'factor' for one or 'factor2' for two"
+            )
         if not registry.combine(names):
             joined = ", ".join(registry.names_where(lambda part: not part.alone))
             raise SpecError(f"errors = '{self.errors}' does not combine", fix=f"Join different ones of {joined} by +")
@@ -137,6 +154,15 @@ class Spec(Record):
         return self
 
     @model_validator(mode="after")
+    def _known_factors_fit(self) -> "Spec":
+        if self.exposure_factor == "none":
+            if self.exposure_factors != 1:
+                raise SpecError("exposure_factors belongs to exposure_factor", fix="Add exposure_factor = 'fixed'")
+        elif self.exposure is None:
+            raise SpecError("exposure_factor without an exposure", fix="Name the exposure, or leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _dynamics_fit(self) -> "Spec":
         if not self.dynamic:
             return self
@@ -146,6 +172,9 @@ class Spec(Record):
                 fix="Beside fixed unit effects a lagged outcome has Nickell's bias, beside uncorrelated ones it stands "
                 "for the units",
             )
+        lag = f"L1.{self.outcome}"
+        if lag in self.regressors:
+            raise SpecError(f"'{lag}' is a regressor of a dynamic model by itself", fix="Leave it out, or rename it")
         registry = error_registry()
         if not all(part.beside_lag for part in registry.parts(self.errors)):
             fitting = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.beside_lag))

@@ -113,7 +113,7 @@ class Calendar:
 
 
 def read_times(
-    keys: pd.Series, units: pd.Series, period: str | None, step: int | None, place: tuple[str, int]
+    keys: pd.Series, units: pd.Series, period: str | None, step: int | None, place: tuple[str, np.ndarray]
 ) -> tuple[np.ndarray, Calendar]:
     """Numbers of periods, consecutive within the declared calendar, and the calendar that labels them.
 
@@ -125,8 +125,8 @@ def read_times(
     period : {"year", "quarter", "month"}, optional
     step : int, optional
         Of the periods between two rows of a unit without a gap.
-    place : (str, int)
-        Source, and the row of the first key in it.
+    place : (str, ndarray of int)
+        Source, and the row of each key in it.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def read_times(
         raise PanelError(
             f"time column '{keys.name}' has the value {keys.iloc[off[0]]!s}, which is not a multiple of {factor} "
             f"periods after {keys.iloc[int(ordinals.argmin())]!s}",
-            place=f"{place[0]}, row {off[0] + place[1]}",
+            place=f"{place[0]}, row {place[1][off[0]]}",
             fix="Correct the key, or declare another step",
         )
     numbers = (ordinals - offset) // factor
@@ -169,7 +169,7 @@ def read_times(
     return numbers, Calendar(frequency, factor, offset, doubt, mend, even, max(spacing, 1))
 
 
-def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, int]) -> tuple[np.ndarray, str]:
+def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, np.ndarray]) -> tuple[np.ndarray, str]:
     """Whole numbers behind keys, shape (n,), and the pandas frequency they count; none where they are the keys."""
     kind, name = pd.api.types.infer_dtype(keys, skipna=True), keys.name
     if kind.startswith("timedelta"):
@@ -185,7 +185,7 @@ def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, int]) -> tu
             if period is None:
                 raise PanelError(
                     f"time column '{name}' has the value {keys.iloc[0]!s}, which is a date and not a whole number",
-                    place=f"{place[0]}, row {place[1]}",
+                    place=f"{place[0]}, row {place[1][0]}",
                     fix=f"{declare}, or give each period an integer, such as the year",
                 )
             periods = pd.DatetimeIndex(pd.to_datetime(keys)).tz_localize(None).to_period("D")
@@ -220,7 +220,7 @@ def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, int]) -> tu
         at = int(np.flatnonzero(wrong)[0])
         raise PanelError(
             f"time column '{name}' has the value {keys.iloc[at]!s}, which is {what}",
-            place=f"{place[0]}, row {at + place[1]}",
+            place=f"{place[0]}, row {place[1][at]}",
             fix=fix,
         )
     return numbers.astype(np.int64), FREQUENCY.get(period or "", "")

@@ -16,6 +16,7 @@ WORDS_FOR_BLANK = frozenset(  # what pandas takes for a blank in a file
     )
 )
 ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"))
+CONTAINERS = (list, tuple, dict, set, frozenset, np.ndarray, complex, pd.Series, pd.DataFrame)
 WHOLE = re.compile(r"[+-]?\d+(\.0+)?")
 TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 
@@ -49,6 +50,9 @@ def tidy(column: pd.Series, missing: frozenset[str], label: bool) -> pd.Series:
         words for a blank apart, and none has a leading zero.
     """
     textual = column.dtype == object or pd.api.types.is_string_dtype(column.dtype)
+    if column.dtype == object or not _is_plain(column.dtype):
+        column = _in_words(column)
+        textual = True
     if not textual:
         if missing and pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != bool:
             codes = {float(code) for code in missing if _is_number(code)}
@@ -76,6 +80,33 @@ def tidy(column: pd.Series, missing: frozenset[str], label: bool) -> pd.Series:
         return labels_of(pd.Series(values, index=column.index, name=column.name, dtype=object))
     text = all(isinstance(cell, str) for cell in known)
     return pd.Series(values, index=column.index, name=column.name, dtype="str" if text else object)
+
+
+def holds_containers(column: pd.Series) -> bool:
+    """Whether a cell is a list, a table or another container of values."""
+    if _is_plain(column.dtype) and column.dtype != object:
+        return False
+    return any(isinstance(cell, CONTAINERS) for cell in column.astype(object))
+
+
+def _is_plain(dtype: Any) -> bool:
+    """Whether cells are numbers, text, times or arbitrary objects, and nothing nested."""
+    types = pd.api.types
+    if types.is_numeric_dtype(dtype):
+        return not types.is_complex_dtype(dtype)
+    times = types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype)
+    return times or types.is_object_dtype(dtype) or types.is_string_dtype(dtype) or isinstance(dtype, pd.PeriodDtype)
+
+
+def _in_words(column: pd.Series) -> pd.Series:
+    """Containers and complex numbers as text, which is no number wherever one is asked for; bytes decoded."""
+
+    def in_words(cell: Any) -> Any:
+        if isinstance(cell, bytes):
+            return cell.decode("utf-8", errors="replace")
+        return str(cell) if isinstance(cell, CONTAINERS) else cell
+
+    return column.astype(object).map(in_words)
 
 
 def tidy_text(column: pd.Series) -> pd.Series:

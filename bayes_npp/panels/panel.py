@@ -165,9 +165,17 @@ class Panel:
         return keys.merge(earlier, on=["unit", "time"], how="left")["value"].to_numpy()
 
     def with_column(self, name: str, values: np.ndarray | pd.Series, moved: bool = False) -> "Panel":
-        """The panel with one more column, `moved` if it is a lag or a lead."""
+        """The panel with one more column, `moved` if it is a lag or a lead: these replace no column of the source."""
+        if moved and name in self.frame and name not in self.moved:
+            raise PanelError(
+                f"column '{name}' has the name of a lag or lead that is computed",
+                place=self.source,
+                fix="Rename the column",
+            )
         own = self.moved | {name} if moved else self.moved - {name}
-        return replace(self, frame=self.frame.assign(**{name: values}), moved=own)
+        frame = self.frame.copy(deep=False)
+        frame[name] = values
+        return replace(self, frame=frame, moved=own)
 
     def balance(self) -> Balance:
         """Balance and gaps of the estimation rows."""

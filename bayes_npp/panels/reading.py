@@ -1,7 +1,5 @@
 """Reading a panel: four kinds of file or a frame, keys and labels in one form, everything doubtful said."""
 
-import codecs
-import csv
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +9,11 @@ import pandas as pd
 
 from bayes_npp.errors import PanelError, PanelWarning, located, nearest
 from bayes_npp.panels.calendar import Calendar, PeriodKind, read_times
-from bayes_npp.panels.labels import check_alike, clean, printed, tidy, tidy_text, words_for_blank
+from bayes_npp.panels.files import read_file
+from bayes_npp.panels.labels import check_alike, clean, holds_containers, printed, tidy, tidy_text, words_for_blank
 from bayes_npp.panels.notices import Notice, rows_in_words, stand_apart
 from bayes_npp.panels.panel import Panel
 
-READERS = {".csv": "CSV", ".parquet": "Parquet", ".dta": "Stata", ".xlsx": "Excel"}
 Key = int | str
 
 
@@ -90,11 +88,16 @@ def load_panel(
     missing: Sequence[str | int | float] = (),
 ) -> Panel:
     """As `read_panel`, without warnings: whoever calls it shows the notices."""
-    keys = [name for name in (unit, time, group) if name is not None]
+    labels = [name for name in (unit, group) if name is not None]
+    notices: list[Notice] = []
     if isinstance(path, pd.DataFrame):
-        frame, source, first_row = path.copy(), "the panel", 1
+        frame, source, file_rows = path.copy(), "the panel", np.arange(len(path)) + 1
+        if frame.columns.nlevels > 1:
+            fix = "Give each column one name, such as frame.columns = [...]"
+            raise PanelError("the columns have names of several levels", place=source, fix=fix)
     else:
-        frame, source, first_row = _read_file(Path(path), encoding, keys), str(path), 2
+        source = str(path)
+        frame, file_rows, notices = read_file(Path(path), encoding, labels, time)
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise PanelError(f"two columns are named '{twice[0]}'", place=source, fix="Rename one of the two")
@@ -109,23 +112,26 @@ def load_panel(
     frame = frame.reset_index(drop=True)
     frame = frame.astype(dict.fromkeys(frame.select_dtypes("category").columns, object))
     blank = frozenset(clean(printed(code)) for code in missing)
-    labels = [name for name in (unit, group) if name is not None]
+    for name in labels:
+        if holds_containers(frame[name]):
+            what = "unit" if name == unit else "group"
+            fix = "Give each row one label there"
+            raise PanelError(f"{what} column '{name}' holds lists or tables of values", place=source, fix=fix)
     columns = {name: tidy(frame[name], blank, name in labels) for name in frame if name != time}
     if time is not None:
         columns[time] = tidy_text(frame[time])
     frame = pd.DataFrame({name: columns[name] for name in frame}, index=frame.index)
-    _check_blank(frame, unit, time, source, first_row)
-    file_rows = np.arange(len(frame)) + first_row
+    _check_blank(frame, unit, time, source, file_rows)
     for name in labels:
         check_alike(frame[name], "unit" if name == unit else "group", source, file_rows)
     calendar = Calendar()
     if time is not None:
-        frame[time], calendar = read_times(frame[time], frame[unit], period, step, (source, first_row))
+        frame[time], calendar = read_times(frame[time], frame[unit], period, step, (source, file_rows))
     _check_duplicates(frame, unit, time, calendar, source, file_rows)
     _check_infinities(frame, source, file_rows)
     if group is not None:
         _check_group(frame, unit, group, source, file_rows)
-    notices = _notices(frame, time, labels, calendar, file_rows)
+    notices += _notices(frame, time, labels, calendar, file_rows)
     # Units keep the order in which the file names them, so that tables follow the source.
     order = pd.DataFrame({"unit": pd.factorize(frame[unit])[0], "time": frame[time] if time else 0})
     order = order.sort_values(["unit", "time"], kind="stable").index.to_numpy()
@@ -160,70 +166,7 @@ def _notices(
     return out + stand_apart(numbers, file_rows)
 
 
-def _read_file(path: Path, encoding: str, keys: list[str]) -> pd.DataFrame:
-    if not path.is_file():
-        raise PanelError("the file does not exist", place=str(path), fix="Check the path")
-    kind = READERS.get(path.suffix.lower())
-    if kind is None:
-        raise PanelError(
-            f"unknown kind of file '{path.suffix}'", place=str(path), fix=f"Use one of {', '.join(READERS)}"
-        )
-    try:
-        match kind:
-            case "CSV":
-                if codecs.lookup(encoding).name == "utf-8":
-                    encoding = "utf-8-sig"
-                _check_cells(path, encoding)
-                return _read_csv(path, encoding, keys)
-            case "Parquet":
-                return pd.read_parquet(path)
-            case "Stata":
-                return pd.read_stata(path, convert_categoricals=True)
-            case _:
-                return pd.read_excel(path, dtype=object, keep_default_na=False)
-    except PanelError:
-        raise
-    except UnicodeDecodeError:
-        fix = "Save it as UTF-8, or give its encoding (often encoding='gb18030' for Chinese files)"
-        name = encoding.removesuffix("-sig")
-        raise PanelError(f"the file is not {name} text", place=str(path), fix=fix) from None
-    except Exception as error:  # readers of damaged files raise anything: struct.error, zlib.error, KeyError, ...
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        fix = "Check that the file is complete and of the kind that its name says"
-        raise PanelError(f"the {kind} file cannot be read ({reason})", place=str(path), fix=fix) from None
-
-
-def _check_cells(path: Path, encoding: str) -> None:
-    """A name that stands twice, or a row longer than the header: pandas would rename the one and shift the other."""
-    with path.open(encoding=encoding, newline="") as lines:
-        rows = csv.reader(lines)
-        header = next((row for row in rows if "".join(row).strip()), [])
-        twice = [name for i, name in enumerate(header) if name in header[:i]]
-        if twice:
-            raise PanelError(
-                f"column '{twice[0]}' stands twice in the header", place=f"{path}, row 1", fix="Rename one of the two"
-            )
-        for number, row in enumerate(rows, start=2):
-            if len(row) > len(header):
-                raise PanelError(
-                    f"the row has {len(row)} cells, the header {len(header)}",
-                    place=f"{path}, row {number}",
-                    fix="Remove the extra comma, or put a value that contains one in quotes",
-                )
-
-
-def _read_csv(path: Path, encoding: str, keys: list[str]) -> pd.DataFrame:
-    """The file with numbers parsed; keys, text and codes with leading zeros as they are written."""
-    frame = pd.read_csv(path, encoding=encoding, low_memory=False)
-    numbers, typed = frame.select_dtypes("number"), frame.select_dtypes(["number", "bool"]).columns
-    whole = [name for name in numbers if (numbers[name].dropna() % 1 == 0).all()]
-    text = [name for name in frame if name in keys or name not in typed]
-    raw = pd.read_csv(path, encoding=encoding, dtype=str, keep_default_na=False, usecols=list({*whole, *text}))
-    zeros = [name for name in whole if raw[name].str.match(r"\s*[+-]?0\d").any()]
-    return frame.assign(**{name: raw[name] for name in {*text, *zeros}})
-
-
-def _check_blank(frame: pd.DataFrame, unit: str, time: str | None, source: str, first_row: int) -> None:
+def _check_blank(frame: pd.DataFrame, unit: str, time: str | None, source: str, file_rows: np.ndarray) -> None:
     for key in (unit, time):
         if key is None:
             continue
@@ -232,7 +175,7 @@ def _check_blank(frame: pd.DataFrame, unit: str, time: str | None, source: str, 
             at = int(np.flatnonzero(blank)[0])
             raise PanelError(
                 f"key column '{key}' is blank in {blank.sum()} row(s)",
-                place=f"{source}, row {at + first_row}",
+                place=f"{source}, row {file_rows[at]}",
                 fix="Fill the key or delete the row",
             )
 

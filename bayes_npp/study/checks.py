@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bayes_npp.bayesian.mediation.equations import check_quantities
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
@@ -13,7 +14,7 @@ from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.overlap import check_concepts
-from bayes_npp.study.robustness import check_altered, row_name, targets
+from bayes_npp.study.robustness import row_name, targets
 from bayes_npp.study.study import Study, shown_path
 
 
@@ -73,7 +74,7 @@ def _robustness(study: Study) -> Iterator[str]:
     """Every robustness row can be estimated."""
     for name, row, altered in study.altered:
         with located(f"{shown_path(study.path)}, robustness '{row.name}' of '{name}'"):
-            check_altered(altered)
+            altered.model.check(altered.data)
             if isinstance(altered.model, HierarchicalModel):
                 check_priors(study.priors(altered.model), altered.model.spec(altered.data.roles))
         yield f"robustness {altered.model.name}: {altered.changed}"
@@ -109,12 +110,8 @@ def _claims(study: Study) -> Iterator[str]:
     """Every claim is about something its model estimates."""
     if study.claims:
         load_grid(study.claim_rules.grid, study.path.parent)
-    seen: set[tuple[str, str]] = set()
     for claim in study.claims:
         where = f"{shown_path(study.path)}, [[claim]] '{claim.id}'"
-        if (claim.id, claim.proposition) in seen:
-            raise SpecError("the claim is declared twice", place=where, fix="Declare it once")
-        seen.add((claim.id, claim.proposition))
         with located(where):
             model = study.model(claim.model)
             if isinstance(model, MediationModel):
@@ -122,12 +119,24 @@ def _claims(study: Study) -> Iterator[str]:
                 check_quantities(claim.parsed, model.own_mediators(study.roles), model.paths, groups)
             elif isinstance(model, HierarchicalModel):
                 slope_weights(claim.parsed, study.sample.design(study.spec(model)))
+                _check_other_priors(model)
             else:
                 raise SpecError(
                     f"model '{claim.model}' has kind '{model.kind}'",
                     fix="A claim is answered by a hierarchical or a mediation model",
                 )
         yield f"claim {claim.id}: {claim.proposition} ({claim.model})"
+
+
+def _check_other_priors(model: HierarchicalModel) -> None:
+    """Raise where a claim cannot be asked again under other priors, which is part of its answer."""
+    sampled = [part for part in parts(model.errors) if part.not_collapsed]
+    if sampled:
+        raise SpecError(
+            f"model '{model.name}' has errors = '{model.errors}', and a claim is asked again under many priors, which "
+            f"takes errors beside which coefficients integrate out: {sampled[0].not_collapsed}",
+            fix="Put the claim to a model with other errors, and declare this one beside it",
+        )
 
 
 def _published(study: Study) -> Iterator[str]:

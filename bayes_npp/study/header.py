@@ -37,7 +37,7 @@ class StudyHeader(Record):
     time: str
     group: str | None = None
     period: PeriodKind | None = None
-    step: Annotated[int, Field(ge=1)] | None = None
+    step: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     window: tuple[int | str, int | str] | None = None
     missing: tuple[str | int | float, ...] = ()
     published: str | None = None

@@ -8,20 +8,23 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
-from bayes_npp.design.design import Design, check_membership, check_two_way
+from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
+from bayes_npp.frequentist.factors.checks import check_averages, check_factors
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.mediation.equations import path_equations
+from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
-Convention = Literal["stata", "hc0", "sss", "lsdv"]
+Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
+Periods = Annotated[int, Field(ge=0, lt=2**31)]
+MOST_DRAWS = 10_000_000  # a computer's memory ends before
 OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
 OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
 
@@ -29,10 +32,11 @@ OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
 class ModelSpec(Record):
     """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
 
-    `controls` are the study's unless a model names its own.
+    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name.
     """
 
     name: Name
+    title: str = ""
     kind: str
     controls: tuple[str, ...] | None = None
 
@@ -74,13 +78,15 @@ class FrequentistModel(ModelSpec):
     slopes: str | None = None
     subsamples: str | None = None
     unit_trends: bool = False
+    exposure_factor: Literal["none", "fixed"] = "none"
+    exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
     covariance: Covariance | Literal["wild_bootstrap"] = "clustered"
     convention: Convention = "stata"
-    lags: Annotated[int, Field(ge=0)] | None = None
+    lags: Periods | None = None
     cluster: str | tuple[str, ...] = "unit"
     weights: Literal["rademacher", "webb"] = "rademacher"
-    draws: Annotated[int, Field(ge=99)] = 9999
+    draws: Annotated[int, Field(ge=99, le=MOST_DRAWS)] = 9999
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
@@ -91,8 +97,9 @@ class FrequentistModel(ModelSpec):
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
             raise SpecError("effects = 'unit' or 'time' belongs to kind = 'fixed_effects'", fix="Both or neither")
-        if self.unit_trends and self.absorbed_effects not in ("unit", "two-way"):
-            raise SpecError("unit_trends needs unit effects", fix="Use kind = 'twfe', or leave unit_trends out")
+        for name, absorbed in (("unit_trends", self.unit_trends), ("exposure_factor", self.exposure_factor != "none")):
+            if absorbed and self.absorbed_effects not in ("unit", "two-way"):
+                raise SpecError(f"{name} needs unit effects", fix=f"Use kind = 'twfe', or leave {name} out")
         if self.group_time_effects and self.absorbed_effects not in ("time", "two-way"):
             raise SpecError("group_time_effects needs period effects", fix="Use kind = 'twfe', or leave it out")
         for name, covariance in OPTIONS_OF.items():
@@ -110,11 +117,51 @@ class FrequentistModel(ModelSpec):
             return self.effects or "unit"
         return "two-way" if self.kind == "twfe" else "none"
 
+    def subsample_designs(self, sample: Sample) -> dict[str, Design]:
+        """Of each subsample's own regression."""
+        spec, grouping = self.spec(sample.roles), self.subsamples or ""
+        return sample.once(("subsamples", spec, grouping), lambda: subsample_designs(sample.panel, spec, grouping))
+
     def check(self, sample: Sample) -> str:
-        """Rows, after checking that two-way fixed effects leave something of every column."""
-        design = sample.design(self.spec(sample.roles))
-        if self.kind == "twfe" and not self.subsamples:
+        """Rows, after checking that the effects leave something of every column, in each subsample."""
+        whole = sample.design(self.spec(sample.roles))
+        for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
+        return rows_of(whole)
+
+
+class InteractiveModel(ModelSpec):
+    """A [[model]] table of two-way fixed effects with common factors: keys of `frequentist.factors.interactive`."""
+
+    kind: Literal["interactive_fe"]
+    slopes: str | None = None
+    factors: Annotated[int, Field(ge=1)] = 1
+    covariance: Literal["classical", "robust", "clustered"] = "clustered"
+    convention: Convention = "cr1"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking that the panel carries the factors."""
+        design = sample.design(self.spec(sample.roles))
+        check_factors(design, self.factors, sample.panel.source)
+        check_absorbed(design, "two-way", sample.panel.source)
+        return rows_of(design)
+
+
+class CceModel(ModelSpec):
+    """A [[model]] table of common correlated effects: keys of `frequentist.factors.cce`."""
+
+    kind: Literal["cce"]
+    slopes: str | None = None
+    averages: tuple[str, ...] | None = None
+    pooled: bool = True
+    covariance: Literal["classical", "robust", "clustered"] = "clustered"
+    convention: Convention = "hc0"
+
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking that the panel carries the averages."""
+        design = sample.design(self.spec(sample.roles))
+        check_averages(design, self.averages, self.pooled, sample.panel.source)
         return rows_of(design)
 
 
@@ -122,7 +169,7 @@ class DynamicWithinModel(ModelSpec):
     """A [[model]] table of two-way fixed effects with lags of the outcome, which Nickell's bias spoils."""
 
     kind: Literal["dynamic_within"]
-    outcome_lags: Annotated[int, Field(ge=1)] = 1
+    outcome_lags: Annotated[int, Field(ge=1, le=100)] = 1
     covariance: Covariance = "clustered"
     convention: Convention = "stata"
 
@@ -143,7 +190,7 @@ class GmmModel(ModelSpec):
     """
 
     kind: Literal["difference_gmm", "system_gmm"]
-    outcome_lags: Annotated[int, Field(ge=1)] = 1
+    outcome_lags: Annotated[int, Field(ge=1, le=100)] = 1
     gmm: Annotated[tuple[tuple[str | int, ...], ...], Field(min_length=1)]
     iv: tuple[str | tuple[str, str], ...] = ()
     steps: Literal[1, 2] = 2
@@ -194,9 +241,9 @@ class BayesianModel(ModelSpec):
     correlated_means: bool = True
     errors: str = "iid"
     priors: str = "weakly_informative"
-    draws: Annotated[int, Field(ge=100)] = 2000
-    tune: Annotated[int, Field(ge=100)] | None = None
-    chains: Annotated[int, Field(ge=2)] = 4
+    draws: Annotated[int, Field(ge=100, le=MOST_DRAWS)] = 2000
+    tune: Annotated[int, Field(ge=100, le=MOST_DRAWS)] | None = None
+    chains: Annotated[int, Field(ge=2, le=1000)] = 4
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
     def check(self, sample: Sample) -> str:
@@ -248,7 +295,7 @@ class MediationModel(BayesianModel):
     mediators: tuple[str, ...] | None = None
     varying_paths: tuple[Literal["a", "b", "direct", "serial"], ...] = ("a", "b", "direct", "serial")
     serial: tuple[tuple[str, str], ...] = ()
-    lags: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
+    lags: tuple[Periods, Periods] = (0, 0)
     path_correlation: bool = False
     missing: Literal["drop", "error", "interpolate", "extrapolate", "impute"] = "drop"
     extrapolation: Literal["linear", "carry"] = "linear"
@@ -295,9 +342,9 @@ class MediationPathsModel(ModelSpec):
     effects: Literal["two-way", "unit", "time", "none"] = "two-way"
     covariance: Covariance = "clustered"
     convention: Convention = "stata"
-    lags: Annotated[int, Field(ge=0)] | None = None
+    lags: Periods | None = None
     interval: Literal["delta", "monte_carlo", "cluster_bootstrap"] = "delta"
-    draws: Annotated[int, Field(ge=199)] = 9999
+    draws: Annotated[int, Field(ge=199, le=MOST_DRAWS)] = 9999
 
     @model_validator(mode="after")
     def _options_fit(self) -> "MediationPathsModel":
@@ -311,11 +358,18 @@ class MediationPathsModel(ModelSpec):
         """The mediators of this model: the study's unless it names its own."""
         return roles.mediators if self.mediators is None else self.mediators
 
+    def equations(self, sample: Sample) -> PathEquations:
+        """The equations on a sample."""
+        spec, mediators = self.spec(sample.roles), self.own_mediators(sample.roles)
+        return sample.once(
+            ("paths", spec, mediators, self.effects),
+            lambda: path_equations(sample.panel, spec, mediators, self.effects),
+        )
+
     def check(self, sample: Sample) -> str:
         """Rows that all equations share."""
-        spec = self.spec(sample.roles)
-        sample.design(spec)
-        equations = path_equations(sample.panel, spec, self.own_mediators(sample.roles), self.effects)
+        sample.design(self.spec(sample.roles))
+        equations = self.equations(sample)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 
@@ -323,6 +377,8 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "pooled_ols": FrequentistModel,
     "fixed_effects": FrequentistModel,
     "twfe": FrequentistModel,
+    "interactive_fe": InteractiveModel,
+    "cce": CceModel,
     "dynamic_within": DynamicWithinModel,
     "difference_gmm": GmmModel,
     "system_gmm": GmmModel,

@@ -1,6 +1,5 @@
 """A study is data: what a study file declares, and what is read from it."""
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.reading import load_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
-from bayes_npp.records import content_hash
+from bayes_npp.records import content_hash, is_file, read_toml
 from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
@@ -133,14 +132,12 @@ def load_study(path: str | Path) -> Study:
         No file, invalid TOML, an unknown table or key (with the nearest known name), a wrong type.
     """
     path = Path(path)
-    path = path / "study.toml" if path.is_dir() or path.suffix != ".toml" else path
-    if not path.is_file():
+    if path.suffix != ".toml" or is_file(path / "study.toml"):
+        path = path / "study.toml"
+    if not is_file(path):
         raise SpecError("there is no study here", place=str(path), fix="Give a folder with a study.toml, or the file")
     place = shown_path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"the file is not valid TOML ({error})", place=place, fix="Correct the line") from None
+    content = read_toml(path, place)
     for table in content:
         if table not in TABLES:
             raise SpecError(f"unknown table [{table}]", place=place, fix=nearest(table, TABLES))
@@ -163,6 +160,8 @@ def load_study(path: str | Path) -> Study:
     robustness = parsed("robustness", Robustness.parse)
     _names_differ([row.name for row in robustness], "robustness rows", "row", place)
     tables = parsed("table", PaperTable.parse)
+    claims = parsed("claim", Claim.parse)
+    _names_differ([claim.id for claim in claims], "claims", "claim", place)
     measurement = None
     if "measurement" in content:
         measurement = Measurement.parse(content["measurement"], f"{place}, [measurement]")
@@ -177,7 +176,7 @@ def load_study(path: str | Path) -> Study:
         robustness=robustness,
         measurement=measurement,
         concepts=parsed("overlap", Concept.parse),
-        claims=parsed("claim", Claim.parse),
+        claims=claims,
         claim_rules=ClaimRules.parse(content.get("claims", {}), f"{place}, [claims]"),
     )
 
@@ -191,7 +190,7 @@ def _names_differ(names: list[str], what: str, one: str, place: str) -> None:
 def _parse_model(table: Any, place: str) -> ModelSpec:
     kind = table.get("kind") if isinstance(table, dict) else None
     label = f"{place} '{table.get('name', '')}'" if isinstance(table, dict) else place
-    if kind not in MODEL_RECORDS:
+    if not isinstance(kind, str) or kind not in MODEL_RECORDS:
         problem = "key 'kind' is missing" if kind is None else f"unknown kind '{kind}'"
         raise SpecError(problem, place=label, fix=nearest(str(kind), MODEL_RECORDS))
     return MODEL_RECORDS[kind].parse(table, label)

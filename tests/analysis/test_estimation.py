@@ -6,17 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_npp.analysis.estimation import ESTIMATORS
+from bayes_npp.analysis.companions import group_tests
+from bayes_npp.analysis.estimation import ESTIMATORS, estimate_model
 from bayes_npp.analysis.records import Estimated
+from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import estimates_from_rows
+from bayes_npp.frequentist.hypotheses import specification
+from bayes_npp.frequentist.least_squares import static
+from bayes_npp.frequentist.mediation import equations
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Transform
 from bayes_npp.pipeline import run_study
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.models import MODEL_RECORDS, ModelSpec
 from bayes_npp.study.study import load_study
-from tests.conftest import TINY
+from tests.conftest import TINY, report_text
 
 STUDY = """
 [study]
@@ -86,7 +91,7 @@ def test_a_registered_estimator_and_transform_reach_every_output(made_up):
     assert row["estimate"] == pytest.approx(slope, rel=1e-10)
     assert row["study"] == made_up.name
     assert "between" in (made_up / "out" / "estimates.csv").read_text()
-    assert f"{slope:.3f}" in (made_up / "out" / "report.md").read_text()
+    assert f"{slope:.3f}" in report_text(made_up / "out")
 
 
 def test_its_record_is_checked_like_the_others(made_up):
@@ -95,3 +100,22 @@ def test_its_record_is_checked_like_the_others(made_up):
     (made_up / "study.toml").write_text(text + "through_orgin = true\n")
     with pytest.raises(SpecError, match="through_origin"):
         load_study(made_up)
+
+
+def test_what_check_has_built_is_not_built_again(monkeypatch):
+    """Least squares, subsamples, paths and the tests beside them take the designs that the checks have built."""
+    study = load_study(TINY)
+    check_study(study)
+    settings = RunSettings(study.header.title, seed=1, quick=True)
+    kinds = {"pooled_ols", "fixed_effects", "twfe", "mediation_paths"}
+    models = [model for model in study.models if model.kind in kinds]
+    assert {model.kind for model in models} == kinds - {"fixed_effects"}
+    for module in (static, equations, specification):
+        monkeypatch.setattr(module, "build_design", refused)
+    tables = [estimate_model(study.sample, model, settings).table for model in models]
+    assert all(len(table.frame) for table in tables)
+    assert len(group_tests(study)) == 2
+
+
+def refused(*args, **options):
+    raise AssertionError("a design was built again")

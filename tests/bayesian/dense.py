@@ -5,7 +5,7 @@ means for the variables of the posterior. All of it follows docs/statistics.md, 
 compressed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -118,6 +118,70 @@ def error_covariance(data, values):
     return np.outer(sd, sd) * correlation * (design.unit[:, None] == design.unit)
 
 
+def error_root(data, values):
+    """Inverse of a root of the covariance of the errors, scales of periods included: z = root e, independent."""
+    design = data.design
+    sd = values["error_sd"] * values.get("unit_scale", np.ones(len(design.units)))[design.unit]
+    sd = sd * values.get("period_scale", np.ones(len(design.times)))[design.time]
+    rho = values.get("autocorrelation", 0.0)
+    time = np.array(design.times)[design.time]
+    root = np.eye(design.n_obs)
+    for row in range(design.n_obs):
+        earlier = np.flatnonzero((design.unit == design.unit[row]) & (time < time[row]))
+        if len(earlier):
+            last = earlier[np.argmax(time[earlier])]
+            steps = time[row] - time[last]
+            root[row, last] = -(rho**steps)
+            root[row] /= np.sqrt(sum(rho ** (2 * k) for k in range(steps)))
+        else:
+            root[row] *= np.sqrt(1 - rho**2)
+    return root / sd[:, None]
+
+
+def with_loadings(data, priors, values):
+    """The model's data with columns projected on units, periods and unit x factors, and more blocks: parts, loadings.
+
+    By least squares of whitened columns on whitened dummies.
+    """
+    design, columns = data.design, data.time_columns
+    known = np.array([c.values for c in columns]).reshape(-1, len(design.times))
+    factor = np.vstack([known, values.get("factor", known[:0])])
+    pooled = [j for j in range(len(factor)) if j >= len(columns) or columns[j].scale]
+    unit, time = indicator(design.unit, len(design.units)), indicator(design.time, len(design.times))
+    loaded = [unit * f[design.time][:, None] for f in factor]
+    root, everything = error_root(data, values), np.hstack([unit, time, *loaded])
+    n_units = len(design.units)
+    free = np.bincount(design.unit) > 1 + len(factor)
+
+    def split(columns):
+        found = np.linalg.lstsq(root @ everything, root @ columns, rcond=None)[0]
+        residual = columns - everything @ found
+        parts = []
+        for f in [loaded[j] for j in pooled]:
+            for k in pooled:
+                at = n_units + len(design.times) + k * n_units
+                own = found[at : at + n_units]
+                own = np.where(free[:, None], own - own[free].mean(axis=0), 0.0)
+                parts.append(f @ own)
+        return residual, np.hstack([np.empty((design.n_obs, 0)), *parts])
+
+    n_groups, parts = max(len(design.groups), 1), []
+    changes = {"slope_columns": split(data.slope_columns)[0], "control_columns": split(data.control_columns)[0]}
+    varying = [split(columns)[0] for columns in data.varying_columns]
+    changes["varying_columns"] = np.array(varying).reshape(data.varying_columns.shape)
+    basis = np.eye(n_groups) if design.spec.slope_pooling == "exchangeable" else sum_to_zero(n_groups)
+    if design.spec.slope_pooling == "none":
+        parts.append(split(data.slope_columns)[1])
+    else:
+        parts.append(split(data.slope_columns.sum(axis=1, keepdims=True))[1])
+        parts.append(split(data.slope_columns @ basis)[1] if design.groups else parts[0][:, :0])
+    parts.append(split(data.control_columns)[1])
+    parts += [split(columns @ basis)[1] for columns in data.varying_columns]
+    scales = [values[c.scale] if c.scale else None for c in columns] + list(values.get("loading_sd", []))
+    between = priors["between"].parameters["sigma"]
+    return replace(data, **changes), [(np.hstack(parts), between), *zip(loaded, scales, strict=True)]
+
+
 def known_part(data, priors, values):
     """What coefficients with a prior that is neither normal nor flat contribute to the outcome."""
     total = np.zeros(data.design.n_obs)
@@ -139,8 +203,16 @@ def log_likelihood(data, priors, values):
 
     Flat coefficients F are integrated over Lebesgue measure (REML): -log|F' V^-1 F| / 2 and n - rank F for n.
     """
+    more = []
+    if "factor" in values or data.time_columns:
+        data, more = with_loadings(data, priors, values)
     parts = blocks(data, priors, values)
+    for columns, sd in more:
+        k = columns.shape[1]
+        parts.append(Block({}, columns, None if sd is None else np.eye(k) * sd**2, np.zeros(k)))
     covariance = error_covariance(data, values)
+    if "period_scale" in values:
+        covariance = np.linalg.inv(error_root(data, values).T @ error_root(data, values))
     residual = data.outcome - known_part(data, priors, values)
     flat = [np.empty((len(residual), 0))]
     for block in parts:
@@ -158,6 +230,39 @@ def log_likelihood(data, priors, values):
     log_gram = np.linalg.slogdet(gram)[1] if len(gram) else 0.0
     n = len(residual) - len(gram)
     return -np.log(np.diag(factor)).sum() - 0.5 * log_gram - 0.5 * white @ white - 0.5 * n * np.log(2 * np.pi)
+
+
+def covariance_and_mean(data, priors, values):
+    """Of the outcome given scales, every coefficient integrated out; no flat ones."""
+    more = []
+    if "factor" in values or data.time_columns:
+        data, more = with_loadings(data, priors, values)
+    root = error_root(data, values)
+    covariance, mean = np.linalg.inv(root.T @ root), np.zeros(data.design.n_obs)
+    for block in blocks(data, priors, values):
+        covariance = covariance + block.columns @ block.covariance @ block.columns.T
+        mean = mean + block.columns @ block.mean
+    for columns, sd in more:
+        covariance = covariance + sd**2 * columns @ columns.T
+    return covariance, mean
+
+
+def fitted_mean(data, priors, values):
+    """Mean of the fitted values given scales, from every coefficient of the model with loadings."""
+    raw = data
+    data, more = with_loadings(raw, priors, values)
+    parts = blocks(data, priors, values)
+    for columns, sd in more:
+        k = columns.shape[1]
+        parts.append(Block({}, columns, None if sd is None else np.eye(k) * sd**2, np.zeros(k)))
+    columns = np.hstack([block.columns for block in parts])
+    prior = [
+        np.zeros((b.columns.shape[1],) * 2) if b.covariance is None else np.linalg.inv(b.covariance) for b in parts
+    ]
+    precision, mean = linalg.block_diag(*prior), np.concatenate([b.mean for b in parts])
+    root = error_root(data, values)
+    white = root @ columns
+    return columns @ np.linalg.solve(white.T @ white + precision, white.T @ (root @ data.outcome) + precision @ mean)
 
 
 def conditional(data, priors, values):

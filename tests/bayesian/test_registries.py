@@ -107,7 +107,7 @@ def test_a_specification_takes_the_new_part(growing):
     assert spec_of("ar1 + growing").error_parts == {"ar1", "growing"}
     with pytest.raises(SpecError, match="The nearest known name is 'growing'"):
         spec_of("growin")
-    with pytest.raises(SpecError, match=r"does not combine.*ar1, unit_scale, student_t, growing"):
+    with pytest.raises(SpecError, match=r"does not combine.*unit_scale, .*student_t, factor, factor2, growing"):
         spec_of("growing+iid")
 
 
@@ -154,7 +154,11 @@ def test_pymc_and_numpy_have_one_likelihood(errors, growing, panel):
 
 
 @pytest.mark.parametrize(
-    "errors", [*(name for name in ERROR_MODELS if name != "known"), "ar1+unit_scale", "ar1+unit_scale+student_t"]
+    "errors",
+    [
+        *(name for name in ERROR_MODELS if name not in ("known", "factor2")),
+        *("ar1+unit_scale", "ar1+unit_scale+student_t", "ar1+period_scale", "ar1+unit_scale+factor"),
+    ],
 )
 def test_innovations_undo_simulation(errors, panel):
     """Errors simulated from a model have innovations of the distribution and the SDs it says, gaps included."""
@@ -190,6 +194,7 @@ def test_everything_behind_the_sampler_takes_the_new_part(growing, panel):
         "serial correlation",
         "spread by unit",
         "cross-sectional dependence",
+        "spread by period",
     ]
     score = loo(fit, mend=False)
     assert score.defined
@@ -203,10 +208,32 @@ def test_the_ladder_and_its_tables_ask_the_record(growing):
     assert label_of("growing+ar1") == "AR(1), a scale that grows"
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"errors": "factor+factor"}, "has common factors twice"),
+        ({"errors": "ar1+factor+factor2"}, "has common factors twice"),
+        ({"errors": "student_t+factor"}, "does not combine"),
+        ({"errors": "factor+iid"}, "does not combine"),
+        ({"dynamic": True, "slopes": None}, "dynamic does not combine"),
+    ],
+)
+def test_what_factors_do_not_go_with(changes, message):
+    with pytest.raises(SpecError, match=message):
+        bn.Spec(**{"outcome": "y", "exposure": "x", "errors": "factor", **changes})
+
+
 def test_words_of_the_ladder():
     words = ["independent, one scale", "AR(1) within units", "independent, a scale for each unit"]
     assert [label_of(errors) for errors in ("iid", "ar1", "unit_scale")] == words
     assert label_of("ar1+unit_scale") == "AR(1), a scale for each unit"
+    assert label_of("ar1+unit_scale+factor") == "AR(1), a scale for each unit, one common factor"
+    assert decisive(("ar1+unit_scale+factor", "period_scale")) == (
+        "serial correlation",
+        "spread by unit",
+        "cross-sectional dependence",
+        "spread by period",
+    )
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from bayes_npp.design.propositions import QUANTITIES, Proposition, Quantity, par
 from bayes_npp.errors import SpecError
 
 LABELS = (
-    st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters=" -"), min_size=1, max_size=12)
+    st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters=" -,[]\"'<>"), min_size=1, max_size=12)
     .map(str.strip)
     .filter(bool)
 )
@@ -25,7 +25,7 @@ def quantities(draw, names=tuple(QUANTITIES)):
 
 @given(quantities(), st.sampled_from([1, -1]), st.floats(-1e6, 1e6))
 def test_what_is_written_is_read_back(left, sign, number):
-    written = Proposition(left, sign, float(f"{number:g}"))
+    written = Proposition(left, sign, number)
     assert parse_proposition(str(written)) == written
 
 

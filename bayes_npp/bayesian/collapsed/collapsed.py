@@ -1,283 +1,29 @@
-"""The collapsed sampler: coefficients integrated out exactly, NUTS on scales and shapes, exact draws of the rest.
+"""The collapsed sampler: which models it is exact for, and their collapsed posteriors."""
 
-See docs/statistics.md, section 2, and `kernel` for the density. The data enter through cross-products and priors
-through arrays, so nothing is compiled for a refit.
-"""
-
-import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cached_property
-
-import numpy as np
-from threadpoolctl import threadpool_limits
-
-from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
+from bayes_npp.bayesian.collapsed.loadings import collapse_loadings
+from bayes_npp.bayesian.collapsed.posterior import Collapsed, shifted
 from bayes_npp.bayesian.collapsed.products import cross_products
-from bayes_npp.bayesian.collapsed.theta import ERROR_PARTS, Element, lay_out
+from bayes_npp.bayesian.collapsed.theta import ERROR_PARTS, lay_out
 from bayes_npp.bayesian.model.error_models import named, parts
-from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, terms, unit_terms
+from bayes_npp.bayesian.model.loadings import loads
+from bayes_npp.bayesian.model.terms import ModelData, Term, terms, unit_terms
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-
-PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
-
-
-@dataclass(frozen=True)
-class Collapsed:
-    """A collapsed posterior: cross-products of the data, layout and priors of theta.
-
-    Attributes
-    ----------
-    data : ModelData
-    columns : tuple of Term
-        Collapsed terms, in the order of the columns.
-    effects : tuple of Term
-        Eliminated effects of units.
-    elements : tuple of Element
-        Theta, in order.
-    products : Products
-    unit_cross, unit_gram : ndarray, shapes (N, M, q, P) and (N, M, q, q)
-        Of every unit.
-    layout : Layout
-    priors : Priors
-    prior_means : ndarray, shape (p,)
-        Prior means of the collapsed coefficients; the products are of y less the columns times them.
-    """
-
-    data: ModelData
-    columns: tuple[Term, ...]
-    effects: tuple[Term, ...]
-    elements: tuple[Element, ...]
-    products: Products
-    unit_cross: np.ndarray
-    unit_gram: np.ndarray
-    layout: Layout
-    priors: Priors
-    prior_means: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """Dimension of theta."""
-        return len(self.elements) + (self.products.total.shape[0] if self.layout.unit_scales != kernel.ABSENT else 0)
-
-    @cached_property
-    def packed(self) -> np.ndarray:
-        return pack(self.products, self.layout, self.priors)
-
-    @cached_property
-    def constant(self) -> float:
-        """What the log density leaves out: -(n - flat columns) log(2 pi) / 2, and the known standard errors."""
-        flat = int((self.layout.column_scale == kernel.FLAT_SD).sum()) + len(self.data.segments) * sum(
-            not term.scale for term in self.effects
-        )
-        constant = -0.5 * (self.data.design.n_obs - flat) * np.log(2 * np.pi)
-        return constant if self.data.se is None else constant - np.log(self.data.se).sum()
-
-    def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
-        """Log posterior density of theta on the unconstrained scale, and its gradient."""
-        gradient = np.empty(len(theta))
-        value = kernel.log_density(theta, self.packed, gradient, likelihood_only)
-        return float(value) + self.constant, gradient
-
-    def moved_to(self, other: "Collapsed", thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same scales and shapes as theta of another posterior of the same data, and the log ratio of their priors.
-
-        Scales are sampled in units of their prior, so one value is another theta under another prior.
-
-        Returns
-        -------
-        thetas : ndarray, shape (S, d)
-        log_ratio : ndarray, shape (S,)
-            Log prior density under the other posterior less the own.
-        """
-        values = self.constrained(thetas)
-        moved, log_ratio = thetas.copy(), np.zeros(len(thetas))
-        for j, (own, new) in enumerate(zip(self.elements, other.elements, strict=True)):
-            value = values[own.variable] if own.at == WHOLE else values[own.variable][:, own.at]
-            log_ratio += new.prior.log_density(value) - own.prior.log_density(value)
-            if self.priors.support[j] == kernel.POSITIVE:
-                scaled = value / other.priors.upper[j]
-                moved[:, j] = scaled + np.log(-np.expm1(-scaled))  # the inverse of the softplus
-            elif self.priors.support[j] == kernel.INTERVAL:
-                lower, upper = other.priors.lower[j], other.priors.upper[j]
-                inside = (value > lower) & (value < upper)
-                share = np.where(inside, (value - lower) / (upper - lower), 0.5)
-                moved[:, j] = np.log(share) - np.log1p(-share)
-        return moved, log_ratio
-
-    def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
-        """Scales, shapes and kept coefficients from draws of theta (S, d), by variable of the posterior."""
-        out: dict[str, list[np.ndarray]] = {}
-        for j, element in enumerate(self.elements):
-            values = thetas[:, j]
-            if self.priors.support[j] == kernel.POSITIVE:
-                values = self.priors.upper[j] * np.logaddexp(0.0, values)
-            elif self.priors.support[j] == kernel.INTERVAL:
-                lower, upper = self.priors.lower[j], self.priors.upper[j]
-                values = lower + (upper - lower) / (1 + np.exp(-values))
-            out.setdefault(element.variable, []).append(values)
-        many = {e.variable for e in self.elements if e.at != WHOLE}
-        arrays = {name: np.stack(v, axis=-1) if name in many else v[0] for name, v in out.items()}
-        if self.layout.unit_scales != kernel.ABSENT:
-            logs = thetas[:, self.layout.unit_scales :]
-            if self.layout.centred:
-                logs = logs - np.log(arrays["error_sd"])[:, None]
-            else:
-                logs = logs * arrays["unit_scale_sd"][:, None]
-            arrays["unit_scale"] = np.exp(logs)
-        return arrays
-
-    def coefficients(self, thetas: np.ndarray, seed: int, with_units: bool) -> dict[str, np.ndarray]:
-        """Exact draws of the coefficients given draws of theta, by variable of the posterior.
-
-        Parameters
-        ----------
-        thetas : ndarray, shape (S, d)
-        with_units : bool
-            Whether to draw the effects of units too.
-
-        Returns
-        -------
-        dict of ndarray
-            Every variable with its draws, shape (S, ...), `collapsed_log_likelihood` (S,) and `collapsed_coefficients`
-            (S, p), the coefficients less their prior means in the order of the columns.
-        """
-        random = np.random.default_rng(seed)
-        thetas = np.ascontiguousarray(thetas)
-        drawn = np.empty((len(thetas), len(self.prior_means)))
-        log_likelihood = np.empty(len(thetas))
-        normals = random.standard_normal(drawn.shape)
-
-        def fill(some: slice) -> None:
-            kernel.draw_coefficients(thetas[some], normals[some], self.packed, drawn[some], log_likelihood[some])
-
-        if len(thetas) * len(self.products.unit_cross) <= PARALLEL_ABOVE:
-            fill(slice(None))
-        else:  # draws do not depend on each other
-            threads = os.cpu_count() or 1
-            bounds = np.linspace(0, len(thetas), threads + 1).astype(int)
-            # Threads of BLAS under these would wait for each other: minutes in place of seconds.
-            with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
-                list(pool.map(fill, [slice(a, b) for a, b in itertools.pairwise(bounds)]))
-        effects = self.draw_units(thetas, drawn, random) if with_units and self.effects else None
-        out = self.named(thetas, drawn, effects, random)
-        out["collapsed_log_likelihood"] = log_likelihood + self.constant
-        out["collapsed_coefficients"] = drawn
-        return out
-
-    def named(
-        self, thetas: np.ndarray, drawn: np.ndarray, effects: np.ndarray | None, random: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """Draws by variable of the posterior, from theta (S, d), coefficients less prior means (S, p), effects of units
-        (S, N, q)."""
-        out = self.constrained(thetas)
-        if effects is not None:
-            for j, term in enumerate(self.effects):
-                _place(out, term, effects[:, :, j])
-        at = 0
-        for term in self.columns:
-            block = (drawn + self.prior_means)[:, at : at + term.width]
-            if term.rank:
-                known = self.layout.column_sd[at : at + term.rank]
-                block, out["time_between"] = _split(block, out["time_sd"], known, self.data.time.size, random)
-            _place(out, term, term.values(block) if term.basis is not None or term.width > 1 else block)
-            at += term.width
-        if "free_slope" in out:
-            out.update(common_and_offsets(out.pop("free_slope")))
-        for name in ("intercept", "exposure_slope"):
-            if name in out and out[name].ndim == 2:
-                out[name] = out[name][:, 0]
-        if effects is not None:
-            self._centre_fixed(out)
-        return out
-
-    def draw_units(
-        self, thetas: np.ndarray, drawn: np.ndarray, random: np.random.Generator, block: slice = slice(None)
-    ) -> np.ndarray:
-        """Exact draws of the effects of some units, shape (S, units, q), given theta and the other coefficients.
-
-        Parameters
-        ----------
-        thetas : (S, d);  drawn : (S, p), `collapsed_coefficients`
-        """
-        cross, gram, scale_of = self.unit_cross[block], self.unit_gram[block], self._scale_of[block]
-        effects = np.empty((len(thetas), len(cross), cross.shape[2]))
-        normals = random.standard_normal(effects.shape)
-        kernel.draw_unit_effects(thetas, drawn, normals, cross, gram, scale_of, self.packed, effects)
-        return effects
-
-    def _centre_fixed(self, out: dict[str, np.ndarray]) -> None:
-        """Fixed effects of units sum to zero; their mean is the intercept."""
-        if self.data.unit.kind == "fixed":
-            mean = out["unit_effect"].mean(axis=1)
-            out["intercept"] = mean
-            out["unit_effect"] = out["unit_effect"] - mean[:, None]
-
-    @property
-    def _scale_of(self) -> np.ndarray:
-        n_units = len(self.unit_cross)
-        return np.arange(n_units) if self.layout.unit_scales != kernel.ABSENT else np.zeros(n_units, dtype=np.int64)
-
-    @property
-    def start(self) -> np.ndarray:
-        """Where chains start: scales of the order of their priors, errors small beside the outcome; shape (d,)."""
-        start = np.zeros(self.size)
-        if self.layout.unit_scales != kernel.ABSENT and self.layout.centred:
-            start[self.layout.unit_scales :] = -1.0
-        return start
-
-    def same_theta(self, priors: PriorSet) -> bool:
-        """Whether the same coefficients integrate out under other priors."""
-        kept = {element.variable for element in self.elements}
-        present = kept | {term.variable for term in self.columns}
-        slots = {"exposure_slope": "exposure", "free_slope": "exposure", "control_slope": "controls"}
-        here = [(variable in kept, priors[slot].collapses) for variable, slot in slots.items() if variable in present]
-        return all(is_kept != collapses for is_kept, collapses in here)
-
-    def with_priors(self, priors: PriorSet) -> "Collapsed":
-        """The same data under other priors of the same families; nothing is computed from the rows again."""
-        if not self.same_theta(priors):
-            raise SpecError("the priors move a coefficient in or out of theta", fix="Collapse the model again")
-        layout, encoded, means, elements = lay_out(self.data, self.columns, self.effects, priors)
-        shift = means - self.prior_means
-        products = self.products._replace(
-            total=_shifted(self.products.total, shift, both=True), unit_cross=_shifted(self.products.unit_cross, shift)
-        )
-        return replace(
-            self,
-            elements=elements,
-            products=products,
-            unit_cross=_shifted(self.unit_cross, shift),
-            layout=layout,
-            priors=encoded,
-            prior_means=means,
-        )
-
-    def with_data(self, data: ModelData, columns: tuple[Term, ...]) -> "Collapsed":
-        """The same model with other values in outcome or columns: cross-products anew, layout and priors kept."""
-        products, unit_cross, unit_gram = cross_products(data, columns, self.effects)
-        means = self.prior_means
-        return replace(
-            self,
-            data=data,
-            columns=columns,
-            products=products._replace(
-                total=_shifted(products.total, means, both=True), unit_cross=_shifted(products.unit_cross, means)
-            ),
-            unit_cross=_shifted(unit_cross, means),
-            unit_gram=unit_gram,
-        )
 
 
 def why_not_collapsible(spec: Spec) -> str:
     """Why the collapsed sampler is not exact for a model; empty where it is."""
     reasons = [part.not_collapsed for part in parts(spec.errors) if part.not_collapsed]
     missing = [name for name in named(spec.errors) if name not in ERROR_PARTS]
+    if "period_scale" in spec.error_parts and (spec.unit_slopes or spec.group_time_effects):
+        reasons.append("scales of periods beside slopes of units or period effects of groups do not")
     return next(iter(reasons), f"'{missing[0]}' is not in the compiled density" if missing else "")
+
+
+def on_grid(spec: Spec) -> bool:
+    """Whether the density takes rows on the grid of periods in place of cross-products."""
+    return loads(spec) or "period_scale" in spec.error_parts
 
 
 def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> Collapsed:
@@ -298,55 +44,17 @@ def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> 
     reason = why_not_collapsible(data.design.spec)
     if reason:
         raise SpecError(f"the collapsed sampler cannot fit this model: {reason}", fix="Use engine = 'nuts'")
+    if on_grid(data.design.spec):
+        return collapse_loadings(data, priors, more)
     everything = [*terms(data, priors), *more]
     kept = [term for term in everything if term.slot and not priors[term.slot].collapses and not term.scale]
     columns = tuple(term for term in everything if not any(term is other for other in kept))
     effects = tuple(unit_terms(data))
     layout, encoded, means, elements = lay_out(data, (*columns,), effects, priors, tuple(kept))
     products, unit_cross, unit_gram = cross_products(data, (*columns, *kept), effects)
-    shifted = products._replace(
-        total=_shifted(products.total, means, both=True), unit_cross=_shifted(products.unit_cross, means)
+    at_means = products._replace(
+        total=shifted(products.total, means, both=True), unit_cross=shifted(products.unit_cross, means)
     )
     return Collapsed(
-        data, columns, effects, elements, shifted, _shifted(unit_cross, means), unit_gram, layout, encoded, means
+        data, columns, effects, elements, at_means, shifted(unit_cross, means), unit_gram, layout, encoded, means
     )
-
-
-def _shifted(products: np.ndarray, means: np.ndarray, both: bool = False) -> np.ndarray:
-    """Products of y - W means in place of y: in the last column, and with `both` in the last row."""
-    if not means.any():
-        return products
-    p = len(means)
-    out = products.copy()
-    out[..., -1] -= out[..., :p] @ means
-    if both:
-        out[..., -1, :] -= means @ out[..., :p, :]
-    return out
-
-
-def _split(
-    sums: np.ndarray, sd: np.ndarray, between: np.ndarray, size: int, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Effects and between coefficients given their sums, exactly: both are normal with known SDs.
-
-    Parameters
-    ----------
-    sums : ndarray, shape (S, k);  sd : (S,);  between : (rank,) SD of the part on the leading columns
-    """
-    rank = len(between)
-    share = sd[:, None] ** 2 / (sd[:, None] ** 2 + between**2)
-    noise = random.standard_normal((len(sums), rank))
-    own = share * sums[:, :rank] + np.sqrt(share) * between * noise
-    effects = sums.copy()
-    effects[:, :rank] = own
-    return effects, (sums[:, :rank] - own) / np.sqrt(size)
-
-
-def _place(out: dict[str, np.ndarray], term: Term, values: np.ndarray) -> None:
-    """Put the values of a term where its variable expects them; a vector-valued variable collects its positions."""
-    if term.at == WHOLE:
-        out[term.variable] = values
-    else:
-        stacked = values[:, None, :]
-        before = out.get(term.variable)
-        out[term.variable] = stacked if before is None else np.concatenate([before, stacked], axis=1)

@@ -437,20 +437,13 @@ def error_log_determinant(log_scale, rho, products, layout):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_density(theta, packed, gradient, likelihood_only):
-    """Log posterior density of theta (unconstrained, Jacobian included) up to -n log(2 pi) / 2; fills `gradient`.
+def integrate_coefficients(q_matrix, values, slopes, layout, outer, gradient):
+    """Integrate the collapsed coefficients out of Q; returns sum log diag and y*'y* - r'u.
 
-    `packed` comes from `pack`. With `likelihood_only` the collapsed likelihood alone, its gradient still in theta.
+    Adds to `gradient` what goes through their prior SDs and through kept coefficients, and fills `outer` (P, P) with
+    -2 dL / dQ: direction direction' plus the posterior covariance of the coefficients.
     """
-    products, layout, priors = unpack(packed)
-    d = len(theta)
-    n_scales, p, k_kept = len(products.n_obs), len(layout.column_scale), len(layout.kept)
-    _, n_pieces, q, size = products.unit_cross.shape
-    work = workspace(d, products)
-    log_jacobian, half_log = eliminate_units(theta, products, layout, priors, work)
-    values, slopes, piece_slope, weight = work.values, work.slopes, work.piece_slope, work.weight
-    log_scale, factor, q_matrix, cross, keep = work.log_scale, work.factor, work.q_matrix, work.cross, work.keep
-
+    p, size, k_kept = len(layout.column_scale), len(q_matrix), len(layout.kept)
     sds, direction = np.empty(p), np.empty(size)
     coefficient_sds(values, layout, sds)
     for k in range(k_kept):
@@ -458,11 +451,6 @@ def log_density(theta, packed, gradient, likelihood_only):
     direction[size - 1] = 1.0
     a_matrix, r, u = np.empty((p, p)), np.empty(p), np.empty(p)
     log_diagonal, quadratic = solve_coefficients(q_matrix, sds, layout, direction, a_matrix, r, u)
-    logp = -half_log - log_diagonal - 0.5 * quadratic
-    gradient[:] = 0.0
-    if not np.isfinite(logp):
-        return -np.inf
-
     inverse_lower, inverse = np.empty((p, p)), np.empty((p, p))
     invert(a_matrix, p, inverse_lower, inverse)
     for j in range(p):
@@ -476,14 +464,52 @@ def log_density(theta, packed, gradient, likelihood_only):
         for b in range(size):
             total += q_matrix[p + k, b] * direction[b]
         gradient[layout.kept[k]] += total * slopes[layout.kept[k]]
-    # dL / dQ = -outer / 2, outer = direction direction' + posterior covariance of the coefficients.
-    outer = np.empty((size, size))
     for a in range(size):
         for b in range(size):
             outer[a, b] = direction[a] * direction[b]
     for a in range(p):
         for b in range(p):
             outer[a, b] += sds[a] * sds[b] * inverse[a, b]
+    return log_diagonal, quadratic
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scale_gradient(theta, values, slopes, layout, s, scale_slope, gradient):
+    """Chain rule from the log of error scale s to theta."""
+    if layout.error_scale != ABSENT and not (layout.unit_scales != ABSENT and layout.centred):
+        at = layout.error_scale
+        gradient[at] += scale_slope / values[at] * slopes[at]
+    if layout.unit_scales != ABSENT:
+        at = layout.unit_scales + s
+        if layout.centred:
+            gradient[at] += scale_slope
+        else:
+            spread = layout.unit_spread
+            gradient[at] += scale_slope * values[spread]
+            gradient[spread] += scale_slope * theta[at] * slopes[spread]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_density(theta, packed, gradient, likelihood_only):
+    """Log posterior density of theta (unconstrained, Jacobian included) up to -n log(2 pi) / 2; fills `gradient`.
+
+    `packed` comes from `pack`. With `likelihood_only` the collapsed likelihood alone, its gradient still in theta.
+    """
+    products, layout, priors = unpack(packed)
+    d = len(theta)
+    n_scales = len(products.n_obs)
+    _, n_pieces, q, size = products.unit_cross.shape
+    work = workspace(d, products)
+    log_jacobian, half_log = eliminate_units(theta, products, layout, priors, work)
+    values, slopes, piece_slope, weight = work.values, work.slopes, work.piece_slope, work.weight
+    log_scale, factor, q_matrix, cross, keep = work.log_scale, work.factor, work.q_matrix, work.cross, work.keep
+
+    gradient[:] = 0.0
+    outer = np.empty((size, size))
+    log_diagonal, quadratic = integrate_coefficients(q_matrix, values, slopes, layout, outer, gradient)
+    logp = -half_log - log_diagonal - 0.5 * quadratic
+    if not np.isfinite(logp):
+        return -np.inf
 
     triangle = np.empty(size * (size + 1) // 2)
     at = 0
@@ -510,17 +536,7 @@ def log_density(theta, packed, gradient, likelihood_only):
             if layout.autocorrelation != ABSENT:
                 at = layout.autocorrelation
                 gradient[at] += weight_slope[s, m] * piece_slope[m] * math.exp(-2.0 * log_scale[s]) * slopes[at]
-        if layout.error_scale != ABSENT and not (layout.unit_scales != ABSENT and layout.centred):
-            at = layout.error_scale
-            gradient[at] += scale_slope / values[at] * slopes[at]
-        if layout.unit_scales != ABSENT:
-            at = layout.unit_scales + s
-            if layout.centred:
-                gradient[at] += scale_slope
-            else:
-                spread = layout.unit_spread
-                gradient[at] += scale_slope * values[spread]
-                gradient[spread] += scale_slope * theta[at] * slopes[spread]
+        scale_gradient(theta, values, slopes, layout, s, scale_slope, gradient)
     if layout.autocorrelation != ABSENT:
         at = layout.autocorrelation
         rho = values[at]
@@ -531,7 +547,7 @@ def log_density(theta, packed, gradient, likelihood_only):
         gradient[at] += total * slopes[at]
     if likelihood_only:
         return logp
-    return logp + log_jacobian + _prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient)
+    return logp + log_jacobian + prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -625,7 +641,7 @@ def _factor_gradient(slope, values, slopes, layout, gradient):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient):
+def prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient):
     """Log prior density of theta; adds its gradient and that of the Jacobian."""
     logp = 0.0
     for j in range(len(theta)):

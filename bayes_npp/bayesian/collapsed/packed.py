@@ -1,6 +1,6 @@
 """What the collapsed density knows of data, layout and priors, and all of it as one array."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,3 +73,149 @@ def pack(products: Products, layout: Layout, priors: Priors) -> np.ndarray:
     reals = np.concatenate([np.ravel(part) for part in floats]).astype(float)
     whole = np.concatenate([np.ravel(part) for part in integers]).astype(np.int64)
     return np.concatenate([[2.0 + len(reals) + len(whole), len(reals)], reals, whole.view(float)])
+
+
+class LoadingData(NamedTuple):
+    """Rows of a model in which units load on columns of time, on the grid of all T periods.
+
+    B blocks of units with one R_i^-1, R rows of outer products (units, or as few with the same sums), K columns with
+    slopes, r constants of units, m columns of time, q0 known columns on which units load, the constant first.
+    """
+
+    x: np.ndarray  # (R T K,), block by block (T, rows, K)
+    y: np.ndarray  # (R T,), block by block (T, rows)
+    constants: np.ndarray  # (R, r)
+    weight: np.ndarray  # (R,) what multiplies a column of time: 1 for a unit
+    sums: np.ndarray  # (B, T, K) of the columns with slopes over the units of a block
+    units: np.ndarray  # (B,) how many
+    time_columns: np.ndarray  # (T, m)
+    known: np.ndarray  # (T, q0)
+    contrasts: np.ndarray  # (T, T - 1) orthonormal
+    start: np.ndarray  # (B + 1,) first row of each block
+    scale_of: np.ndarray  # (B,) error scale of the block
+    gap: np.ndarray  # (B, T) periods since the row before, 0 for the first, -1 where there is no row
+    before: np.ndarray  # (B, T) period of the row before
+    slope_at: np.ndarray  # (K,) this and what follows: columns of [W, X, y]
+    constant_at: np.ndarray  # (r,)
+    time_at: np.ndarray  # (m,)
+    part_columns: np.ndarray  # (L,) columns of time on which columns with slopes keep their part
+
+
+class LoadingLayout(NamedTuple):
+    """`Layout` with what it lacks; the correlation of effects is always absent."""
+
+    column_scale: np.ndarray
+    column_sd: np.ndarray
+    kept: np.ndarray
+    effect_scale: (
+        np.ndarray
+    )  # (q,) element with the SD of units' coefficients, FLAT_SD, or KNOWN_SD where there are none
+    means: np.ndarray  # (p,) prior means of the collapsed coefficients
+    correlation: int
+    error_scale: int
+    autocorrelation: int
+    unit_scales: int
+    unit_spread: int
+    centred: int
+    period_scales: int  # first of T elements, logs over the spread
+    period_spread: int
+    factors: int  # first of K (T - 1) elements
+    n_factors: int
+    part_at: int  # first column of [W, X, y] with the parts of columns with slopes
+    project: int  # whether columns with slopes are residuals in the metric of the errors
+
+
+class LoadingWork(NamedTuple):
+    """What an evaluation at theta fills; shapes as in `LoadingData`, P columns of [W, X, y]."""
+
+    size: int
+    values: np.ndarray
+    slopes: np.ndarray
+    log_scale: np.ndarray
+    period_log: np.ndarray
+    columns: np.ndarray  # (T, q) B
+    precision: np.ndarray  # (B, T, T) R_i^-1
+    inner: np.ndarray  # (B, q, q) (B'R^-1 B)^-1
+    gains: np.ndarray  # (B, q, T) the same times B'R^-1
+    unit_inverse: np.ndarray  # (B, q, q) of one plus the scaled B'R^-1 B
+    period: np.ndarray  # (T, K) period parts of columns with slopes
+    period_inverse: np.ndarray  # (T, T)
+    mean: np.ndarray  # (q, K) mean over units of their coefficients
+    rows: np.ndarray  # (R T P,), block by block (T, rows, P)
+    left: np.ndarray  # the same less what units' coefficients predict
+    residual: np.ndarray  # (R T K,)
+    coefficients: np.ndarray  # (R q K,), block by block (q, rows, K)
+    q_matrix: np.ndarray  # (P, P)
+
+
+def pack_loadings(data: LoadingData, layout: LoadingLayout, priors: Priors, n_scales: int) -> np.ndarray:
+    """Everything as one array, which compiled code takes by its address; `unpack_loadings` reads it."""
+    floats = (*data[:9], layout.column_sd, layout.means, priors.parameters, priors.lower, priors.upper, priors.constant)
+    lengths = (
+        *(len(data.weight), len(data.units), data.known.shape[0], data.sums.shape[2], data.constants.shape[1]),
+        *(data.time_columns.shape[1], data.known.shape[1], len(data.part_columns)),
+        *(len(layout.column_scale), len(layout.kept), len(layout.effect_scale), len(priors.support), n_scales),
+    )
+    arrays = (layout.column_scale, layout.kept, layout.effect_scale, priors.support, priors.family)
+    integers = (lengths, *data[9:], *arrays, layout[5:])
+    reals = np.concatenate([np.ravel(part) for part in floats]).astype(float)
+    whole = np.concatenate([np.ravel(part) for part in integers]).astype(np.int64)
+    return np.concatenate([[2.0 + len(reals) + len(whole), len(reals)], reals, whole.view(float)])
+
+
+def unpack_loadings(packed: Any) -> Any:
+    """Views of a packed array; compiled by `loading_kernel`."""
+    n_reals = int(packed[1])
+    f, z = packed[2 : 2 + n_reals], packed[2 + n_reals :].view(np.int64)
+    n_rows, n_blocks, n_times, k, r, m, q0, n_parts, p, n_kept, q, d, n_scales = z[:13]
+    at = 0
+    x = f[at : at + n_rows * n_times * k]
+    at += n_rows * n_times * k
+    y = f[at : at + n_rows * n_times]
+    at += n_rows * n_times
+    constants = f[at : at + n_rows * r].reshape(n_rows, r)
+    at += n_rows * r
+    weight = f[at : at + n_rows]
+    at += n_rows
+    sums = f[at : at + n_blocks * n_times * k].reshape(n_blocks, n_times, k)
+    at += n_blocks * n_times * k
+    units = f[at : at + n_blocks]
+    at += n_blocks
+    time_columns = f[at : at + n_times * m].reshape(n_times, m)
+    at += n_times * m
+    known = f[at : at + n_times * q0].reshape(n_times, q0)
+    at += n_times * q0
+    contrasts = f[at : at + n_times * (n_times - 1)].reshape(n_times, n_times - 1)
+    at += n_times * (n_times - 1)
+    column_sd, means = f[at : at + p], f[at + p : at + 2 * p]
+    at += 2 * p
+    parameters = f[at : at + 3 * d].reshape(d, 3)
+    at += 3 * d
+    lower, upper, constant = f[at : at + d], f[at + d : at + 2 * d], f[at + 2 * d : at + 3 * d]
+    at = 13
+    start = z[at : at + n_blocks + 1]
+    at += n_blocks + 1
+    scale_of = z[at : at + n_blocks]
+    at += n_blocks
+    gap = z[at : at + n_blocks * n_times].reshape(n_blocks, n_times)
+    at += n_blocks * n_times
+    before = z[at : at + n_blocks * n_times].reshape(n_blocks, n_times)
+    at += n_blocks * n_times
+    slope_at, constant_at = z[at : at + k], z[at + k : at + k + r]
+    at += k + r
+    time_at, part_columns = z[at : at + m], z[at + m : at + m + n_parts]
+    at += m + n_parts
+    column_scale, kept = z[at : at + p], z[at + p : at + p + n_kept]
+    at += p + n_kept
+    effect_scale, support, family = z[at : at + q], z[at + q : at + q + d], z[at + q + d : at + q + 2 * d]
+    at += q + 2 * d
+    data = LoadingData(
+        x, y, constants, weight, sums, units, time_columns, known, contrasts,
+        start, scale_of, gap, before, slope_at, constant_at, time_at, part_columns,
+    )  # fmt: skip
+    layout = LoadingLayout(
+        column_scale, column_sd, kept, effect_scale, means,
+        z[at], z[at + 1], z[at + 2], z[at + 3], z[at + 4], z[at + 5],
+        z[at + 6], z[at + 7], z[at + 8], z[at + 9], z[at + 10], z[at + 11],
+    )  # fmt: skip
+    return data, layout, Priors(support, family, parameters, lower, upper, constant), n_scales

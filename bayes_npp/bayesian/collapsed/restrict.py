@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import ModelData
 
 UNIDENTIFIED = 1e-8
@@ -61,14 +61,6 @@ def restrict(data: ModelData, rows: np.ndarray) -> ModelData:
         se=pick(data.se),
         lag=pick(data.lag),
     )
-
-
-def likelihoods(collapsed: Collapsed, thetas: np.ndarray) -> np.ndarray:
-    """Collapsed log likelihood at draws of theta (S, d), shape (S,)."""
-    unused = np.zeros((len(thetas), len(collapsed.prior_means)))
-    out = np.empty(len(thetas))
-    kernel.draw_coefficients(np.ascontiguousarray(thetas), unused, collapsed.packed, np.empty_like(unused), out)
-    return out + collapsed.constant
 
 
 def carry(thetas: np.ndarray, source: Collapsed, target: Collapsed, random: np.random.Generator) -> np.ndarray:

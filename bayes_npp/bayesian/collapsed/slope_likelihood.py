@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.priors.families import PriorSpec
 
 # Of the slopes' SD, standardised units; equal steps of the log, where the trapezoid rule is exact to rounding for
@@ -51,8 +50,7 @@ def slope_likelihood(collapsed: Collapsed, thetas: np.ndarray) -> SlopeLikelihoo
             chosen += range(first, first + term.width)
         first += term.width
     size = len(chosen)
-    blocks, core = np.empty((len(thetas), size + 1, size + 1)), np.empty(len(thetas))
-    kernel.slope_blocks(np.ascontiguousarray(thetas), np.array(chosen), collapsed.packed, blocks, core)
+    blocks, core = collapsed.slope_blocks(thetas, np.array(chosen))
     precision, linear = blocks[:, :size, :size], blocks[:, :size, size]
     # The products are of the outcome at the prior means of the coefficients.
     mean = collapsed.prior_means[chosen]

@@ -10,7 +10,15 @@ from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
 
-ERROR_PARTS = ("iid", "known", "ar1", "unit_scale")  # what `lay_out`, `cross_products` and the compiled density have
+ERROR_PARTS = (
+    "iid",
+    "known",
+    "ar1",
+    "unit_scale",
+    "period_scale",
+    "factor",
+    "factor2",
+)  # what `lay_out`, `cross_products` and the compiled density have
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,12 @@ def lay_out(
     effects: tuple[Term, ...],
     priors: PriorSet,
     kept: tuple[Term, ...] | None = None,
+    more: tuple["Element", ...] = (),
 ) -> tuple[Layout, Priors, np.ndarray, tuple[Element, ...]]:
-    """Theta, what each element does, the priors and the prior means of the collapsed coefficients."""
+    """Theta, what each element does, the priors and the prior means of the collapsed coefficients.
+
+    Elements of `more` follow those that have a part in `Layout`.
+    """
     spec, parts = data.design.spec, data.design.spec.error_parts
     if kept is None:
         names = {term.variable for term in columns}
@@ -62,6 +74,7 @@ def lay_out(
             single = term.variable in ("exposure_slope", "persistence")
             moved.append(add(term.variable, term.slot, WHOLE if single else k))
     spread = add("unit_scale_sd", "unit_scale_sd") if "unit_scale" in parts else kernel.ABSENT
+    elements += more
     encoded = encode([e.prior for e in elements], len(data.segments) if spread != kernel.ABSENT else 0)
     layout = Layout(
         column_scale=np.array(scale, dtype=np.int64),

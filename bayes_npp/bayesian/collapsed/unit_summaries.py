@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import WHOLE
 
 UNITS = 100  # drawn at a time

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import logsumexp
 
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse, why_not_collapsible
-from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
-from bayes_npp.bayesian.collapsed.restrict import carry, likelihoods, restrict, unidentified
+from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
+from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
+from bayes_npp.bayesian.collapsed.restrict import carry, restrict, unidentified
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import NODES, row_log_density
 from bayes_npp.bayesian.comparison.scores import Accuracy
@@ -203,7 +204,7 @@ def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHOR
         train = collapse(restrict(fit.data, past), fit.priors)
         thetas, passed = _sample(train, replace(sampler, seed=sampler.seed + period))
         failed += not passed
-        density = likelihoods(both, carry(thetas, train, both, random)) - likelihoods(train, thetas)
+        density = both.log_likelihoods(carry(thetas, train, both, random)) - train.log_likelihoods(thetas)
         scores.append(_mean(density) - len(known) * np.log(design.scales.outcome_sd))
         labels.append(str(design.times[period]))
     notes = [f"{unseen} rows of units not seen before are left out"] if unseen else []
@@ -239,16 +240,24 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
     scores, k_hat = np.empty(len(rows)), np.empty(len(rows))
     thetas, n_exact, failed = _thetas(fit, max(400, min(SCORED_DRAWS, CHUNK_CELLS // len(rows)))), 0, 0
     # Every row at once, unless the blocks are few: then each is a ratio of two likelihoods.
-    at_once = all(len(block) == 1 for block in blocks) and len(blocks) > len(rows) / 20
-    whole = likelihoods(fit.collapsed, thetas)
+    single, grid = all(len(block) == 1 for block in blocks), on_grid(fit.spec)
+    at_once = single and (len(blocks) > len(rows) / 20 or grid)
+    if grid and not single:
+        raise SpecError(
+            f"folds of rows with errors = '{fit.spec.errors}': columns change with the rows", fix="Leave out one row"
+        )
+    whole = fit.collapsed.log_likelihoods(thetas)
     if at_once:
         scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).rows(thetas))
+    if grid:  # no refits: columns with slopes would be projected on other rows
+        order = np.concatenate(blocks)
+        return scores[order], k_hat[order], 0, ""
     for number, block in enumerate(blocks):
         if at_once and k_hat[block[0]] <= BAD_K:
             continue
         rest = np.setdiff1d(rows, block)
         train = collapse(restrict(fit.data, rest), fit.priors)
-        base = likelihoods(train, carry(thetas, fit.collapsed, train, random))
+        base = train.log_likelihoods(carry(thetas, fit.collapsed, train, random))
         log_weights, k = importance((whole - base)[:, None])
         k_hat[block] = k[0]
         if k[0] <= BAD_K:
@@ -256,12 +265,12 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
         else:
             draws, passed = _sample(train, replace(sampler, seed=sampler.seed + number))
             failed += not passed
-            base, here = likelihoods(train, draws), train
+            base, here = train.log_likelihoods(draws), train
             log_weights = np.full((len(draws), 1), -np.log(len(draws)))
             k_hat[block], n_exact = np.nan, n_exact + len(block)
         for row in block:
             one = collapse(restrict(fit.data, np.append(rest, row)), fit.priors)
-            density = likelihoods(one, carry(draws, here, one, random)) - base
+            density = one.log_likelihoods(carry(draws, here, one, random)) - base
             scores[row] = logsumexp(log_weights[:, 0] + density)
     order = np.concatenate(blocks)
     return scores[order], k_hat[order], n_exact, _failures(failed)
@@ -284,7 +293,7 @@ def _sample(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, bool]:
     """Draws of theta (S, d) and whether their diagnostics passed; a longer run where those of a short one fail."""
     longer = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
     for run in (sampler, longer):
-        thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, run)
+        thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, run)
         passed = diagnose({"theta": thetas}, stats).passed
         if passed:
             break

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_marginal
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.priors.families import PriorSpec

@@ -79,6 +79,11 @@ def error_checks(
             "root mean square correlation of the innovations of two units",
             lambda e: cross_correlation(e, unit, period),
         ),
+        (
+            "spread by period",
+            "largest innovation SD of a period over the median period's",
+            lambda e: spread_ratio(e, period),
+        ),
     ]
     if not len(pairs[0]):
         measures = measures[1:2]
@@ -106,15 +111,15 @@ def serial_correlation(residuals: np.ndarray, pairs: tuple[np.ndarray, np.ndarra
     return (first * second).sum(axis=1) / np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
 
 
-def unit_spread(residuals: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Root mean square residual of each unit, shape (S, N), from residuals (S, n)."""
-    member = unit[:, None] == np.arange(unit.max() + 1)
+def spread_by(residuals: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Root mean square residual of each unit (period), shape (S, J), from residuals (S, n)."""
+    member = index[:, None] == np.arange(index.max() + 1)
     return np.sqrt(residuals**2 @ member / member.sum(axis=0))
 
 
-def spread_ratio(residuals: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Largest unit spread over the median one, shape (S,)."""
-    spread = unit_spread(residuals, unit)
+def spread_ratio(residuals: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Largest spread of a unit (period) over the median one, shape (S,)."""
+    spread = spread_by(residuals, index)
     return spread.max(axis=1) / np.median(spread, axis=1)
 
 

@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
-from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import in_data_units
 from bayes_npp.bayesian.fitting.psis import MAX_K_HAT, normalised, smoothed
@@ -173,7 +174,7 @@ def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
     runs = []
     for attempt in range(ATTEMPTS):
         own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
-        runs.append(draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, own))
+        runs.append(draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, own))
         thetas = np.concatenate([draws for draws, _ in runs])
         diagnostics = diagnose({"theta": thetas}, xr.concat([stats for _, stats in runs], "chain"))
         if diagnostics.passed or diagnostics.divergences:
@@ -185,7 +186,7 @@ def sample_short(
     collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False
 ) -> tuple[Refit, np.ndarray]:
     """Sample a collapsed posterior and draw its coefficients, those of units only on request; and theta (S, d)."""
-    thetas, stats = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     flat = np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2]))
     draws = collapsed.coefficients(flat, sampler.seed, with_units=with_units)
     draws = {**draws, **in_data_units(draws, collapsed.data)}

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
-from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.mediation.gibbs_block import MANY, Block
@@ -169,7 +170,7 @@ def pilot(
     data, more = equation.completed(dict(start))
     collapsed = collapse(data, priors, more)
     sampler = Sampler(**{**PILOT.as_dict(), "seed": seed})
-    thetas, _ = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    thetas, _ = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
     return collapsed, thetas.reshape(-1, thetas.shape[-1])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.mediation.imputation import PARTS, Entering, Equation, cells_given
 from bayes_npp.bayesian.model.terms import WHOLE, terms
 from bayes_npp.bayesian.priors.sets import PriorSet

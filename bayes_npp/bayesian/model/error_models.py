@@ -38,7 +38,8 @@ class Scale:
     pymc : callable
         (data, prior, sd) -> the SDs with the factor; `sd` those of the parts before it, None for the first.
     draw : callable, optional
-        (parameters, n_units, random) -> what its priors imply for units, by variable, shapes (S, n_units).
+        (parameters, size, random) -> what its priors imply for that many units (periods), by variable, shapes
+        (S, size); which of the two the `effects` of its part say.
     centred : callable, optional
         (residual, unit, df) -> whether its coordinates sample better centred, from the least-squares residual (n,) and
         the degrees of freedom it has left.
@@ -114,6 +115,8 @@ class ErrorModel:
         Whether it goes with a lagged outcome.
     imputes : bool
         Whether missing cells are normal given everything else.
+    factors : int
+        Common factors, each with a loading of every unit's own (`factors`).
     not_collapsed : str
         Why coefficients do not integrate out; empty where they do, and then the collapsed density has the part too.
     """
@@ -131,6 +134,7 @@ class ErrorModel:
     known_se: bool = False
     beside_lag: bool = True
     imputes: bool = True
+    factors: int = 0
     not_collapsed: str = ""
 
 
@@ -155,6 +159,19 @@ def _unit_scales_in_pymc(data: Any, prior: Any, sd: Any) -> Any:
     else:
         logs = spread * pm.Normal("unit_scale_raw", 0.0, 1.0, dims="unit")
     return sd * pm.Deterministic("unit_scale", pt.exp(logs), dims="unit")[data.design.unit]
+
+
+def _period_scales(parameters: Parameters, n_times: int, random: np.random.Generator) -> Parameters:
+    normals = random.standard_normal((len(parameters["period_scale_sd"]), n_times))
+    return {"period_scale": np.exp(parameters["period_scale_sd"][:, None] * normals)}
+
+
+def _period_scales_in_pymc(data: Any, prior: Any, sd: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    logs = prior("period_scale_sd") * pm.Normal("period_scale_raw", 0.0, 1.0, dims="time")
+    return sd * pm.Deterministic("period_scale", pt.exp(logs), dims="time")[data.design.time]
 
 
 def _scales_differ(residual: np.ndarray, unit: np.ndarray, df: int) -> bool:
@@ -218,6 +235,21 @@ def _student_in_pymc(name: str, prior: Any, mean: Any, sd: Any, **options: Any) 
     return pm.StudentT(name, nu=prior("degrees"), mu=mean, sigma=sd, **options)
 
 
+def _common_factors(number: int, short: str) -> ErrorModel:
+    """Factors of periods, and what each unit has of them beyond slopes and effects."""
+    return ErrorModel(
+        label=f"independent, {short}",
+        short=short,
+        priors={"loading_sd": "positive"},
+        in_outcome_units=("loading_sd",),
+        effects={"factor": ("factor_number", "time"), "loading": ("factor_number", "unit")},
+        mends=("cross-sectional dependence",),
+        beside_lag=False,
+        imputes=False,
+        factors=number,
+    )
+
+
 # From the simplest on.
 ERROR_MODELS: dict[str, ErrorModel] = {
     "iid": ErrorModel(
@@ -261,6 +293,20 @@ ERROR_MODELS: dict[str, ErrorModel] = {
         ),
         mends=("spread by unit",),
     ),
+    "period_scale": ErrorModel(
+        label="independent, a scale for each period",
+        short="a scale for each period",
+        priors={"period_scale_sd": "positive"},
+        effects={"period_scale": ("time",)},
+        scale=Scale(
+            rows=lambda parameters, data: parameters["period_scale"][..., data.design.time],
+            pymc=_period_scales_in_pymc,
+            draw=_period_scales,
+        ),
+        mends=("spread by period",),
+        beside_lag=False,
+        imputes=False,
+    ),
     "student_t": ErrorModel(
         label="independent, Student-t",
         short="Student-t",
@@ -269,6 +315,8 @@ ERROR_MODELS: dict[str, ErrorModel] = {
         imputes=False,
         not_collapsed="Student-t errors do not integrate out",
     ),
+    "factor": _common_factors(1, "one common factor"),
+    "factor2": _common_factors(2, "two common factors"),
 }
 BASE = "iid"
 
@@ -286,9 +334,11 @@ def parts(errors: str) -> tuple[ErrorModel, ...]:
 
 
 def combine(names: Sequence[str]) -> bool:
-    """Whether parts go together: different ones, none that stands alone, one memory and one shape at most."""
+    """Whether parts go together: different ones, none that stands alone, one memory, one shape and one set of factors
+    at most, and no factors beside a shape."""
     found = [ERROR_MODELS[name] for name in names]
     once = all(sum(getattr(record, what) is not None for record in found) <= 1 for what in ("memory", "shape"))
+    once = once and sum(record.factors > 0 or record.shape is not None for record in found) <= 1
     return len(names) == 1 or (once and len(set(names)) == len(names) and not any(record.alone for record in found))
 
 
@@ -300,6 +350,11 @@ def names_where(holds: Callable[[ErrorModel], bool]) -> tuple[str, ...]:
 def memory_of(errors: str) -> Memory | None:
     """What rows keep of the rows before them; None where they keep nothing."""
     return next((record.memory for record in parts(errors) if record.memory), None)
+
+
+def factors_of(errors: str) -> int:
+    """Common factors of the errors."""
+    return sum(record.factors for record in parts(errors))
 
 
 def shape_of(errors: str) -> Shape | None:

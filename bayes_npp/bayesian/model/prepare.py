@@ -3,6 +3,7 @@
 import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import check_dynamics
+from bayes_npp.bayesian.model.loadings import check_loadings
 from bayes_npp.bayesian.model.terms import ModelData, model_data
 from bayes_npp.design.design import Design, check_membership, check_not_exact, slope_names
 from bayes_npp.design.projection import check_identified
@@ -25,6 +26,7 @@ def prepare(design: Design) -> ModelData:
             fix="Fixed effects absorb the means: leave correlated_means at true",
         )
     check_membership(design)
+    check_loadings(design, "the hierarchical model")
     data = model_data(design)
     names = (*slope_names(design), *spec.controls)
     if names:

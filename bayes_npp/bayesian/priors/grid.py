@@ -1,7 +1,6 @@
 """Grids of priors: every combination of declared choices, put into a prior set."""
 
 import itertools
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from pydantic import Field
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet, check_support, prior_set, priors_folder
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.records import Record
+from bayes_npp.records import Record, is_file, read_toml
 
 
 class Axis(Record):
@@ -52,13 +51,10 @@ def load_grid(name: str | Grid, folder: Path | None = None) -> Grid:
     if isinstance(name, Grid):
         return name
     path = (folder or Path()) / name if name.endswith(".toml") else priors_folder() / "grids" / f"{name}.toml"
-    if not path.is_file():
+    if not is_file(path):
         known = sorted(file.stem for file in (priors_folder() / "grids").glob("*.toml"))
         raise SpecError(f"unknown grid of priors '{name}'", fix=nearest(name, known))
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"the file is not valid TOML ({error})", place=str(path)) from None
+    content = read_toml(path, str(path))
     tables = content.get("axis")
     if not isinstance(tables, list) or not tables:
         raise SpecError("the grid is empty", place=str(path), fix="Write an [[axis]] with priors, choices and a reason")

@@ -1,15 +1,13 @@
 """Named prior sets: which prior each parameter may have, the role of each, and sets read from files."""
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from bayes_npp.bayesian.priors.families import PriorSpec, families_of
 from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.records import Record
+from bayes_npp.records import Record, is_file, read_toml
 
 # What kind of prior each parameter has; those of the errors are in the registry of error models. The intercept and the
 # between coefficients are integrated against the unit and period effects in closed form, which takes a normal prior: a
@@ -24,6 +22,8 @@ SLOTS = {
     "unit_sd": "positive",
     "time_sd": "positive",
     "group_time_sd": "positive",
+    "unit_trend_sd": "positive",
+    "exposure_loading_sd": "positive",
     "slope_correlation": "correlation",
     "persistence": "persistence",
 }
@@ -40,6 +40,8 @@ GROUP_PRIORS = (
     "group_time_effect",
     "unit_slope",
     "unit_control_slope",
+    "unit_trend",
+    "exposure_loading",
 )
 
 
@@ -90,10 +92,13 @@ def prior_of() -> dict[str, str]:
         "unit_sd": "unit_sd",
         "time_sd": "time_sd",
         "group_time_sd": "group_time_sd",
+        "unit_trend_sd": "unit_trend_sd",
+        "exposure_loading_sd": "exposure_loading_sd",
         **of_errors,
         "persistence": "persistence",
         "unit_between": "between",
         "time_between": "between",
+        "loading_between": "between",
     }
 
 
@@ -122,6 +127,8 @@ def check_priors(priors: PriorSet, spec: Spec) -> None:
     needed = {
         "unit_slope_sd": spec.unit_slopes,
         "group_time_sd": spec.group_time_effects is not None,
+        "unit_trend_sd": spec.unit_trends == "partial",
+        "exposure_loading_sd": spec.exposure_factor == "partial",
         "slope_correlation": spec.slope_correlation,
         "persistence": spec.dynamic,
     }
@@ -142,17 +149,14 @@ def load_priors(name: str | PriorSet, folder: Path | None = None) -> PriorSet:
         return name
     if name.endswith(".toml"):
         path = (folder or Path()) / name
-        if not path.is_file():
+        if not is_file(path):
             raise SpecError("the prior file does not exist", place=str(path), fix="Check the path")
     else:
         path = priors_folder() / f"{name}.toml"
-        if not path.is_file():
+        if not is_file(path):
             known = sorted(file.stem for file in priors_folder().glob("*.toml"))
             raise SpecError(f"unknown prior set '{name}'", fix=nearest(name, known))
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"the file is not valid TOML ({error})", place=str(path)) from None
+    content = read_toml(path, str(path))
     tables = content.pop("prior", {})
     unknown = [key for key in content if key not in ("name", "description")]
     if unknown:

@@ -6,7 +6,8 @@ from itertools import count
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import (
     SlopeLikelihood,
     SlopeTable,

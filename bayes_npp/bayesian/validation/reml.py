@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.collapsed import Collapsed, collapse
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors

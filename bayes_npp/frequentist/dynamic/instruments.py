@@ -85,11 +85,13 @@ def parse_gmm(entry: GmmInstrument, panel: Panel) -> tuple[str, int, int | None,
         raise SpecError(f"gmm instrument {entry!r} is not (column, first lag, last lag)", fix=form)
     if last is not None and last < first:
         raise SpecError(f"gmm instrument {entry!r}: the last lag is before the first", fix=form)
+    if panel.time is not None and -first > panel.frame[panel.time].max() - panel.frame[panel.time].min():
+        raise SpecError(f"gmm instrument {entry!r}: the first lead is longer than the panel", fix="Give the first lag")
     if equation not in EQUATIONS:
         raise SpecError(
             f"unknown equation '{equation}' of gmm instrument '{name}'", fix=nearest(str(equation), EQUATIONS)
         )
-    check_column(lag_of(name)[0], panel, "gmm instruments")
+    check_column(name, panel, "gmm instruments")
     return name, first, last, str(equation)
 
 
@@ -98,12 +100,19 @@ def parse_iv(entry: IvInstrument, panel: Panel) -> tuple[str, str]:
     name, equation = (entry, "both") if isinstance(entry, str) else (entry[0], entry[1] if len(entry) == 2 else "")
     if equation not in EQUATIONS:
         raise SpecError(f"unknown equation '{equation}' of iv instrument '{name}'", fix=nearest(equation, EQUATIONS))
-    check_column(lag_of(name)[0], panel, "iv instruments")
+    check_column(name, panel, "iv instruments")
     return name, equation
 
 
-def check_column(name: str, panel: Panel, role: str) -> None:
-    """Raise unless the panel has the column."""
+def check_column(term: str, panel: Panel, role: str) -> None:
+    """Raise unless the panel has the column behind a term, and none that is called as its lag is."""
+    name = lag_of(term)[0]
+    if name != term and term in panel.frame:
+        raise SpecError(
+            f"column '{term}' has the name of a lag, and stands among the {role}",
+            place=panel.source,
+            fix="Rename the column: an estimator with lags would compute it anew",
+        )
     if name not in panel.frame:
         raise SpecError(
             f"unknown column '{name}' among the {role}", place=panel.source, fix=nearest(name, panel.frame.columns)

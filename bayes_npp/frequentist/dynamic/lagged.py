@@ -15,7 +15,7 @@ def lagged_design(panel: Panel, outcome: str, regressors: Sequence[str]) -> Desi
     if not any(name == outcome and lag > 0 for name, lag in terms):
         raise SpecError(f"no lag of '{outcome}' among the regressors", fix="Add 'L1.…', or use twfe")
     for (name, lag), term in zip(terms, regressors, strict=True):
-        check_column(name, panel, "regressors")
+        check_column(term, panel, "regressors")
         if lag:
             panel = panel.with_column(term, panel.shift(panel.numbers(name), lag), moved=True)
     exposure, *controls = regressors

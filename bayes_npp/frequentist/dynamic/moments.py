@@ -146,7 +146,7 @@ def build_moments(panel: Panel, equations: Equations) -> Moments:
     gmm = [parse_gmm(entry, panel) for entry in equations.gmm]
     iv = [parse_iv(entry, panel) for entry in equations.iv]
     terms = [(equations.outcome, 0), *(lag_of(term) for term in equations.regressors)]
-    for name, _ in terms:
+    for name in (equations.outcome, *equations.regressors):
         check_column(name, panel, "regressors" if name != equations.outcome else "outcome")
     for place, names in (("regressors", equations.regressors), ("iv", tuple(name for name, _ in iv))):
         twice = [name for i, name in enumerate(names) if name in names[:i]]

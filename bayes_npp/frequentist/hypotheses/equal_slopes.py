@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from bayes_npp.design.design import Design, build_design, check_membership, group_pairs
+from bayes_npp.design.design import Design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.few_clusters import Support
 from bayes_npp.frequentist.least_squares.inference import LinearFit, t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit
-from bayes_npp.panels.panel import Panel
 
 SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' correlation matrix
 
@@ -73,26 +72,27 @@ class EqualityTest:
 
 
 def equal_slopes(
-    panel: Panel,
-    spec: Spec,
+    design: Design,
     covariance: str = "clustered",
     *,
     convention: str = "stata",
     lags: int | None = None,
     separate: bool = False,
+    source: str = "",
 ) -> EqualityTest:
-    """Test that the groups of `spec.slopes` have one slope, jointly (F) and pair by pair (t).
+    """Test that the groups have one slope, jointly (F) and pair by pair (t).
 
     Parameters
     ----------
-    panel : Panel
-    spec : Spec
-        With `slopes` a grouping column.
+    design : Design
+        Of a specification with `slopes` a grouping column.
     covariance, convention, lags
         As in `twfe`.
     separate : bool
         Controls and period effects of each group are its own too: this one regression has the coefficients of separate
         regressions exactly, and so supplies the test of equality that they lack.
+    source : str
+        Of the panel, for messages.
 
     Returns
     -------
@@ -117,20 +117,20 @@ def equal_slopes(
     ----------
     Gelman & Stern (2006), The American Statistician 60. Holm (1979), Scandinavian Journal of Statistics 6.
     """
+    spec = design.spec
     if not spec.slope_group or spec.unit_slopes:
         raise SpecError("a test of equal slopes needs slopes by a grouping column", fix="Give slopes = '<column>'")
-    design = build_design(panel, spec)
     check_membership(design)
     if separate:
         design = fully_interacted(design)
-    fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
+    fit = linear_fit(design, "two-way", covariance, convention, lags, source)
     n_groups, term = len(design.groups), str(spec.exposure)
     slopes, spread = fit.coefficients[:n_groups], fit.covariance[:n_groups, :n_groups]
     untested = _untested(fit)
     refusal = "; ".join(untested.values())
     if len(untested) >= n_groups - 1:
-        raise DesignError(f"no test of equal slopes: {refusal}", place=panel.source, fix="Merge groups")
-    statistic = np.nan if untested else _wald(slopes, spread, panel.source) / (n_groups - 1)
+        raise DesignError(f"no test of equal slopes: {refusal}", place=source, fix="Merge groups")
+    statistic = np.nan if untested else _wald(slopes, spread, source) / (n_groups - 1)
     shared = "controls and period effects of each group its own" if separate else "controls and period effects shared"
     return EqualityTest(
         name="fully interacted regression (= separate regressions)" if separate else f"TWFE, {term} x {spec.slopes}",

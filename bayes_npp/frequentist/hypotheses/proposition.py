@@ -1,17 +1,17 @@
 """The frequentist test of a proposition about slopes: of that very contrast, not of its parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import build_design, check_membership
+from bayes_npp.design.design import Design, check_membership
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
-from bayes_npp.frequentist.least_squares.inference import joined, row_of
+from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
-from bayes_npp.panels.panel import Panel
 
 WHOLE = "average_slope_twfe_weighted"
 
@@ -38,11 +38,33 @@ class PropositionTest:
     used: str
 
 
-def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> PropositionTest:
-    """Test a proposition about slopes by two-way fixed effects: errors clustered by unit, Stata's convention, t(G - 1).
+def regression_of(spec: Spec, proposition: Proposition) -> Spec:
+    """The regression that a proposition about the slopes of `spec` is tested in.
 
     The average with TWFE's weights is TWFE's own slope; every other quantity comes from the regression with the
     exposure interacted with the groups.
+    """
+    plain = proposition.left.name == WHOLE and not proposition.is_difference
+    return replace_slopes(spec, None) if plain else spec
+
+
+def proposition_test(
+    design: Design,
+    proposition: Proposition,
+    source: str = "",
+    fitted: Callable[[Design], LinearFit] | None = None,
+) -> PropositionTest:
+    """Test a proposition about slopes by two-way fixed effects: errors clustered by unit, Stata's convention, t(G - 1).
+
+    Parameters
+    ----------
+    design : Design
+        Of `regression_of`.
+    proposition : Proposition
+    source : str
+        Of the panel, for messages.
+    fitted : callable, optional
+        Another regression in place of two-way fixed effects; its pooled slope then stands for TWFE's own.
 
     Raises
     ------
@@ -59,12 +81,9 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     ----------
     Gelman & Stern (2006), The American Statistician 60.
     """
-    plain = proposition.left.name == WHOLE and not proposition.is_difference
-    own = replace_slopes(spec, None) if plain else spec
-    design = build_design(panel, own)
     check_membership(design)
     weights = slope_weights(proposition, design)
-    fit = linear_fit(design, "two-way", "clustered", "stata", source=panel.source)
+    fit = fitted(design) if fitted else linear_fit(design, "two-way", "clustered", "stata", source=source)
     combination = np.zeros(len(fit.names))
     combination[: len(weights)] = weights
     named = [quantity.labels[0] for quantity in proposition.quantities if quantity.labels]
@@ -84,7 +103,8 @@ def proposition_test(panel: Panel, spec: Spec, proposition: Proposition) -> Prop
     if np.isnan(found["p_value"]):
         few = [label for label, count in zip(named, units, strict=True) if count == min(units)]
         about = f"no test of {proposition}" + (f" (group {', '.join(few)})" if few else "")
-        raise DesignError(f"{about}: {found['note']}", place=panel.source)
-    regression = "TWFE" if plain or not design.groups else f"TWFE, {own.exposure} x {own.slopes}"
+        raise DesignError(f"{about}: {found['note']}", place=source)
+    name = ESTIMATORS[fit.effects]
+    regression = f"{name}, {design.spec.exposure} x {design.spec.slopes}" if design.groups else name
     used = joined(f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided", found["note"])
     return PropositionTest(estimate, found["spread"], found["lo"], found["hi"], found["p_value"], used)

@@ -91,13 +91,17 @@ def hausman(panel: Panel, spec: Spec) -> SpecificationTest:
     Hausman (1978), Econometrica 46. Swamy & Arora (1972), Econometrica 40. Baltagi & Chang (1994), Journal of
     Econometrics 62.
     """
-    design = _plain_design(panel, spec)
-    fixed = within_fit(design, "unit", panel.source)
+    return hausman_test(_plain_design(panel, spec), panel.source)
+
+
+def hausman_test(design: Design, source: str) -> SpecificationTest:
+    """`hausman` on a design without unit trends and period effects of groups."""
+    fixed = within_fit(design, "unit", source)
     n, n_units, size = design.n_obs, len(design.units), len(fixed.names)
     within_variance = float(fixed.residuals @ fixed.residuals) / (n - n_units - size)
     fixed_spread = fixed.influence.T @ fixed.influence * within_variance
     columns = np.column_stack([np.ones(n), design.slope_columns, design.controls])
-    unit_variance = _swamy_arora(design, columns, within_variance, panel.source)
+    unit_variance = _swamy_arora(design, columns, within_variance, source)
     rows = np.bincount(design.unit)
     theta = 1 - np.sqrt(within_variance / (within_variance + rows * unit_variance))
     regressors = _quasi_demeaned(columns, design.unit, theta)
@@ -174,8 +178,12 @@ def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> Specificat
     """
     if effects not in ("none", "unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'none', 'unit', 'time' or 'two-way'")
-    design = build_design(panel, spec)
-    fit = within_fit(design, effects, panel.source)
+    return pesaran_cd_test(build_design(panel, spec), effects, panel.source)
+
+
+def pesaran_cd_test(design: Design, effects: str, source: str) -> SpecificationTest:
+    """`pesaran_cd` on a design."""
+    fit = within_fit(design, effects, source)
     n_units, n_times = len(design.units), len(design.times)
     residuals, there = np.zeros((n_units, n_times)), np.zeros((n_units, n_times))
     residuals[design.unit, design.time], there[design.unit, design.time] = fit.residuals, 1.0
@@ -190,9 +198,7 @@ def pesaran_cd(panel: Panel, spec: Spec, effects: str = "two-way") -> Specificat
         plain, absolute = plain + float(correlations[kept].sum()), absolute + float(np.abs(correlations[kept]).sum())
         pairs += int(kept.sum())
     if not pairs:
-        raise DesignError(
-            f"no two units have {FEWEST_COMMON} common periods", place=panel.source, fix="Widen the window"
-        )
+        raise DesignError(f"no two units have {FEWEST_COMMON} common periods", place=source, fix="Widen the window")
     statistic = float(total / np.sqrt(pairs))
     left_out = n_units * (n_units - 1) // 2 - pairs
     notes = [f"{left_out} of {left_out + pairs} pairs left out: too few common periods"] if left_out else []
@@ -302,9 +308,9 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
 def _plain_design(panel: Panel, spec: Spec) -> Design:
     if absorbs_more(spec):
         raise SpecError(
-            "this test knows no unit trends and no period effects of groups",
+            "this test knows no unit trends, no factors of the exposure and no period effects of groups",
             place=panel.source,
-            fix="Leave unit_trends and group_time_effects out",
+            fix="Leave unit_trends, exposure_factor and group_time_effects out",
         )
     return build_design(panel, spec)
 

@@ -1,13 +1,12 @@
 """Pooled OLS, one-way and two-way fixed effects, on balanced and unbalanced panels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from bayes_npp.design.design import Design, build_design, group_pairs
+from bayes_npp.design.design import Design, build_design, group_pairs, subsample_designs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
@@ -48,7 +47,7 @@ def pooled_ols(
 ) -> Estimates:
     """Pooled OLS with a constant; see `twfe` for the parameters, docs/statistics.md, section 1.9 for the formulas."""
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
-    return _estimate(build_design(panel, spec), "none", errors, panel.source)
+    return static_estimates(build_design(panel, spec), "none", errors, panel.source)
 
 
 def fixed_effects(
@@ -68,7 +67,7 @@ def fixed_effects(
     if effects not in ("unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'unit', 'time' or 'two-way'")
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
-    return _estimate(build_design(panel, spec), effects, errors, panel.source)
+    return static_estimates(build_design(panel, spec), effects, errors, panel.source)
 
 
 def twfe(
@@ -91,12 +90,13 @@ def twfe(
     panel : Panel
     spec : Spec
         With `slopes`, the exposure is interacted with every group (controls and effects shared): rows for each group's
-        slope, their averages and all pairwise differences. `unit_trends` and `group_time_effects` are absorbed.
+        slope, their averages and all pairwise differences. `unit_trends`, `exposure_factor`
+        and `group_time_effects` are absorbed.
     covariance : {"classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap"}
         "robust" is heteroskedasticity-robust (White, HC1), not clustered: Stata's `xtreg, fe robust` is "clustered".
         Driscoll-Kraay with a Bartlett kernel. "wild_bootstrap" gives errors clustered by unit, and p-values and
         intervals of the wild cluster bootstrap-t with the null imposed (`wild_bootstrap.wild_bootstrap`).
-    convention : {"stata", "hc0", "sss", "lsdv"}
+    convention : {"stata", "hc0", "cr1", "sss", "lsdv"}
         Small-sample factor of clustered and Driscoll-Kraay errors (`covariance.CONVENTIONS`) and, by
         `covariance.robust_factor`, of robust ones; classical errors always divide by n less all parameters.
     lags : int, optional
@@ -139,14 +139,16 @@ def twfe(
     """
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     if subsamples is None:
-        return _estimate(build_design(panel, spec), "two-way", errors, panel.source)
-    spec = replace_slopes(spec, None)
-    labels = panel.labels(subsamples).where(pd.Series(panel.in_window, index=panel.frame.index))
+        return static_estimates(build_design(panel, spec), "two-way", errors, panel.source)
+    return subsample_estimates(subsample_designs(panel, spec, subsamples), subsamples, errors, panel.source)
+
+
+def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Errors, source: str) -> Estimates:
+    """Two-way fixed effects of every group on its own: what `twfe` gives with `subsamples`."""
     tables = []
-    for label in labels.dropna().unique():
-        design = build_design(panel, spec, where=(labels == label).to_numpy())
-        table = _estimate(design, "two-way", errors, f"{panel.source}, {subsamples} {label}")
-        frame = table.frame.assign(group=str(label), sample=f"{subsamples} = {label}")
+    for label, design in designs.items():
+        table = static_estimates(design, "two-way", errors, f"{source}, {grouping} {label}")
+        frame = table.frame.assign(group=label, sample=f"{grouping} = {label}")
         frame.loc[frame["estimand"] == "average_slope_twfe_weighted", "estimand"] = "subsample_slope"
         tables.append(Estimates(frame))
     return concat(tables)
@@ -157,7 +159,14 @@ def replace_slopes(spec: Spec, slopes: str | None) -> Spec:
     return Spec(**{**spec.model_dump(), "slopes": slopes})
 
 
-def _estimate(design: Design, effects: str, errors: Errors, source: str) -> Estimates:
+def static_estimates(design: Design, effects: str, errors: Errors, source: str) -> Estimates:
+    """Least squares with the given effects on a design: what `twfe` and its siblings give of a panel.
+
+    Raises
+    ------
+    SpecError, DesignError
+        As `twfe`.
+    """
     wild = errors.covariance == "wild_bootstrap"
     check_options(errors.covariance, errors.convention, errors.lags, errors.cluster)
     if wild:
@@ -231,6 +240,9 @@ def _group_units(design: Design, estimand: str, combination: np.ndarray) -> int 
 def _label(spec: Spec, effects: str) -> str:
     parts = [ESTIMATORS[effects] + (f" x {spec.slopes}" if spec.slopes else "")]
     parts += ["unit trends"] if spec.unit_trends else []
+    if spec.exposure_factor != "none":
+        count = spec.exposure_factors
+        parts += ["the exposure's own factor" if count == 1 else f"the exposure's own {count} factors"]
     parts += [f"period effects by {spec.group_time_effects}"] if spec.group_time_effects else []
     return ", ".join(parts)
 

@@ -15,6 +15,7 @@ from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, joined, ro
 from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.frequentist.mediation.stacked import Stacked, stack
+from bayes_npp.frequentist.mediation.steps import ALPHA, steps_note
 from bayes_npp.panels.panel import Panel
 
 METHODS = {
@@ -25,11 +26,47 @@ METHODS = {
 PATH_FAMILY, PRODUCT_FAMILY = "mediation path", "indirect effect"  # in the table of simulated shares
 INTERVALS = ("delta", "monte_carlo", "cluster_bootstrap")
 MIN_DRAWS = 199  # the smallest number at which the 2.5 % points are order statistics with four draws beyond each
-ALPHA = 1 - LEVEL
 NOT_ESTIMATED = (
     "two-step practice: exposure to mediator only; the mediator's link to the outcome, an indirect effect and its "
     "uncertainty are not estimated"
 )
+
+
+@dataclass(frozen=True)
+class Options:
+    """How paths are estimated and their intervals made; see `mediation_paths`."""
+
+    method: str
+    effects: str
+    covariance: str
+    interval: str
+    draws: int
+    seed: int
+    convention: str
+    lags: int | None
+
+    def check(self) -> None:
+        """Refuse unknown options and those that do not combine.
+
+        Raises
+        ------
+        SpecError
+        """
+        for key, known in (
+            ("method", METHODS),
+            ("effects", ("two-way", "unit", "time", "none")),
+            ("interval", INTERVALS),
+        ):
+            value = getattr(self, key)
+            if value not in known:
+                raise SpecError(f"unknown {key} '{value}'", fix=nearest(value, known))
+        if self.interval == "monte_carlo" and self.method != "product":
+            raise SpecError(
+                f"interval = 'monte_carlo' draws products of paths, and method = '{self.method}' has none",
+                fix="Use method = 'product', or interval = 'delta'",
+            )
+        if self.interval != "delta" and self.draws < MIN_DRAWS:
+            raise SpecError(f"draws = {self.draws} are too few for 95 % intervals", fix=f"Use at least {MIN_DRAWS}")
 
 
 @dataclass(frozen=True)
@@ -149,11 +186,18 @@ def mediation_paths(
     Baron & Kenny (1986), Journal of Personality and Social Psychology 51. Sobel (1982), Sociological Methodology 13.
     MacKinnon, Lockwood & Williams (2004), Multivariate Behavioral Research 39.
     """
-    _check_options(method, effects, interval, draws)
-    equations = path_equations(panel, spec, mediators, effects)
-    paths, failed = _estimate(equations, effects, covariance, convention, lags, interval, draws, seed, panel.source)
+    options = Options(method, effects, covariance, interval, draws, seed, convention, lags)
+    options.check()
+    return path_estimates(path_equations(panel, spec, mediators, effects), options, panel.source)
+
+
+def path_estimates(equations: PathEquations, options: Options, source: str) -> Estimates:
+    """What `mediation_paths` gives of a panel, of equations that are built."""
+    options.check()
+    paths, failed = _estimate(equations, options, source)
+    spec = equations.spec
     exposure = spec.exposure or ""
-    match method:
+    match options.method:
         case "two_step":
             rows = [{**row, "note": joined(NOT_ESTIMATED, row.get("note", ""))} for row in _path_rows(paths, "path_a")]
         case "baron_kenny":
@@ -162,16 +206,18 @@ def mediation_paths(
         case _:
             rows = _product_rows(paths, exposure)
     if failed:
-        lost = f"{failed} of {draws} bootstrap draws left out: they do not identify the paths"
+        lost = f"{failed} of {options.draws} bootstrap draws left out: they do not identify the paths"
         for row in rows:
             row["note"] = joined(row.get("note", ""), lost)
     design, fit = equations.outcome, paths.stacked.fits[0]
-    how = f"{METHODS[method]}, {ESTIMATORS[effects]}"
+    how = f"{METHODS[options.method]}, {ESTIMATORS[options.effects]}"
     table = estimates_from_rows(
         rows,
         paradigm="frequentist",
         estimator=how,
-        covariance=f"{draws} cluster bootstrap draws" if interval == "cluster_bootstrap" else fit.covariance_label,
+        covariance=f"{options.draws} cluster bootstrap draws"
+        if options.interval == "cluster_bootstrap"
+        else fit.covariance_label,
         outcome=spec.outcome,
         level=LEVEL,
         interval="ci",
@@ -181,64 +227,11 @@ def mediation_paths(
         left_out=str(equations.left_out),
         sample=_sample(equations),
     )
-    diagnostics = {} if paths.draws is None else {"draws": draws, "failed_draws": failed}
+    diagnostics = {} if paths.draws is None else {"draws": options.draws, "failed_draws": failed}
     return Estimates(table.frame, diagnostics)
 
 
-def steps_note(rows: list[dict[str, Any]]) -> str:
-    """Baron and Kenny's steps as the rows read: total, a, b, and what is left of the total beside the mediators."""
-    found = {(row["estimand"], row["term"]): row for row in rows}
-    total = next(row for (estimand, _), row in found.items() if estimand == "total")
-    direct = next(row for (estimand, _), row in found.items() if estimand == "direct")
-    parts = [f"step 1, total: {_p(total)}"]
-    met = _below(total)
-    for (estimand, name), row in found.items():
-        if estimand == "path_a":
-            other = found["path_b", name]
-            parts.append(f"step 2, a of {name}: {_p(row)}; step 3, b of {name}: {_p(other)}")
-            met = met and _below(row) and _below(other)
-    left = "smaller" if abs(direct["estimate"]) < abs(total["estimate"]) else "not smaller"
-    parts.append(f"step 4, direct {direct['estimate']:.3g} {left} than total {total['estimate']:.3g}, {_p(direct)}")
-    if any(np.isnan(row["p_value"]) for row in rows):
-        reading = "the steps cannot be judged without p-values"
-    elif not met:
-        reading = "the steps are not all met at 0.05"
-    elif left == "not smaller":
-        reading = "steps 1 to 3 are met, the direct effect is not smaller: no mediation in their sense"
-    else:
-        kind = "partial" if _below(direct) else "complete"
-        reading = f"the steps are met, {kind} mediation in their sense"
-    return f"{'; '.join(parts)}: {reading}; no step tests the indirect effect itself"
-
-
-def _check_options(method: str, effects: str, interval: str, draws: int) -> None:
-    for key, value, known in (
-        ("method", method, METHODS),
-        ("effects", effects, ("two-way", "unit", "time", "none")),
-        ("interval", interval, INTERVALS),
-    ):
-        if value not in known:
-            raise SpecError(f"unknown {key} '{value}'", fix=nearest(value, known))
-    if interval == "monte_carlo" and method != "product":
-        raise SpecError(
-            f"interval = 'monte_carlo' draws products of paths, and method = '{method}' has none",
-            fix="Use method = 'product', or interval = 'delta'",
-        )
-    if interval != "delta" and draws < MIN_DRAWS:
-        raise SpecError(f"draws = {draws} are too few for 95 % intervals", fix=f"Use at least {MIN_DRAWS}")
-
-
-def _estimate(
-    equations: PathEquations,
-    effects: str,
-    covariance: str,
-    convention: str,
-    lags: int | None,
-    interval: str,
-    draws: int,
-    seed: int,
-    source: str,
-) -> tuple[Paths, int]:
+def _estimate(equations: PathEquations, options: Options, source: str) -> tuple[Paths, int]:
     exposure = equations.spec.exposure or ""
     wanted = [
         (equations.total, exposure),
@@ -246,13 +239,13 @@ def _estimate(
         *((equations.outcome, name) for name in equations.mediators),
         (equations.outcome, exposure),
     ]
-    stacked = stack(wanted, effects, covariance, convention, lags, source)
+    stacked = stack(wanted, options.effects, options.covariance, options.convention, options.lags, source)
     drawn, failed = None, 0
-    paths = Paths(equations.mediators, stacked, None, interval)
-    if interval == "monte_carlo" and not paths.rests(np.ones(paths.size)).refused:
-        drawn = _normal_draws(stacked, draws, seed)
-    elif interval == "cluster_bootstrap":
-        drawn, failed = bootstrap_paths(equations, effects, draws, seed, source)
+    paths = Paths(equations.mediators, stacked, None, options.interval)
+    if options.interval == "monte_carlo" and not paths.rests(np.ones(paths.size)).refused:
+        drawn = _normal_draws(stacked, options.draws, options.seed)
+    elif options.interval == "cluster_bootstrap":
+        drawn, failed = bootstrap_paths(equations, options.effects, options.draws, options.seed, source)
     return replace(paths, draws=drawn), failed
 
 
@@ -375,13 +368,3 @@ def _sample(equations: PathEquations) -> str:
         return "all"
     kept = "rows complete in outcome, exposure, controls and mediators"
     return f"all; {kept} ({equations.n_dropped} of {equations.n_dropped + equations.outcome.n_obs} left out)"
-
-
-def _below(row: dict[str, Any]) -> bool:
-    return bool(row["p_value"] < ALPHA)
-
-
-def _p(row: dict[str, Any]) -> str:
-    if np.isnan(row["p_value"]):
-        return "no p-value"
-    return "p < 0.001" if row["p_value"] < 0.0005 else f"p = {row['p_value']:.3f}"

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.collapsed.restrict import carry, likelihoods, restrict, unidentified
+from bayes_npp.bayesian.collapsed.restrict import carry, restrict, unidentified
 from bayes_npp.bayesian.comparison import accuracy as module
 from bayes_npp.bayesian.comparison.accuracy import (
     METHODS,
@@ -172,7 +172,8 @@ def test_ratios_of_restricted_likelihoods_are_conditional_densities(small, name,
         return
     both, train = (collapse(restrict(data, some), PRIORS) for some in (np.union1d(past, block), past))
     thetas = some_thetas(train)
-    ratio = likelihoods(both, carry(thetas, train, both, np.random.default_rng(1))) - likelihoods(train, thetas)
+    carried = carry(thetas, train, both, np.random.default_rng(1))
+    ratio = both.log_likelihoods(carried) - train.log_likelihoods(thetas)
     for s, theta in enumerate(thetas):
         values = at(train, theta)
         if "unit_scale" in values:  # by unit of all the data

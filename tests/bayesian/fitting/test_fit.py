@@ -160,12 +160,15 @@ def test_iid_errors_pass_their_checks_and_ar1_errors_fail(posterior):
     unit = posterior.design.unit
     times = np.array(posterior.design.times)[posterior.design.time]
     drift = np.sin(times) * 4
-    serial, _, between = error_checks(residuals + drift, unit, times, seed=1)
+    serial, _, between, _ = error_checks(residuals + drift, unit, times, seed=1)
     assert (serial.name, serial.verdict) == ("serial correlation", "failed")
     assert (between.name, between.verdict) == ("cross-sectional dependence", "failed")
     wild = residuals * np.where(unit == 0, 6.0, 1.0)
-    _, spread, _ = error_checks(wild, unit, times, seed=1)
+    spread = error_checks(wild, unit, times, seed=1)[1]
     assert (spread.name, spread.verdict) == ("spread by unit", "failed")
+    crisis = residuals * np.where(times == times[0], 3.0, 1.0)
+    spread = error_checks(crisis, unit, times, seed=1)[3]
+    assert (spread.name, spread.verdict) == ("spread by period", "failed")
 
 
 def test_stored_fit_comes_back(posterior, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import bayes_npp as bn
+from bayes_npp.design.design import build_design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from tests.conftest import REFERENCE
@@ -32,7 +33,7 @@ def test_golden_interaction_of_produc(produc):
     rows = GOLDEN[GOLDEN["spec"].str.startswith("TWFE interaction")].set_index("term")
     south = np.where(produc.frame["region"].isin([5, 6, 7]), "south", "rest")
     spec = bn.Spec(outcome="lgsp", exposure="lpcap", controls=("lpc", "lemp", "unemp"), slopes="south")
-    test = equal_slopes(produc.with_column("south", south), spec, convention="sss")
+    test = equal_slopes(build_design(produc.with_column("south", south), spec), convention="sss")
     (pair,) = test.pairs
     sign = 1 if pair.groups.startswith("south") else -1
     assert sign * pair.difference == pytest.approx(rows.loc["lpcap:south", "estimate"], rel=1e-6)
@@ -46,7 +47,7 @@ def test_golden_interaction_of_produc(produc):
 def test_fully_interacted_is_separate_regressions(produc, produc_spec):
     """Nine regions of produc: coefficients of R's subsamples; each difference has the sum of two variances."""
     spec = bn.Spec(**{**produc_spec.model_dump(), "slopes": "region"})
-    test = equal_slopes(produc, spec, convention="hc0", separate=True)
+    test = equal_slopes(build_design(produc, spec), convention="hc0", separate=True)
     for region in ("1", "5", "8"):
         row = GOLDEN[(GOLDEN["spec"] == f"TWFE subsample region=={region} | cluster sss") & (GOLDEN["term"] == "lpcap")]
         assert test.slopes[region] == pytest.approx(row["estimate"].iloc[0], rel=1e-6)
@@ -70,7 +71,9 @@ def test_fully_interacted_is_separate_regressions(produc, produc_spec):
         assert bool(pair.note) == bool(set(pair.groups.split(" - ")) & set(map(str, small)))
     # Independent estimates: the Wald statistic is the precision-weighted spread of the slopes.
     frame = produc.frame[~produc.frame["region"].isin(small)]
-    test = equal_slopes(bn.read_panel(frame, unit="state", time="year"), spec, convention="hc0", separate=True)
+    test = equal_slopes(
+        build_design(bn.read_panel(frame, unit="state", time="year"), spec), convention="hc0", separate=True
+    )
     alone = alone.loc[list(test.slopes)]
     precision = alone["spread"] ** -2
     mean = (precision * alone["estimate"]).sum() / precision.sum()
@@ -98,7 +101,7 @@ def test_joint_test_equals_dense_dummies(separate, simulated, grouped_spec):
     contrast[[0, 1], [0, 1]], contrast[[0, 1], [1, 2]] = 1, -1
     gaps = contrast @ beta
     wald = gaps @ np.linalg.solve(contrast @ covariance @ contrast.T, gaps)
-    test = equal_slopes(simulated, grouped_spec, convention="hc0", separate=separate)
+    test = equal_slopes(build_design(simulated, grouped_spec), convention="hc0", separate=separate)
     assert list(test.slopes.values()) == pytest.approx(beta[:3].tolist(), rel=1e-8)
     assert test.statistic == pytest.approx(wald / 2, rel=1e-7)
     assert test.p_value == pytest.approx(stats.f.sf(wald / 2, 2, 23), rel=1e-6)
@@ -107,7 +110,7 @@ def test_joint_test_equals_dense_dummies(separate, simulated, grouped_spec):
 def test_pairs_are_the_rows_of_twfe(simulated, grouped_spec):
     rows = bn.twfe(simulated, grouped_spec).frame
     rows = rows[rows["estimand"] == "slope_difference"].set_index("group")
-    for pair in equal_slopes(simulated, grouped_spec).pairs:
+    for pair in equal_slopes(build_design(simulated, grouped_spec)).pairs:
         row = rows.loc[pair.groups]
         assert (pair.difference, pair.se, pair.p_value) == pytest.approx(
             (row["estimate"], row["spread"], row["p_value"]), rel=1e-9
@@ -118,7 +121,7 @@ def test_full_interaction_keeps_what_the_specification_absorbs(simulated, groupe
     """Unit trends stay with their units: separate regressions with trends, one after the other."""
     spec = bn.Spec(**{**grouped_spec.model_dump(), "unit_trends": True})
     plain = bn.Spec(**{**spec.model_dump(), "slopes": None})
-    test = equal_slopes(simulated, spec, separate=True)
+    test = equal_slopes(build_design(simulated, spec), separate=True)
     alone = bn.twfe(simulated, plain, subsamples="group").frame
     alone = alone[alone["estimand"] == "subsample_slope"].set_index("group")["estimate"]
     assert test.slopes == pytest.approx(alone.to_dict(), rel=1e-8)
@@ -137,14 +140,14 @@ def test_size_is_exact_under_normal_errors(monkeypatch):
         panel = bn.read_panel(frame, unit="unit", time="time", group="group")
         for separate, found in p_values.items():
             spec = bn.Spec(outcome="y", exposure="x", slopes="group")
-            found.append(equal_slopes(panel, spec, "classical", separate=separate).p_value)
+            found.append(equal_slopes(build_design(panel, spec), "classical", separate=separate).p_value)
     for found in p_values.values():
         assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
 def test_holm_by_hand(simulated, grouped_spec):
     """Three pairs in the order of their p-values: times 3, 2 and 1, never below the one before."""
-    pairs = sorted(equal_slopes(simulated, grouped_spec).pairs, key=lambda pair: pair.p_value)
+    pairs = sorted(equal_slopes(build_design(simulated, grouped_spec)).pairs, key=lambda pair: pair.p_value)
     smallest, middle, largest = (pair.p_value for pair in pairs)
     expected = np.minimum(np.maximum.accumulate([3 * smallest, 2 * middle, largest]), 1)
     np.testing.assert_allclose([pair.p_holm for pair in pairs], expected, rtol=1e-12)
@@ -152,10 +155,10 @@ def test_holm_by_hand(simulated, grouped_spec):
 
 def test_bad_input_is_named(simulated, grouped_spec):
     with pytest.raises(SpecError, match="needs slopes by a grouping column"):
-        equal_slopes(simulated, bn.Spec(**{**grouped_spec.model_dump(), "slopes": None}))
+        equal_slopes(build_design(simulated, bn.Spec(**{**grouped_spec.model_dump(), "slopes": None})))
     moved = simulated.frame["group"].where(simulated.frame["time"] < 3, "north")
     with pytest.raises(DesignError, match="is in two groups"):
-        equal_slopes(simulated.with_column("group", moved), grouped_spec)
+        equal_slopes(build_design(simulated.with_column("group", moved), grouped_spec))
     each = simulated.with_column("alone", simulated.frame["unit"])
     with pytest.raises(DesignError, match=r"no test of equal slopes: the slope of group .* 1 units in the group"):
-        equal_slopes(each, bn.Spec(outcome="outcome", exposure="exposure", slopes="alone"))
+        equal_slopes(build_design(each, bn.Spec(outcome="outcome", exposure="exposure", slopes="alone")))

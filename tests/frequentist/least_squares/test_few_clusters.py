@@ -10,7 +10,7 @@ from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.errors import DesignError
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
-from bayes_npp.frequentist.hypotheses.proposition import proposition_test
+from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.frequentist.hypotheses.specification import hausman, pesaran_cd, wooldridge_serial
 from bayes_npp.frequentist.least_squares.few_clusters import measured
 from bayes_npp.frequentist.least_squares.static import linear_fit
@@ -18,6 +18,10 @@ from bayes_npp.frequentist.least_squares.static import linear_fit
 SPEC = bn.Spec(outcome="y", exposure="x")
 GROUPED = bn.Spec(outcome="y", exposure="x", slopes="g")
 TESTS = ["lo", "hi", "p_value"]
+
+
+def judged(panel, spec, proposition):
+    return proposition_test(build_design(panel, regression_of(spec, proposition)), proposition)
 
 
 def noise(n_units, n_times=9, first=0, seed=1):
@@ -185,12 +189,12 @@ def test_a_group_counts_its_own_units():
     assert frame.loc[("group_slope", "b"), "p_value"] > 0
     assert frame.loc[("average_slope", ""), "p_value"] > 0
     with pytest.raises(DesignError, match=r"group 'a' has no test: .*3 units in the group"):
-        equal_slopes(panel, GROUPED)
+        equal_slopes(build_design(panel, GROUPED))
     for text in ("slope[a] > 0", "slope[b] > slope[a]"):
         with pytest.raises(DesignError, match=r"no test of .*\(group a\): .*3 units in the group"):
-            proposition_test(panel, GROUPED, parse_proposition(text))
-    assert proposition_test(panel, GROUPED, parse_proposition("slope[b] > 0")).p_value > 0
-    found = proposition_test(noise(36, first=6), GROUPED, parse_proposition("slope[a] > slope[b]"))
+            judged(panel, GROUPED, parse_proposition(text))
+    assert judged(panel, GROUPED, parse_proposition("slope[b] > 0")).p_value > 0
+    found = judged(noise(36, first=6), GROUPED, parse_proposition("slope[a] > slope[b]"))
     assert "6 units in the group as clusters: in 1000 simulated panels" in found.used
     assert "wild cluster bootstrap p" in found.used
 

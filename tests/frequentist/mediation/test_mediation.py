@@ -170,7 +170,7 @@ def test_baron_kenny_reads_its_steps(jobs, panel, fiscal):
     ],
 )
 def test_readings_of_the_steps(total, direct, p_direct, reading):
-    from bayes_npp.frequentist.mediation.mediation import steps_note
+    from bayes_npp.frequentist.mediation.steps import steps_note
 
     rows = [
         {"estimand": "total", "term": "x", "estimate": total, "p_value": 0.01},

@@ -1,0 +1,266 @@
+"""The collapsed posterior of models in which units load on columns of time: common factors, scales of periods.
+
+See docs/statistics.md, section 6, and `loading_density`.
+"""
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.loading_draws import entries
+from bayes_npp.bayesian.collapsed.loading_products import loading_data
+from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Products, pack_loadings
+from bayes_npp.bayesian.collapsed.posterior import Collapsed, place
+from bayes_npp.bayesian.collapsed.theta import Element, lay_out
+from bayes_npp.bayesian.model.error_models import factors_of
+from bayes_npp.bayesian.model.loadings import aligned, factor_basis, factors_from, loading_terms, loads, part_term
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms, unit_terms
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.projection import two_way_parts
+
+STANDARD = PriorSpec(family="normal", mu=0.0, sigma=1.0, reason="a coordinate of the sampler")
+NOTHING = Products(*(np.empty((0, 0, 0, 0)),) * 3, *(np.empty(0),) * 3, 0.0, *(np.empty(0),) * 2)
+
+
+class AtTheta(NamedTuple):
+    """Rows of units at one theta."""
+
+    rows: np.ndarray  # (N, T, P) [W, X, y]
+    loaded: np.ndarray  # (T, q) columns of time times the SDs of units' coefficients
+    precision: np.ndarray  # (N, T, T) R_i^-1
+
+
+@dataclass(frozen=True)
+class CollapsedLoadings(Collapsed):
+    """A collapsed posterior with its rows on the grid of periods in place of cross-products.
+
+    Attributes
+    ----------
+    rows : LoadingData
+        As few rows as the density needs.
+    every_row : LoadingData
+        One row a unit.
+    loading_layout : LoadingLayout
+    unit_of_row : ndarray, shape (N,)
+        Of `every_row`.
+    """
+
+    rows: LoadingData
+    every_row: LoadingData
+    loading_layout: LoadingLayout
+    unit_of_row: np.ndarray
+
+    @property
+    def n_scales(self) -> int:
+        return len(self.data.segments) if self.layout.unit_scales != kernel.ABSENT else 1
+
+    @property
+    def size(self) -> int:
+        return len(self.elements) + (self.n_scales if self.layout.unit_scales != kernel.ABSENT else 0)
+
+    @cached_property
+    def packed(self) -> np.ndarray:
+        return pack_loadings(self.rows, self.loading_layout, self.priors, self.n_scales)
+
+    @cached_property
+    def packed_units(self) -> np.ndarray:
+        return pack_loadings(self.every_row, self.loading_layout, self.priors, self.n_scales)
+
+    @property
+    def callback(self) -> Any:
+        return entries().callback
+
+    @property
+    def start(self) -> np.ndarray:
+        """As of every collapsed posterior; factors at the leading components of the least-squares residual."""
+        start, layout = super().start, self.loading_layout
+        if layout.n_factors:
+            data = self.data
+            columns = np.column_stack([data.slope_columns, data.control_columns, *data.varying_columns])
+            parts = two_way_parts(np.column_stack([data.outcome, columns]), data.design.unit, data.design.time).residual
+            left = parts[:, 0] - parts[:, 1:] @ np.linalg.lstsq(parts[:, 1:], parts[:, 0], rcond=None)[0]
+            n_times = len(data.design.times)
+            table = np.zeros((len(data.segments), n_times))
+            table[data.design.unit, data.design.time] = left
+            leading = np.linalg.svd(table, full_matrices=False)[2][: layout.n_factors]
+            direction = leading @ factor_basis(n_times)
+            direction *= np.sqrt(n_times - 1) / np.linalg.norm(direction, axis=1, keepdims=True)
+            start[layout.factors : layout.factors + direction.size] = direction.ravel()
+        return start
+
+    def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
+        gradient = np.empty(len(theta))
+        value = entries().log_density(theta, self.packed, gradient, likelihood_only)
+        return float(value) + self.constant, gradient
+
+    def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        out = super().constrained(thetas)
+        if "factor_direction" in out:
+            out["factor"] = factors_from(out["factor_direction"], len(self.data.design.times))
+        if "period_scale_raw" in out:
+            out["period_scale"] = np.exp(out["period_scale_sd"][:, None] * out["period_scale_raw"])
+        return out
+
+    def at(self, theta: np.ndarray) -> "AtTheta":
+        """Rows of every unit at one theta, on the grid of periods."""
+        work = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
+        n_times, size, data = len(self.data.design.times), work.size, self.every_row
+        rows, precision = [], []
+        for b, (first, last) in enumerate(itertools.pairwise(data.start)):
+            block = work.rows[n_times * size * first : n_times * size * last]
+            rows.append(block.reshape(n_times, last - first, size).transpose(1, 0, 2))
+            precision.append(np.broadcast_to(work.precision[b], (last - first, n_times, n_times)))
+        back, codes = np.argsort(self.unit_of_row), self.loading_layout.effect_scale
+        sds = np.where(codes >= 0, work.values[codes], (codes == kernel.FLAT_SD).astype(float))
+        return AtTheta(np.concatenate(rows)[back], work.columns * sds, np.concatenate(precision)[back])
+
+    def forms(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Q of outcomes less prior means (S, P, P), prior SDs of coefficients (S, p), log|V| / 2 (S,)."""
+        thetas = np.ascontiguousarray(thetas)
+        p = len(self.prior_means)
+        size = p + len(self.layout.kept) + 1
+        q_matrices, half_logs = np.empty((len(thetas), size, size)), np.empty(len(thetas))
+        entries().forms(thetas, self.packed, q_matrices, half_logs)
+        sds, values, scratch = np.empty((len(thetas), p)), np.empty(thetas.shape[1]), np.empty(thetas.shape[1])
+        kept = np.empty((len(thetas), len(self.layout.kept)))
+        for s, theta in enumerate(thetas):
+            kernel.constrain(theta, self.priors, values, scratch)
+            kernel.coefficient_sds(values, self.layout, sds[s])
+            kept[s] = values[self.layout.kept]
+        # The outcome less kept columns, so that what is left is of collapsed columns and of it alone.
+        direction = np.concatenate([-kept, np.ones((len(thetas), 1))], axis=1)
+        outcome = np.einsum("sab,sb->sa", q_matrices[:, :, p:], direction)
+        corner = np.einsum("sa,sa->s", outcome[:, p:], direction)
+        reduced = np.empty((len(thetas), p + 1, p + 1))
+        reduced[:, :p, :p] = q_matrices[:, :p, :p]
+        reduced[:, :p, p] = reduced[:, p, :p] = outcome[:, :p]
+        reduced[:, p, p] = corner
+        return reduced, sds, half_logs
+
+    def fill_coefficients(
+        self, thetas: np.ndarray, normals: np.ndarray, drawn: np.ndarray, log_likelihood: np.ndarray
+    ) -> None:
+        q_matrices, sds, half_logs = self.forms(thetas)
+        p = sds.shape[1]
+        precision = sds[:, :, None] * q_matrices[:, :p, :p] * sds[:, None, :]
+        precision += np.diag((self.layout.column_scale != kernel.FLAT_SD).astype(float))
+        lower = np.linalg.cholesky(precision)
+        white = np.linalg.solve(lower, (sds * q_matrices[:, :p, p])[..., None])
+        drawn[:] = sds * np.linalg.solve(np.swapaxes(lower, 1, 2), white + normals[..., None])[..., 0]
+        quadratic = q_matrices[:, p, p] - (white**2).sum(axis=(1, 2))
+        log_diagonal = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        log_likelihood[:] = -half_logs - log_diagonal - 0.5 * quadratic
+
+    def slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        q_matrices, sds, half_logs = self.forms(thetas)
+        p = sds.shape[1]
+        sds = sds.copy()
+        sds[:, chosen] = 1.0
+        sds = np.concatenate([sds, np.ones((len(sds), 1))], axis=1)
+        matrix = sds[:, :, None] * q_matrices * sds[:, None, :]
+        others = np.setdiff1d(np.arange(p), chosen)
+        order = np.append(chosen, p)
+        own = matrix[:, others[:, None], others]
+        own = own + np.diag((self.layout.column_scale[others] != kernel.FLAT_SD).astype(float))
+        lower = np.linalg.cholesky(own)
+        white = np.linalg.solve(lower, matrix[:, others[:, None], order])
+        blocks = matrix[:, order[:, None], order] - np.swapaxes(white, 1, 2) @ white
+        core = -half_logs - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1) - 0.5 * blocks[:, -1, -1]
+        return blocks, core
+
+    def coefficients(self, thetas: np.ndarray, seed: int, with_units: bool) -> dict[str, np.ndarray]:
+        """As of every collapsed posterior; `loading` is all that a unit has of a factor beyond slopes.
+
+        Slopes act on two-way residuals in what is stored: what the projection takes from their columns in the metric of
+        the errors, times the slopes, is in `loading`, `unit_shift` and `time_shift`.
+        """
+        random = np.random.default_rng(seed)
+        thetas = np.ascontiguousarray(thetas)
+        drawn, log_likelihood = np.empty((len(thetas), len(self.prior_means))), np.empty(len(thetas))
+        self.fill_coefficients(thetas, random.standard_normal(drawn.shape), drawn, log_likelihood)
+        out = self.named(thetas, drawn, None, random)
+        if with_units:
+            self._add_units(out, thetas, drawn, random)
+        for name in ("factor_direction", "period_scale_raw"):
+            out.pop(name, None)
+        out["collapsed_log_likelihood"] = log_likelihood + self.constant
+        out["collapsed_coefficients"] = drawn
+        return out
+
+    def _add_units(
+        self, out: dict[str, np.ndarray], thetas: np.ndarray, drawn: np.ndarray, random: np.random.Generator
+    ) -> None:
+        n_units, n_times = len(self.data.segments), len(self.data.design.times)
+        q = len(self.loading_layout.effect_scale)
+        effects, shifts = np.empty((len(thetas), n_units, q)), np.empty((len(thetas), n_units, q))
+        periods = np.empty((len(thetas), n_times))
+        normals = random.standard_normal(effects.shape)
+        entries().draws_of_units(thetas, drawn + self.prior_means, normals, self.packed_units, effects, shifts, periods)
+        back = np.argsort(self.unit_of_row)
+        effects, shifts = effects[:, back], shifts[:, back]
+        first = q - len(self.effects)
+        for j, term in enumerate(self.effects):
+            own = effects[:, :, first + j]
+            place(out, term, own if term.variable == "unit_effect" else own + shifts[:, :, first + j])
+        if self.loading_layout.project:
+            out["unit_shift"], out["time_shift"] = shifts[:, :, 0], periods
+        self._centre_fixed(out)
+        if "loading" in out:
+            known = len(self.rows.part_columns) - self.loading_layout.n_factors
+            out.update(aligned(out, known))
+
+    def with_priors(self, priors: PriorSet) -> "CollapsedLoadings":
+        return collapse_loadings(self.data, priors)
+
+
+def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> CollapsedLoadings:
+    """Rows, layout and priors of the collapsed posterior of a model in which units load on columns of time."""
+    spec, n_times = data.design.spec, len(data.design.times)
+    everything = [*terms(data, priors), *more]
+    kept = tuple(term for term in everything if term.slot and not priors[term.slot].collapses and not term.scale)
+    columns = tuple(term for term in everything if not any(term is other for other in kept))
+    project, n_factors = loads(spec), factors_of(spec.errors)
+    if project:
+        columns = (*columns, part_term(data, (*columns, *kept)))
+    effects = (*unit_terms(data), *loading_terms(data))
+    periods = "period_scale" in spec.error_parts
+    coordinates = tuple(Element("factor_direction", k, STANDARD) for k in range(n_factors * (n_times - 1)))
+    coordinates += tuple(Element("period_scale_raw", t, STANDARD) for t in range(n_times * periods))
+    spread = (Element("period_scale_sd", WHOLE, priors["period_scale_sd"]),) if periods else ()
+    layout, encoded, means, elements = lay_out(data, columns, effects, priors, kept, (*spread, *coordinates))
+    first = len(elements) - len(coordinates)
+    known = np.column_stack([np.ones(n_times), *(column.values for column in data.time_columns)])
+    absent = np.full(0 if data.unit.kind != "none" else 1, kernel.KNOWN_SD)
+    at = np.cumsum([0, *(term.width for term in columns)])
+    loading_layout = LoadingLayout(
+        column_scale=layout.column_scale,
+        column_sd=layout.column_sd,
+        kept=layout.kept,
+        effect_scale=np.concatenate([absent, layout.effect_scale]).astype(np.int64),
+        means=means,
+        correlation=kernel.ABSENT,
+        error_scale=layout.error_scale,
+        autocorrelation=layout.autocorrelation,
+        unit_scales=layout.unit_scales,
+        unit_spread=layout.unit_spread,
+        centred=layout.centred,
+        period_scales=first + n_factors * (n_times - 1) if periods else kernel.ABSENT,
+        period_spread=first - 1 if periods else kernel.ABSENT,
+        factors=first if n_factors else kernel.ABSENT,
+        n_factors=n_factors,
+        part_at=int(at[-2]) if project else kernel.ABSENT,
+        project=int(project),
+    )
+    parts = tuple(j for j, term in enumerate(loading_terms(data), start=1) if term.scale)
+    by_unit = layout.unit_scales != kernel.ABSENT
+    rows, every_row, unit_of_row = loading_data(data, (*columns, *kept), parts, by_unit, known)
+    nothing = np.empty((len(data.segments), 0, 0, 0))
+    return CollapsedLoadings(
+        data, columns, effects, elements, NOTHING, nothing, nothing, layout, encoded, means,
+        rows, every_row, loading_layout, unit_of_row,
+    )  # fmt: skip
