@@ -112,17 +112,29 @@ def pairs(kind: str) -> Iterator[tuple[Setting, ...]]:
         yield from itertools.product(own[first], own[second])
 
 
-def covering(kind: str, accepted: Callable[[tuple[Setting, ...]], bool]) -> list[tuple[Setting, ...]]:
-    """Few studies that together hold every accepted single setting and pair."""
+def sampled_in_full(chosen: tuple[Setting, ...]) -> bool:
+    """Whether a model with these settings takes the full PyMC model, which is compiled and slow."""
+    errors = [part for one in chosen for part in str(one.model.get("errors", "iid")).split("+")]
+    full = any(one.model.get("engine") == "nuts" or one.model.get("mediator_errors") == "student_t" for one in chosen)
+    return full or any(ERROR_MODELS[part].not_collapsed for part in errors)
+
+
+def covering(kind: str, accepted: Callable[[tuple[Setting, ...]], bool], full: bool) -> list[tuple[Setting, ...]]:
+    """Few studies that together hold every accepted single setting and pair.
+
+    Where `full` is false, of those that the collapsed sampler or none fits; else of the others, few settings a study.
+    """
     own = settings(kind)
-    left = {frozenset(map(str, pair)) for pair in pairs(kind) if accepted(pair)}
-    allowed = frozenset(left)
+    found = [pair for pair in pairs(kind) if accepted(pair)]
+    left = {frozenset(map(str, pair)) for pair in found if sampled_in_full(pair) == full}
+    allowed = {frozenset(map(str, pair)) for pair in found if full or not sampled_in_full(pair)}
+    most = 4 if full else len(own)
     by_name = {str(one): one for some in own.values() for one in some}
     out = []
     while left:
         chosen = [by_name[name] for name in sorted(max(left, key=lambda pair: (len(pair), sorted(pair))))]
         for option in own:
-            if option in {one.option for one in chosen}:
+            if len(chosen) >= most or option in {one.option for one in chosen}:
                 continue
             fitting = [one for one in own[option] if all(frozenset((str(one), str(c))) in allowed for c in chosen)]
             gain = {one: sum(frozenset((str(one), str(c))) in left for c in chosen) for one in map(str, fitting)}
