@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bayes_npp import __version__
-from bayes_npp.errors import BayesNppError
+from bayes_npp.errors import BayesNppError, CacheWarning
 
 if TYPE_CHECKING:
     from bayes_npp.analysis.progress import Progress
@@ -318,7 +319,9 @@ def _end(failures: tuple[str, ...]) -> None:
 
 def main() -> NoReturn:
     """Run the command line: a known error is one line and its exit code, never a traceback."""
-    with _listening() as received:
+    with _listening() as received, warnings.catch_warnings():
+        warnings.simplefilter("always", CacheWarning)
+        warnings.showwarning = _show_warning(warnings.showwarning)
         try:
             code = _exit_code()
         except BaseException as error:
@@ -330,6 +333,18 @@ def main() -> NoReturn:
             click.echo("interrupted: finished fits are kept, run again to go on", err=True)
             code = SIGNALLED + received[0]
     sys.exit(code)
+
+
+def _show_warning(others: Callable[..., None]) -> Callable[..., None]:
+    """Our own word about compiled code as one line, and those of others as they are."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, CacheWarning):
+            _say(f"warning: {message}")
+        else:
+            others(message, category, *place, **more)
+
+    return show
 
 
 def _exit_code() -> int:

@@ -20,7 +20,8 @@ ESTIMANDS = {
     "group_slope": "slope in the group, other coefficients and effects shared",
     "subsample_slope": "slope in a regression on the group alone (controls and period effects are its own)",
     "slope_difference": "difference of two groups' slopes in one model",
-    "pooled_slope": "slope without effects",
+    "pooled_slope": "one slope under its model, with weights of its own",
+    "mean_unit_slope": "mean of the units' own slopes",
     "coefficient": "coefficient",
     "scale": "standard deviation",
     "short_run": "short-run effect",
@@ -227,4 +228,6 @@ def write_csv(table: Estimates, path: Any) -> None:
 def read_csv(path: Any) -> Estimates:
     """Read `estimates.csv` back."""
     frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
-    return Estimates(frame.replace({name: {np.nan: ""} for name in TEXT_COLUMNS}))
+    frame = frame.replace({name: {np.nan: ""} for name in TEXT_COLUMNS}).drop(columns="key", errors="ignore")
+    texts = frame[list(TEXT_COLUMNS)].replace(r"^'(?=[=+\-@])", "", regex=True)  # what a spreadsheet would have run
+    return Estimates(frame.assign(**texts))

@@ -13,6 +13,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> dict[s
     """How many pairs there are and are refused, and what became of each study of the others."""
     pairs.write_panels(folder)
 
+    @cache
     def accepted(chosen: tuple[pairs.Setting, ...]) -> bool:
         pairs.write_study(folder, pairs.content(kind, chosen))
         try:

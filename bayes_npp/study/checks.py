@@ -8,6 +8,7 @@ from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError, located, nearest
+from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
@@ -31,6 +32,13 @@ def check_study(study: Study) -> list[str]:
         The first thing that is wrong.
     """
     return [line for check in CHECKS for line in check(study)]
+
+
+def _names(study: Study) -> Iterator[str]:
+    """No two fits share a name or a file."""
+    with located(shown_path(study.path)):
+        check_file_names(study.models, study.robustness, study.roles)
+    yield from ()
 
 
 def _columns(study: Study) -> Iterator[str]:
@@ -102,12 +110,8 @@ def _claims(study: Study) -> Iterator[str]:
     """Every claim is about something its model estimates."""
     if study.claims:
         load_grid(study.claim_rules.grid, study.path.parent)
-    seen: set[tuple[str, str]] = set()
     for claim in study.claims:
         where = f"{shown_path(study.path)}, [[claim]] '{claim.id}'"
-        if (claim.id, claim.proposition) in seen:
-            raise SpecError("the claim is declared twice", place=where, fix="Declare it once")
-        seen.add((claim.id, claim.proposition))
         with located(where):
             model = study.model(claim.model)
             if isinstance(model, MediationModel):
@@ -141,7 +145,7 @@ def _published(study: Study) -> Iterator[str]:
         yield f"published numbers: {len(study.published)} rows"
 
 
-CHECKS = (_columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
+CHECKS = (_names, _columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
 
 
 def _at(study: Study, model: ModelSpec) -> str:

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,11 +56,15 @@ FREE: dict[str, list[Any]] = {
     "iv": [[], [["exposure", "level"]]],
     "outcome_lags": [2],
     "unit_trends": [True],
+    "factors": [2],
+    "exposure_factors": [2],
+    "averages": [["made", "exposure"]],
 }
 LAGS: dict[type, list[Any]] = {MediationModel: [[1, 0], [0, 1]]}
 # Names, what says how much is drawn, and what goes with another key.
 IGNORED = (
     "name",
+    "title",
     "kind",
     "draws",
     "tune",
@@ -73,7 +78,7 @@ IGNORED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """One value of an option: keys of the model, and what else the study then has."""
 
@@ -91,6 +96,7 @@ def kinds() -> list[str]:
     return list(MODEL_RECORDS)
 
 
+@cache
 def settings(kind: str) -> dict[str, list[Setting]]:
     """Every setting of a kind that is not the default, by option."""
     record = MODEL_RECORDS[kind]

@@ -3,9 +3,10 @@
 See docs/statistics.md, section 6, and `loading_density`.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,14 @@ from bayes_npp.design.projection import two_way_parts
 
 STANDARD = PriorSpec(family="normal", mu=0.0, sigma=1.0, reason="a coordinate of the sampler")
 NOTHING = Products(*(np.empty((0, 0, 0, 0)),) * 3, *(np.empty(0),) * 3, 0.0, *(np.empty(0),) * 2)
+
+
+class AtTheta(NamedTuple):
+    """Rows of units at one theta."""
+
+    rows: np.ndarray  # (N, T, P) [W, X, y]
+    loaded: np.ndarray  # (T, q) columns of time times the SDs of units' coefficients
+    precision: np.ndarray  # (N, T, T) R_i^-1
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,19 @@ class CollapsedLoadings(Collapsed):
         if "period_scale_raw" in out:
             out["period_scale"] = np.exp(out["period_scale_sd"][:, None] * out["period_scale_raw"])
         return out
+
+    def at(self, theta: np.ndarray) -> "AtTheta":
+        """Rows of every unit at one theta, on the grid of periods."""
+        work = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
+        n_times, size, data = len(self.data.design.times), work.size, self.every_row
+        rows, precision = [], []
+        for b, (first, last) in enumerate(itertools.pairwise(data.start)):
+            block = work.rows[n_times * size * first : n_times * size * last]
+            rows.append(block.reshape(n_times, last - first, size).transpose(1, 0, 2))
+            precision.append(np.broadcast_to(work.precision[b], (last - first, n_times, n_times)))
+        back, codes = np.argsort(self.unit_of_row), self.loading_layout.effect_scale
+        sds = np.where(codes >= 0, work.values[codes], (codes == kernel.FLAT_SD).astype(float))
+        return AtTheta(np.concatenate(rows)[back], work.columns * sds, np.concatenate(precision)[back])
 
     def forms(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Q of outcomes less prior means (S, P, P), prior SDs of coefficients (S, p), log|V| / 2 (S,)."""
@@ -189,7 +211,8 @@ class CollapsedLoadings(Collapsed):
             out["unit_shift"], out["time_shift"] = shifts[:, :, 0], periods
         self._centre_fixed(out)
         if "loading" in out:
-            out.update(aligned(out))
+            known = len(self.rows.part_columns) - self.loading_layout.n_factors
+            out.update(aligned(out, known))
 
     def with_priors(self, priors: PriorSet) -> "CollapsedLoadings":
         return collapse_loadings(self.data, priors)
@@ -211,7 +234,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
     spread = (Element("period_scale_sd", WHOLE, priors["period_scale_sd"]),) if periods else ()
     layout, encoded, means, elements = lay_out(data, columns, effects, priors, kept, (*spread, *coordinates))
     first = len(elements) - len(coordinates)
-    known = np.ones((n_times, 1))
+    known = np.column_stack([np.ones(n_times), *(column.values for column in data.time_columns)])
     absent = np.full(0 if data.unit.kind != "none" else 1, kernel.KNOWN_SD)
     at = np.cumsum([0, *(term.width for term in columns)])
     loading_layout = LoadingLayout(
@@ -233,7 +256,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
         part_at=int(at[-2]) if project else kernel.ABSENT,
         project=int(project),
     )
-    parts = tuple(range(1, 1 + n_factors))
+    parts = tuple(j for j, term in enumerate(loading_terms(data), start=1) if term.scale)
     by_unit = layout.unit_scales != kernel.ABSENT
     rows, every_row, unit_of_row = loading_data(data, (*columns, *kept), parts, by_unit, known)
     nothing = np.empty((len(data.segments), 0, 0, 0))

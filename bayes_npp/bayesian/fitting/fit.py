@@ -18,6 +18,7 @@ from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, Weights
 from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
 from bayes_npp.bayesian.model.likelihood import innovations, noise
+from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData
@@ -346,7 +347,8 @@ def sample_full(data: ModelData, priors: PriorSet, sampler: Sampler) -> Fit:
     trace = draw(compile_model(build_model(data, priors)), sampler)
     draws = {str(name): array.to_numpy() for name, array in trace["posterior"].data_vars.items()}
     parameters = separate(draws, data, priors, seed=sampler.seed)
-    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, sampled=draws)
+    judged = None if loads(data.design.spec) else draws  # signs of factors are free
+    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, sampled=judged)
 
 
 def _finish(
@@ -387,6 +389,8 @@ def scales_and_shapes() -> dict[str, str]:
         "unit_sd": "outcome",
         "time_sd": "outcome",
         "group_time_sd": "outcome",
+        "unit_trend_sd": "outcome",
+        "exposure_loading_sd": "outcome",
         **{name: "outcome" if name in outcome else "" for name in top_priors()},
         "slope_correlation": "",
     }

@@ -1,6 +1,7 @@
 """Draws of the parameters -> the tree every engine returns: same variables, same dimensions, same groups."""
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,15 @@ DIMS = {
     "group_slope": ("group",),
     "slope_of_unit": ("unit",),
 }
-UNIT_LEVEL = ("unit_effect", "unit_slope", "unit_control_slope", "slope_of_unit", "unit_shift", "time_shift")
+UNIT_LEVEL = (
+    "unit_effect",
+    "unit_slope",
+    "unit_control_slope",
+    "slope_of_unit",
+    "unit_shift",
+    "time_shift",
+    "unit_trend",
+)
 TURNED = ("factor", "loading", "loading_sd", "loading_between", "common_component")
 
 
@@ -56,6 +65,7 @@ def reported(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     units, period by period, of what they give.
     """
     judged = {name: values for name, values in parameters.items() if name not in (*UNIT_LEVEL, *TURNED)}
+    judged = {name: values for name, values in judged.items() if not re.fullmatch(r"exposure_loading(_\d+)?", name)}
     if "factor" in parameters:
         judged["common_component"] = np.sqrt((common_component(parameters) ** 2).mean(axis=-2))
     return judged
@@ -74,6 +84,7 @@ def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...
         "time": shown(design.times),
         "group_time": list(design.group_times),
     }
+    dims |= {column.variable: ("unit",) for column in data.time_columns}
     variables = {name: ((*lead, *dims.get(name, ())), values) for name, values in arrays.items()}
     used = {dim for own, _ in variables.values() for dim in own}
     return xr.Dataset(variables, coords={name: labels for name, labels in coords.items() if name in used})

@@ -9,9 +9,10 @@ from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.model.loadings import aligned, factors_from
 from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
-from bayes_npp.errors import DesignError
+from bayes_npp.errors import DesignError, SpecError
 from tests.bayesian import dense
 
 ROUNDING = 1e-8
@@ -28,6 +29,11 @@ MODELS = [
     ("ar1+period_scale+unit_scale+factor2", 0.2, {"slope_pooling": "none"}, "diffuse"),
     ("ar1+factor2", 0.0, {"unit_effects": "none"}, "weakly_informative"),
     ("period_scale", 0.2, {}, "weakly_informative"),
+    ("iid", 0.2, {"unit_trends": "partial"}, "weakly_informative"),
+    ("ar1", 0.2, {"unit_trends": "fixed", "unit_effects": "fixed"}, "weakly_informative"),
+    ("unit_scale", 0.2, {"exposure_factor": "partial"}, "weakly_informative"),
+    ("iid", 0.0, {"exposure_factor": "fixed", "exposure_factors": 2}, "weakly_informative"),
+    ("ar1+factor", 0.2, {"exposure_factor": "partial", "unit_trends": "fixed"}, "weakly_informative"),
     ("ar1+period_scale", 0.2, {"correlated_means": False}, "weakly_informative"),
 ]
 
@@ -98,6 +104,23 @@ def test_slopes_given_theta_are_fixed_effects_gls(errors):
     np.testing.assert_allclose(found, known[: x.shape[1]], rtol=ROUNDING, atol=ROUNDING)
 
 
+LOADED = [model for model in MODELS if "factor" in model[0] or model[2].keys() & {"unit_trends", "exposure_factor"}]
+
+
+@pytest.mark.parametrize(("errors", "missing", "changes", "priors"), [m for m in LOADED if m[3] != "diffuse"])
+def test_draws_given_theta_have_the_fitted_values_of_all_coefficients(errors, missing, changes, priors):
+    """What is stored, shifts and total loadings included, adds up to the mean: 2,000 draws, 5 standard errors."""
+    collapsed = collapsed_of(errors, missing, changes, priors)
+    theta = theta_for(collapsed, seed=4)
+    draws = collapsed.coefficients(np.tile(theta, (2000, 1)), seed=1, with_units=True)
+    fitted = fitted_values(draws, collapsed.data)
+    known = dense.fitted_mean(collapsed.data, load_priors(priors), values_at(collapsed, theta))
+    error = fitted.std(axis=0) / np.sqrt(len(fitted))
+    assert (np.abs(fitted.mean(axis=0) - known) < 5 * error + ROUNDING).all()
+    if "factor" in errors:
+        assert {"factor", "loading", "unit_shift", "time_shift"} <= set(draws)
+
+
 def test_rows_of_outer_products_change_nothing():
     """Many units of one pattern: as many rows as their data have dimensions, the same density and gradient."""
     collapsed = collapsed_of("ar1+factor", 0.0, {}, "weakly_informative", n_units=200)
@@ -121,6 +144,21 @@ def test_rows_of_outer_products_change_nothing():
 def test_short_panels_carry_few_factors(errors, n_periods, message):
     with pytest.raises(DesignError, match=message):
         collapsed_of(errors, 0.0, {}, "weakly_informative", n_periods=n_periods)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"errors": "factor", "time_effects": "none"}, "without period effects"),
+        ({"errors": "factor", "correlated_means": False}, "correlated_means = false"),
+        ({"errors": "factor", "slopes": "unit"}, "does not combine with slopes of units"),
+        ({"unit_trends": "partial", "group_time_effects": "group"}, "does not combine with period effects of groups"),
+        ({"exposure_factor": "partial", "errors": "student_t"}, "does not combine with Student-t errors"),
+    ],
+)
+def test_what_loadings_do_not_go_with(changes, message):
+    with pytest.raises(SpecError, match=message):
+        collapsed_of("iid", 0.0, changes, "weakly_informative")
 
 
 def test_signs_and_order_of_factors_are_aligned():
