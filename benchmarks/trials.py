@@ -5,7 +5,7 @@
     python benchmarks/trials.py alterations 60   stored files altered in one of five ways, then the run again
 
 Each trial is a process forked from one that has loaded the libraries, so that it starts at once. What is altered, and
-after how many seconds a signal comes, follows from a seed; what the process is doing then does not.
+when a signal comes (after which line, how many seconds), follows from a seed; what the process is doing then does not.
 """
 
 import json
@@ -22,7 +22,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "studies" / "tiny"
-WAIT = 120.0  # seconds that a process may take to end after a signal
+WAIT = 900.0  # seconds that a process may take to end
 LINES = """[study]
 title = "Interrupted"
 panel = "panel.csv"
@@ -150,14 +150,13 @@ def compile_once(study: Path, module) -> None:
     module.compile_model = lambda _: compiled
 
 
-def reference(folder: Path) -> tuple[Path, dict[str, bytes], float]:
-    """The tiny study run without disturbance: its folder, its csv files, its seconds."""
-    out = folder / "reference"
-    begun = time.time()
-    code = ended(started(arguments(out), folder / "log-reference"))
+def reference(folder: Path) -> tuple[Path, dict[str, bytes], int]:
+    """The tiny study run without disturbance: its folder, its csv files, the lines that it says until it is written."""
+    out, log = folder / "reference", folder / "log-reference"
+    code = ended(started(arguments(out), log))
     if code not in (0, 3):
-        raise SystemExit((folder / "log-reference").read_text())
-    return out, csv_files(out), time.time() - begun
+        raise SystemExit(log.read_text())
+    return out, csv_files(out), 1 + log.read_text().splitlines().index(f"writing {out}")
 
 
 def arguments(out: Path) -> list[str]:
@@ -170,14 +169,16 @@ def csv_files(out: Path) -> dict[str, bytes]:
 
 def kills(number: int, folder: Path) -> Counter:
     """SIGKILL at any moment of a run; the run again gives the same csv files and leaves no temporary file."""
-    _, files, seconds = reference(folder)
+    _, files, lines = reference(folder)
     random = np.random.default_rng(19)
     found: Counter = Counter()
     for trial in range(number):
         out, log = folder / "killed", folder / f"log-{trial}"
         shutil.rmtree(out, ignore_errors=True)
-        moment = float(random.uniform(0.05, 1)) * seconds
+        line, moment = int(random.integers(1, lines + 1)), float(random.uniform(0, 0.5))
         child = started(arguments(out), log)
+        while not log.exists() or len(log.read_text().splitlines()) < line:
+            time.sleep(0.01)
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
         killed = ended(child)
@@ -189,7 +190,7 @@ def kills(number: int, folder: Path) -> Counter:
         found["killed and the same after it" if good and killed == -9 else "ended before" if good else "WRONG"] += 1
         print(
             trial,
-            f"{moment:.1f} s of {seconds:.1f}",
+            f"{moment:.2f} s after line {line} of {lines}",
             killed,
             f"{stored} stored, {left} temporary",
             code,

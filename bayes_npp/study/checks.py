@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from bayes_npp.bayesian.mediation.equations import check_quantities
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError, located, nearest
+from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
@@ -30,6 +32,13 @@ def check_study(study: Study) -> list[str]:
         The first thing that is wrong.
     """
     return [line for check in CHECKS for line in check(study)]
+
+
+def _names(study: Study) -> Iterator[str]:
+    """No two fits share a name or a file."""
+    with located(shown_path(study.path)):
+        check_file_names(study.models, study.robustness, study.roles)
+    yield from ()
 
 
 def _columns(study: Study) -> Iterator[str]:
@@ -114,6 +123,7 @@ def _claims(study: Study) -> Iterator[str]:
                 check_quantities(claim.parsed, model.own_mediators(study.roles), model.paths, groups)
             elif isinstance(model, HierarchicalModel):
                 slope_weights(claim.parsed, study.sample.design(study.spec(model)))
+                _check_other_priors(model)
             else:
                 raise SpecError(
                     f"model '{claim.model}' has kind '{model.kind}'",
@@ -122,13 +132,24 @@ def _claims(study: Study) -> Iterator[str]:
         yield f"claim {claim.id}: {claim.proposition} ({claim.model})"
 
 
+def _check_other_priors(model: HierarchicalModel) -> None:
+    """Raise where a claim cannot be asked again under other priors, which is part of its answer."""
+    sampled = [part for part in parts(model.errors) if part.not_collapsed]
+    if sampled:
+        raise SpecError(
+            f"model '{model.name}' has errors = '{model.errors}', and a claim is asked again under many priors, which "
+            f"takes errors beside which coefficients integrate out: {sampled[0].not_collapsed}",
+            fix="Put the claim to a model with other errors, and declare this one beside it",
+        )
+
+
 def _published(study: Study) -> Iterator[str]:
     """The paper's numbers can be read."""
     if study.published is not None:
         yield f"published numbers: {len(study.published)} rows"
 
 
-CHECKS = (_columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
+CHECKS = (_names, _columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
 
 
 def _at(study: Study, model: ModelSpec) -> str:

@@ -8,13 +8,12 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
-from bayes_npp.design.design import Design, check_membership, check_two_way
+from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.least_squares.static import subsample_designs
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles

@@ -81,7 +81,7 @@ class Result:
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
         """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
-        altered = (fit for row in self.robustness for fit in row.fits)
+        altered = (row.fit for row in self.robustness if row.fit)
         return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits), *altered)
 
     @property
