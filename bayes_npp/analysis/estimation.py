@@ -10,13 +10,17 @@ from bayes_npp.analysis.stored_fits import fit_mediation, fit_model, fit_record,
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
+from bayes_npp.frequentist.factors.cce import cce_estimates
+from bayes_npp.frequentist.factors.interactive import interactive_estimates
 from bayes_npp.frequentist.least_squares.static import Errors, static_estimates, subsample_estimates
 from bayes_npp.frequentist.mediation.mediation import Options, path_estimates
 from bayes_npp.study.models import (
+    CceModel,
     DynamicWithinModel,
     FrequentistModel,
     GmmModel,
     HierarchicalModel,
+    InteractiveModel,
     MediationModel,
     MediationPathsModel,
     ModelSpec,
@@ -40,6 +44,17 @@ def _static(sample: Sample, model: FrequentistModel, settings: RunSettings) -> E
         return Estimated(subsample_estimates(model.subsample_designs(sample), model.subsamples, errors, source))
     design = sample.design(model.spec(sample.roles))
     return Estimated(static_estimates(design, model.absorbed_effects, errors, source))
+
+
+def _interactive_fe(sample: Sample, model: InteractiveModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("factors", "covariance", "convention", "seed"))
+    design = sample.design(model.spec(sample.roles))
+    return Estimated(interactive_estimates(design, **options, source=sample.panel.source))
+
+
+def _cce(sample: Sample, model: CceModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("averages", "pooled", "covariance", "convention"))
+    return Estimated(cce_estimates(sample.design(model.spec(sample.roles)), **options, source=sample.panel.source))
 
 
 def _dynamic_within(sample: Sample, model: DynamicWithinModel, settings: RunSettings) -> Estimated:
@@ -88,6 +103,8 @@ ESTIMATORS: dict[str, Callable[[Sample, Any, RunSettings], Estimated]] = {
     "pooled_ols": _static,
     "fixed_effects": _static,
     "twfe": _static,
+    "interactive_fe": _interactive_fe,
+    "cce": _cce,
     "dynamic_within": _dynamic_within,
     "difference_gmm": _gmm,
     "system_gmm": _gmm,

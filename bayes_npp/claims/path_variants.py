@@ -120,6 +120,8 @@ def _does_not_apply(row: Robustness) -> str:
         return "a lead of the exposure is a placebo of single regressions"
     if row.controls is not None:
         return "the row changes the controls, which are those of every equation here"
+    if row.factors is not None or row.averages is not None or row.exposure_factor:
+        return "the row puts factors beside the effects of a single regression by least squares"
     return "the mediation model has no period effects of groups" if row.group_time_effects else ""
 
 

@@ -1,6 +1,6 @@
 """Every robustness row under every estimator: the cells of a specification curve, failures included."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,22 @@ from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.claims.entry import SAMPLER_FAILED
+from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
 from bayes_npp.estimates import summarise
+from bayes_npp.frequentist.factors.cce import cce_fit
+from bayes_npp.frequentist.factors.interactive import interactive_fit
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
-from bayes_npp.study.models import FrequentistModel, HierarchicalModel
+from bayes_npp.frequentist.least_squares.inference import LinearFit
+from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel, ModelSpec
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 CURVE_DRAWS = 1000
+FREQUENTIST = "TWFE, clustered by unit"
 COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
 
 
@@ -70,7 +75,7 @@ def _frequentist(
     study: Study, model: HierarchicalModel, row: Robustness | None, propositions: Sequence[Proposition]
 ) -> list[dict[str, Any]]:
     twin = FrequentistModel(name="twin", kind="twfe", controls=model.controls, slopes=model.slopes)
-    label = {"sample": "as declared" if row is None else row.name, "estimator": "TWFE, clustered by unit"}
+    label = {"sample": "as declared" if row is None else row.name, "estimator": FREQUENTIST}
     try:
         own, altered = _altered(study, twin, row)
         spec = altered.spec(own.roles)
@@ -79,13 +84,23 @@ def _frequentist(
     out = []
     for p in propositions:
         try:
-            found = proposition_test(own.design(regression_of(spec, p)), p, own.panel.source)
+            design = own.design(regression_of(spec, p))
+            found = proposition_test(design, p, own.panel.source, _regression(altered))
         except BayesNppError as error:
             out.append(_failed(p, label, error))
             continue
         cell = {"estimate": found.estimate, "lo": found.lo, "hi": found.hi, "p_value": found.p_value}
         out.append({"proposition": str(p), **label, **cell, "probability": np.nan, "reason": ""})
     return out
+
+
+def _regression(model: ModelSpec) -> Callable[[Design], LinearFit] | None:
+    """What estimates a robustness row that puts factors beside the effects; None: two-way fixed effects."""
+    if isinstance(model, InteractiveModel):
+        return lambda design: interactive_fit(design, model.factors, convention=model.convention, seed=model.seed)[0]
+    if isinstance(model, CceModel):
+        return lambda design: cce_fit(design, model.averages, convention=model.convention)
+    return None
 
 
 def _bayesian(

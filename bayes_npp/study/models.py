@@ -13,6 +13,7 @@ from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
+from bayes_npp.frequentist.factors.checks import check_averages, check_factors
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
@@ -20,7 +21,7 @@ from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
-Convention = Literal["stata", "hc0", "sss", "lsdv"]
+Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
 Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
@@ -76,6 +77,8 @@ class FrequentistModel(ModelSpec):
     slopes: str | None = None
     subsamples: str | None = None
     unit_trends: bool = False
+    exposure_factor: Literal["none", "fixed"] = "none"
+    exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
     covariance: Covariance | Literal["wild_bootstrap"] = "clustered"
     convention: Convention = "stata"
@@ -93,8 +96,9 @@ class FrequentistModel(ModelSpec):
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
             raise SpecError("effects = 'unit' or 'time' belongs to kind = 'fixed_effects'", fix="Both or neither")
-        if self.unit_trends and self.absorbed_effects not in ("unit", "two-way"):
-            raise SpecError("unit_trends needs unit effects", fix="Use kind = 'twfe', or leave unit_trends out")
+        for name, absorbed in (("unit_trends", self.unit_trends), ("exposure_factor", self.exposure_factor != "none")):
+            if absorbed and self.absorbed_effects not in ("unit", "two-way"):
+                raise SpecError(f"{name} needs unit effects", fix=f"Use kind = 'twfe', or leave {name} out")
         if self.group_time_effects and self.absorbed_effects not in ("time", "two-way"):
             raise SpecError("group_time_effects needs period effects", fix="Use kind = 'twfe', or leave it out")
         for name, covariance in OPTIONS_OF.items():
@@ -123,6 +127,41 @@ class FrequentistModel(ModelSpec):
         for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
         return rows_of(whole)
+
+
+class InteractiveModel(ModelSpec):
+    """A [[model]] table of two-way fixed effects with common factors: keys of `frequentist.factors.interactive`."""
+
+    kind: Literal["interactive_fe"]
+    slopes: str | None = None
+    factors: Annotated[int, Field(ge=1)] = 1
+    covariance: Literal["classical", "robust", "clustered"] = "clustered"
+    convention: Convention = "cr1"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking that the panel carries the factors."""
+        design = sample.design(self.spec(sample.roles))
+        check_factors(design, self.factors, sample.panel.source)
+        check_absorbed(design, "two-way", sample.panel.source)
+        return rows_of(design)
+
+
+class CceModel(ModelSpec):
+    """A [[model]] table of common correlated effects: keys of `frequentist.factors.cce`."""
+
+    kind: Literal["cce"]
+    slopes: str | None = None
+    averages: tuple[str, ...] | None = None
+    pooled: bool = True
+    covariance: Literal["classical", "robust", "clustered"] = "clustered"
+    convention: Convention = "hc0"
+
+    def check(self, sample: Sample) -> str:
+        """Rows, after checking that the panel carries the averages."""
+        design = sample.design(self.spec(sample.roles))
+        check_averages(design, self.averages, self.pooled, sample.panel.source)
+        return rows_of(design)
 
 
 class DynamicWithinModel(ModelSpec):
@@ -337,6 +376,8 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "pooled_ols": FrequentistModel,
     "fixed_effects": FrequentistModel,
     "twfe": FrequentistModel,
+    "interactive_fe": InteractiveModel,
+    "cce": CceModel,
     "dynamic_within": DynamicWithinModel,
     "difference_gmm": GmmModel,
     "system_gmm": GmmModel,

@@ -1,22 +1,27 @@
 """Robustness rows: a declared model again, on altered data or with more effects absorbed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from bayes_npp.design.design import Scales
 from bayes_npp.errors import SpecError, nearest
-from bayes_npp.panels.labels import clean
 from bayes_npp.panels.panel import Panel
-from bayes_npp.panels.transforms import Winsorise
-from bayes_npp.panels.variation import constant
 from bayes_npp.records import Record
+from bayes_npp.study.altered_panel import lost, moments, narrowed, periods, rescaled, winsorised, without
 from bayes_npp.study.header import Name, Roles
-from bayes_npp.study.models import FrequentistModel, HierarchicalModel, ModelSpec
+from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel, ModelSpec
 from bayes_npp.study.sample import Sample
+
+Alterable = FrequentistModel | HierarchicalModel | InteractiveModel | CceModel
+ONLY_LEAST_SQUARES = {
+    "unit_trends": "errors = 'ar1' or slopes = 'unit' are the hierarchical relatives",
+    "exposure_factor": "its loadings are absorbed by least squares",
+    "factors": "they are interactive effects of least squares",
+    "averages": "they are common correlated effects of least squares",
+}
 
 
 class Robustness(Record):
@@ -36,7 +41,12 @@ class Robustness(Record):
         In place of the model's. With `rescale` the outcome gets mean and SD of the study's outcome.
     unit_trends : bool
     group_time_effects : str, optional
-        As in `Spec`.
+    exposure_factor : bool
+        As in `Spec`; true: one factor, fixed.
+    factors : int, optional
+        Of a plain two-way fixed effects model: so many interactive effects beside it (`interactive_fe`).
+    averages : tuple of str, optional
+        Of a plain two-way fixed effects model: common correlated effects with the averages of these columns (`cce`).
     lead, lag : int, optional
         The exposure so many periods later as one more control (a placebo), earlier in place of the exposure.
     note : str
@@ -55,6 +65,9 @@ class Robustness(Record):
     controls: tuple[str, ...] | None = None
     unit_trends: bool = False
     group_time_effects: str | None = None
+    exposure_factor: bool = False
+    factors: Annotated[int, Field(ge=1)] | None = None
+    averages: tuple[str, ...] | None = None
     lead: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     lag: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     note: str = ""
@@ -67,6 +80,8 @@ class Robustness(Record):
             self.controls is None
         ):
             raise SpecError("nothing is altered", fix=f"Give one of {', '.join(alterations)}")
+        if self.factors is not None and self.averages is not None:
+            raise SpecError("factors and averages exclude each other", fix="Declare two rows")
         if self.within_period and self.winsorise is None:
             raise SpecError("within_period belongs to winsorise", fix="Give winsorise = 0.01, or leave it out")
         if self.rescale and self.outcome is None:
@@ -96,13 +111,13 @@ class Altered:
     """
 
     data: Sample
-    model: FrequentistModel | HierarchicalModel
+    model: Alterable
     sample: str
     changed: str
     placebo: str = ""
 
 
-def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistModel | HierarchicalModel]:
+def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[Alterable]:
     """The models that a row applies to.
 
     Raises
@@ -116,7 +131,8 @@ def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistMod
                 continue
             if _has_own(model):
                 continue
-            if not (model.slopes or model.subsamples or model.unit_trends or model.group_time_effects):
+            plain = not (model.unit_trends or model.group_time_effects or model.exposure_factor != "none")
+            if plain and not (model.slopes or model.subsamples):
                 return [model]
         raise SpecError("no model to apply the row to", fix="Give models = [...], or declare a plain twfe model")
     known = {model.name: model for model in models}
@@ -125,11 +141,11 @@ def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistMod
         if name not in known:
             raise SpecError(f"unknown model '{name}' in models", fix=nearest(name, known))
         model = known[name]
-        if not isinstance(model, FrequentistModel | HierarchicalModel):
+        if not isinstance(model, Alterable):
             raise SpecError(
                 f"robustness rows do not apply to '{name}' (kind = '{model.kind}')",
-                fix="They apply to twfe, fixed_effects, pooled_ols and hierarchical models; declare the variant as a "
-                "[[model]] of its own",
+                fix="They apply to least squares, interactive_fe, cce and hierarchical models; declare the variant as "
+                "a [[model]] of its own",
             )
         if _has_own(model):
             raise SpecError(
@@ -140,17 +156,17 @@ def targets(row: Robustness, models: Sequence[ModelSpec]) -> list[FrequentistMod
     return found
 
 
-def row_name(model: FrequentistModel | HierarchicalModel, row: Robustness) -> str:
+def row_name(model: Alterable, row: Robustness) -> str:
     """The name that a row's model has in the estimates."""
     return f"{model.name}.{row.name}"
 
 
-def _has_own(model: FrequentistModel | HierarchicalModel) -> bool:
+def _has_own(model: Alterable) -> bool:
     """Whether a model names an outcome or exposure that is not the study's."""
     return isinstance(model, FrequentistModel) and (model.outcome is not None or model.exposure is not None)
 
 
-def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Robustness) -> Altered:
+def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
     """Apply a row to a model of the study, declared on its baseline sample.
 
     The order is: columns replaced, lags and leads (by time; periods outside the window serve), units dropped, window
@@ -169,11 +185,11 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
     changes, sample, placebo = [], [], ""
     divisors = dict(scales.divisors)
     for name in (exposure, *controls):
-        divisors.setdefault(name, _moments(panel, name)[1])
+        divisors.setdefault(name, moments(panel, name)[1])
     if row.outcome:
         changes.append(f"outcome {row.outcome} in place of {roles.outcome}")
         if row.rescale:
-            panel = _rescaled(panel, row.outcome, scales)
+            panel = rescaled(panel, row.outcome, scales)
             changes[-1] += f", rescaled to the mean and SD of {roles.outcome}"
     if row.exposure:
         changes.append(f"exposure {row.exposure} in place of {roles.exposure}")
@@ -186,23 +202,23 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
         divisors[name] = divisors[exposure]
         if by < 0:
             placebo, controls = name, (*controls, name)
-            changes.append(f"{exposure} {_periods(by)} later added as a placebo")
+            changes.append(f"{exposure} {periods(by)} later added as a placebo")
         else:
-            changes.append(f"{exposure} {_periods(by)} earlier in place of its own period")
+            changes.append(f"{exposure} {periods(by)} earlier in place of its own period")
     if row.lag:
         exposure = moved[0][0]
     if row.drop_units:
-        panel = _without(panel, row.drop_units)
+        panel = without(panel, row.drop_units)
         sample.append(f"without {', '.join(row.drop_units)}")
     if row.window:
-        panel = _narrowed(panel, row.window)
+        panel = narrowed(panel, row.window)
         sample.append(f"{row.window[0]} to {row.window[1]}")
     changes += sample
     if sample and {outcome, exposure} & set(panel.index_weights["index"]):
         changes.append("indices keep the weights of the study's whole sample")
-    changes += [text for name, _ in moved if (text := _lost(panel, name))]
+    changes += [text for name, _ in moved if (text := lost(panel, name))]
     if row.winsorise is not None:
-        panel = _winsorised(panel, (outcome, exposure, *controls), row.winsorise, row.within_period)
+        panel = winsorised(panel, (outcome, exposure, *controls), row.winsorise, row.within_period)
         over = "within each period" if row.within_period else "over the sample"
         changes.append(
             f"outcome, exposure and controls winsorised at {100 * row.winsorise:g} and {100 - 100 * row.winsorise:g} % "
@@ -213,6 +229,15 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
     if row.group_time_effects:
         how = "partially pooled" if isinstance(model, HierarchicalModel) else "absorbed"
         changes.append(f"period effects of each {row.group_time_effects} {how}")
+    if row.exposure_factor:
+        changes.append("a loading of each unit on the exposure's own factor absorbed")
+    if row.factors is not None:
+        changes.append(f"{row.factors} common factor{'s' * (row.factors > 1)} with a loading of each unit's own")
+    if row.averages is not None:
+        changes.append(
+            f"a coefficient of each unit on the averages by period of {', '.join(row.averages)} in place of period "
+            "effects"
+        )
     return Altered(
         data=Sample(
             panel=panel,
@@ -226,13 +251,26 @@ def alter(baseline: Sample, model: FrequentistModel | HierarchicalModel, row: Ro
     )
 
 
-def _check_applies(model: FrequentistModel | HierarchicalModel, row: Robustness) -> None:
-    if isinstance(model, HierarchicalModel):
-        if row.unit_trends:
+def _check_applies(model: Alterable, row: Robustness) -> None:
+    for name in ("factors", "averages"):
+        plain = isinstance(model, FrequentistModel) and model.kind == "twfe" and not model.subsamples
+        if getattr(row, name) is not None and not plain and not isinstance(model, HierarchicalModel):
             raise SpecError(
-                f"unit_trends does not apply to the hierarchical model '{model.name}'",
-                fix="Apply the row to a twfe model; errors = 'ar1' or slopes = 'unit' are the hierarchical relatives",
+                f"{name} does not apply to '{model.name}'", fix="Apply the row to a twfe model without subsamples"
             )
+    for name in ("unit_trends", "exposure_factor", "group_time_effects"):
+        if isinstance(model, InteractiveModel | CceModel) and getattr(row, name):
+            raise SpecError(
+                f"{name} does not apply to '{model.name}' (kind = '{model.kind}')",
+                fix="Its factors stand for it: apply the row to a twfe model",
+            )
+    if isinstance(model, HierarchicalModel):
+        for name, relatives in ONLY_LEAST_SQUARES.items():
+            if getattr(row, name):
+                raise SpecError(
+                    f"{name} does not apply to the hierarchical model '{model.name}'",
+                    fix=f"Apply the row to a twfe model; {relatives}",
+                )
         if row.outcome and not row.rescale:
             raise SpecError(
                 f"another outcome needs rescale = true for the hierarchical model '{model.name}'",
@@ -242,7 +280,7 @@ def _check_applies(model: FrequentistModel | HierarchicalModel, row: Robustness)
         raise SpecError(f"'{model.name}' has known standard errors of its own outcome", fix="Leave outcome out")
 
 
-def model_has_known_errors(model: FrequentistModel | HierarchicalModel) -> bool:
+def model_has_known_errors(model: Alterable) -> bool:
     """Whether the model's error variances are data."""
     return isinstance(model, HierarchicalModel) and model.se is not None
 
@@ -255,85 +293,25 @@ def _check_columns(panel: Panel, row: Robustness) -> None:
             raise SpecError(f"unknown column '{name}' in {key}", fix=nearest(name, panel.frame.columns))
 
 
-def _altered_model(
-    model: FrequentistModel | HierarchicalModel, row: Robustness, controls: tuple[str, ...]
-) -> FrequentistModel | HierarchicalModel:
+def _altered_model(model: Alterable, row: Robustness, controls: tuple[str, ...]) -> Alterable:
     """The model with the row's options, validated; its neighbours in error model and pooling are not fitted again."""
     changes: dict[str, object] = {"controls": controls}
     if row.unit_trends:
         changes["unit_trends"] = True
     if row.group_time_effects:
         changes["group_time_effects"] = row.group_time_effects
+    if row.exposure_factor:
+        changes["exposure_factor"] = "fixed"
     if isinstance(model, HierarchicalModel):
         changes["ladder"] = False
-    altered = type(model)(**{**model.model_dump(), **changes})
-    return altered.model_copy(update={"name": row_name(model, row)})
-
-
-def _moments(panel: Panel, name: str) -> tuple[float, float]:
-    """Mean and SD (n - 1) over the window."""
-    values = panel.numbers(name)[panel.in_window]
-    values = values[~np.isnan(values)]
-    if len(values) < 2 or constant(values):
-        raise SpecError(f"column '{name}' does not vary in the window", fix="Choose another column")
-    return float(values.mean()), float(values.std(ddof=1))
-
-
-def _rescaled(panel: Panel, name: str, scales: Scales) -> Panel:
-    mean, sd = _moments(panel, name)
-    return panel.with_column(name, scales.outcome_mean + (panel.numbers(name) - mean) / sd * scales.outcome_sd)
-
-
-def _without(panel: Panel, units: tuple[str, ...]) -> Panel:
-    names = panel.frame[panel.unit].astype(str)
-    known = names[panel.in_window].unique()
-    units = tuple(clean(unit) for unit in units)
-    for unit in units:
-        if unit not in known:
-            raise SpecError(f"unknown unit '{unit}' in drop_units", fix=nearest(unit, known))
-    kept = ~names.isin(units).to_numpy()
-    return replace(panel, frame=panel.frame[kept].reset_index(drop=True), file_rows=panel.file_rows[kept])
-
-
-def _narrowed(panel: Panel, declared: tuple[int | str, int | str]) -> Panel:
-    if panel.time is None:
-        raise SpecError("a window needs a time column", fix="Leave window out")
-    times = panel.frame[panel.time]
-    first, last = panel.window or (int(times.min()), int(times.max()))
-    window, label = panel.calendar.bounds(*declared), panel.calendar.label
-    if not first <= window[0] < window[1] <= last:
-        raise SpecError(
-            f"window [{declared[0]}, {declared[1]}] is not inside the study's",
-            fix=f"It runs from {label(first)} to {label(last)}",
+    altered: Alterable
+    if isinstance(model, FrequentistModel) and (row.factors is not None or row.averages is not None):
+        kept: dict[str, Any] = {"name": model.name, "controls": controls, "slopes": model.slopes}
+        altered = (
+            InteractiveModel(**kept, kind="interactive_fe", factors=row.factors)
+            if row.factors is not None
+            else CceModel(**kept, kind="cce", averages=row.averages)
         )
-    return replace(panel, window=window)
-
-
-def _lost(panel: Panel, name: str) -> str:
-    """What a lag or lead costs in the window, and whether periods outside it served."""
-    assert panel.time is not None
-    inside = panel.in_window
-    missing = np.isnan(panel.numbers(name)) & inside
-    if not missing.any():
-        return "periods outside the window serve it, no row is lost"
-    times = panel.frame[panel.time]
-    whole = [panel.calendar.label(t) for t, own in times[inside].groupby(times[inside]) if missing[own.index].all()]
-    place = f", all of {', '.join(whole)}" if whole else ""
-    return f"{missing.sum()} rows without it left out{place}"
-
-
-def _winsorised(panel: Panel, names: tuple[str, ...], p: float, within_period: bool) -> Panel:
-    within: Literal["window", "period"] = "period" if within_period else "window"
-    new = {}
-    for name in names:
-        values = panel.numbers(name)[panel.in_window]
-        if len(np.unique(values[~np.isnan(values)])) > 2:
-            new[name] = Winsorise(name=name, winsorise=name, p=p, within=within).values(panel)
-    frame = panel.frame.copy(deep=False)
-    for name, values in new.items():
-        frame[name] = values
-    return replace(panel, frame=frame)
-
-
-def _periods(by: int) -> str:
-    return "one period" if abs(by) == 1 else f"{abs(by)} periods"
+    else:
+        altered = type(model)(**{**model.model_dump(), **changes})
+    return altered.model_copy(update={"name": row_name(model, row)})

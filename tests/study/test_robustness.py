@@ -10,6 +10,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
 from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.study.altered_panel import without
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.header import Roles
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
@@ -187,6 +188,14 @@ BAD = {
         'models = ["bayes"]\nunit_trends = true',
         "unit_trends does not apply to the hierarchical model 'bayes'",
     ),
+    "factors": (
+        'models = ["bayes"]\nfactors = 1',
+        "factors does not apply to the hierarchical model 'bayes'",
+    ),
+    "averages": ('averages = ["control_3"]', "averages names 'control_3', which has no role here"),
+    "factors and averages": ('averages = ["outcome"]\nfactors = 1', "factors and averages exclude each other"),
+    "pooled factor": ('models = ["pooled"]\nexposure_factor = true', "exposure_factor needs unit effects"),
+    "subsamples": ('models = ["subsamples"]\nfactors = 1', "factors does not apply to 'subsamples'"),
     "pooled": ('models = ["pooled"]\nunit_trends = true', "unit_trends needs unit effects"),
     "outcome": ('models = ["bayes"]\noutcome = "control_2"', "needs rescale = true"),
     "absorbed": ('controls = ["by_unit"]', "unknown column 'by_unit'"),
@@ -194,6 +203,19 @@ BAD = {
     "winsorise": ("winsorise = 0.6", "'winsorise' has the wrong value 0.6"),
     "key": ("winsorize = 0.01", "unknown key 'winsorize'. The nearest known name is 'winsorise'"),
 }
+
+
+def test_more_factors_than_the_panel_carries_are_found_too(tmp_path):
+    with pytest.raises(DesignError, match=r"7 factor\(s\) are more than 18 units and 5 periods"):
+        check_study(load_study(small_study(tmp_path, 'name = "r"\nfactors = 7')))
+
+
+def test_factors_and_averages_replace_the_estimator_and_keep_the_sample(tmp_path):
+    rows = ['name = "one"\nfactors = 1\ndrop_units = ["unit 01"]', 'name = "cce"\naverages = ["outcome"]']
+    altered = [found for _, _, found in load_study(small_study(tmp_path, *rows)).altered]
+    assert [found.model.kind for found in altered] == ["interactive_fe", "cce"]
+    assert "without unit 01; 1 common factor with a loading of each unit's own" in altered[0].changed
+    assert without(altered[1].data.panel, ("unit 01",)).frame["unit"].nunique() == 17
 
 
 @pytest.mark.parametrize(("row", "message"), BAD.values(), ids=BAD)

@@ -1,5 +1,6 @@
 """The frequentist test of a proposition about slopes: of that very contrast, not of its parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
-from bayes_npp.frequentist.least_squares.inference import joined, row_of
+from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 
 WHOLE = "average_slope_twfe_weighted"
@@ -47,7 +48,12 @@ def regression_of(spec: Spec, proposition: Proposition) -> Spec:
     return replace_slopes(spec, None) if plain else spec
 
 
-def proposition_test(design: Design, proposition: Proposition, source: str = "") -> PropositionTest:
+def proposition_test(
+    design: Design,
+    proposition: Proposition,
+    source: str = "",
+    fitted: Callable[[Design], LinearFit] | None = None,
+) -> PropositionTest:
     """Test a proposition about slopes by two-way fixed effects: errors clustered by unit, Stata's convention, t(G - 1).
 
     Parameters
@@ -57,6 +63,8 @@ def proposition_test(design: Design, proposition: Proposition, source: str = "")
     proposition : Proposition
     source : str
         Of the panel, for messages.
+    fitted : callable, optional
+        Another regression in place of two-way fixed effects; its pooled slope then stands for TWFE's own.
 
     Raises
     ------
@@ -75,7 +83,7 @@ def proposition_test(design: Design, proposition: Proposition, source: str = "")
     """
     check_membership(design)
     weights = slope_weights(proposition, design)
-    fit = linear_fit(design, "two-way", "clustered", "stata", source=source)
+    fit = fitted(design) if fitted else linear_fit(design, "two-way", "clustered", "stata", source=source)
     combination = np.zeros(len(fit.names))
     combination[: len(weights)] = weights
     named = [quantity.labels[0] for quantity in proposition.quantities if quantity.labels]
@@ -96,6 +104,7 @@ def proposition_test(design: Design, proposition: Proposition, source: str = "")
         few = [label for label, count in zip(named, units, strict=True) if count == min(units)]
         about = f"no test of {proposition}" + (f" (group {', '.join(few)})" if few else "")
         raise DesignError(f"{about}: {found['note']}", place=source)
-    regression = f"TWFE, {design.spec.exposure} x {design.spec.slopes}" if design.groups else "TWFE"
+    name = ESTIMATORS[fit.effects]
+    regression = f"{name}, {design.spec.exposure} x {design.spec.slopes}" if design.groups else name
     used = joined(f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided", found["note"])
     return PropositionTest(estimate, found["spread"], found["lo"], found["hi"], found["p_value"], used)

@@ -308,9 +308,9 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
 def _plain_design(panel: Panel, spec: Spec) -> Design:
     if absorbs_more(spec):
         raise SpecError(
-            "this test knows no unit trends and no period effects of groups",
+            "this test knows no unit trends, no factors of the exposure and no period effects of groups",
             place=panel.source,
-            fix="Leave unit_trends and group_time_effects out",
+            fix="Leave unit_trends, exposure_factor and group_time_effects out",
         )
     return build_design(panel, spec)
 

@@ -1,14 +1,16 @@
-"""What fixed effects absorb beyond units and periods: trends of units, period effects of groups. Exact projection."""
+"""What fixed effects absorb beyond units and periods: units' trends and loadings, period effects of groups. Exact."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayes_npp.design.design import Design, slope_names, twfe_weights
+from bayes_npp.design.factors import exposure_factors
 from bayes_npp.design.projection import check_identified, two_way_parts
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 
+LOST = 1e-9  # of a column's length in a unit: what is left of it is rounding
 SINGULAR = 1e-10  # relative to the largest eigenvalue of a Gram matrix with unit diagonal
 
 
@@ -16,7 +18,8 @@ SINGULAR = 1e-10  # relative to the largest eigenvalue of a Gram matrix with uni
 class Absorbed:
     """Columns less all effects, shape (n, k), and the parameters those effects have beside the constant.
 
-    `n_units` counts unit dummies, `n_others` the rank that period dummies, unit trends and group-by-period dummies add.
+    `n_units` counts unit dummies and loadings, which lie within units, `n_others` the rank that period dummies, unit
+    trends and group-by-period dummies add.
     """
 
     residual: np.ndarray
@@ -30,22 +33,23 @@ def absorbs_more(spec: Spec) -> bool:
 
 
 def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
-    """Columns less unit effects, unit trends and period effects (or those of each group).
+    """Columns less unit effects, trends and loadings on the exposure's factor, and period effects (or each group's).
 
-    Units, with their trends, are eliminated in closed form, so that the cost is O(n k + N J^2 + J^3) for N units and J
-    periods or cells; unbalanced panels included. A trend is linear in the period's own number, so that a gap counts.
+    Units, with their trends and loadings, are eliminated in closed form, so that the cost is O(n k + N J^2 + J^3) for
+    N units and J periods or cells; unbalanced panels included. A trend is linear in the period's own number, so that a
+    gap counts.
 
     Parameters
     ----------
     columns : ndarray, shape (n, k)
     design : Design
     effects : {"none", "unit", "time", "two-way"}
-        Trends need unit effects, group-by-period effects need period effects.
+        Trends and loadings need unit effects, group-by-period effects need period effects.
 
     Raises
     ------
     SpecError
-        Trends without unit effects, group-by-period effects without period effects.
+        Trends or loadings without unit effects, group-by-period effects without period effects.
 
     Notes
     -----
@@ -57,10 +61,12 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
     """
     spec, n_units, n_times = design.spec, len(design.units), len(design.times)
     by_unit, by_time = effects in ("unit", "two-way"), effects in ("time", "two-way")
-    if spec.exposure_factor != "none":
-        raise SpecError("least squares does not absorb exposure_factor", fix="Use bn.fit, or leave it out")
     if spec.unit_trends and not by_unit:
         raise SpecError("unit_trends without unit effects", fix="Use two-way or unit fixed effects, or leave them out")
+    if spec.exposure_factor != "none" and not by_unit:
+        raise SpecError(
+            "exposure_factor without unit effects", fix="Use two-way or unit fixed effects, or leave it out"
+        )
     if spec.group_time_effects and not by_time:
         raise SpecError(
             "group_time_effects without period effects", fix="Use two-way or time fixed effects, or leave them out"
@@ -71,13 +77,16 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
         parts = two_way_parts(columns, design.unit if by_unit else one, design.time if by_time else one)
         return Absorbed(parts.residual, n_units_absorbed, n_times - 1 if by_time else 0)
     basis = _unit_basis(design) if by_unit else []
-    n_trends = int((np.bincount(design.unit, weights=basis[1] ** 2) > 0.5).sum()) if len(basis) > 1 else 0
+    n_trends, n_loadings = 0, 0
+    for number, vector in enumerate(basis[1:]):
+        found = int((np.bincount(design.unit, weights=vector**2) > 0.5).sum())
+        n_trends, n_loadings = (found, 0) if spec.unit_trends and number == 0 else (n_trends, n_loadings + found)
     cell = (design.time if design.group_time is None else design.group_time) if by_time else None
     residual, n_cells = columns, 0
     for _ in range(2):  # the second round removes what rounding left
         residual, n_cells = _project(residual, basis, design.unit, n_units, cell)
     n_others = n_trends + n_cells - (0 if by_unit else 1)
-    return Absorbed(residual, n_units_absorbed, n_others)
+    return Absorbed(residual, n_units_absorbed + n_loadings, n_others)
 
 
 def check_absorbed(design: Design, effects: str, source: str) -> None:
@@ -117,14 +126,23 @@ def slope_weights(design: Design) -> np.ndarray:
 
 
 def _unit_basis(design: Design) -> list[np.ndarray]:
-    """Orthonormal columns of every unit, stored as one vector (n,) each: its constant and its centred trend."""
-    unit, counts = design.unit, np.bincount(design.unit)
+    """Orthonormal columns of every unit, stored as one vector (n,) each: constant, trend, factors of the exposure.
+
+    Where the columns before it leave a unit nothing of one, it is zero there.
+    """
+    spec, unit, counts = design.spec, design.unit, np.bincount(design.unit)
     basis = [counts[unit] ** -0.5]
-    if design.spec.unit_trends:
-        period = np.array(design.times, dtype=float)[design.time]
-        centred = period - (np.bincount(unit, weights=period) / counts)[unit]
+    added = [np.array(design.times, dtype=float)[design.time]] if spec.unit_trends else []
+    if spec.exposure_factor != "none":
+        added += list(exposure_factors(design, spec.exposure_factors).T[:, design.time])
+    for column in added:
+        centred = column - (np.bincount(unit, weights=column) / counts)[unit]
+        before = np.sqrt(np.bincount(unit, weights=centred**2))[unit]
+        for _ in range(2):  # the second round removes what rounding left
+            for vector in basis:
+                centred = centred - vector * np.bincount(unit, weights=vector * centred)[unit]
         size = np.sqrt(np.bincount(unit, weights=centred**2))[unit]
-        basis.append(np.divide(centred, size, out=np.zeros_like(centred), where=size > 0))
+        basis.append(np.divide(centred, size, out=np.zeros_like(centred), where=size > LOST * before))
     return basis
 
 

@@ -1,4 +1,4 @@
-"""Covariances of least-squares coefficients: one sandwich, its kinds, and four named small-sample conventions."""
+"""Covariances of least-squares coefficients: one sandwich, its kinds, and named small-sample conventions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ CONVENTIONS = {
     "stata": "Stata (xtreg, xtscc): G/(G-1) (n-1)/(n-K), K = slopes, constant, period dummies (unit trends and "
     "group-by-period dummies too); absorbed units left out",
     "hc0": "no small-sample factor (plm HC0)",
+    "cr1": "G/(G-1) alone (clubSandwich CR1)",
     "sss": "plm sss: G/(G-1) (n-1)/(n-k), k = slopes only",
     "lsdv": "all dummies counted: G/(G-1) (n-1)/(n-K), K = slopes, unit and period dummies and constant",
 }
@@ -143,6 +144,8 @@ def small_sample_factor(convention: str, counts: Counts, n_clusters: int) -> flo
     }
     if convention == "hc0":
         return 1.0
+    if convention == "cr1":
+        return n_clusters / (n_clusters - 1)
     if convention not in parameters:
         raise SpecError(f"unknown convention '{convention}'", fix=nearest(convention, CONVENTIONS))
     n = counts.n_obs
@@ -153,10 +156,12 @@ def robust_factor(convention: str, counts: Counts) -> float:
     """Factor of heteroskedasticity-robust variances: HC1, n / (n - K).
 
     K counts every parameter, absorbed units too: they are nested in clusters, not in rows (Stata's areg, robust). With
-    "sss" slopes and the constant alone (plm's HC1), with "hc0" there is no factor.
+    "sss" slopes and the constant alone (plm's HC1), with "cr1" one, with "hc0" there is no factor.
     """
     if convention == "hc0":
         return 1.0
+    if convention == "cr1":
+        return counts.n_obs / (counts.n_obs - 1)
     counted = counts.n_slopes + counts.n_constant if convention == "sss" else counts.n_all
     return counts.n_obs / (counts.n_obs - counted)
 
@@ -323,6 +328,8 @@ def _dead(columns: np.ndarray, residuals: np.ndarray, noise: float, clusters: Se
 def _robust_text(convention: str, counts: Counts) -> str:
     if convention == "hc0":
         return "HC0, no small-sample factor"
+    if convention == "cr1":
+        return "n / (n - 1), every row a cluster of its own"
     if convention == "sss":
         return f"HC1, n / (n - k), k = {counts.n_slopes + counts.n_constant} slopes and constant"
     return f"HC1, n / (n - K), K = {counts.n_all} parameters, absorbed effects counted"

@@ -15,7 +15,8 @@ from bayes_npp.frequentist.least_squares.wild_bootstrap import drawn_signs, wild
 from bayes_npp.frequentist.least_squares.within import WithinFit
 
 MOST_DRAWN = 1000
-ESTIMATORS = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
+PROJECTED = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
+ESTIMATORS = {**PROJECTED, "interactive": "interactive FE", "averages": "CCE"}
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,14 @@ class LinearFit:
     def wild(self, combination: np.ndarray) -> str:
         """The wild bootstrap's p-value of a combination in words.
 
-        Nothing where clusters are not units alone, or so many (beside a group of few) that it would take minutes.
+        Nothing where clusters are not units alone, or so many (beside a group of few) that it would take minutes; nor
+        beside factors, which every draw would have to find anew.
         """
-        if [one.name for one in self.spread.clusters] != ["units"] or len(self.design.units) > MOST_DRAWN:
+        if (
+            self.effects not in PROJECTED
+            or [one.name for one in self.spread.clusters] != ["units"]
+            or len(self.design.units) > MOST_DRAWN
+        ):
             return ""
         p = wild_p_value(self.design, self.effects, self.solved, combination)
         return f"wild cluster bootstrap p = {p:.3g} ({drawn_signs(len(self.design.units))})"

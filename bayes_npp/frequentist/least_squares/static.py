@@ -90,12 +90,13 @@ def twfe(
     panel : Panel
     spec : Spec
         With `slopes`, the exposure is interacted with every group (controls and effects shared): rows for each group's
-        slope, their averages and all pairwise differences. `unit_trends` and `group_time_effects` are absorbed.
+        slope, their averages and all pairwise differences. `unit_trends`, `exposure_factor`
+        and `group_time_effects` are absorbed.
     covariance : {"classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap"}
         "robust" is heteroskedasticity-robust (White, HC1), not clustered: Stata's `xtreg, fe robust` is "clustered".
         Driscoll-Kraay with a Bartlett kernel. "wild_bootstrap" gives errors clustered by unit, and p-values and
         intervals of the wild cluster bootstrap-t with the null imposed (`wild_bootstrap.wild_bootstrap`).
-    convention : {"stata", "hc0", "sss", "lsdv"}
+    convention : {"stata", "hc0", "cr1", "sss", "lsdv"}
         Small-sample factor of clustered and Driscoll-Kraay errors (`covariance.CONVENTIONS`) and, by
         `covariance.robust_factor`, of robust ones; classical errors always divide by n less all parameters.
     lags : int, optional
@@ -239,6 +240,9 @@ def _group_units(design: Design, estimand: str, combination: np.ndarray) -> int 
 def _label(spec: Spec, effects: str) -> str:
     parts = [ESTIMATORS[effects] + (f" x {spec.slopes}" if spec.slopes else "")]
     parts += ["unit trends"] if spec.unit_trends else []
+    if spec.exposure_factor != "none":
+        count = spec.exposure_factors
+        parts += ["the exposure's own factor" if count == 1 else f"the exposure's own {count} factors"]
     parts += [f"period effects by {spec.group_time_effects}"] if spec.group_time_effects else []
     return ", ".join(parts)
 

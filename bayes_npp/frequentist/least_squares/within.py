@@ -99,7 +99,7 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
     residuals = target - left @ coefficients
     rounding = row_rounding(design.outcome, columns, coefficients)
     check_residuals(residuals, target, rounding, design.spec.outcome, source)
-    noise = _noise(columns, left, residuals, rounding)
+    noise = noise_of(columns, left, residuals, rounding)
     influence = left @ (inverse @ inverse.T)
     if effects == "none":
         means = columns.mean(axis=0)
@@ -111,7 +111,8 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
     return WithinFit(names, coefficients, residuals, influence, left, noise, counts, note)
 
 
-def _noise(columns: np.ndarray, left: np.ndarray, residuals: np.ndarray, rounding: float) -> float:
+def noise_of(columns: np.ndarray, left: np.ndarray, residuals: np.ndarray, rounding: float) -> float:
+    """Norm of residuals that rounding can explain (`WithinFit.noise`), from columns before and after projection."""
     root = np.sqrt(len(residuals))
     lost = EPSILON * root * (np.abs(columns).max(axis=0) / np.linalg.norm(left, axis=0)).max()
     return float(np.linalg.norm(residuals) * max(VANISHING, SLACK * lost) + SLACK * root * rounding)

@@ -52,7 +52,7 @@ def unit_products(equations: PathEquations, effects: str, source: str = "") -> U
         raise SpecError(
             "the cluster bootstrap knows unit and period effects only",
             place=source,
-            fix="Leave unit_trends and group_time_effects out, or use interval = 'delta'",
+            fix="Leave unit_trends, exposure_factor and group_time_effects out, or use interval = 'delta'",
         )
     raw = np.column_stack([design.slope_columns, design.controls, design.outcome])
     columns = absorb(raw, design, effects).residual
