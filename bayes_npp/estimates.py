@@ -196,4 +196,6 @@ def write_csv(table: Estimates, path: Any) -> None:
 def read_csv(path: Any) -> Estimates:
     """Read `estimates.csv` back."""
     frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
-    return Estimates(frame.replace({name: {np.nan: ""} for name in TEXT_COLUMNS}))
+    frame = frame.replace({name: {np.nan: ""} for name in TEXT_COLUMNS}).drop(columns="key", errors="ignore")
+    texts = frame[list(TEXT_COLUMNS)].replace(r"^'(?=[=+\-@])", "", regex=True)  # what a spreadsheet would have run
+    return Estimates(frame.assign(**texts))

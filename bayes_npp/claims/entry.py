@@ -16,6 +16,7 @@ from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
 
 VARIANTS = ["kind", "variant", "probability", "reason"]
+DOTS = 40  # of a quantile dotplot
 SAMPLER_FAILED = "sampler diagnostics failed"
 
 
@@ -95,6 +96,7 @@ def claim_record(
         homogeneity=homogeneity,
         risks=() if test is None else tuple((effect, type_s_m(effect, test.se)) for effect in claim.effects),
         verdict=verdict(known, rules.support, rules.contradict),
+        quantiles=tuple(float(q) for q in np.quantile(draws, (np.arange(DOTS) + 0.5) / DOTS)),
     )
 
 
@@ -103,4 +105,4 @@ def printed_rows(study: Study, claim: Claim) -> pd.DataFrame:
     rows = study.published
     if rows is None:
         return pd.DataFrame()
-    return rows[(rows["claim"] == claim.id) & (rows["term"] == study.roles.exposure)]
+    return rows[(rows["claim"] == (claim.published or claim.id)) & (rows["term"] == study.roles.exposure)]

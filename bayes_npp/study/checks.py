@@ -110,12 +110,8 @@ def _claims(study: Study) -> Iterator[str]:
     """Every claim is about something its model estimates."""
     if study.claims:
         load_grid(study.claim_rules.grid, study.path.parent)
-    seen: set[tuple[str, str]] = set()
     for claim in study.claims:
         where = f"{shown_path(study.path)}, [[claim]] '{claim.id}'"
-        if (claim.id, claim.proposition) in seen:
-            raise SpecError("the claim is declared twice", place=where, fix="Declare it once")
-        seen.add((claim.id, claim.proposition))
         with located(where):
             model = study.model(claim.model)
             if isinstance(model, MediationModel):

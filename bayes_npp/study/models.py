@@ -32,10 +32,11 @@ OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
 class ModelSpec(Record):
     """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
 
-    `controls` are the study's unless a model names its own.
+    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name.
     """
 
     name: Name
+    title: str = ""
     kind: str
     controls: tuple[str, ...] | None = None
 

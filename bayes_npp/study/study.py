@@ -160,6 +160,8 @@ def load_study(path: str | Path) -> Study:
     robustness = parsed("robustness", Robustness.parse)
     _names_differ([row.name for row in robustness], "robustness rows", "row", place)
     tables = parsed("table", PaperTable.parse)
+    claims = parsed("claim", Claim.parse)
+    _names_differ([claim.id for claim in claims], "claims", "claim", place)
     measurement = None
     if "measurement" in content:
         measurement = Measurement.parse(content["measurement"], f"{place}, [measurement]")
@@ -174,7 +176,7 @@ def load_study(path: str | Path) -> Study:
         robustness=robustness,
         measurement=measurement,
         concepts=parsed("overlap", Concept.parse),
-        claims=parsed("claim", Claim.parse),
+        claims=claims,
         claim_rules=ClaimRules.parse(content.get("claims", {}), f"{place}, [claims]"),
     )
 
