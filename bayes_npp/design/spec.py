@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
@@ -40,8 +40,9 @@ class Spec(Record):
         Correlation of unit slopes with unit intercepts.
     unit_effects, time_effects : {"none", "partial", "fixed"}
         Of the hierarchical model: absent, partially pooled normal effects, or flat effects.
-    unit_trends : bool
-        A linear trend of each unit, absorbed by fixed effects; least squares only.
+    unit_trends : bool or {"none", "partial", "fixed"}
+        A linear trend of each unit: partially pooled or flat in the hierarchical model, absorbed by fixed effects. True
+        means "fixed".
     exposure_factor : {"none", "partial", "fixed"}
         A loading of each unit on the exposure's own factor (`design.factors.exposure_factors`), absorbed by fixed
         effects ("fixed").
@@ -74,7 +75,7 @@ class Spec(Record):
     slope_correlation: bool = False
     unit_effects: Effects = "partial"
     time_effects: Effects = "partial"
-    unit_trends: bool = False
+    unit_trends: bool | Literal["partial"] = False
     exposure_factor: Effects = "none"
     exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
@@ -83,6 +84,11 @@ class Spec(Record):
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
+
+    @field_validator("unit_trends", mode="before")
+    @classmethod
+    def _trends_as_said(cls, value: Any) -> Any:
+        return {"none": False, "fixed": True}.get(value, value) if isinstance(value, str) else value
 
     @property
     def slope_group(self) -> str | None:
@@ -124,26 +130,6 @@ class Spec(Record):
         if any(part.known_se for part in registry.parts(self.errors)) != (self.se is not None):
             known = " or ".join(f"'{name}'" for name in registry.names_where(lambda part: part.known_se))
             raise SpecError(f"errors = {known} and se = '<column>' belong together", fix="Give both or neither")
-        return self
-
-    @model_validator(mode="after")
-    def _factors_fit(self) -> "Spec":
-        if not error_registry().factors_of(self.errors):
-            return self
-        source = f"errors = '{self.errors}'"
-        if self.time_effects == "none":
-            raise SpecError(
-                f"{source} without period effects: the factor would be one, with the same loading everywhere",
-                fix="Use time_effects = 'partial' or 'fixed'",
-            )
-        if not self.correlated_means:
-            raise SpecError(
-                f"{source} with correlated_means = false: a factor that the exposure shares would bias its slope",
-                fix="Leave correlated_means at true",
-            )
-        beside = ("slopes of units",) * self.unit_slopes + ("period effects of groups",) * bool(self.group_time_effects)
-        if beside:
-            raise SpecError(f"{source} does not combine with {beside[0]}", fix="Leave them out, or use other errors")
         return self
 
     @model_validator(mode="after")

@@ -138,12 +138,15 @@ def error_root(data, values):
     return root / sd[:, None]
 
 
-def with_loadings(data, values):
+def with_loadings(data, priors, values):
     """The model's data with columns projected on units, periods and unit x factors, and more blocks: parts, loadings.
 
     By least squares of whitened columns on whitened dummies.
     """
-    design, factor = data.design, np.atleast_2d(values["factor"])
+    design, columns = data.design, data.time_columns
+    known = np.array([c.values for c in columns]).reshape(-1, len(design.times))
+    factor = np.vstack([known, values.get("factor", known[:0])])
+    pooled = [j for j in range(len(factor)) if j >= len(columns) or columns[j].scale]
     unit, time = indicator(design.unit, len(design.units)), indicator(design.time, len(design.times))
     loaded = [unit * f[design.time][:, None] for f in factor]
     root, everything = error_root(data, values), np.hstack([unit, time, *loaded])
@@ -154,13 +157,13 @@ def with_loadings(data, values):
         found = np.linalg.lstsq(root @ everything, root @ columns, rcond=None)[0]
         residual = columns - everything @ found
         parts = []
-        for f in loaded:
-            for k in range(len(factor)):
+        for f in [loaded[j] for j in pooled]:
+            for k in pooled:
                 at = n_units + len(design.times) + k * n_units
                 own = found[at : at + n_units]
                 own = np.where(free[:, None], own - own[free].mean(axis=0), 0.0)
                 parts.append(f @ own)
-        return residual, np.hstack(parts)
+        return residual, np.hstack([np.empty((design.n_obs, 0)), *parts])
 
     n_groups, parts = max(len(design.groups), 1), []
     changes = {"slope_columns": split(data.slope_columns)[0], "control_columns": split(data.control_columns)[0]}
@@ -174,8 +177,9 @@ def with_loadings(data, values):
         parts.append(split(data.slope_columns @ basis)[1] if design.groups else parts[0][:, :0])
     parts.append(split(data.control_columns)[1])
     parts += [split(columns @ basis)[1] for columns in data.varying_columns]
-    more = [np.hstack(parts), *loaded]
-    return replace(data, **changes), more
+    scales = [values[c.scale] if c.scale else None for c in columns] + list(values.get("loading_sd", []))
+    between = priors["between"].parameters["sigma"]
+    return replace(data, **changes), [(np.hstack(parts), between), *zip(loaded, scales, strict=True)]
 
 
 def known_part(data, priors, values):
@@ -200,13 +204,12 @@ def log_likelihood(data, priors, values):
     Flat coefficients F are integrated over Lebesgue measure (REML): -log|F' V^-1 F| / 2 and n - rank F for n.
     """
     more = []
-    if "factor" in values:
-        data, more = with_loadings(data, values)
+    if "factor" in values or data.time_columns:
+        data, more = with_loadings(data, priors, values)
     parts = blocks(data, priors, values)
-    for number, columns in enumerate(more):
-        sd = priors["between"].parameters["sigma"] if number == 0 else values["loading_sd"][number - 1]
+    for columns, sd in more:
         k = columns.shape[1]
-        parts.append(Block({}, columns, np.eye(k) * sd**2, np.zeros(k)))
+        parts.append(Block({}, columns, None if sd is None else np.eye(k) * sd**2, np.zeros(k)))
     covariance = error_covariance(data, values)
     if "period_scale" in values:
         covariance = np.linalg.inv(error_root(data, values).T @ error_root(data, values))
@@ -227,6 +230,39 @@ def log_likelihood(data, priors, values):
     log_gram = np.linalg.slogdet(gram)[1] if len(gram) else 0.0
     n = len(residual) - len(gram)
     return -np.log(np.diag(factor)).sum() - 0.5 * log_gram - 0.5 * white @ white - 0.5 * n * np.log(2 * np.pi)
+
+
+def covariance_and_mean(data, priors, values):
+    """Of the outcome given scales, every coefficient integrated out; no flat ones."""
+    more = []
+    if "factor" in values or data.time_columns:
+        data, more = with_loadings(data, priors, values)
+    root = error_root(data, values)
+    covariance, mean = np.linalg.inv(root.T @ root), np.zeros(data.design.n_obs)
+    for block in blocks(data, priors, values):
+        covariance = covariance + block.columns @ block.covariance @ block.columns.T
+        mean = mean + block.columns @ block.mean
+    for columns, sd in more:
+        covariance = covariance + sd**2 * columns @ columns.T
+    return covariance, mean
+
+
+def fitted_mean(data, priors, values):
+    """Mean of the fitted values given scales, from every coefficient of the model with loadings."""
+    raw = data
+    data, more = with_loadings(raw, priors, values)
+    parts = blocks(data, priors, values)
+    for columns, sd in more:
+        k = columns.shape[1]
+        parts.append(Block({}, columns, None if sd is None else np.eye(k) * sd**2, np.zeros(k)))
+    columns = np.hstack([block.columns for block in parts])
+    prior = [
+        np.zeros((b.columns.shape[1],) * 2) if b.covariance is None else np.linalg.inv(b.covariance) for b in parts
+    ]
+    precision, mean = linalg.block_diag(*prior), np.concatenate([b.mean for b in parts])
+    root = error_root(data, values)
+    white = root @ columns
+    return columns @ np.linalg.solve(white.T @ white + precision, white.T @ (root @ data.outcome) + precision @ mean)
 
 
 def conditional(data, priors, values):

@@ -156,8 +156,8 @@ def test_pymc_and_numpy_have_one_likelihood(errors, growing, panel):
 @pytest.mark.parametrize(
     "errors",
     [
-        *(name for name, part in ERROR_MODELS.items() if name != "known" and not part.factors),
-        *("ar1+unit_scale", "ar1+unit_scale+student_t", "ar1+period_scale"),
+        *(name for name in ERROR_MODELS if name not in ("known", "factor2")),
+        *("ar1+unit_scale", "ar1+unit_scale+student_t", "ar1+period_scale", "ar1+unit_scale+factor"),
     ],
 )
 def test_innovations_undo_simulation(errors, panel):
@@ -215,10 +215,6 @@ def test_the_ladder_and_its_tables_ask_the_record(growing):
         ({"errors": "ar1+factor+factor2"}, "has common factors twice"),
         ({"errors": "student_t+factor"}, "does not combine"),
         ({"errors": "factor+iid"}, "does not combine"),
-        ({"time_effects": "none"}, "without period effects"),
-        ({"correlated_means": False}, "correlated_means = false"),
-        ({"slopes": "unit"}, "does not combine with slopes of units"),
-        ({"group_time_effects": "group"}, "does not combine with period effects of groups"),
         ({"dynamic": True, "slopes": None}, "dynamic does not combine"),
     ],
 )

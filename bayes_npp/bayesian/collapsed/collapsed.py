@@ -52,9 +52,9 @@ def collapse(data: ModelData, priors: PriorSet, more: tuple[Term, ...] = ()) -> 
     effects = tuple(unit_terms(data))
     layout, encoded, means, elements = lay_out(data, (*columns,), effects, priors, tuple(kept))
     products, unit_cross, unit_gram = cross_products(data, (*columns, *kept), effects)
-    shifted = products._replace(
+    at_means = products._replace(
         total=shifted(products.total, means, both=True), unit_cross=shifted(products.unit_cross, means)
     )
     return Collapsed(
-        data, columns, effects, elements, shifted, shifted(unit_cross, means), unit_gram, layout, encoded, means
+        data, columns, effects, elements, at_means, shifted(unit_cross, means), unit_gram, layout, encoded, means
     )

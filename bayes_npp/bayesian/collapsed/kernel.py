@@ -440,8 +440,7 @@ def integrate_coefficients(q_matrix, values, slopes, layout, outer, gradient):
     Adds to `gradient` what goes through their prior SDs and through kept coefficients, and fills `outer` (P, P) with
     -2 dL / dQ: direction direction' plus the posterior covariance of the coefficients.
     """
-    p, size = len(layout.column_scale), len(q_matrix)
-    k_kept = len(layout.kept)
+    p, size, k_kept = len(layout.column_scale), len(q_matrix), len(layout.kept)
     sds, direction = np.empty(p), np.empty(size)
     coefficient_sds(values, layout, sds)
     for k in range(k_kept):

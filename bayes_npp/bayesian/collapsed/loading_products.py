@@ -1,5 +1,7 @@
 """ModelData -> rows on the grid of periods, in blocks of units with one error precision."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bayes_npp.bayesian.collapsed.packed import LoadingData
@@ -35,18 +37,18 @@ def loading_data(
     dense = [np.empty((design.n_obs, 0))]
     constants, time_columns = [np.empty((n_units, 0))], [np.empty((n_times, 0))]
     for first, term in zip(at[:-1], columns, strict=True):
-        own = list(range(first, first + term.width))
+        positions = list(range(first, first + term.width))
         if term.variable in SLOPED:
-            slope_at += own
+            slope_at += positions
             dense.append(term.rows(slice(None)))
         elif term.variable == "unit_between":
-            constant_at += own
+            constant_at += positions
             constants.append(term.columns)
         elif term.variable == "intercept":
-            time_at += own
+            time_at += positions
             time_columns.append(np.ones((n_times, 1)))
         elif term.variable != PART:
-            time_at += own
+            time_at += positions
             time_columns.append(term.columns)
     x = np.zeros((n_units, n_times, len(slope_at)))
     y, present = np.zeros((n_units, n_times)), np.zeros((n_units, n_times), dtype=bool)
@@ -70,18 +72,18 @@ def loading_data(
         "constant_at": np.array(constant_at, dtype=np.int64),
         "time_at": np.array(time_at, dtype=np.int64),
         "part_columns": np.array(part_columns, dtype=np.int64),
-        "count": np.bincount(member, minlength=len(patterns)).astype(float),
+        "units": np.bincount(member, minlength=len(patterns)).astype(float),
         "sums": np.stack([x[member == b].sum(axis=0) for b in range(len(patterns))]),
     }
     whole, few = [], []
     for b in range(len(patterns)):
-        own = (x[member == b], y[member == b], u[member == b], np.ones(int(shared["count"][b])))
+        own = (x[member == b], y[member == b], u[member == b], np.ones(int(shared["units"][b])))
         whole.append(own)
         few.append(_compressed(own, patterns[b]))
     return _laid_out(few, shared), _laid_out(whole, shared), np.argsort(member, kind="stable")
 
 
-def _laid_out(blocks: list[tuple[np.ndarray, ...]], shared: dict[str, np.ndarray]) -> LoadingData:
+def _laid_out(blocks: Sequence[tuple[np.ndarray, ...]], shared: dict[str, np.ndarray]) -> LoadingData:
     x, y, constants, weight = zip(*blocks, strict=True)
     return LoadingData(
         x=np.concatenate([part.transpose(1, 0, 2).ravel() for part in x]),

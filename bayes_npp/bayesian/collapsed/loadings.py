@@ -1,27 +1,38 @@
 """The collapsed posterior of models in which units load on columns of time: common factors, scales of periods.
 
-See docs/statistics.md, section 6, and `loading_kernel` for the density.
+See docs/statistics.md, section 6, and `loading_density`.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed import kernel, loading_kernel
+from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.loading_draws import entries
 from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Products, pack_loadings
 from bayes_npp.bayesian.collapsed.posterior import Collapsed, place
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.error_models import factors_of
-from bayes_npp.bayesian.model.loadings import aligned, factors_from, loading_terms, loads, part_term
+from bayes_npp.bayesian.model.loadings import aligned, factor_basis, factors_from, loading_terms, loads, part_term
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms, unit_terms
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.projection import two_way_parts
 
 STANDARD = PriorSpec(family="normal", mu=0.0, sigma=1.0, reason="a coordinate of the sampler")
 NOTHING = Products(*(np.empty((0, 0, 0, 0)),) * 3, *(np.empty(0),) * 3, 0.0, *(np.empty(0),) * 2)
+
+
+class AtTheta(NamedTuple):
+    """Rows of units at one theta."""
+
+    rows: np.ndarray  # (N, T, P) [W, X, y]
+    loaded: np.ndarray  # (T, q) columns of time times the SDs of units' coefficients
+    precision: np.ndarray  # (N, T, T) R_i^-1
 
 
 @dataclass(frozen=True)
@@ -62,11 +73,29 @@ class CollapsedLoadings(Collapsed):
 
     @property
     def callback(self) -> Any:
-        return loading_kernel.entries().callback
+        return entries().callback
+
+    @property
+    def start(self) -> np.ndarray:
+        """As of every collapsed posterior; factors at the leading components of the least-squares residual."""
+        start, layout = super().start, self.loading_layout
+        if layout.n_factors:
+            data = self.data
+            columns = np.column_stack([data.slope_columns, data.control_columns, *data.varying_columns])
+            parts = two_way_parts(np.column_stack([data.outcome, columns]), data.design.unit, data.design.time).residual
+            left = parts[:, 0] - parts[:, 1:] @ np.linalg.lstsq(parts[:, 1:], parts[:, 0], rcond=None)[0]
+            n_times = len(data.design.times)
+            table = np.zeros((len(data.segments), n_times))
+            table[data.design.unit, data.design.time] = left
+            leading = np.linalg.svd(table, full_matrices=False)[2][: layout.n_factors]
+            direction = leading @ factor_basis(n_times)
+            direction *= np.sqrt(n_times - 1) / np.linalg.norm(direction, axis=1, keepdims=True)
+            start[layout.factors : layout.factors + direction.size] = direction.ravel()
+        return start
 
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
         gradient = np.empty(len(theta))
-        value = loading_kernel.entries().log_density(theta, self.packed, gradient, likelihood_only)
+        value = entries().log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
 
     def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
@@ -77,13 +106,26 @@ class CollapsedLoadings(Collapsed):
             out["period_scale"] = np.exp(out["period_scale_sd"][:, None] * out["period_scale_raw"])
         return out
 
+    def at(self, theta: np.ndarray) -> "AtTheta":
+        """Rows of every unit at one theta, on the grid of periods."""
+        work = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
+        n_times, size, data = len(self.data.design.times), work.size, self.every_row
+        rows, precision = [], []
+        for b, (first, last) in enumerate(itertools.pairwise(data.start)):
+            block = work.rows[n_times * size * first : n_times * size * last]
+            rows.append(block.reshape(n_times, last - first, size).transpose(1, 0, 2))
+            precision.append(np.broadcast_to(work.precision[b], (last - first, n_times, n_times)))
+        back, codes = np.argsort(self.unit_of_row), self.loading_layout.effect_scale
+        sds = np.where(codes >= 0, work.values[codes], (codes == kernel.FLAT_SD).astype(float))
+        return AtTheta(np.concatenate(rows)[back], work.columns * sds, np.concatenate(precision)[back])
+
     def forms(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Q of outcomes less prior means (S, P, P), prior SDs of coefficients (S, p), log|V| / 2 (S,)."""
         thetas = np.ascontiguousarray(thetas)
         p = len(self.prior_means)
         size = p + len(self.layout.kept) + 1
         q_matrices, half_logs = np.empty((len(thetas), size, size)), np.empty(len(thetas))
-        loading_kernel.entries().forms(thetas, self.packed, q_matrices, half_logs)
+        entries().forms(thetas, self.packed, q_matrices, half_logs)
         sds, values, scratch = np.empty((len(thetas), p)), np.empty(thetas.shape[1]), np.empty(thetas.shape[1])
         kept = np.empty((len(thetas), len(self.layout.kept)))
         for s, theta in enumerate(thetas):
@@ -158,9 +200,7 @@ class CollapsedLoadings(Collapsed):
         effects, shifts = np.empty((len(thetas), n_units, q)), np.empty((len(thetas), n_units, q))
         periods = np.empty((len(thetas), n_times))
         normals = random.standard_normal(effects.shape)
-        loading_kernel.entries().draws_of_units(
-            thetas, drawn + self.prior_means, normals, self.packed_units, effects, shifts, periods
-        )
+        entries().draws_of_units(thetas, drawn + self.prior_means, normals, self.packed_units, effects, shifts, periods)
         back = np.argsort(self.unit_of_row)
         effects, shifts = effects[:, back], shifts[:, back]
         first = q - len(self.effects)
@@ -171,7 +211,8 @@ class CollapsedLoadings(Collapsed):
             out["unit_shift"], out["time_shift"] = shifts[:, :, 0], periods
         self._centre_fixed(out)
         if "loading" in out:
-            out.update(aligned(out))
+            known = len(self.rows.part_columns) - self.loading_layout.n_factors
+            out.update(aligned(out, known))
 
     def with_priors(self, priors: PriorSet) -> "CollapsedLoadings":
         return collapse_loadings(self.data, priors)
@@ -193,7 +234,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
     spread = (Element("period_scale_sd", WHOLE, priors["period_scale_sd"]),) if periods else ()
     layout, encoded, means, elements = lay_out(data, columns, effects, priors, kept, (*spread, *coordinates))
     first = len(elements) - len(coordinates)
-    known = np.ones((n_times, 1))
+    known = np.column_stack([np.ones(n_times), *(column.values for column in data.time_columns)])
     absent = np.full(0 if data.unit.kind != "none" else 1, kernel.KNOWN_SD)
     at = np.cumsum([0, *(term.width for term in columns)])
     loading_layout = LoadingLayout(
@@ -215,7 +256,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
         part_at=int(at[-2]) if project else kernel.ABSENT,
         project=int(project),
     )
-    parts = tuple(range(1, 1 + n_factors))
+    parts = tuple(j for j, term in enumerate(loading_terms(data), start=1) if term.scale)
     by_unit = layout.unit_scales != kernel.ABSENT
     rows, every_row, unit_of_row = loading_data(data, (*columns, *kept), parts, by_unit, known)
     nothing = np.empty((len(data.segments), 0, 0, 0))

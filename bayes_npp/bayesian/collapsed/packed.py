@@ -1,6 +1,6 @@
 """What the collapsed density knows of data, layout and priors, and all of it as one array."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class LoadingData(NamedTuple):
     constants: np.ndarray  # (R, r)
     weight: np.ndarray  # (R,) what multiplies a column of time: 1 for a unit
     sums: np.ndarray  # (B, T, K) of the columns with slopes over the units of a block
-    count: np.ndarray  # (B,) units
+    units: np.ndarray  # (B,) how many
     time_columns: np.ndarray  # (T, m)
     known: np.ndarray  # (T, q0)
     contrasts: np.ndarray  # (T, T - 1) orthonormal
@@ -107,7 +107,9 @@ class LoadingLayout(NamedTuple):
     column_scale: np.ndarray
     column_sd: np.ndarray
     kept: np.ndarray
-    effect_scale: np.ndarray  # (q,) element with the SD of units' coefficients, FLAT_SD, or KNOWN_SD where there are none
+    effect_scale: (
+        np.ndarray
+    )  # (q,) element with the SD of units' coefficients, FLAT_SD, or KNOWN_SD where there are none
     means: np.ndarray  # (p,) prior means of the collapsed coefficients
     correlation: int
     error_scale: int
@@ -150,7 +152,7 @@ def pack_loadings(data: LoadingData, layout: LoadingLayout, priors: Priors, n_sc
     """Everything as one array, which compiled code takes by its address; `unpack_loadings` reads it."""
     floats = (*data[:9], layout.column_sd, layout.means, priors.parameters, priors.lower, priors.upper, priors.constant)
     lengths = (
-        *(len(data.weight), len(data.count), data.known.shape[0], data.sums.shape[2], data.constants.shape[1]),
+        *(len(data.weight), len(data.units), data.known.shape[0], data.sums.shape[2], data.constants.shape[1]),
         *(data.time_columns.shape[1], data.known.shape[1], len(data.part_columns)),
         *(len(layout.column_scale), len(layout.kept), len(layout.effect_scale), len(priors.support), n_scales),
     )
@@ -161,7 +163,7 @@ def pack_loadings(data: LoadingData, layout: LoadingLayout, priors: Priors, n_sc
     return np.concatenate([[2.0 + len(reals) + len(whole), len(reals)], reals, whole.view(float)])
 
 
-def unpack_loadings(packed):  # type: ignore[no-untyped-def]
+def unpack_loadings(packed: Any) -> Any:
     """Views of a packed array; compiled by `loading_kernel`."""
     n_reals = int(packed[1])
     f, z = packed[2 : 2 + n_reals], packed[2 + n_reals :].view(np.int64)
@@ -177,7 +179,7 @@ def unpack_loadings(packed):  # type: ignore[no-untyped-def]
     at += n_rows
     sums = f[at : at + n_blocks * n_times * k].reshape(n_blocks, n_times, k)
     at += n_blocks * n_times * k
-    count = f[at : at + n_blocks]
+    units = f[at : at + n_blocks]
     at += n_blocks
     time_columns = f[at : at + n_times * m].reshape(n_times, m)
     at += n_times * m
@@ -208,7 +210,7 @@ def unpack_loadings(packed):  # type: ignore[no-untyped-def]
     effect_scale, support, family = z[at : at + q], z[at + q : at + q + d], z[at + q + d : at + q + 2 * d]
     at += q + 2 * d
     data = LoadingData(
-        x, y, constants, weight, sums, count, time_columns, known, contrasts,
+        x, y, constants, weight, sums, units, time_columns, known, contrasts,
         start, scale_of, gap, before, slope_at, constant_at, time_at, part_columns,
     )  # fmt: skip
     layout = LoadingLayout(

@@ -10,7 +10,15 @@ from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
 
-ERROR_PARTS = ("iid", "known", "ar1", "unit_scale", "period_scale", "factor", "factor2")  # what `lay_out`, `cross_products` and the compiled density have
+ERROR_PARTS = (
+    "iid",
+    "known",
+    "ar1",
+    "unit_scale",
+    "period_scale",
+    "factor",
+    "factor2",
+)  # what `lay_out`, `cross_products` and the compiled density have
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.loadings import CollapsedLoadings
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import terms
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -55,6 +56,9 @@ class HeldOut:
         self.log_se = self._pad(np.zeros(len(self.unit)) if data.se is None else np.log(data.se))
         weight = np.exp(-self.log_se)[..., None]
         self.columns, self.effects = self.columns * weight, self.effects * weight
+        self.effect_scale = collapsed.layout.effect_scale
+        if isinstance(collapsed, CollapsedLoadings):
+            self.effect_scale = collapsed.loading_layout.effect_scale
 
     def _pad(self, values: np.ndarray) -> np.ndarray:
         """Values of rows (n, ...) as (N, T, ...), zero beyond a unit's rows."""
@@ -119,16 +123,19 @@ class HeldOut:
         log_scale = np.empty(n_units)
         kernel.unit_scale_logs(theta, values, layout, n_units, log_scale)
         scale = np.exp(log_scale)
-        rho = values[layout.autocorrelation] if layout.autocorrelation != kernel.ABSENT else 0.0
-        inverse = self._inverse_errors(rho)
-        factor = np.empty((self.effects.shape[-1],) * 2)
-        kernel.effect_factor(values, layout, factor)
-        columns = self.columns @ self._change(values)
+        if isinstance(self.collapsed, CollapsedLoadings):
+            columns, acts, inverse = self._on_grid(self.collapsed, theta, scale)
+        else:
+            rho = values[layout.autocorrelation] if layout.autocorrelation != kernel.ABSENT else 0.0
+            inverse = self._inverse_errors(rho)
+            factor = np.empty((self.effects.shape[-1],) * 2)
+            kernel.effect_factor(values, layout, factor)
+            columns, acts = self.columns, self.effects @ factor
+        columns = columns @ self._change(values)
         own = inverse / scale[:, None, None] ** 2
-        acts = self.effects @ factor
         reach = own @ acts
-        flat = np.diag(layout.effect_scale == kernel.FLAT_SD).astype(float)
-        lower = np.linalg.cholesky(np.swapaxes(acts, 1, 2) @ reach + np.eye(len(factor)) - flat)
+        flat = np.diag(self.effect_scale == kernel.FLAT_SD).astype(float)
+        lower = np.linalg.cholesky(np.swapaxes(acts, 1, 2) @ reach + np.eye(len(flat)) - flat)
         used = np.swapaxes(np.linalg.solve(lower, np.swapaxes(reach, 1, 2)), 1, 2)
         own = own - used @ np.swapaxes(used, 1, 2)
         moved = own @ columns
@@ -138,6 +145,24 @@ class HeldOut:
         shared = moved[..., :p] @ np.linalg.inv(a_factor).T
         deviation = moved[..., p] - shared @ np.linalg.solve(a_factor, gram[:p, p])
         return _AtTheta(own, shared, deviation, inverse, scale, values)
+
+    def _on_grid(
+        self, collapsed: CollapsedLoadings, theta: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Columns, units' columns times their SDs, R^-1 at innovation SD one, of units that load on columns of time.
+
+        Columns with slopes are projected in the metric of this theta, a unit's own error scale included.
+        """
+        at = collapsed.at(theta)
+        time = collapsed.data.design.time
+        columns, acts = self._pad(at.rows[self.unit, time]), self._pad(at.loaded[time])
+        grid = at.precision * scale[:, None, None] ** 2
+        longest = self.gaps.shape[1]
+        inverse = np.zeros((len(self.counts), longest, longest))
+        periods = self._pad(time)
+        both = self.present[:, :, None] & self.present[:, None, :]
+        inverse[:] = grid[np.arange(len(self.counts))[:, None, None], periods[:, :, None], periods[:, None, :]]
+        return columns, acts, np.where(both, inverse, np.eye(longest))
 
     def _inverse_errors(self, rho: float) -> np.ndarray:
         """R^-1 of every unit with innovation SD one, shape (N, T, T); padded rows have variance one."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
+from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
@@ -17,6 +17,7 @@ from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw
 from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
 from bayes_npp.bayesian.model.likelihood import innovations, noise
+from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData
@@ -126,7 +127,9 @@ class Fit:
                 unit = scales.outcome_sd if kind else 1.0
                 unit = unit / scales.divisors[spec.exposure] if kind == "slope" and spec.exposure else unit
                 estimand = "scale" if name.endswith("_sd") else "coefficient"
-                rows.append(_row(self.values(name) * unit, term=name, estimand=estimand))
+                draws = self.values(name) * unit
+                for k, own in enumerate(draws.T if draws.ndim == 2 else [draws], start=1):
+                    rows.append(_row(own, term=f"{name} {k}" if k > 1 else name, estimand=estimand))
         for row in rows:
             row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
         return estimates_from_rows(
@@ -297,6 +300,11 @@ def assemble_collapsed(
     data, shape = collapsed.data, thetas.shape[:2]
     flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
     large = data.design.n_obs * len(flat) > POINTWISE_CELLS
+    if large and on_grid(data.design.spec):
+        raise SpecError(
+            f"{len(flat)} draws of {data.design.n_obs} rows with errors = '{data.design.spec.errors}' are too many",
+            fix=f"Take at most {POINTWISE_CELLS // data.design.n_obs} draws in all",
+        )
     draws = collapsed.coefficients(flat, sampler.seed, with_units=not large)
     totals = None
     stats = stats.assign(theta=(("chain", "draw", "element"), thetas))
@@ -320,7 +328,8 @@ def sample_full(data: ModelData, priors: PriorSet, sampler: Sampler) -> Fit:
     trace = draw(compile_model(build_model(data, priors)), sampler)
     draws = {str(name): array.to_numpy() for name, array in trace["posterior"].data_vars.items()}
     parameters = separate(draws, data, priors, seed=sampler.seed)
-    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, sampled=draws)
+    judged = None if loads(data.design.spec) else draws  # signs of factors are free
+    return _finish(data, priors, sampler, "nuts", parameters, trace["sample_stats"].dataset, sampled=judged)
 
 
 def _finish(
@@ -361,6 +370,8 @@ def scales_and_shapes() -> dict[str, str]:
         "unit_sd": "outcome",
         "time_sd": "outcome",
         "group_time_sd": "outcome",
+        "unit_trend_sd": "outcome",
+        "exposure_loading_sd": "outcome",
         **{name: "outcome" if name in outcome else "" for name in top_priors()},
         "slope_correlation": "",
     }

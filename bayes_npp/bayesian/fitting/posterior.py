@@ -1,6 +1,7 @@
 """Draws of the parameters -> the tree every engine returns: same variables, same dimensions, same groups."""
 
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.model.error_models import effects
 from bayes_npp.bayesian.model.likelihood import log_likelihood
+from bayes_npp.bayesian.model.loadings import common_component
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, prior_of, role
 from bayes_npp.panels.calendar import shown
@@ -35,16 +37,38 @@ DIMS = {
     "time_between": ("time_part",),
     "mediator_unit_between": ("mediator_unit_part",),
     "mediator_time_between": ("mediator_time_part",),
+    "loading_sd": ("factor_number",),
+    "loading_between": ("loading_part",),
+    "unit_shift": ("unit",),
+    "time_shift": ("time",),
+    "common_component": ("unit", "time"),
     "missing_cell": ("missing",),
     "group_slope": ("group",),
     "slope_of_unit": ("unit",),
 }
-UNIT_LEVEL = ("unit_effect", "unit_slope", "unit_control_slope", "slope_of_unit")
+UNIT_LEVEL = (
+    "unit_effect",
+    "unit_slope",
+    "unit_control_slope",
+    "slope_of_unit",
+    "unit_shift",
+    "time_shift",
+    "unit_trend",
+)
+TURNED = ("factor", "loading", "loading_sd", "loading_between", "common_component")
 
 
 def reported(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the sampler's diagnostics judge: everything but the effects and slopes of single units."""
-    return {name: values for name, values in parameters.items() if name not in UNIT_LEVEL}
+    """What the sampler's diagnostics judge: everything but the effects and slopes of single units.
+
+    Signs and order of factors are free, so of factors only what does not depend on them: the root mean square over
+    units, period by period, of what they give.
+    """
+    judged = {name: values for name, values in parameters.items() if name not in (*UNIT_LEVEL, *TURNED)}
+    judged = {name: values for name, values in judged.items() if not re.fullmatch(r"exposure_loading(_\d+)?", name)}
+    if "factor" in parameters:
+        judged["common_component"] = np.sqrt((common_component(parameters) ** 2).mean(axis=-2))
+    return judged
 
 
 def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...] = ("chain", "draw")) -> "xr.Dataset":
@@ -60,6 +84,7 @@ def dataset(arrays: dict[str, np.ndarray], data: ModelData, lead: tuple[str, ...
         "time": shown(design.times),
         "group_time": list(design.group_times),
     }
+    dims |= {column.variable: ("unit",) for column in data.time_columns}
     variables = {name: ((*lead, *dims.get(name, ())), values) for name, values in arrays.items()}
     used = {dim for own, _ in variables.values() for dim in own}
     return xr.Dataset(variables, coords={name: labels for name, labels in coords.items() if name in used})
@@ -88,6 +113,8 @@ def build_tree(
 
     design = data.design
     parameters = {**parameters, **in_data_units(parameters, data)}
+    if "factor" in parameters and parameters["intercept"].size * design.n_obs <= CACHE_CELLS:
+        parameters["common_component"] = common_component(parameters)
     log_prior = {
         name: priors[slot].log_density(parameters[name])
         for name, slot in prior_of().items()

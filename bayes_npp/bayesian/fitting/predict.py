@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
+from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
 from bayes_npp.bayesian.collapsed.restrict import restrict
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
 from bayes_npp.bayesian.fitting.fit import make_sampler
@@ -65,6 +65,7 @@ def predict(
         Student-t errors, first differences, a dynamic model.
     """
     reason = why_not_collapsible(spec) or ("a change needs the level before it" if spec.transform != "levels" else "")
+    reason = reason or ("nothing is known of common factors or scales in a new period" if on_grid(spec) else "")
     reason = reason or ("a blank outcome is the lag of the row after it" if spec.dynamic else "")
     if reason:
         raise SpecError(f"no prediction from this model: {reason}", fix="Choose other errors, or levels")

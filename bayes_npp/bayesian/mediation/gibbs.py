@@ -14,8 +14,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.mediation.gibbs_block import MANY, Block

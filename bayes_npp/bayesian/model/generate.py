@@ -2,8 +2,18 @@
 
 import numpy as np
 
-from bayes_npp.bayesian.model.error_models import parts
+from bayes_npp.bayesian.model.error_models import factors_of, parts
 from bayes_npp.bayesian.model.likelihood import simulate_errors
+from bayes_npp.bayesian.model.loadings import (
+    PART,
+    factors_from,
+    loading_terms,
+    loads,
+    part_term,
+    sloped_coefficients,
+    sloped_terms,
+)
+from bayes_npp.bayesian.model.projected import stored
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets, fitted_values, terms, unit_terms
 from bayes_npp.bayesian.priors.sets import PriorSet
 
@@ -30,7 +40,9 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
     random = np.random.default_rng(seed)
     spec, n_units = data.design.spec, len(data.design.units)
     errors = parts(spec.errors)
-    shapes = [name for part in errors for name in part.priors] + ["slope_correlation"] * spec.slope_correlation
+    shapes = [name for part in errors if not part.factors for name in part.priors] + [
+        "slope_correlation"
+    ] * spec.slope_correlation
     out = {name: priors[name].draw(random, (draws,)) for name in shapes}
     for part in errors:
         if part.scale and part.scale.draw:
@@ -49,11 +61,33 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
         own = out["unit_slope"] / out["unit_slope_sd"][:, None]
         common = out["unit_effect"] / out["unit_sd"][:, None]
         out["unit_slope"] = out["unit_slope_sd"][:, None] * (r * common + np.sqrt((1 - r) * (1 + r)) * own)
-    if "free_slope" in out:
-        out.update(common_and_offsets(out.pop("free_slope")))
     if "intercept" not in out:
         out["intercept"] = np.zeros(draws)
+    if loads(spec):
+        out = _with_loadings(out, data, priors, random)
+    if "free_slope" in out:
+        out.update(common_and_offsets(out.pop("free_slope")))
     return out
+
+
+def _with_loadings(
+    out: dict[str, np.ndarray], data: ModelData, priors: PriorSet, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draws with factors, coefficients of units on columns of time, and the shifts that columns with slopes bring."""
+    draws, n_units, n_times = len(out["intercept"]), len(data.design.units), len(data.design.times)
+    n_factors = factors_of(data.design.spec.errors)
+    if n_factors:
+        out["factor"] = factors_from(random.standard_normal((draws, n_factors * (n_times - 1))), n_times)
+    for term in loading_terms(data):
+        shared = term.scale in out and term.at == WHOLE  # one SD for all factors of the exposure
+        known = out[term.scale] if shared and term.scale else None
+        _draw_term(term, n_units, priors, random, draws, out)
+        if known is not None and term.scale:
+            out[term.variable] *= (known / out[term.scale])[:, None]
+            out[term.scale] = known
+    every = tuple(sloped_terms(data, priors))
+    out[PART] = priors["between"].draw(random, (draws, part_term(data, every).width))
+    return stored(out, data, sloped_coefficients(out, data, priors))
 
 
 def outcomes(parameters: dict[str, np.ndarray], data: ModelData, seed: int, in_data_units: bool = False) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Columns of time on which every unit has a coefficient of its own: common factors.
+"""Columns of time on which every unit has a coefficient of its own: common factors, trends, the exposure's factors.
 
 With loadings, a column with a slope enters as its residual from the joint projection on units, periods and unit x
 columns of time in the metric of the errors, so that slopes are fixed-effects GLS with the columns of time interacted,
@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayes_npp.bayesian.model.error_models import factors_of
-from bayes_npp.bayesian.model.terms import ModelData, Term
+from bayes_npp.bayesian.model.error_models import factors_of, shape_of
+from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms
+from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.design import Design
 from bayes_npp.design.projection import contrast_basis
 from bayes_npp.design.spec import Spec
-from bayes_npp.errors import DesignError
+from bayes_npp.errors import DesignError, SpecError
 
 # Variables of columns with slopes, and of what they keep of unit x columns of time.
 SLOPED = ("free_slope", "exposure_slope", "control_slope", "slope_offset", "control_offset")
@@ -24,15 +26,45 @@ FEWEST_PERIODS = 6
 
 def loads(spec: Spec) -> bool:
     """Whether units load on columns of time."""
-    return factors_of(spec.errors) > 0
+    return bool(factors_of(spec.errors) or spec.unit_trends or spec.exposure_factor != "none")
 
 
-def check_loadings(spec: Spec, n_times: int, source: str) -> None:
-    """Raise `DesignError` for a panel too short for its factors: T below 6, or more than (T - 3) / 3 of them."""
-    number = factors_of(spec.errors)
-    if not number:
+def check_loadings(design: Design, source: str) -> None:
+    """Raise what is wrong with loadings before anything is sampled.
+
+    Raises
+    ------
+    SpecError
+        No period effects, uncorrelated effects, slopes of units, period effects of groups, a lagged outcome.
+    DesignError
+        A panel too short for its factors (T below 6, or more than (T - 3) / 3 of them), or a unit with too few rows for
+        its flat coefficients.
+    """
+    spec, number, n_times = design.spec, factors_of(design.spec.errors), len(design.times)
+    if not loads(spec):
         return
-    if n_times < FEWEST_PERIODS:
+    what = f"errors = '{spec.errors}'" if number else "exposure_factor" if not spec.unit_trends else "unit_trends"
+    if spec.time_effects == "none":
+        raise SpecError(
+            f"{what} without period effects: what is common to all units would be taken for it",
+            fix="Use time_effects = 'partial' or 'fixed'",
+        )
+    if not spec.correlated_means:
+        raise SpecError(
+            f"{what} with correlated_means = false: loadings that the exposure shares would bias its slope",
+            fix="Leave correlated_means at true",
+        )
+    others = {
+        "slopes of units": spec.unit_slopes,
+        "period effects of groups": spec.group_time_effects,
+        "a lagged outcome": spec.dynamic,
+        "Student-t errors": shape_of(spec.errors),
+        "known standard errors": spec.se,
+    }
+    for name, there in others.items():
+        if there:
+            raise SpecError(f"{what} does not combine with {name}", fix="Leave one of them out")
+    if number and n_times < FEWEST_PERIODS:
         raise DesignError(
             f"errors = '{spec.errors}' in a panel of {n_times} periods",
             place=source,
@@ -45,17 +77,48 @@ def check_loadings(spec: Spec, n_times: int, source: str) -> None:
             place=source,
             fix="Use 'factor'; two take at least 9 periods",
         )
+    flat = (spec.unit_effects == "fixed") + (spec.unit_trends is True)
+    flat += spec.exposure_factors * (spec.exposure_factor == "fixed")
+    rows = np.bincount(design.unit)
+    if flat > 1 and rows.min() < flat:
+        raise DesignError(
+            f"unit '{design.units[int(rows.argmin())]}' has {rows.min()} row(s) for {flat} flat coefficients",
+            place=source,
+            fix="Use 'partial', or leave the unit out",
+        )
 
 
 def loading_terms(data: ModelData) -> Iterator[Term]:
     """Coefficients of units on columns of time, beyond their intercepts; values of the columns are in theta."""
+    nothing = np.empty((data.design.n_obs, 1))
+    for column in data.time_columns:
+        yield Term(column.variable, nothing, scale=column.scale or None, slot=column.scale)
     for k in range(factors_of(data.design.spec.errors)):
-        yield Term("loading", np.empty((data.design.n_obs, 1)), scale="loading_sd", at=k, slot="loading_sd")
+        yield Term("loading", nothing, scale="loading_sd", at=k, slot="loading_sd")
+
+
+def sloped_terms(data: ModelData, priors: PriorSet) -> list[Term]:
+    """Columns with slopes in the order of the collapsed posterior: coefficients that stay in theta come last."""
+    every = [term for term in terms(data, priors) if term.variable in SLOPED]
+    return sorted(every, key=lambda term: not term.scale and not priors[term.slot].collapses)
+
+
+def sloped_coefficients(
+    parameters: dict[str, np.ndarray], data: ModelData, priors: PriorSet
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Columns with slopes (n, k) and their coefficients (S, k) from parameters, `free_slope` among them."""
+    out = []
+    for term in sloped_terms(data, priors):
+        values = parameters[term.variable]
+        values = values if term.at == WHOLE else values[:, term.at]
+        values = values.reshape(len(values), -1)
+        out.append((term.rows(slice(None)), values if term.basis is None else values @ term.basis))
+    return out
 
 
 def part_term(data: ModelData, columns: tuple[Term, ...]) -> Term:
     """What columns with slopes keep of unit x columns of time: a coefficient for each column and pair of loadings."""
-    number = len(tuple(loading_terms(data)))
+    number = sum(term.scale is not None for term in loading_terms(data))
     width = sum(term.width for term in columns if term.variable in SLOPED) * number**2
     return Term(PART, np.empty((data.design.n_obs, width)), slot="between")
 
@@ -71,7 +134,7 @@ def factors_from(direction: np.ndarray, n_times: int) -> np.ndarray:
     return np.sqrt(n_times - 1) * (h / np.linalg.norm(h, axis=-1, keepdims=True)) @ factor_basis(n_times).T
 
 
-def aligned(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def aligned(parameters: dict[str, np.ndarray], known: int = 0) -> dict[str, np.ndarray]:
     """Parameters with the signs of factors and loadings turned, and factors ordered, so that draws agree.
 
     The likelihood does not know signs, nor which of two factors is which: neither is a result. Each draw's factors are
@@ -80,7 +143,9 @@ def aligned(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Parameters
     ----------
     parameters : dict of ndarray
-        `factor` (S, K, T), `loading` (S, K, N), `loading_sd` (S, K).
+        `factor` (S, K, T), `loading` (S, K, N), `loading_sd` (S, K); perhaps `loading_between`.
+    known : int
+        Known columns of time with pooled coefficients, before the factors.
     """
     factor = parameters["factor"]
     n_factors = factor.shape[1]
@@ -103,4 +168,16 @@ def aligned(parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name in out:
             out[name] = np.take_along_axis(out[name], order[:, :, None], axis=1) * signs[:, :, None]
     out["loading_sd"] = np.take_along_axis(out["loading_sd"], order, axis=1)
+    if PART in out:
+        fixed = np.tile(np.arange(known), (len(factor), 1))
+        order, signs = np.hstack([fixed, order + known]), np.hstack([np.ones(fixed.shape), signs])
+        pairs = out[PART].reshape(len(factor), order.shape[1], order.shape[1], -1)
+        pairs = np.take_along_axis(pairs, order[:, :, None, None], axis=1)
+        pairs = np.take_along_axis(pairs, order[:, None, :, None], axis=2)
+        out[PART] = (pairs * signs[:, :, None, None] * signs[:, None, :, None]).reshape(out[PART].shape)
     return out
+
+
+def common_component(parameters: dict[str, np.ndarray]) -> np.ndarray:
+    """What factors give to each unit and period, shape (..., N, T)."""
+    return np.swapaxes(parameters["loading"], -1, -2) @ parameters["factor"]

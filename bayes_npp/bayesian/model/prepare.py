@@ -26,7 +26,7 @@ def prepare(design: Design) -> ModelData:
             fix="Fixed effects absorb the means: leave correlated_means at true",
         )
     check_membership(design)
-    check_loadings(spec, len(design.times), "the hierarchical model")
+    check_loadings(design, "the hierarchical model")
     data = model_data(design)
     names = (*slope_names(design), *spec.controls)
     if names:

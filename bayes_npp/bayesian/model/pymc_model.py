@@ -9,13 +9,17 @@ merged into one vector of contrasts, each coordinate normal with variance betwee
 sd^2 elsewhere, and the intercept with the effects' means into one level. `separate` draws the parts given their sums.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayes_npp.bayesian.model.error_models import effects as error_effects
-from bayes_npp.bayesian.model.error_models import memory_of, parts, shape_of, top_priors
-from bayes_npp.bayesian.model.terms import Effect, ModelData, common_and_offsets
+from bayes_npp.bayesian.model.error_models import factors_of, memory_of, parts, shape_of, top_priors
+from bayes_npp.bayesian.model.loadings import PART, aligned, loads, sloped_coefficients
+from bayes_npp.bayesian.model.projected import stored
+from bayes_npp.bayesian.model.pymc_loadings import loaded
+from bayes_npp.bayesian.model.terms import WHOLE, Effect, ModelData, common_and_offsets
 from bayes_npp.bayesian.priors.families import BOUNDS, PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
 
@@ -27,7 +31,7 @@ OWN_NAMES = (
     *("exposure_slope", "slope_sd", "slope_offset", "control_slope", "control_offset", "control_slope_sd"),
     *("unit_sd", "time_sd", "group_time_sd", "group_time_effect", "unit_slope", "unit_slope_sd"),
     *("unit_control_slope", "unit_control_slope_sd", "slope_correlation", "unit_effect", "unit_between"),
-    "persistence",
+    *("unit_trend_sd", "exposure_loading_sd", "persistence"),
 )
 
 
@@ -46,6 +50,7 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
         "unit": list(design.units),
         "time": list(design.times),
         "group_time": list(design.group_times),
+        "factor_number": np.arange(factors_of(spec.errors)),
         "unit_part": np.arange(data.unit.rank),
         **{f"{name}_contrast": np.arange(e.n_contrasts) for name, e in data.effects.items() if e.n_contrasts},
     }
@@ -77,7 +82,11 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
             raw = pm.Normal("group_time_raw", 0.0, 1.0, dims="group_time")
             fitted += pm.Deterministic("group_time_effect", sd * raw, dims="group_time")[design.group_time]
         level, effects = _level_and_effects(data, priors)
-        _likelihood(level + fitted + effects, data, priors)
+        errors = None
+        if loads(spec):
+            errors = _errors(data, priors)
+            fitted += loaded(data, priors, partial(_loading_sd, priors), *errors)
+        _likelihood(level + fitted + effects, data, priors, errors)
     return model
 
 
@@ -150,14 +159,13 @@ def _unit_slopes(data: ModelData, priors: PriorSet) -> Any:
     return total
 
 
-def _likelihood(fitted: Any, data: ModelData, priors: PriorSet) -> None:
-    """The outcome given the rows before it, by the parts of the error model."""
-    import pymc as pm
-    import pytensor.tensor as pt
+def _loading_sd(priors: PriorSet, name: str, slot: str, at: int) -> Any:
+    return _prior(name, slot, priors[slot], dims=None if at == WHOLE else "factor_number")
 
+
+def _errors(data: ModelData, priors: PriorSet) -> tuple[Any, Any]:
+    """SDs of innovations of one step, and share and variance of the errors' memory (None without)."""
     errors = data.design.spec.errors
-    observed = pm.Data("outcome", data.outcome, dims="observation")
-    options = {"observed": observed, "dims": "observation"}
 
     def prior(name: str) -> Any:
         return _prior(name, name, priors[name])
@@ -166,9 +174,25 @@ def _likelihood(fitted: Any, data: ModelData, priors: PriorSet) -> None:
     for part in parts(errors):
         if part.scale:
             sd = part.scale.pymc(data, prior, sd)
-    memory, shape = memory_of(errors), shape_of(errors)
+    memory = memory_of(errors)
+    return sd, memory.pymc(data, prior) if memory else None
+
+
+def _likelihood(fitted: Any, data: ModelData, priors: PriorSet, errors: tuple[Any, Any] | None) -> None:
+    """The outcome given the rows before it, by the parts of the error model."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    observed = pm.Data("outcome", data.outcome, dims="observation")
+    options = {"observed": observed, "dims": "observation"}
+
+    def prior(name: str) -> Any:
+        return _prior(name, name, priors[name])
+
+    sd, memory = _errors(data, priors) if errors is None else errors
+    shape = shape_of(data.design.spec.errors)
     if memory:
-        share, variance = memory.pymc(data, prior)
+        share, variance = memory
         later, error = np.flatnonzero(data.gaps > 0), observed - fitted
         fitted = pt.inc_subtensor(fitted[later], share * error[later - 1])
         sd = sd * pt.sqrt(variance)
@@ -234,7 +258,25 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
         if effect.rank:
             out[f"{name}_between"] = (contrasts - own)[..., : effect.rank] / np.sqrt(effect.size)
     out["intercept"] = remaining + intercept_prior["mu"]
-    return out
+    return _with_loadings(out, draws, data, priors) if loads(data.design.spec) else out
+
+
+def _with_loadings(
+    out: dict[str, np.ndarray], draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet
+) -> dict[str, np.ndarray]:
+    """Parameters as stored: all that a unit has of each column of time, shifts, signs of factors aligned."""
+    shape = draws["level"].shape
+    whole = {**out, **{name: draws[name] for name in ("free_slope", PART) if name in draws}}
+    deviations = [draws[f"loading_{k}_deviation"] for k in range(factors_of(data.design.spec.errors))]
+    if deviations:
+        whole["loading"] = np.stack(deviations, axis=-2)
+    whole |= {column.variable: draws[f"{column.variable}_deviation"] for column in data.time_columns}
+    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in whole.items()}
+    flat = stored(flat, data, sloped_coefficients(flat, data, priors))
+    flat.pop("free_slope", None)
+    if deviations:
+        flat = aligned(flat, sum(bool(column.scale) for column in data.time_columns))
+    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
 
 
 def _contrasts(name: str, effect: Effect, variance: Any) -> Any:

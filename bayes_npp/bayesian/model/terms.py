@@ -8,10 +8,10 @@ import numpy as np
 
 from bayes_npp.bayesian.model.dynamic import History
 from bayes_npp.bayesian.model.error_models import centred_scales
+from bayes_npp.bayesian.model.time_columns import TimeColumn, time_columns
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
 from bayes_npp.design.projection import contrast_basis, part_basis, two_way_parts
-from bayes_npp.errors import SpecError
 
 # Centred coordinates sample better where the data rule out a scale of zero: where the chi-square statistic of the
 # effects exceeds its expectation by this much.
@@ -131,6 +131,8 @@ class ModelData:
     se : ndarray, shape (n,), optional
     lag : ndarray, shape (n,), optional
         Outcome of the period before, of a dynamic model, less its period means.
+    time_columns : tuple of TimeColumn
+        Trends of units and the exposure's own factors.
     """
 
     design: Design
@@ -146,6 +148,7 @@ class ModelData:
     centred_errors: frozenset[str]
     se: np.ndarray | None
     lag: np.ndarray | None = None
+    time_columns: tuple[TimeColumn, ...] = ()
 
     @cached_property
     def effects(self) -> dict[str, Effect]:
@@ -181,8 +184,6 @@ class ModelData:
 def model_data(design: Design) -> ModelData:
     """Standardise, split columns into parts and residuals, choose bases and parametrisation."""
     spec, scales = design.spec, design.scales
-    if spec.unit_trends:
-        raise SpecError("unit_trends belongs to least squares", fix="Leave it out; errors = 'ar1' is the nearest")
     outcome = (design.outcome - scales.outcome_mean) / scales.outcome_sd
     exposure = design.slope_columns
     if spec.exposure:
@@ -245,6 +246,7 @@ def model_data(design: Design) -> ModelData:
         centred_errors=centred_scales(spec.errors, fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit, df),
         se=None if design.se is None else design.se / scales.outcome_sd,
         lag=None if history is None else history.lag_within_periods,
+        time_columns=time_columns(design),
     )
 
 
@@ -316,6 +318,14 @@ def fitted_values(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndar
         if f"{name}_between" in parameters:
             part = parameters[f"{name}_between"] @ effect.leading.T * np.sqrt(effect.size)
             fitted = fitted + part[..., effect.index]
+    for name, index in (("unit_shift", data.design.unit), ("time_shift", data.design.time)):
+        if name in parameters:
+            fitted = fitted + parameters[name][..., index]
+    for column in data.time_columns:
+        fitted = fitted + parameters[column.variable][..., data.design.unit] * column.values[data.design.time]
+    for k in range(parameters["factor"].shape[-2] if "factor" in parameters else 0):
+        loading, factor = parameters["loading"][..., k, :], parameters["factor"][..., k, :]
+        fitted = fitted + loading[..., data.design.unit] * factor[..., data.design.time]
     if "group_time_effect" in parameters:
         fitted = fitted + parameters["group_time_effect"][..., data.design.group_time]
     for j, column in enumerate(data.unit_slope_columns.T):

@@ -22,6 +22,8 @@ SLOTS = {
     "unit_sd": "positive",
     "time_sd": "positive",
     "group_time_sd": "positive",
+    "unit_trend_sd": "positive",
+    "exposure_loading_sd": "positive",
     "slope_correlation": "correlation",
     "persistence": "persistence",
 }
@@ -38,6 +40,8 @@ GROUP_PRIORS = (
     "group_time_effect",
     "unit_slope",
     "unit_control_slope",
+    "unit_trend",
+    "exposure_loading",
 )
 
 
@@ -88,10 +92,13 @@ def prior_of() -> dict[str, str]:
         "unit_sd": "unit_sd",
         "time_sd": "time_sd",
         "group_time_sd": "group_time_sd",
+        "unit_trend_sd": "unit_trend_sd",
+        "exposure_loading_sd": "exposure_loading_sd",
         **of_errors,
         "persistence": "persistence",
         "unit_between": "between",
         "time_between": "between",
+        "loading_between": "between",
     }
 
 
@@ -120,6 +127,8 @@ def check_priors(priors: PriorSet, spec: Spec) -> None:
     needed = {
         "unit_slope_sd": spec.unit_slopes,
         "group_time_sd": spec.group_time_effects is not None,
+        "unit_trend_sd": spec.unit_trends == "partial",
+        "exposure_loading_sd": spec.exposure_factor == "partial",
         "slope_correlation": spec.slope_correlation,
         "persistence": spec.dynamic,
     }

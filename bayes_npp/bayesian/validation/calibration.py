@@ -10,11 +10,15 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.error_models import effects
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.likelihood import log_likelihood
+from bayes_npp.bayesian.model.loadings import common_component
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
 
-LEFT_OUT = ("unit_effect", "unit_slope", "unit_control_slope", "time_effect", "group_time_effect")
+LEFT_OUT = (
+    *("unit_effect", "unit_slope", "unit_control_slope", "time_effect", "group_time_effect"),
+    *("unit_shift", "time_shift", "unit_trend", "exposure_loading"),
+)
 RANKED_DRAWS = 199  # draws kept of each replication: nearly independent
 
 
@@ -116,6 +120,10 @@ def _quantities(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str,
     if "slope_offset" in parameters:
         slopes = parameters["exposure_slope"][:, None] + parameters["slope_offset"]
         out |= {f"slope[{label}]": slopes[:, g] for g, label in enumerate(data.design.groups)}
+    if "factor" in parameters:  # signs and order are free
+        out["common component"] = np.sqrt((common_component(parameters) ** 2).mean(axis=(-2, -1)))
+        if parameters["factor"].shape[1] > 1:
+            parameters = {name: values for name, values in parameters.items() if not name.startswith("loading")}
     derived = {"slope", "group_slope", "slope_of_unit", "collapsed_log_likelihood", "collapsed_coefficients"}
     flat = {"intercept"} if data.has_flat_level else set()
     for name, values in parameters.items():

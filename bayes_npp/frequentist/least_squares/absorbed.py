@@ -29,7 +29,7 @@ class Absorbed:
 
 def absorbs_more(spec: Spec) -> bool:
     """Whether least squares absorbs more than unit and period effects."""
-    return spec.unit_trends or spec.group_time_effects is not None or spec.exposure_factor != "none"
+    return bool(spec.unit_trends) or spec.group_time_effects is not None or spec.exposure_factor != "none"
 
 
 def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
+from bayes_npp.bayesian.collapsed import kernel, loading_density, loading_draws, loading_kernel, packed, posterior
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.model.loadings import aligned, factors_from
 from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.design.design import build_design
-from bayes_npp.errors import DesignError
+from bayes_npp.errors import DesignError, SpecError
 from tests.bayesian import dense
 
 ROUNDING = 1e-8
@@ -26,12 +29,20 @@ MODELS = [
     ("ar1+period_scale+unit_scale+factor2", 0.2, {"slope_pooling": "none"}, "diffuse"),
     ("ar1+factor2", 0.0, {"unit_effects": "none"}, "weakly_informative"),
     ("period_scale", 0.2, {}, "weakly_informative"),
+    ("iid", 0.2, {"unit_trends": "partial"}, "weakly_informative"),
+    ("ar1", 0.2, {"unit_trends": "fixed", "unit_effects": "fixed"}, "weakly_informative"),
+    ("unit_scale", 0.2, {"exposure_factor": "partial"}, "weakly_informative"),
+    ("iid", 0.0, {"exposure_factor": "fixed", "exposure_factors": 2}, "weakly_informative"),
+    ("ar1+factor", 0.2, {"exposure_factor": "partial", "unit_trends": "fixed"}, "weakly_informative"),
     ("ar1+period_scale", 0.2, {"correlated_means": False}, "weakly_informative"),
 ]
 
 
 def panel_of(missing, seed=5, n_units=12, n_periods=9):
     frame = bn.simulate(n_units, n_periods, {"a": 0.5, "b": 0.1}, controls=(0.4,), missing=missing, seed=seed).frame
+    if missing >= 0.3:  # a unit with fewer rows than coefficients
+        own = frame.index[frame["unit"] == frame["unit"].iloc[0]]
+        frame = frame.drop(own[2:])
     return bn.read_panel(frame, unit="unit", time="time", group="group")
 
 
@@ -54,7 +65,7 @@ def test_density_is_the_dense_normal_s(errors, missing, changes, priors):
     """Also where a unit has fewer rows than coefficients, and after a gap."""
     collapsed = collapsed_of(errors, missing, changes, priors)
     if missing >= 0.3:
-        assert np.bincount(collapsed.data.design.unit).min() < 6
+        assert np.bincount(collapsed.data.design.unit).min() <= 2
     theta = theta_for(collapsed)
     found = collapsed.log_density(theta, likelihood_only=True)[0]
     known = dense.log_likelihood(collapsed.data, load_priors(priors), values_at(collapsed, theta))
@@ -86,10 +97,28 @@ def test_slopes_given_theta_are_fixed_effects_gls(errors):
     unit = dense.indicator(design.unit, len(design.units))
     time = dense.indicator(design.time, len(design.times))
     loaded = [unit * f[design.time][:, None] for f in values["factor"]]
-    x = np.hstack([term.rows(slice(None)) for term in collapsed.columns if term.variable in set(np.array(names)[chosen])])
+    sloped = set(np.array(names)[chosen])
+    x = np.hstack([term.rows(slice(None)) for term in collapsed.columns if term.variable in sloped])
     root = dense.error_root(data, values)
     known = np.linalg.lstsq(root @ np.hstack([x, unit, time, *loaded]), root @ data.outcome, rcond=None)[0]
     np.testing.assert_allclose(found, known[: x.shape[1]], rtol=ROUNDING, atol=ROUNDING)
+
+
+LOADED = [model for model in MODELS if "factor" in model[0] or model[2].keys() & {"unit_trends", "exposure_factor"}]
+
+
+@pytest.mark.parametrize(("errors", "missing", "changes", "priors"), [m for m in LOADED if m[3] != "diffuse"])
+def test_draws_given_theta_have_the_fitted_values_of_all_coefficients(errors, missing, changes, priors):
+    """What is stored, shifts and total loadings included, adds up to the mean: 2,000 draws, 5 standard errors."""
+    collapsed = collapsed_of(errors, missing, changes, priors)
+    theta = theta_for(collapsed, seed=4)
+    draws = collapsed.coefficients(np.tile(theta, (2000, 1)), seed=1, with_units=True)
+    fitted = fitted_values(draws, collapsed.data)
+    known = dense.fitted_mean(collapsed.data, load_priors(priors), values_at(collapsed, theta))
+    error = fitted.std(axis=0) / np.sqrt(len(fitted))
+    assert (np.abs(fitted.mean(axis=0) - known) < 5 * error + ROUNDING).all()
+    if "factor" in errors:
+        assert {"factor", "loading", "unit_shift", "time_shift"} <= set(draws)
 
 
 def test_rows_of_outer_products_change_nothing():
@@ -106,11 +135,30 @@ def test_rows_of_outer_products_change_nothing():
 
 @pytest.mark.parametrize(
     ("errors", "n_periods", "message"),
-    [("factor", 5, "in a panel of 5 periods"), ("factor2", 8, "carries 1 common factor"), ("ar1+factor", 3, "at least 6")],
+    [
+        ("factor", 5, "in a panel of 5 periods"),
+        ("factor2", 8, "carries 1 common factor"),
+        ("ar1+factor", 3, "at least 6"),
+    ],
 )
 def test_short_panels_carry_few_factors(errors, n_periods, message):
     with pytest.raises(DesignError, match=message):
         collapsed_of(errors, 0.0, {}, "weakly_informative", n_periods=n_periods)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"errors": "factor", "time_effects": "none"}, "without period effects"),
+        ({"errors": "factor", "correlated_means": False}, "correlated_means = false"),
+        ({"errors": "factor", "slopes": "unit"}, "does not combine with slopes of units"),
+        ({"unit_trends": "partial", "group_time_effects": "group"}, "does not combine with period effects of groups"),
+        ({"exposure_factor": "partial", "errors": "student_t"}, "does not combine with Student-t errors"),
+    ],
+)
+def test_what_loadings_do_not_go_with(changes, message):
+    with pytest.raises(SpecError, match=message):
+        collapsed_of("iid", 0.0, changes, "weakly_informative")
 
 
 def test_signs_and_order_of_factors_are_aligned():
@@ -129,3 +177,20 @@ def test_signs_and_order_of_factors_are_aligned():
     out = aligned(mixed)
     np.testing.assert_allclose(np.einsum("skn,skt->snt", out["loading"], out["factor"]), common, atol=1e-12)
     assert out["factor"].std(axis=0).max() < 0.1
+
+
+def test_the_cache_s_key_holds_every_compiled_file():
+    """Only entry points are cached, so a change of any of these files must change their key."""
+    modules = (kernel, loading_kernel, loading_density, loading_draws, packed)
+    assert {module.__name__.rsplit(".", 1)[1] + ".py" for module in modules} == set(loading_draws.SOURCES)
+    assert loading_draws.entries() is loading_draws.entries()
+
+
+def test_every_unit_has_a_row_of_its_own_for_draws():
+    collapsed = collapsed_of("factor", 0.2, {}, "weakly_informative")
+    assert isinstance(collapsed, posterior.Collapsed)
+    known = np.ones((9, 1))
+    few, whole, unit = loading_data(collapsed.data, collapsed.columns, (1,), False, known)
+    assert sorted(unit) == list(range(12))
+    assert len(whole.weight) == 12
+    assert few.units.sum() == whole.units.sum() == 12

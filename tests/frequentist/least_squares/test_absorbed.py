@@ -6,7 +6,6 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
-from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, slope_weights
 from tests.conftest import SLOPES
 from tests.frequentist.hypotheses.test_equal_slopes import dense
@@ -104,8 +103,3 @@ def test_average_of_group_slopes_keeps_its_identity(more, simulated, grouped_spe
     average = grouped[grouped["estimand"] == "average_slope_twfe_weighted"].iloc[0]
     assert average["estimate"] == pytest.approx(plain["estimate"], rel=1e-8)
     assert slope_weights(build_design(simulated, spec)).sum() == pytest.approx(1.0)
-
-
-def test_unit_trends_never_reach_a_posterior(simulated, grouped_spec):
-    with pytest.raises(SpecError, match="unit_trends belongs to least squares"):
-        bn.fit(simulated, with_spec(grouped_spec, unit_trends=True), draws=100)

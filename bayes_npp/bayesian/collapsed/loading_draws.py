@@ -1,0 +1,164 @@
+"""What is called of the compiled code for models in which units load on columns of time, draws of units among it.
+
+numba's cache looks at the file of a function, not at those of what it calls. So only `entries` are kept in the cache,
+and a digest of all the files behind them is in their closure, which is part of the cache's key.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from bayes_npp.bayesian.collapsed.kernel import cholesky
+from bayes_npp.bayesian.collapsed.loading_density import evaluate
+from bayes_npp.bayesian.collapsed.loading_kernel import (
+    RIDGE,
+    compiled,
+    forward,
+    inverse_of,
+    loading_sds,
+    new_work,
+    saturated,
+    unpack,
+)
+
+SOURCES = ("kernel.py", "loading_kernel.py", "loading_density.py", "loading_draws.py", "packed.py")
+
+
+@compiled
+def exact_coefficients(b, i, data, work):
+    """Coefficients of a unit whose columns with slopes they fit exactly, of smallest size; shape (q, K)."""
+    n_times, q = work.columns.shape
+    n_slopes, first = len(data.slope_at), data.start[b]
+    n = data.start[b + 1] - first
+    own, target = np.zeros((n_times, q)), np.zeros((n_times, n_slopes))
+    gram = np.eye(n_times)
+    for t in range(n_times):
+        if data.gap[b, t] >= 0:
+            own[t] = work.columns[t]
+            at = n_times * n_slopes * first + (t * n + i) * n_slopes
+            target[t] = data.x[at : at + n_slopes] - work.period[t]
+            gram[t, t] = RIDGE
+    return own.T.copy() @ (inverse_of(gram + own @ own.T.copy())[0] @ target)
+
+
+@compiled
+def draw_units(theta, coefficients, normals, data, layout, priors, work, effects, shifts, periods):
+    """Exact draws of units' coefficients at one theta given w, and what the projection takes from units and periods.
+
+    coefficients : (p,) w, prior means included;  normals, effects, shifts : (R, q);  periods : (T,)
+    """
+    forward(theta, data, layout, priors, work)
+    p, size, q, n_times = len(coefficients), work.size, work.columns.shape[1], work.columns.shape[0]
+    n_slopes, values = len(data.slope_at), work.values
+    direction = np.empty(size)
+    direction[:p] = -coefficients
+    for k in range(len(layout.kept)):
+        direction[p + k] = -values[layout.kept[k]]
+    direction[size - 1] = 1.0
+    slopes = np.empty(n_slopes)
+    for a in range(n_slopes):
+        slopes[a] = -direction[data.slope_at[a]]
+    sds = loading_sds(values, layout)
+    loaded = work.columns * sds
+    periods[:] = -(work.period @ slopes)
+    for b in range(len(data.units)):
+        first, last = data.start[b], data.start[b + 1]
+        n = last - first
+        rows = work.rows[n_times * size * first : n_times * size * last].reshape(n_times, n, size)
+        own = work.coefficients[q * n_slopes * first : q * n_slopes * last].reshape(q, n, n_slopes)
+        to_units = loaded.T.copy() @ work.precision[b]
+        # The upper factor of the precision, for draws of covariance its inverse.
+        upper = inverse_of(work.unit_inverse[b])[0]
+        cholesky(upper, q)
+        for i in range(n):
+            error = np.empty(n_times)
+            for t in range(n_times):
+                error[t] = (rows[t, i] * direction).sum()
+            drawn = work.unit_inverse[b] @ (to_units @ error)
+            noise = normals[first + i].copy()
+            for j in range(q - 1, -1, -1):
+                for k in range(j + 1, q):
+                    noise[j] -= upper[j, k] * noise[k]
+                noise[j] /= upper[j, j]
+            effects[first + i] = sds * (drawn + noise)
+            shifts[first + i] = 0.0
+            if not layout.project:
+                continue
+            if saturated(b, data, q):
+                shifts[first + i] = -(exact_coefficients(b, i, data, work) @ slopes)
+                continue
+            for j in range(q):
+                shifts[first + i, j] = -(own[j, i] * slopes).sum()
+            at = layout.part_at
+            for to in data.part_columns:
+                for k in data.part_columns:
+                    for a in range(n_slopes):
+                        shifts[first + i, to] -= direction[at] * (own[k, i, a] - work.mean[k, a])
+                        at += 1
+
+
+class Entries(NamedTuple):
+    """What is called from outside: the density for callers in C and in Python, Q at draws, rows at one theta, draws."""
+
+    callback: Any
+    log_density: Any
+    forms: Any
+    at_theta: Any
+    draws_of_units: Any
+
+
+@functools.cache
+def entries() -> Entries:
+    """Compiled at first use."""
+    sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in SOURCES)
+    return _entries(hashlib.sha256(sources).hexdigest())
+
+
+def _entries(digest: str) -> Entries:
+    reals = types.CPointer(types.double)
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def log_density(theta, packed, gradient, likelihood_only):
+        digest  # noqa: B018 - part of the cache's key
+        return evaluate(theta, packed, gradient, likelihood_only)
+
+    @cfunc(types.int64(types.uint64, reals, reals, reals, reals), cache=True)
+    def callback(size, theta, gradient, value, packed):
+        digest  # noqa: B018
+        header = carray(packed, (2,))
+        everything = carray(packed, (int(header[0]),))
+        out = carray(value, (1,))
+        out[0] = evaluate(carray(theta, (size,)), everything, carray(gradient, (size,)), False)
+        return 0 if np.isfinite(out[0]) else 4
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def forms(thetas, packed, q_matrices, half_logs):
+        digest  # noqa: B018
+        data, layout, priors, n_scales = unpack(packed)
+        work = new_work(thetas.shape[1], n_scales, data, layout)
+        for draw in range(len(thetas)):
+            half_logs[draw] = forward(thetas[draw], data, layout, priors, work)[1]
+            q_matrices[draw] = work.q_matrix
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def at_theta(theta, packed):
+        digest  # noqa: B018
+        data, layout, priors, n_scales = unpack(packed)
+        work = new_work(len(theta), n_scales, data, layout)
+        forward(theta, data, layout, priors, work)
+        return work
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def draws_of_units(thetas, coefficients, normals, packed, effects, shifts, periods):
+        digest  # noqa: B018
+        data, layout, priors, n_scales = unpack(packed)
+        work = new_work(thetas.shape[1], n_scales, data, layout)
+        for s in range(len(thetas)):
+            own, moved = effects[s], shifts[s]
+            draw_units(thetas[s], coefficients[s], normals[s], data, layout, priors, work, own, moved, periods[s])
+
+    return Entries(callback, log_density, forms, at_theta, draws_of_units)
