@@ -26,6 +26,8 @@ from bayes_npp.bayesian.collapsed.loading_kernel import (
 )
 from bayes_npp.bayesian.model.caches import prepare_numba
 
+prepare_numba(__file__)
+
 SOURCES = ("kernel.py", "loading_kernel.py", "loading_density.py", "loading_draws.py", "packed.py")
 
 
@@ -115,7 +117,6 @@ class Entries(NamedTuple):
 @functools.cache
 def entries() -> Entries:
     """Compiled at first use."""
-    prepare_numba(__file__)
     sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in SOURCES)
     return _entries(hashlib.sha256(sources).hexdigest())
 
