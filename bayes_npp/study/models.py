@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
+from bayes_npp.bayesian.model.error_models import parts as error_parts
 from bayes_npp.design.design import Design, check_membership, check_two_way
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError
@@ -26,8 +27,8 @@ Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
 Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
-OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
-OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
+WILD = ("weights", "draws", "seed")
+OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"} | dict.fromkeys(WILD, "wild_bootstrap")
 
 
 class ModelSpec(Record):
@@ -144,7 +145,6 @@ class InteractiveModel(ModelSpec):
         """Rows, after checking that the panel carries the factors."""
         design = sample.design(self.spec(sample.roles))
         check_factors(design, self.factors, sample.panel.source)
-        check_absorbed(design, "two-way", sample.panel.source)
         return rows_of(design)
 
 
@@ -261,7 +261,7 @@ class BayesianModel(ModelSpec):
 class HierarchicalModel(BayesianModel):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
-    With `ladder` a model with slopes by group is fitted under other error models and other pooling too.
+    With `ladder` slopes by group are fitted under other errors and pooling too; "factors": common factors among them.
     """
 
     kind: Literal["hierarchical"]
@@ -273,13 +273,14 @@ class HierarchicalModel(BayesianModel):
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
     engine: Engine = "auto"
-    ladder: bool = True
+    ladder: bool | Literal["factors"] = True
 
     @property
     def has_ladder(self) -> bool:
-        """Whether errors and pooling can be varied: static group slopes in levels, sampled collapsed, not declined."""
+        """Whether errors and pooling can be varied: static group slopes in levels, collapsed, errors not data."""
         plain = self.slopes is not None and not self.slopes.endswith("unit") and self.transform == "levels"
-        return self.ladder and plain and not self.dynamic and self.engine != "nuts" and self.errors == "iid"
+        free = not any(part.known_se or part.not_collapsed for part in error_parts(self.errors))
+        return bool(self.ladder) and plain and free and not self.dynamic and self.engine != "nuts"
 
     def check(self, sample: Sample) -> str:
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""
