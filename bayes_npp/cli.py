@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bayes_npp import __version__
-from bayes_npp.errors import BayesNppError
+from bayes_npp.errors import BayesNppError, CacheWarning
 
 if TYPE_CHECKING:
     from bayes_npp.analysis.progress import Progress
@@ -65,6 +66,20 @@ def _warn(study: "Study") -> None:
         _say(f"warning: {notice}")
 
 
+def _check_folder(folder: Path, ours: tuple[str, ...], force: bool) -> None:
+    """Raise where a folder holds files and none that an earlier run wrote, unless it is forced."""
+    try:
+        names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:  # there is none, or it is no folder: whoever writes says so
+        return
+    if names and not force and not set(names) & set(ours):
+        raise BayesNppError(
+            f"the output folder holds other files ('{min(names)}') and no earlier run",
+            place=str(folder),
+            fix="Choose another --out, or say --force to write beside them",
+        )
+
+
 def _progress() -> "Progress":
     """Bars on a terminal, lines otherwise."""
     from bayes_npp.analysis.progress import Bars, Progress
@@ -78,17 +93,19 @@ def _progress() -> "Progress":
 @click.option("--quick", is_flag=True, help="The same outputs from fewer posterior draws.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
-def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool) -> None:
+@click.option("--force", is_flag=True, help="Write into a folder that holds other files too.")
+def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool, force: bool) -> None:
     """Estimate every model of STUDY and write the report."""
     from bayes_npp.study.checks import check_study
     from bayes_npp.study.study import load_study
 
     loaded = load_study(_study_path(study))
+    folder = out or Path("out") / loaded.name
+    _check_folder(folder, ("manifest.json", "fits"), force)
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
     _say(f"{loaded.header.title}: {len(loaded.models)} models")
     from bayes_npp.pipeline import run_study
 
-    folder = out or Path("out") / loaded.name
     with _progress() as progress:
         result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
@@ -226,13 +243,16 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
 @click.option(
     "--reference", type=click.Choice(["auto", "normal"]), help="auto: t(n_units - 1) where units are printed."
 )
-def audit(published: Path, out: Path | None, **declared: Any) -> None:
+@click.option("--force", is_flag=True, help="Write into a folder that holds other files too.")
+def audit(published: Path, out: Path | None, force: bool, **declared: Any) -> None:
     """Re-analyse the printed numbers of PUBLISHED (a published.csv) without the data behind them.
 
     Options marked repeatable replace their defaults: --sceptic 0.16 0.05 0.01, --share 0.1 0.25 0.5 0.75 1.
     """
     from bayes_npp.auditing.run import audit as audit_published
 
+    if out is not None:
+        _check_folder(out, ("audit.md", "manifest.json"), force)
     options = {name: value for name, value in declared.items() if value not in (None, ())}
     for sentence in audit_published(published, out=out, **options).sentences:
         click.echo(f"- {sentence}")
@@ -251,7 +271,10 @@ def audit(published: Path, out: Path | None, **declared: Any) -> None:
 @click.option("--unit-slope-sd", default=0.0, show_default=True, type=float, help="SD of units' slopes in their group.")
 @click.option("--degrees", default=None, type=float, help="Degrees of freedom of Student-t errors.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0, max=2**63 - 1))
-def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, **more: Any) -> None:
+@click.option("--force", is_flag=True, help="Write over existing files.")
+def simulate(
+    out: Path, units: int, periods: int, slopes: tuple[str, ...], missing: float, force: bool, **more: Any
+) -> None:
     """Write a simulated panel with known truth to OUT (a .csv; the truth goes beside it as .truth.json)."""
     from bayes_npp.errors import SpecError
     from bayes_npp.panels.simulation import simulate as draw
@@ -267,9 +290,13 @@ def simulate(out: Path, units: int, periods: int, slopes: tuple[str, ...], missi
         if not label or label in by_group or not math.isfinite(number):
             raise SpecError(f"--slope {text} is not GROUP=VALUE", fix="Write --slope East=0.5, once a group") from None
         by_group[label] = number
+    truth = out.with_suffix(".truth.json")
+    there = [path for path in (out, truth) if path.is_file()]
+    if there and not force:
+        raise BayesNppError("the file exists", place=str(there[0]), fix="Choose another name, or say --force")
     simulation = draw(units, periods, by_group or None, missing=missing, **more)
     write_text(out, simulation.frame.to_csv(index=False, lineterminator="\n"))
-    write_json(out.with_suffix(".truth.json"), simulation.truth)
+    write_json(truth, simulation.truth)
     click.echo(str(out))
 
 
@@ -292,7 +319,9 @@ def _end(failures: tuple[str, ...]) -> None:
 
 def main() -> NoReturn:
     """Run the command line: a known error is one line and its exit code, never a traceback."""
-    with _listening() as received:
+    with _listening() as received, warnings.catch_warnings():
+        warnings.simplefilter("always", CacheWarning)
+        warnings.showwarning = _show_warning(warnings.showwarning)
         try:
             code = _exit_code()
         except BaseException as error:
@@ -304,6 +333,18 @@ def main() -> NoReturn:
             click.echo("interrupted: finished fits are kept, run again to go on", err=True)
             code = SIGNALLED + received[0]
     sys.exit(code)
+
+
+def _show_warning(others: Callable[..., None]) -> Callable[..., None]:
+    """Our own word about compiled code as one line, and those of others as they are."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, CacheWarning):
+            _say(f"warning: {message}")
+        else:
+            others(message, category, *place, **more)
+
+    return show
 
 
 def _exit_code() -> int:

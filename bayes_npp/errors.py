@@ -66,6 +66,10 @@ class PanelWarning(UserWarning):
     """Something in a panel that may be wrong: nothing is changed, and a script may turn it into an error."""
 
 
+class CacheWarning(UserWarning):
+    """Compiled code cannot be kept, or was broken where it was kept: it takes a minute more, and no number changes."""
+
+
 @contextmanager
 def located(place: str) -> Iterator[None]:
     """Errors raised inside have `place` put before their own."""

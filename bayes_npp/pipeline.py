@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pandas as pd
-
 from bayes_npp import __version__
 from bayes_npp.analysis.companions import (
     comparisons,
@@ -22,7 +20,7 @@ from bayes_npp.analysis.descriptives import describe
 from bayes_npp.analysis.estimation import estimate_model
 from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.made_from import made_by
-from bayes_npp.analysis.measures import measure, measurement_rows
+from bayes_npp.analysis.measures import measure
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.readings import read_run
 from bayes_npp.analysis.records import Estimated
@@ -30,11 +28,13 @@ from bayes_npp.analysis.robustness_rows import rerun_altered
 from bayes_npp.analysis.settings import RunSettings, run_settings
 from bayes_npp.analysis.stacking import ladder_accuracy
 from bayes_npp.claims.answer import answer_claims
+from bayes_npp.claims.choices import every_choice
 from bayes_npp.errors import OutputError, SpecError, located
-from bayes_npp.estimates import concat, write_csv
+from bayes_npp.estimates import concat
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.csv_files import csv_frames
 from bayes_npp.reporting.report import write_report
-from bayes_npp.store import file_hash, read_sealed_json, remove_leftovers, write_sealed_json, write_text, write_whole
+from bayes_npp.store import file_hash, read_sealed_json, remove_leftovers, write_sealed_json, write_text
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.models import GmmModel, HierarchicalModel
 from bayes_npp.study.notices import study_notices
@@ -120,6 +120,7 @@ def run_study(
         replication=reproduced,
         measurement=measurement,
         ledger=ledger,
+        choices=every_choice(ledger, ladders, estimates),
         out=folder,
     )
     if folder is not None:
@@ -195,16 +196,7 @@ def rerender(folder: str | Path, progress: Progress | Callable[[str], None] | No
 
 def write_outputs(result: Result, folder: Path) -> None:
     """Write tables, figures and report; every file is replaced whole."""
-    weights = result.study.panel.index_weights
-    write_whole(folder / "estimates.csv", lambda path: write_csv(result.estimates, path))
-    frames = {"diagnostics": result.diagnostics, "weights": weights}
-    sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
-    if result.ledger is not None:
-        frames["claims"] = result.ledger.frame()
-        sensitivity.append(result.ledger.sensitivity_rows())
-    if sensitivity:
-        frames["sensitivity"] = pd.concat(sensitivity, ignore_index=True)
-    for name, frame in frames.items():
+    for name, frame in csv_frames(result).items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     write_report(result, folder)
 

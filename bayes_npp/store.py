@@ -1,14 +1,15 @@
 """Files: written whole or not at all; netCDF and JSON that carry the hash of their content, checked when read."""
 
+import contextlib
 import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,13 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of processes that were killed while they wrote somewhere in a folder."""
-    for path in folder.rglob(f"{TEMPORARY}*"):
+def remove_leftovers(folder: Path, deep: bool = True) -> None:
+    """Remove temporary files and folders of killed processes, somewhere in a folder, or, not `deep`, just there."""
+    for path in list((folder.rglob if deep else folder.glob)(f"{TEMPORARY}*")):
         process = path.name.removeprefix(TEMPORARY).partition("-")[0]
         if process.isdecimal() and not _writing(int(process), path):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # of another user
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _writing(process: int, path: Path) -> bool:
@@ -110,7 +112,7 @@ def _content(path: Path) -> tuple[io.BytesIO, str]:
     return io.BytesIO(content), VERIFIED
 
 
-def _loaded[T](path: Path, opened: Callable[..., AbstractContextManager[T]]) -> tuple[T, str]:
+def _loaded[T](path: Path, opened: Callable[..., contextlib.AbstractContextManager[T]]) -> tuple[T, str]:
     """What a netCDF file holds, in memory, and whether it was `VERIFIED`."""
     content, verdict = _content(path)
     try:

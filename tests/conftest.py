@@ -1,5 +1,7 @@
 """Shared panels, studies and runs, and which tests share a worker."""
 
+import html
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,13 @@ pytest_plugins = ["tests.slow_box"]
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 TINY = Path(__file__).parent / "studies" / "tiny"
+
+
+def report_text(out):
+    """What a reader of a run's report.html sees: no tags, hyphens for minus signs, single blanks."""
+    page = (Path(out) / "report.html").read_text(encoding="utf-8")
+    page = html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", "", page, flags=re.DOTALL))
+    return re.sub(r"\s+", " ", page.replace("\u2212", "-"))
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -83,6 +83,33 @@ def test_fit_of_an_unknown_model_names_the_nearest(capsys, monkeypatch):
     assert "'regions'" in err
 
 
+def test_a_folder_of_other_files_is_not_written_into(capsys, monkeypatch, tmp_path):
+    tiny, published = ROOT / "tests" / "studies" / "tiny", ROOT / "models" / "digital_trade" / "published.csv"
+    (tmp_path / "thesis.docx").write_text("mine", encoding="utf-8")
+    for command in (("run", tiny), ("audit", published)):
+        code, _, err = bayes_npp(capsys, monkeypatch, *command, "--out", tmp_path)
+        assert (code, "'thesis.docx'" in err, "--force" in err) == (2, True, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.docx"]
+    assert bayes_npp(capsys, monkeypatch, "audit", published, "--out", tmp_path, "--force")[0] == 0
+    assert bayes_npp(capsys, monkeypatch, "audit", published, "--out", tmp_path)[0] == 0  # now it is ours
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".gitkeep").touch()
+    assert bayes_npp(capsys, monkeypatch, "audit", published, "--out", tmp_path / "new")[0] == 0
+
+
+def test_simulate_writes_over_nothing(capsys, monkeypatch, tmp_path):
+    out, truth = tmp_path / "panel.csv", tmp_path / "panel.truth.json"
+    for existing in (out, truth):
+        existing.write_text("mine", encoding="utf-8")
+        code, _, err = bayes_npp(capsys, monkeypatch, "simulate", out)
+        assert (code, existing.name in err) == (2, True)
+        assert existing.read_text(encoding="utf-8") == "mine"
+        assert bayes_npp(capsys, monkeypatch, "simulate", out, "--force")[0] == 0
+        assert existing.read_text(encoding="utf-8") != "mine"
+        out.unlink()
+        truth.unlink()
+
+
 def test_simulate_writes_panel_and_truth(capsys, monkeypatch, tmp_path):
     out = tmp_path / "panel.csv"
     code, _, _ = bayes_npp(capsys, monkeypatch, "simulate", out, "--slope", "a=0.5", "--slope", "b=-0.1", "--seed", 3)

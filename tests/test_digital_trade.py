@@ -1,6 +1,5 @@
 """The default study: first-look numbers from its estimators; its whole run, which is slow."""
 
-import re
 import runpy
 
 import pandas as pd
@@ -9,7 +8,7 @@ import pytest
 from bayes_npp.analysis.estimation import estimate_model
 from bayes_npp.analysis.settings import run_settings
 from bayes_npp.estimates import concat
-from tests.conftest import ROOT
+from tests.conftest import ROOT, report_text
 
 FIRST_LOOK = {
     "regions_subsamples": {"East": (0.50, 2.8), "Central": (0.10, 0.3), "West": (0.11, 2.2), "Northeast": (0.25, 1.4)},
@@ -66,7 +65,7 @@ def test_tables_in_the_layout_of_the_paper(run):
     assert table.loc["L1.npp", "gmm_system"].startswith(f"{lag['estimate']:.3f} ({lag['spread']:.3f})")
     table = pd.read_csv(run.out / "tables" / "table_6.csv", index_col=0)
     assert len(table.columns) == 4
-    text = (run.out / "report.md").read_text(encoding="utf-8")
+    text = report_text(run.out)
     for declared in run.study.tables:
         assert f"Table {declared.number}. {declared.title}" in text
     assert "89 instruments exceed 30 units" in text
@@ -75,7 +74,7 @@ def test_tables_in_the_layout_of_the_paper(run):
 @pytest.mark.slow(minutes=4)
 def test_a_mediator_without_a_path_gets_no_story(run):
     """Both mediators are in the report with a reading; where the sign is undecided the open path is named."""
-    text = (run.out / "report.md").read_text(encoding="utf-8")
+    text = report_text(run.out)
     frame = run.estimates.frame
     for mediator in run.study.roles.mediators:
         row = frame[(frame["model"] == "mechanism") & (frame["estimand"] == "indirect") & (frame["term"] == mediator)]
@@ -99,7 +98,7 @@ def test_a_mediator_without_a_path_gets_no_story(run):
 
 @pytest.mark.slow(minutes=4)
 def test_the_report_tells_the_truth(run):
-    text = re.sub(r"\s+", " ", (run.out / "report.html").read_text(encoding="utf-8"))
+    text = report_text(run.out)
     assert "Not the paper&#39;s data" in text
     assert "No verdict is firm under a model the data contradict" in text
     assert "The paper, with its own variables" in text
@@ -120,7 +119,7 @@ def test_measurement_under_both_error_models(run):
     assert logged["correlation_within"].max() < 0.3
     average = declared.averages[declared.averages["estimand"] == "average_slope_twfe_weighted"]
     assert (average["index_share"] < 0.15).all()
-    report = (run.out / "report.md").read_text(encoding="utf-8")
+    report = report_text(run.out)
     assert "outcome npp and mediator st_share share the column fiscal_exp_scitech_100m_cny" in report
     assert "an average over measurement choices (cut, no feedback), not a posterior of one model" in report
 

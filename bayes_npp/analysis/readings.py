@@ -57,6 +57,12 @@ class MediatorReading:
     proportion: pd.Series
     crossing: pd.Series | None
 
+    @property
+    def suppression(self) -> bool:
+        """Whether indirect and direct associations pull apart: the share that is estimated lies outside 0 to 1."""
+        share = self.proportion["estimate"]
+        return bool(pd.notna(share) and not 0 <= share <= 1)
+
 
 @dataclass(frozen=True)
 class MechanismReading:
@@ -200,7 +206,7 @@ def read_mechanism(mechanism: Mechanism, estimates: Estimates) -> MechanismReadi
 
 
 def _mediator(mediator: str, overall: pd.DataFrame, mechanism: Mechanism) -> MediatorReading:
-    own = overall[overall["term"] == mediator].set_index("estimand")
+    own = overall[overall["term"] == mediator].set_index("estimand", drop=False)
     return MediatorReading(
         mediator,
         path_a=by_probability(own.loc["path_a"]),
@@ -223,7 +229,7 @@ def read_paths(model: str, estimates: Estimates) -> tuple[PathReading, ...]:
     rows = estimates.select(model=model, group="")
     out = []
     for mediator in rows.loc[rows["estimand"] == "path_a", "term"]:
-        own = rows[rows["term"] == mediator].set_index("estimand")
+        own = rows[rows["term"] == mediator].set_index("estimand", drop=False)
         a, b, indirect = (
             by_interval(own.loc[estimand]) if estimand in own.index else None
             for estimand in ("path_a", "path_b", "indirect")

@@ -144,9 +144,7 @@ class RobustnessRecord:
     note : str
         Where the row comes from, as the study says.
     fit : FitRecord, optional
-        Of a hierarchical model.
-    fits : tuple of FitRecord
-        Of every equation of a Bayesian model.
+        Of a Bayesian model.
     """
 
     declared: str
@@ -154,7 +152,6 @@ class RobustnessRecord:
     altered: Altered
     note: str
     fit: FitRecord | None = None
-    fits: tuple[FitRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def rerun_altered(
         with located(f"robustness '{row.name}' of '{declared}'"):
             found = estimate_model(altered.data, altered.model, settings)
         tables.append(_labelled(found.table, altered))
-        records.append(RobustnessRecord(declared, name, altered, row.note, found.fit, found.fits))
+        records.append(RobustnessRecord(declared, name, altered, row.note, found.fit))
         walls[name] = round(time.time() - begun, 2)
     return tuple(records), tables
 

@@ -1,5 +1,6 @@
 """How the models of one run are estimated: with what seed, from how many draws, and where fits are stored."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,8 +45,11 @@ class RunSettings:
     say: Callable[[str], None] = field(default=lambda line: None, repr=False, compare=False)
 
     def path(self, model: str, ending: str) -> Path | None:
-        """Where something of a model's fit is stored."""
-        return None if self.out is None else self.out / "fits" / f"{model}{ending}"
+        """Where something of a model's fit is stored; signs that file names do not take are codes there."""
+        if self.out is None:
+            return None
+        name = re.sub(r"[^\w .+-]", lambda sign: "".join(f"%{byte:02X}" for byte in sign[0].encode()), model)
+        return self.out / "fits" / f"{name}{ending}"
 
     def draws(self, declared: int) -> int:
         """Draws to make where a model declares so many."""

@@ -49,8 +49,8 @@ def answer_claims(
             answers, sensitivities[name], curves[name] = about_slopes(
                 study, model, own, ladders, records, measured, settings
             )
-        found.update({f"{record.claim.id} {record.claim.proposition}": record for record in answers})
-    ordered = tuple(found[f"{claim.id} {claim.proposition}"] for claim in study.claims)
+        found.update({record.claim.id: record for record in answers})
+    ordered = tuple(found[claim.id] for claim in study.claims)
     return Ledger(study.claim_rules, ordered, sensitivities, curves)
 
 

@@ -43,6 +43,8 @@ class ClaimRecord:
     risks : tuple of (effect, DesignRisks)
         Of the frequentist test, by plausible true effect.
     verdict : Verdict
+    quantiles : tuple of float
+        Values of what the proposition compares with its number that its posterior holds equally likely (40).
     """
 
     claim: Claim
@@ -62,10 +64,11 @@ class ClaimRecord:
     homogeneity: Homogeneity | None
     risks: tuple[tuple[float, DesignRisks], ...]
     verdict: Verdict
+    quantiles: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
-        """Id and proposition: several claims may share an id."""
+        """Id and proposition."""
         return f"{self.claim.id}: {self.claim.parsed}"
 
     @property
@@ -115,6 +118,15 @@ class Ledger:
                 "highest": record.highest,
                 "verdict": record.verdict.name,
                 "because": "; ".join(record.verdict.because),
+                "model": record.model,
+                "errors": record.errors,
+                "estimate": record.estimate,
+                "lo": record.lo,
+                "hi": record.hi,
+                "test_estimate": None if record.test is None else record.test.estimate,
+                "test_se": None if record.test is None else record.test.se,
+                "test_lo": None if record.test is None else record.test.lo,
+                "test_hi": None if record.test is None else record.test.hi,
             }
             for record in self.records
         ]

@@ -267,6 +267,15 @@ def _check_groups(key: str, name: str, column: pd.Series, keep: np.ndarray, rows
         )
 
 
+def subsample_designs(panel: Panel, spec: Spec, grouping: str) -> dict[str, Design]:
+    """The design of each group's own regression, with one slope."""
+    spec = Spec(**{**spec.model_dump(), "slopes": None})
+    labels = panel.labels(grouping).where(pd.Series(panel.in_window, index=panel.frame.index))
+    return {
+        str(label): build_design(panel, spec, where=(labels == label).to_numpy()) for label in labels.dropna().unique()
+    }
+
+
 def twfe_weights(design: Design) -> np.ndarray:
     """Weights w_g with which two-way fixed effects average the slopes of groups, shape (G,); they sum to one.
 

@@ -22,9 +22,13 @@ Periods = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class Transform(Record):
-    """A declared variable: `name` and one transform key. `apply` returns the panel with the column added."""
+    """A declared variable: `name` and one transform key; `title` is what readers see, its unit included.
+
+    `apply` returns the panel with the column added.
+    """
 
     name: str
+    title: str = ""
 
     def apply(self, panel: Panel) -> Panel:
         return panel.with_column(self.name, self.values(panel))

@@ -20,7 +20,7 @@ def write_report(result: Result, folder: Path) -> None:
     """
     page = report_page(result)
     for table in page.tables.values():
-        write_text(folder / "tables" / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+        write_text(folder / "tables" / f"{table.name}.csv", table.keyed().to_csv(index=False, lineterminator="\n"))
         write_text(folder / "tables" / f"{table.name}.tex", table.tex() + "\n")
     html, markdown = render_page(page, draw_page(page, folder / "figures"))
     write_text(folder / "report.md", markdown)
@@ -30,7 +30,7 @@ def write_report(result: Result, folder: Path) -> None:
 def report_page(result: Result) -> Page:
     """The page of a run: its title and the sections of the registry."""
     study = result.study
-    subtitle = (
-        f"Re-analysis of a panel study: {study.panel.balance()}. Frequentist and posterior estimates side by side."
-    )
-    return Page(study.header.title, subtitle, lay_out(result))
+    kind = "Replication and re-analysis" if study.header.replicates else "Re-analysis"
+    subtitle = f"{kind} of a panel study: {study.panel.balance()}"
+    foot = "Numbers carry the file, row and column they come from (`data-ref`). Slopes are associations, not effects."
+    return Page(study.header.title, subtitle, lay_out(result), foot)

@@ -6,15 +6,36 @@ section is repeated for. A section without a block is left out.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bayes_npp.reporting.base.blocks import Block, Bullets, Details, Heading, Paragraph, Part, Sides
+from bayes_npp.analysis.comparison import Heterogeneity
+from bayes_npp.reporting.base.blocks import (
+    Block,
+    Details,
+    Figure,
+    Findings,
+    Part,
+)
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import model_word
 from bayes_npp.reporting.figures.claims import curve_figure, pooling_figure, priors_figure, sceptic_figure
 from bayes_npp.reporting.figures.measurement import measurement_figure
 from bayes_npp.reporting.figures.slopes import confounding_figure, forest_figure, predictive_figure, shrinkage_figure
 from bayes_npp.reporting.findings import finding_blocks
+from bayes_npp.reporting.headings import (
+    believed_heading,
+    curve_shown,
+    data_heading,
+    fits_first,
+    groups_heading,
+    mechanism_heading,
+    paper_heading,
+    robust_heading,
+    why_heading,
+)
+from bayes_npp.reporting.opening import lead
+from bayes_npp.reporting.tables.account import barg_table, equation, glossary, made, rules
 from bayes_npp.reporting.tables.checks import diagnostics_table, predictive_table, sampler_note, specification_table
 from bayes_npp.reporting.tables.claims import (
     answered,
@@ -27,7 +48,14 @@ from bayes_npp.reporting.tables.claims import (
     sets_table,
 )
 from bayes_npp.reporting.tables.descriptives import descriptive_table
+from bayes_npp.reporting.tables.diagrams import diagrams, main_mechanism
 from bayes_npp.reporting.tables.equality import equality_table
+from bayes_npp.reporting.tables.forest import (
+    differences_cards,
+    dynamic_cards,
+    group_cards,
+    robustness_cards,
+)
 from bayes_npp.reporting.tables.inputs import prior_table, published_table, weight_table
 from bayes_npp.reporting.tables.ladder import accuracy_table, error_table, pooling_table, spread_table
 from bayes_npp.reporting.tables.measurement import (
@@ -40,14 +68,24 @@ from bayes_npp.reporting.tables.measurement import (
 )
 from bayes_npp.reporting.tables.mechanism import confounding_table, contrast_table, effect_table, missing_table
 from bayes_npp.reporting.tables.methods import methods_table
+from bayes_npp.reporting.tables.panel import (
+    association,
+    doubts,
+    multiples,
+    notices,
+    panel_line,
+    shared_columns,
+    what_the_data_are,
+)
 from bayes_npp.reporting.tables.paper import further_models, paper_tables
 from bayes_npp.reporting.tables.paths import path_tables
 from bayes_npp.reporting.tables.replication import replication_table
 from bayes_npp.reporting.tables.robustness import robustness_table
+from bayes_npp.reporting.tables.rungs import main_ladder, rung_cards
 from bayes_npp.reporting.tables.slopes import average_table as average_slope_table
 from bayes_npp.reporting.tables.slopes import difference_table, slope_table
+from bayes_npp.reporting.tables.summary import summary_cards
 from bayes_npp.reporting.tables.unanswered import unanswered_table
-from bayes_npp.study.notices import study_notices
 
 type Shown = Block | Iterable[Block] | None
 type Content = Callable[[Result], Shown]
@@ -55,16 +93,27 @@ type Content = Callable[[Result], Shown]
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and the functions whose blocks stand below it; no heading where the blocks bring their own."""
+    """A heading and the functions whose blocks stand below it; no heading where the blocks bring their own.
 
-    heading: str
+    A heading that states the section's finding is a function of the result. `anchor` is where links lead, `short` what
+    the list of contents calls the section.
+    """
+
+    heading: str | Callable[[Result], str]
     contents: tuple[Content, ...]
+    anchor: str = ""
+    short: str = ""
 
 
 def lay_out(result: Result) -> tuple[Part, ...]:
     """Every section of `SECTIONS` that has something to show."""
-    parts = [Part(section.heading, _all(content(result) for content in section.contents)) for section in SECTIONS]
-    return tuple(part for part in parts if part.blocks)
+    parts = []
+    for section in SECTIONS:
+        blocks = _all(content(result) for content in section.contents)
+        if blocks:
+            heading = section.heading if isinstance(section.heading, str) else section.heading(result)
+            parts.append(Part(heading, blocks, section.anchor, section.short))
+    return tuple(parts)
 
 
 def each[T](things: Callable[[Result], Iterable[T]], *contents: Callable[[T, Result], Shown]) -> Content:
@@ -82,6 +131,35 @@ def folded[T](table: Callable[[T, Result], Table | None]) -> Callable[[T, Result
     return content
 
 
+def folded_figure[T](figure: Callable[[T, Result], Figure | None]) -> Callable[[T, Result], Details | None]:
+    """A figure that HTML folds away under its title."""
+
+    def content(thing: T, result: Result) -> Details | None:
+        found = figure(thing, result)
+        return None if found is None else Details(found.title, (found,))
+
+    return content
+
+
+def fold(summary: str, *contents: Content) -> Content:
+    """Contents that HTML folds away together."""
+
+    def content(result: Result) -> Details | None:
+        blocks = _all(own(result) for own in contents)
+        return Details(summary, blocks) if blocks else None
+
+    return content
+
+
+def each_folded(contents: Content) -> Content:
+    """Tables folded away one by one under their titles; headings between them are left out."""
+
+    def content(result: Result) -> list[Block]:
+        return [Details(block.title, (block,)) for block in _all((contents(result),)) if isinstance(block, Table)]
+
+    return content
+
+
 def _all(found: Iterable[Shown]) -> tuple[Block, ...]:
     blocks: list[Block] = []
     for shown in found:
@@ -92,136 +170,209 @@ def _all(found: Iterable[Shown]) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _what_the_data_are(result: Result) -> Sides:
-    header = result.study.header
-    return Sides((("They are", header.data_are), ("They are not", header.data_are_not)))
-
-
-def _panel(result: Result) -> Paragraph:
-    panel = result.study.panel
-    cells = "; ".join(f"{cell.variable}, {cell.unit} {cell.time} ({cell.value:.4g})" for cell in panel.filled)
-    filled = f"Filled by interpolation between a unit's own years: {cells}." if cells else "No cell is interpolated."
-    return Paragraph(f"Panel: {panel.balance()}. {filled}")
-
-
-def _notices(result: Result) -> tuple[Paragraph, ...]:
-    return tuple(Paragraph(f"Warning: {notice}.", note=True) for notice in study_notices(result.study))
-
-
-def _association(result: Result) -> Paragraph:
-    text = (
-        "Every slope here is an association given controls, unit and period effects. To read one as an effect takes "
-        "strict exogeneity of the exposure: no shock to the outcome may move the exposure in any year, and nothing "
-        "left out may move both within a unit over time."
+def _why(result: Result) -> tuple[Block, ...]:
+    ladder = main_ladder(result)
+    if ladder is None:
+        return ()
+    others = tuple(rung_cards(one, result) for one in result.ladders if one is not ladder)
+    named = [model_word(result.study, one.model) for one in result.ladders if one is not ladder]
+    folds = tuple(
+        Details(f"The same ladder for the {name}", (replace(cards, name=f"why_{number}"),))
+        for number, (name, cards) in enumerate(zip(named, others, strict=True), start=2)
     )
-    return Paragraph(text, note=True)
+    return (rung_cards(ladder, result), *folds)
 
 
-def _doubts(result: Result) -> Bullets | None:
-    doubts = result.study.header.doubts
-    return Bullets(tuple(doubts)) if doubts else None
+def _main_mechanism(result: Result) -> tuple[Block, ...]:
+    main = main_mechanism(result)
+    if main is None:
+        return ()
+    others = [one for one in result.mechanisms if one is not main]
+    folds = tuple(Details(f"The {model_word(result.study, one.model)}", tuple(diagrams(one, result))) for one in others)
+    curve = curve_shown(result)
+    figure = None if curve is None else confounding_figure(curve, result)
+    return (*diagrams(main, result), *([figure] if figure else []), *folds)
 
 
-def _how_it_was_made(result: Result) -> Paragraph:
-    return Paragraph(
-        "Every estimate is in `estimates.csv` with its estimand, standard-error convention and interval kind; hashes "
-        "of data and specification, versions, seeds and wall times are in `manifest.json`."
-    )
+def _about(*names: str) -> Content:
+    """Findings about something, in words, folded away."""
+
+    def content(result: Result) -> Details | None:
+        found = [block for block in finding_blocks(result) if any(block.about.startswith(name) for name in names)]
+        return Details("In words", tuple(found)) if found else None
+
+    return content
+
+
+def _failures(result: Result) -> Findings | None:
+    """Failed fits, where a reader cannot miss them."""
+    found = [f for block in finding_blocks(result) for f in block.items if f.status == "failure"]
+    return Findings("", tuple(found)) if found else None
+
+
+def equality_folds(comparison: Heterogeneity, result: Result) -> list[Block]:
+    """Tests of equal slopes, each folded away."""
+    found = equality_table(comparison, result)
+    tables = found if isinstance(found, list | tuple) else [found]
+    return [Details(table.title, (table,)) for table in tables if table is not None]
 
 
 SECTIONS = (
-    Section("", (finding_blocks, each(lambda result: result.comparisons, forest_figure))),
+    Section("", (lead,), anchor="answer"),
     Section(
-        "What the data are, and what they are not",
-        (_what_the_data_are, _panel, _notices, descriptive_table, _association),
+        "Summary of findings",
+        (
+            summary_cards,
+            _failures,
+            fold("What the evidence for each claim is worth", ledger_table, evidence_table, unanswered_table),
+            _about("The claims"),
+        ),
+        anchor="findings",
+        short="Findings",
     ),
     Section(
-        "The claims",
+        why_heading,
         (
-            ledger_table,
-            evidence_table,
-            unanswered_table,
+            _why,
+            each(
+                lambda result: result.ladders,
+                folded(error_table),
+                folded(spread_table),
+                folded(pooling_table),
+                folded(accuracy_table),
+            ),
+            fold("Which errors do the data ask for?", specification_table),
+        ),
+        anchor="why",
+        short="Why it moves",
+    ),
+    Section(
+        data_heading,
+        (
+            what_the_data_are,
+            shared_columns,
+            multiples,
+            descriptive_table,
+            panel_line,
+            notices,
+            association,
+            fold("What the roles share", overlap_table),
+            fold("How the indices are put together", weight_table),
+            doubts,
+        ),
+        anchor="data",
+        short="Data",
+    ),
+    Section(
+        groups_heading,
+        (
+            group_cards,
+            differences_cards,
+            each(
+                lambda result: result.comparisons,
+                folded(slope_table),
+                folded_figure(forest_figure),
+                folded_figure(shrinkage_figure),
+                folded(difference_table),
+                equality_folds,
+                folded(average_slope_table),
+            ),
+            _about("Slopes by"),
+        ),
+        anchor="groups",
+        short="Groups",
+    ),
+    Section(
+        robust_heading,
+        (
+            each(measured, measurement_figure),
+            robustness_cards,
+            dynamic_cards,
+            fold("Every row of robustness", robustness_table),
+            each(
+                measured,
+                folded(variant_table),
+                folded(left_out_table),
+                folded(average_table),
+                folded(average_group_table),
+            ),
+            _about("Robustness", "Measurement", "Dynamics"),
+        ),
+        anchor="robustness",
+        short="Robustness",
+    ),
+    Section(
+        mechanism_heading,
+        (
+            _main_mechanism,
+            fold("What each method lets one conclude", methods_table),
+            each(
+                lambda result: result.mechanisms,
+                folded(effect_table),
+                folded(contrast_table),
+                folded(missing_table),
+                folded(confounding_table),
+            ),
+            each(
+                lambda result: [m for m in result.mechanisms if m is not curve_shown(result)],
+                folded_figure(confounding_figure),
+            ),
+            each_folded(path_tables),
+            _about("Mechanisms"),
+        ),
+        anchor="mechanisms",
+        short="Mechanisms",
+    ),
+    Section(
+        paper_heading,
+        (
+            each_folded(paper_tables),
+            fold("Printed and reproduced, number by number", replication_table),
+            fold("The paper, with its own variables", published_table),
+            each_folded(further_models),
+            _about("Replication"),
+        ),
+        anchor="paper",
+        short="Paper's tables",
+    ),
+    Section(
+        believed_heading,
+        (
+            each(lambda result: fits_first(result)[:1], predictive_figure),
+            diagnostics_table,
+            fold("Are the errors what the models say?", predictive_table),
+            each(lambda result: fits_first(result)[1:], folded_figure(predictive_figure)),
             each(
                 answered,
-                lambda own, _: Heading(f"Would one still believe it under other priors? {own[0]}"),
-                priors_figure,
-                pooling_figure,
-                sceptic_figure,
+                folded_figure(priors_figure),
+                folded_figure(pooling_figure),
+                folded_figure(sceptic_figure),
                 folded(sets_table),
                 folded(power_table),
                 folded(prior_overlap_table),
                 folded(prior_predictive_table),
-                curve_figure,
+                folded_figure(curve_figure),
                 folded(curve_table),
             ),
-        ),
-    ),
-    Section("The paper's tables, on these data", (paper_tables,)),
-    Section("", (further_models,)),
-    Section(
-        "",
-        (
+            each(lambda result: result.fits, folded(prior_table)),
             each(
-                lambda result: result.comparisons,
-                lambda comparison, _: Heading(f"Slopes by {comparison.grouping}", level=2),
-                slope_table,
-                shrinkage_figure,
-                difference_table,
-                equality_table,
-                average_slope_table,
+                lambda result: result.fits,
+                lambda record, result: Details(
+                    f"How the {model_word(result.study, record.model)} was sampled", (sampler_note(record, result),)
+                ),
             ),
+            _about("Other fits"),
         ),
-    ),
-    Section("Which errors do the data ask for?", (specification_table,)),
-    Section(
-        "",
-        (
-            each(
-                lambda result: result.ladders,
-                lambda ladder, _: Heading(f"What the errors and the pooling change: {ladder.model}", level=2),
-                error_table,
-                spread_table,
-                pooling_table,
-                accuracy_table,
-            ),
-        ),
-    ),
-    Section("Robustness", (robustness_table,)),
-    Section("Mechanisms: what each method lets one conclude", (methods_table,)),
-    Section(
-        "How outcome and exposure are measured",
-        (
-            each(measured, measurement_figure),
-            each(measured, variant_table, folded(left_out_table), average_table, folded(average_group_table)),
-            overlap_table,
-        ),
+        anchor="believed",
+        short="Checks",
     ),
     Section(
-        "",
-        (
-            each(
-                lambda result: result.mechanisms,
-                lambda mechanism, _: Heading(f"Mechanism: {mechanism.model}", level=2),
-                effect_table,
-                contrast_table,
-                missing_table,
-                confounding_table,
-                confounding_figure,
-            ),
-        ),
+        "Methods",
+        (equation, rules, fold("Checklist of Bayesian reporting", barg_table)),
+        anchor="methods",
+        short="Methods",
     ),
-    Section("Mechanism by least squares", (path_tables,)),
-    Section("The paper, reproduced", (replication_table,)),
-    Section("The paper, with its own variables", (published_table,)),
-    Section("What a careful reader doubts", (_doubts,)),
     Section(
-        "Can the posterior be believed?",
-        (
-            diagnostics_table,
-            predictive_table,
-            each(lambda result: result.fits, predictive_figure, prior_table, sampler_note),
-        ),
+        "How this was made", (made, lambda result: Details("Words", (glossary(result),))), anchor="made", short="Files"
     ),
-    Section("Indices", (weight_table,)),
-    Section("How this was made", (_how_it_was_made,)),
 )

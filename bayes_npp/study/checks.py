@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 
 from bayes_npp.bayesian.mediation.equations import check_quantities
+from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import SpecError, located, nearest
+from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
-from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.overlap import check_concepts
 from bayes_npp.study.robustness import row_name, targets
@@ -30,6 +33,13 @@ def check_study(study: Study) -> list[str]:
         The first thing that is wrong.
     """
     return [line for check in CHECKS for line in check(study)]
+
+
+def _names(study: Study) -> Iterator[str]:
+    """No two fits share a name or a file."""
+    with located(shown_path(study.path)):
+        check_file_names(study.models, study.robustness, study.roles)
+    yield from ()
 
 
 def _columns(study: Study) -> Iterator[str]:
@@ -101,12 +111,8 @@ def _claims(study: Study) -> Iterator[str]:
     """Every claim is about something its model estimates."""
     if study.claims:
         load_grid(study.claim_rules.grid, study.path.parent)
-    seen: set[tuple[str, str]] = set()
     for claim in study.claims:
         where = f"{shown_path(study.path)}, [[claim]] '{claim.id}'"
-        if (claim.id, claim.proposition) in seen:
-            raise SpecError("the claim is declared twice", place=where, fix="Declare it once")
-        seen.add((claim.id, claim.proposition))
         with located(where):
             model = study.model(claim.model)
             if isinstance(model, MediationModel):
@@ -114,6 +120,7 @@ def _claims(study: Study) -> Iterator[str]:
                 check_quantities(claim.parsed, model.own_mediators(study.roles), model.paths, groups)
             elif isinstance(model, HierarchicalModel):
                 slope_weights(claim.parsed, study.sample.design(study.spec(model)))
+                _check_other_priors(model)
             else:
                 raise SpecError(
                     f"model '{claim.model}' has kind '{model.kind}'",
@@ -122,13 +129,24 @@ def _claims(study: Study) -> Iterator[str]:
         yield f"claim {claim.id}: {claim.proposition} ({claim.model})"
 
 
+def _check_other_priors(model: HierarchicalModel) -> None:
+    """Raise where a claim cannot be asked again under other priors, which is part of its answer."""
+    sampled = [part for part in parts(model.errors) if part.not_collapsed]
+    if sampled:
+        raise SpecError(
+            f"model '{model.name}' has errors = '{model.errors}' ({sampled[0].not_collapsed}), and a claim is asked "
+            "again under many priors, which takes the collapsed sampler",
+            fix="Put the claim to a model with other errors, and declare this one beside it",
+        )
+
+
 def _published(study: Study) -> Iterator[str]:
     """The paper's numbers can be read."""
     if study.published is not None:
         yield f"published numbers: {len(study.published)} rows"
 
 
-CHECKS = (_columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
+CHECKS = (_names, _columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
 
 
 def _at(study: Study, model: ModelSpec) -> str:

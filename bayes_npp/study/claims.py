@@ -16,13 +16,15 @@ class Claim(Record):
     Attributes
     ----------
     id : str
-        As in the column `claim` of published.csv.
+        Unique.
     text : str
         What the paper says.
     proposition : str
         What it comes to, such as "slope[East] > slope[West]"; see `propositions`.
     model : str
         The hierarchical or mediation model that answers.
+    published : str
+        What the column `claim` of published.csv calls the claim's rows; its id if empty.
     equivalence : float, optional
         Half-width of the range of practical equivalence about the proposition's number, in the data's units.
     effects : tuple of float
@@ -33,6 +35,7 @@ class Claim(Record):
     text: Annotated[str, Field(min_length=1)]
     proposition: str
     model: str
+    published: str = ""
     equivalence: Annotated[float, Field(gt=0)] | None = None
     effects: tuple[float, ...] = ()
 

@@ -1,6 +1,5 @@
 """The models of a study: one record for each kind of [[model]], what it estimates and how it is checked."""
 
-from collections.abc import Container
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -9,17 +8,18 @@ from pydantic import Field, model_validator
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
 from bayes_npp.bayesian.model.error_models import parts as error_parts
-from bayes_npp.design.design import Design, check_membership, check_two_way
+from bayes_npp.bayesian.model.loadings import check_loadings
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
-from bayes_npp.errors import SpecError
+from bayes_npp.errors import SpecError, located
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.factors.checks import check_averages, check_factors
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.least_squares.static import subsample_designs
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
-from bayes_npp.records import Record
-from bayes_npp.study.header import Name, Roles
+from bayes_npp.study.header import Roles
+from bayes_npp.study.model_spec import ModelSpec, rows_of
 from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
@@ -29,40 +29,6 @@ Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
 WILD = ("weights", "draws", "seed")
 OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"} | dict.fromkeys(WILD, "wild_bootstrap")
-
-
-class ModelSpec(Record):
-    """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
-
-    `controls` are the study's unless a model names its own.
-    """
-
-    name: Name
-    kind: str
-    controls: tuple[str, ...] | None = None
-
-    def spec(self, roles: Roles) -> Spec:
-        """The regression of this model; outcome and exposure are the study's unless the record names its own."""
-        return self._spec_with(roles, type(self).model_fields)
-
-    def check(self, sample: Sample) -> str:
-        """Build what the model is estimated from; what there is, in words.
-
-        Raises
-        ------
-        BayesNppError
-            A model that cannot be estimated on this sample.
-        """
-        return rows_of(sample.design(self.spec(sample.roles)))
-
-    def own_controls(self, roles: Roles) -> tuple[str, ...]:
-        """The controls of this model."""
-        return roles.controls if self.controls is None else self.controls
-
-    def _spec_with(self, roles: Roles, fields: Container[str]) -> Spec:
-        shared = {name: getattr(self, name) for name in Spec.model_fields if name in fields}
-        own = {name: getattr(self, name, None) or getattr(roles, name) for name in ("outcome", "exposure")}
-        return Spec(**{**shared, **own, "controls": self.own_controls(roles)})
 
 
 class FrequentistModel(ModelSpec):
@@ -94,6 +60,9 @@ class FrequentistModel(ModelSpec):
     def _options_fit(self) -> "FrequentistModel":
         if self.slopes and self.subsamples:
             raise SpecError("slopes and subsamples exclude each other", fix="Declare two models")
+        if self.slopes and (self.slopes == "unit" or self.slopes.endswith("/unit")):
+            fix = "Slopes by unit belong to hierarchical models"
+            raise SpecError(f"least squares has slopes by a grouping column, not '{self.slopes}'", fix=fix)
         if self.subsamples and self.kind != "twfe":
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
@@ -128,6 +97,7 @@ class FrequentistModel(ModelSpec):
         whole = sample.design(self.spec(sample.roles))
         for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
+            check_lags(self.lags, sample, design)
         return rows_of(whole)
 
 
@@ -286,7 +256,19 @@ class HierarchicalModel(BayesianModel):
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""
         if self.has_ladder:
             sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
-        return super().check(sample)
+            if not self.correlated_means and "fixed" in (self.unit_effects, self.time_effects):
+                raise SpecError(
+                    "a ladder (ladder = true) tries fixed effects of units and of periods, which absorb the means",
+                    fix="Leave correlated_means at true, or say ladder = false",
+                )
+        if self.engine == "collapsed":
+            from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
+
+            if reason := why_not_collapsible(self.spec(sample.roles)):
+                raise SpecError(f"engine = 'collapsed', and {reason}", fix="Use engine = 'nuts' or 'auto'")
+        design = self._checked_design(sample)
+        check_prepared(design)
+        return rows_of(design)
 
 
 class MediationModel(BayesianModel):
@@ -326,6 +308,9 @@ class MediationModel(BayesianModel):
         if self.correlated_means:
             for design in reversed(designs):
                 check_two_way(design, sample.panel.source)
+        for design in designs:
+            with located(f"equation of '{design.spec.outcome}'"):
+                check_prepared(design)
         return rows_of(replace(designs[-1], left_out=self.treated(sample).missing.left_out))
 
 
@@ -371,7 +356,21 @@ class MediationPathsModel(ModelSpec):
         """Rows that all equations share."""
         sample.design(self.spec(sample.roles))
         equations = self.equations(sample)
+        check_lags(self.lags, sample, equations.outcome)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
+
+
+def check_prepared(design: Design) -> None:
+    """Raise where the hierarchical model of a design is not identified; independent errors need no slow library."""
+    check_loadings(design, "the hierarchical model")
+    prepare(replace(design, spec=Spec(**{**design.spec.model_dump(), "errors": "iid", "se": None})))
+
+
+def check_lags(lags: int | None, sample: Sample, design: Design) -> None:
+    """Raise where Driscoll-Kraay errors take lags as long as the panel."""
+    if lags is not None and lags >= len(design.times):
+        problem = f"lags = {lags} with {len(design.times)} periods"
+        raise SpecError(problem, place=sample.panel.source, fix="Use fewer lags than periods")
 
 
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
@@ -393,8 +392,3 @@ def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tup
     """Regressors of a dynamic model: lags of the outcome, exposure, controls."""
     lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, outcome_lags + 1))
     return (*lags, roles.exposure, *controls)
-
-
-def rows_of(design: Design) -> str:
-    """How many rows a model is estimated on, in words."""
-    return "; ".join(part for part in (f"{design.n_obs} rows", str(design.left_out)) if part)

@@ -19,7 +19,8 @@ from bayes_npp.records import content_hash, is_file, read_toml
 from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
-from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import MODEL_RECORDS, BayesianModel
 from bayes_npp.study.overlap import Concept, Overlap, overlaps, parts_of_study
 from bayes_npp.study.published import read_published
 from bayes_npp.study.robustness import Altered, Robustness, alter, targets
@@ -160,6 +161,8 @@ def load_study(path: str | Path) -> Study:
     robustness = parsed("robustness", Robustness.parse)
     _names_differ([row.name for row in robustness], "robustness rows", "row", place)
     tables = parsed("table", PaperTable.parse)
+    claims = parsed("claim", Claim.parse)
+    _names_differ([claim.id for claim in claims], "claims", "claim", place)
     measurement = None
     if "measurement" in content:
         measurement = Measurement.parse(content["measurement"], f"{place}, [measurement]")
@@ -174,7 +177,7 @@ def load_study(path: str | Path) -> Study:
         robustness=robustness,
         measurement=measurement,
         concepts=parsed("overlap", Concept.parse),
-        claims=parsed("claim", Claim.parse),
+        claims=claims,
         claim_rules=ClaimRules.parse(content.get("claims", {}), f"{place}, [claims]"),
     )
 

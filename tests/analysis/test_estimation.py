@@ -19,9 +19,10 @@ from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Transform
 from bayes_npp.pipeline import run_study
 from bayes_npp.study.checks import check_study
-from bayes_npp.study.models import MODEL_RECORDS, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import MODEL_RECORDS
 from bayes_npp.study.study import load_study
-from tests.conftest import TINY
+from tests.conftest import TINY, report_text
 
 STUDY = """
 [study]
@@ -91,7 +92,7 @@ def test_a_registered_estimator_and_transform_reach_every_output(made_up):
     assert row["estimate"] == pytest.approx(slope, rel=1e-10)
     assert row["study"] == made_up.name
     assert "between" in (made_up / "out" / "estimates.csv").read_text()
-    assert f"{slope:.3f}" in (made_up / "out" / "report.md").read_text()
+    assert f"{slope:.3f}" in report_text(made_up / "out")
 
 
 def test_its_record_is_checked_like_the_others(made_up):

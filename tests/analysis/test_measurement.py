@@ -27,6 +27,7 @@ from bayes_npp.panels.transforms import Index
 from bayes_npp.pipeline import rerender, run_study
 from bayes_npp.study.index_variants import correlations, index_of, sample_rows
 from bayes_npp.study.study import load_study
+from tests.conftest import report_text
 
 STUDY = """
 [study]
@@ -229,8 +230,8 @@ def test_a_run_with_measurement(tmp_path):
     result = run_study(folder, out, quick=True)
     (record,) = result.measurement
     assert len(record.variants) == 4 * 2 * 4 + 1
-    report = (out / "report.md").read_text(encoding="utf-8")
-    assert "## How outcome and exposure are measured" in report
+    report = report_text(out)
+    assert "How else" in report
     assert "not a posterior of one model" in report
     assert "outcome made and exposure exposure share growth (declared)" in report
     assert "total SD of made" in report
@@ -239,7 +240,7 @@ def test_a_run_with_measurement(tmp_path):
     assert {"overlap", *(f"measurement_{name}grouped" for name in names)} <= tables
     assert (out / "figures" / "measurement_grouped.svg").exists()
     rows = pd.read_csv(out / "sensitivity.csv", keep_default_na=False)
-    assert list(rows.columns) == ["claim", "kind", "variant", "quantity", "value"]
+    assert list(rows.columns) == ["key", "claim", "kind", "variant", "quantity", "value"]
     assert set(rows["kind"]) == {"measurement"}
     assert not rows.duplicated(["variant", "quantity"]).any()
     shares = rows[rows["quantity"] == "grouped: average_slope_twfe_weighted: index_share"]["value"].astype(float)

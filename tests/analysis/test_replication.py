@@ -12,7 +12,7 @@ from bayes_npp.pipeline import run_study
 from bayes_npp.reporting.tables.replication import replication_sentence
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.published import COLUMNS, read_published
-from tests.conftest import REFERENCE, ROOT
+from tests.conftest import REFERENCE, ROOT, report_text
 
 FISCAL = ROOT / "models" / "fiscal_tfp"
 
@@ -93,18 +93,16 @@ def test_the_replication_says_so(run):
 
 
 def test_the_report_shows_it(run, least_squares):
-    report = (least_squares / "out" / "report.md").read_text(encoding="utf-8")
-    html = (least_squares / "out" / "report.html").read_text(encoding="utf-8")
+    report = report_text(least_squares / "out")
     assert "68 of 68 printed numbers are reproduced" in report
     assert "-0.2463799 (0.1603056) [0.135]" in report
     assert "never differenced" not in report
     table = pd.read_csv(least_squares / "out" / "tables" / "replication.csv")
-    assert list(table.columns) == ["model", "outcome", "term", "published", "ours", "difference", "verdict"]
+    assert list(table.columns) == ["key", "model", "outcome", "term", "published", "ours", "difference", "verdict"]
     assert (table["verdict"] == "reproduced").all()
     assert len(table) == 14
-    for text in (report, html):
-        assert "no indirect association is established through ln_tech_density" in text
-        assert "Mechanism by least squares: steps" in text
+    assert "no indirect association is established through ln_tech_density" in report
+    assert "Mechanism by least squares: steps" in report
     assert not (least_squares / "out" / "tables" / "published.csv").exists()
 
 
@@ -126,7 +124,7 @@ def test_the_whole_study_runs(tmp_path):
     product = result.estimates.select(model="indirect", estimand="indirect").iloc[0]
     assert product["estimate"] == pytest.approx(-0.00237653, rel=1e-3)
     assert product["lo"] < 0 < product["hi"]
-    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    text = report_text(tmp_path / "out")
     assert "step 3, b of ln_tech_density: p = 0.135" in text
     crossing = result.mechanisms[0].crossings.iloc[0]
     assert crossing["mean_crosses"] == pytest.approx(-0.22, abs=0.02)

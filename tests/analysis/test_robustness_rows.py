@@ -4,6 +4,7 @@ import pandas as pd
 
 from bayes_npp.pipeline import run_study
 from bayes_npp.study.study import load_study
+from tests.conftest import report_text
 from tests.study.test_robustness import small_study
 
 
@@ -33,10 +34,9 @@ def test_rows_of_a_run(tmp_path):
     # 200 draws are too few: a failed fit is shown, and says so.
     failed = table[table["warning"].str.startswith("the fit failed")]
     assert set(failed["model"]) == {"bayes"}
-    for ending in ("md", "html"):
-        text = (tmp_path / "out" / f"report.{ending}").read_text(encoding="utf-8")
-        assert "a linear trend of each unit absorbed" in text
-        assert "(table 4)" in text
+    text = report_text(tmp_path / "out")
+    assert "a linear trend of each unit absorbed" in text
+    assert "(table 4)" in text
     again = run_study(load_study(tmp_path), tmp_path / "out", quick=True)
     assert next(r.fit for r in again.robustness if r.fit).reused
     pd.testing.assert_frame_equal(again.estimates.frame, result.estimates.frame)

@@ -28,6 +28,7 @@ from bayes_npp.pipeline import run_study
 from bayes_npp.reporting.tables.claims import sceptical_sds
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.study import load_study
+from tests.conftest import report_text
 
 HEADER = """
 [study]
@@ -123,18 +124,19 @@ def test_probabilities_are_those_of_the_estimates(ledger):
 
 def test_files_and_sentences(ledger):
     claims = pd.read_csv(ledger.out / "claims.csv")
-    columns = "id text proposition frequentist_p probability lowest highest verdict because"
-    assert list(claims.columns) == columns.split()
+    columns = "key id text proposition frequentist_p probability lowest highest verdict because"
+    assert list(claims.columns)[:10] == columns.split()
+    assert claims["id"].is_unique
     assert (claims["lowest"] <= claims["probability"]).all()
     assert (claims["probability"] <= claims["highest"]).all()
     sensitivity = pd.read_csv(ledger.out / "sensitivity.csv")
-    assert list(sensitivity.columns) == ["claim", "kind", "variant", "quantity", "value"]
+    assert list(sensitivity.columns) == ["key", "claim", "kind", "variant", "quantity", "value"]
     kinds = {"prior grid", "prior set", "prior scale", "power-scaling", "reverse Bayes", "specification", "priors"}
     assert set(sensitivity["kind"]) == kinds
     assert "early" in set(sensitivity.loc[sensitivity["kind"] == "specification", "variant"])
     cells = sensitivity[(sensitivity["kind"] == "prior grid") & (sensitivity["quantity"] == "probability")]
     assert len(cells) == 4 * 4  # cells by claims
-    text, html = ((ledger.out / f"report.{kind}").read_text() for kind in ("md", "html"))
+    text, html = report_text(ledger.out), (ledger.out / "report.html").read_text(encoding="utf-8")
     names = [record.verdict.name for record in ledger.ledger.records]
     assert f"{names.count(SUPPORTED) or 'none'} supported, {names.count(FRAGILE) or 'none'} supported but" in text
     assert "none undecided, 2 contradicted" in text
@@ -334,7 +336,7 @@ def test_claims_nobody_can_answer(claim, message, tmp_path):
 
 def test_declared_twice_or_with_bad_rules(tmp_path):
     claim = ("c", "average_slope > 0", "slopes")
-    with pytest.raises(BayesNppError, match="declared twice"):
+    with pytest.raises(BayesNppError, match="two claims are named"):
         check_study(load_study(write_study(tmp_path, [claim, claim])))
     with pytest.raises(BayesNppError, match="thresholds contradict each other"):
         load_study(

@@ -6,13 +6,18 @@ import pandas as pd
 import pytest
 
 from bayes_npp.reporting.base.blocks import (
+    Art,
+    Beside,
     Block,
     Bullets,
+    Cards,
+    Cell,
     Details,
     Figure,
     Finding,
     Findings,
     Heading,
+    Lead,
     Page,
     Paragraph,
     Part,
@@ -55,6 +60,25 @@ def every_block(text=""):
         a_figure(text=text),
         Table("plain", f"a plain table{text}", pd.DataFrame({"of": [f"a cell{text}"]})),
         Details(f"a summary{text}", (table,)),
+        Lead(
+            f"the answer{text}",
+            (("supported", 2), ("undecided", 0)),
+            f"counted{text}",
+            ((f"warned{text}", (f"once{text}",)),),
+        ),
+        Cards(
+            "rows",
+            f"a caption of cards{text}",
+            ((f"first{text}", ""), (f"second{text}", f"small{text}")),
+            (
+                ("", (Cell(f"a group of rows{text}"),)),
+                ("", (Cell(f"a claim{text}"), Cell(f"its verdict{text}", (f"because{text}",), mark="verdict"))),
+            ),
+            (50, 50),
+            (f"a note of cards{text}",),
+        ),
+        Art(f"a drawing{text}", f"caption of a drawing{text}", "<svg></svg>"),
+        Beside((Paragraph(f"in a column{text}"),), (Paragraph(f"on the right{text}"),)),
     )
 
 
@@ -66,7 +90,9 @@ def test_every_kind_is_rendered_in_both(tmp_path):
         places = [text.index(words) for words in (
             "A page", "Below its title.", "A part", "a heading", "a paragraph", "one item", "another item",
             "text on the left", "text on the right", "what it is about", "a result", "Warning.", "beware",
-            "title of a figure", "caption of a figure", "a plain table", "a cell", "a folded table", "a note",
+            "caption of a figure", "a plain table", "a cell", "a summary", "a folded table", "the answer", "counted",
+            "warned", "once", "a group of rows", "a claim", "its verdict", "because",
+            "a note of cards",
         )]  # fmt: skip
         assert places == sorted(places)
 
@@ -77,6 +103,7 @@ def test_names_of_files_are_those_of_the_blocks(tmp_path):
     drawings = draw_page(page, tmp_path)
     assert list(drawings) == ["drawn"]
     assert {path.name for path in tmp_path.iterdir()} == {"drawn.png", "drawn.svg", "drawn.csv"}
+    assert "<text" in (tmp_path / "drawn.svg").read_text(encoding="utf-8")  # real text, not outlines
     html, markdown = render_page(page, drawings)
     assert drawings["drawn"] in html
     assert "](figures/drawn.png)" in markdown
@@ -96,7 +123,8 @@ def test_code_and_folds():
     table = Table("t", "Folded", DATA)
     html, markdown = render_page(page_of(Details("Unfold me", (table, Details("And me", (table,))))), {})
     assert html.count("<details>") == html.count("</details>") == 2
-    assert markdown.count("**Folded**") == 2
+    assert html.count("<caption>Folded") == 2
+    assert "- Unfold me [Folded](tables/t.csv) [Folded](tables/t.csv)" in markdown  # folded: Markdown links the file
 
 
 def test_a_part_without_heading_and_levels():

@@ -1,19 +1,22 @@
-"""Sentences of the tiny run: all of them in both reports."""
+"""Sentences of the tiny run: all of them in the report, and headings that state a finding.
 
-import html
+`headings` and `opening` say them.
+"""
+
 import re
 
 from bayes_npp.reporting.findings import findings
+from bayes_npp.reporting.headings import believed_heading, groups_heading, paper_heading, why_heading
+from bayes_npp.reporting.opening import lead, warnings
+from tests.conftest import report_text
 
 
-def test_every_sentence_is_in_both_reports(tiny_run):
+def test_every_sentence_is_in_the_report(tiny_run):
     found = findings(tiny_run)
     assert len(found) > 10
-    for ending in ("html", "md"):
-        page = (tiny_run.out / f"report.{ending}").read_text(encoding="utf-8")
-        page = re.sub(r"\s+", " ", html.unescape(page))
-        for one in found:
-            assert re.sub(r"\s+", " ", one.text) in page, one.text
+    page = report_text(tiny_run.out)
+    for one in found:
+        assert re.sub(r"\s+", " ", one.text) in page, one.text
 
 
 def test_failures_and_warnings_are_marked(tiny_run):
@@ -21,3 +24,24 @@ def test_failures_and_warnings_are_marked(tiny_run):
     for status in {one.status for one in findings(tiny_run)}:
         marked = page.count(f'class="finding {status}"')
         assert marked >= sum(one.status == status for one in findings(tiny_run)), status
+
+
+def test_the_first_screen(tiny_run):
+    shown = lead(tiny_run)
+    names = [record.verdict.name for record in tiny_run.ledger.records]
+    assert sum(number for _, number in shown.counts) == len(names) == 3
+    assert "of the paper's three claims" in shown.answer
+    assert "for one unit of exposure" in shown.answer
+    assert len(warnings(tiny_run)) <= 5
+    headings = [name for name, _ in shown.facts]
+    assert len(headings) == len(set(headings))
+
+
+def test_headings_state_findings(tiny_run):
+    assert re.search(r"Why .* becomes ", why_heading(tiny_run))
+    clear = [d for c in tiny_run.comparisons for d in c.clear]
+    assert ("no difference has a clear sign" in groups_heading(tiny_run)) == (not clear)
+    failed = [record for record in tiny_run.every_fit if not record.diagnostics.passed]
+    assert ("every sampler converged" in believed_heading(tiny_run).lower()) == (not failed)
+    reproduction = tiny_run.readings.reproduction
+    assert f"{reproduction.reproduced} of {reproduction.printed} printed" in paper_heading(tiny_run)

@@ -2,7 +2,8 @@
 
 `tables.checks`, `tables.claims`, `tables.descriptives`, `tables.equality`, `tables.inputs`, `tables.ladder`,
 `tables.measurement`, `tables.mechanism`, `tables.methods`, `tables.paper`, `tables.paths`, `tables.replication`,
-`tables.robustness` and `tables.slopes` fill them;
+`tables.robustness`, `tables.slopes`, `tables.forest`, `tables.diagrams` and `tables.panel` fill them, `csv_files` the
+files of numbers;
 `base.result`, `base.rendering` and `report` put them on the page.
 """
 
@@ -12,6 +13,9 @@ import pandas as pd
 import pytest
 
 from bayes_npp.reporting.base.cells import number
+from bayes_npp.reporting.report import report_page
+from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder, rung_cards
+from bayes_npp.reporting.tables.summary import summary_cards
 
 INTERVAL = r"-?\d[\d.]* \[-?[\d.]+, -?[\d.]+\]"
 SPREAD = r"-?\d+\.\d+ \(\d+\.\d+\)"
@@ -25,7 +29,7 @@ INTERVALS = {
     "groups_changes": 5,
     "robustness": 7,
     "mechanism_mechanism": 20,
-    "mechanism_filled": 7,
+    "mechanism_filled": 6,
     "contrasts_mechanism": 2,
     "mechanism_methods": 4,
     "claims": 3,
@@ -97,17 +101,55 @@ def test_descriptives_are_those_of_the_panel(tiny_run):
     frame = tiny_run.study.panel.frame
     assert table.loc["support", ["n", "missing"]].tolist() == [82, 2]
     for name in ("made", "exposure", "structure", "control_1"):
-        assert table.loc[name, "SD overall"] == pytest.approx(frame[name].std(), abs=6e-4)
+        row = table.loc[name.replace("_", " ")]
+        assert row["SD overall"] == pytest.approx(frame[name].std(), abs=6e-4)
         between = frame.groupby("unit")[name].mean().std()
-        assert table.loc[name, "SD between"] == pytest.approx(between, abs=6e-4)
+        assert row["SD between"] == pytest.approx(between, abs=6e-4)
 
 
-def test_every_table_is_in_both_reports_and_as_tex(tiny_run):
+def test_every_table_is_in_the_report_and_as_tex(tiny_run):
     html, text = ((tiny_run.out / f"report.{ending}").read_text(encoding="utf-8") for ending in ("html", "md"))
     tables = sorted((tiny_run.out / "tables").glob("*.csv"))
     assert len(tables) > 30
     for path in tables:
         assert path.with_suffix(".tex").is_file()
         assert f'id="table-{path.stem}"' in html, path.stem
-    assert html.count("<table") == len(tables)
-    assert len(re.findall(r"^\|[-:]", text, re.MULTILINE)) == len(tables)
+        assert f"tables/{path.name}" in text or f"**{report_page(tiny_run).tables[path.stem].title}**" in text
+        assert pd.read_csv(path, dtype=str, nrows=0).columns[0] == "key"
+    assert html.count('<div class="tabled"') == len(tables)
+
+
+def test_the_summary_has_a_row_a_claim(tiny_run):
+    cards = summary_cards(tiny_run)
+    rows = [cells for _, cells in cards.rows if len(cells) > 1]
+    records = {record.claim.text: record for record in tiny_run.ledger.records}
+    assert sorted(cells[0].text for cells in rows) == sorted(records)
+    assert {len(cells) for cells in rows} == {len(cards.columns)} == {len(cards.widths)}
+    for cells in rows:
+        assert records[cells[0].text].verdict.name in {cell.text for cell in cells}
+
+
+def test_the_ladder_shows_every_rung_and_check(tiny_run):
+    (ladder,) = tiny_run.ladders
+    cards = rung_cards(ladder, tiny_run)
+    assert main_ladder(tiny_run) is ladder
+    assert len(cards.rows) == len(ladder.errors.records) + (baseline_row(tiny_run) is not None)
+    assert [style for style, _ in cards.rows].count("picked") == 1
+    passed = [check.passed for record in ladder.errors.records.values() for check in record.predictive]
+    marks = [cell.mark for _, cells in cards.rows for cell in cells]
+    assert (marks.count("passed"), marks.count("failed")) == (sum(passed), len(passed) - sum(passed))
+
+
+def test_rows_of_tests_and_scores(tiny_run):
+    tests, scores, choices = (
+        pd.read_csv(tiny_run.out / f"{name}.csv", keep_default_na=False) for name in ("tests", "scores", "choices")
+    )
+    for frame in (tests, scores, choices):
+        assert frame.columns[0] == "key"
+        assert frame["key"].is_unique
+    hansen = tests.set_index("key").loc["gmm/Hansen", "p_value"]
+    assert float(hansen) == pytest.approx(tiny_run.gmm["gmm"]["hansen_p"])
+    errors = scores[scores["part"] == "errors"].set_index("model")["elpd"].astype(float)
+    for name, score in tiny_run.ladders[0].errors.scores.items():
+        assert errors[name] == pytest.approx(score.elpd)
+    assert set(choices["claim_id"]) == {record.claim.id for record in tiny_run.ledger.records}

@@ -7,6 +7,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.errors import SpecError
 from bayes_npp.pipeline import rerender, run_study
+from tests.conftest import report_text
 
 STUDY = """
 [study]
@@ -52,7 +53,7 @@ def test_every_treatment_is_shown_where_a_mediator_has_missing_cells(tmp_path):
     treated = result.mechanisms[0].treatments.set_index("treatment")
     assert treated.loc["extrapolated along a line", "estimate"] == own["estimate"]
     assert own["note"].startswith("WARNING: 20 of 60 cells of 'mediator_1'")
-    text = (out / "report.md").read_text()
+    text = report_text(out)
     assert "Indirect effects by treatment of missing years" in text
     assert "treated as data: intervals do not know that they were filled" in text
     assert "missing_mechanism" in (out / "report.html").read_text()
@@ -80,7 +81,7 @@ def test_no_table_without_missing_cells(tmp_path):
     out = tmp_path / "out"
     result = run_study(study(tmp_path, missing=False), out)
     assert result.mechanisms[0].treatments is None
-    assert "treatment of missing years" not in (out / "report.md").read_text()
+    assert "treatment of missing years" not in report_text(out)
 
 
 def test_unknown_keys_are_named(tmp_path):

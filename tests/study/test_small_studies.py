@@ -5,6 +5,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.errors import SpecError
 from bayes_npp.pipeline import rerender, run_study
+from tests.conftest import report_text
 
 HEADER = """
 [study]
@@ -31,7 +32,7 @@ def small_study(folder, models, slopes=None):
 @pytest.mark.parametrize("models", [['slopes = "group"'], ['subsamples = "group"'], ["", 'slopes = "group"']])
 def test_any_set_of_models_makes_a_report(models, tmp_path):
     result = run_study(small_study(tmp_path, models), tmp_path / "out")
-    text = (tmp_path / "out" / "report.md").read_text()
+    text = report_text(tmp_path / "out")
     assert result.passed
     assert "north" in text
     assert (tmp_path / "out" / "tables" / f"groups_m{len(models) - 1}.tex").exists()
@@ -117,7 +118,7 @@ def test_serial_and_lagged_mediators_in_a_study(tmp_path):
     later = model.format("later", "lags = [1, 0]")
     (tmp_path / "study.toml").write_text(header + serial + later)
     result = run_study(tmp_path, tmp_path / "out")
-    text = (tmp_path / "out" / "report.md").read_text()
+    text = report_text(tmp_path / "out")
     assert "mediator_1 -> mediator_2: the indirect association along this chain is clearly positive" in text
     assert "indirect through mediator_1 -> mediator_2" in text
     assert "lags: exposure to mediators 1, mediators to outcome 0, direct and total 1" in text

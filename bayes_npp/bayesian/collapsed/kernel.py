@@ -19,6 +19,9 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products
+from bayes_npp.bayesian.model.caches import prepare_numba
+
+prepare_numba(__file__)
 
 # Codes of prior families; bounded families carry their bounds in `lower` and `upper` of `Priors`.
 FLAT, NORMAL, STUDENT_T, EXPONENTIAL, LAPLACE, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM, LKJ, SCALED_BETA = range(11)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_npp.bayesian.model.caches import prepare_pytensor, remove_broken_of_pytensor
 from bayes_npp.errors import SamplingError
 
 if TYPE_CHECKING:
@@ -38,11 +39,19 @@ def compile_model(model: "pm.Model") -> Any:
     Without fastmath: with it, code compiled now and the same code from the cache round differently, and a chain that
     differs in the last bit soon differs in everything, so the same seed would give two posteriors.
     """
+    prepare_pytensor()
     import nutpie
     import pytensor
 
-    with pytensor.config.change_flags(numba__fastmath=False):
-        return nutpie.compile_pymc_model(model)
+    # Without a folder, every function leaves a file among the system's temporary ones.
+    generated = pytensor.config.generated_src_dir or str(pytensor.config.base_compiledir / "generated")
+    with pytensor.config.change_flags(numba__fastmath=False, generated_src_dir=generated):
+        try:
+            return nutpie.compile_pymc_model(model)
+        except Exception:
+            if not remove_broken_of_pytensor():
+                raise
+            return nutpie.compile_pymc_model(model)
 
 
 def draw(compiled: Any, sampler: Sampler) -> "xr.DataTree":
@@ -115,6 +124,7 @@ def draw_density(
     SamplingError
         Fewer draws than asked for.
     """
+    prepare_pytensor()
     import pyarrow  # type: ignore[import-untyped]
     import xarray as xr
     from nutpie.compile_pymc import CompiledPyMCModel

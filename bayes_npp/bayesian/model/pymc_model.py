@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayes_npp.bayesian.model.caches import prepare_pytensor
 from bayes_npp.bayesian.model.error_models import effects as error_effects
 from bayes_npp.bayesian.model.error_models import factors_of, memory_of, parts, shape_of, top_priors
 from bayes_npp.bayesian.model.loadings import PART, aligned, loads, sloped_coefficients
@@ -37,6 +38,7 @@ OWN_NAMES = (
 
 def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
     """The PyMC model; prior hyper-parameters and data are `pm.Data`, so that a refit needs no compilation."""
+    prepare_pytensor()
     import pymc as pm
     import pytensor.tensor as pt
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from bayes_npp.design.design import Design, build_design, group_pairs
+from bayes_npp.design.design import Design, build_design, group_pairs, subsample_designs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
@@ -142,15 +141,6 @@ def twfe(
     if subsamples is None:
         return static_estimates(build_design(panel, spec), "two-way", errors, panel.source)
     return subsample_estimates(subsample_designs(panel, spec, subsamples), subsamples, errors, panel.source)
-
-
-def subsample_designs(panel: Panel, spec: Spec, grouping: str) -> dict[str, Design]:
-    """The design of each group's own regression, with one slope."""
-    spec = replace_slopes(spec, None)
-    labels = panel.labels(grouping).where(pd.Series(panel.in_window, index=panel.frame.index))
-    return {
-        str(label): build_design(panel, spec, where=(labels == label).to_numpy()) for label in labels.dropna().unique()
-    }
 
 
 def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Errors, source: str) -> Estimates:

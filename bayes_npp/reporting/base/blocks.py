@@ -98,30 +98,119 @@ class Details:
     kind: ClassVar[str] = "details"
 
 
-type Block = Heading | Paragraph | Bullets | Sides | Findings | Figure | Table | Details
+@dataclass(frozen=True)
+class Lead:
+    """The first screen: the answer in a sentence, verdicts counted, and what a reader has to know before any number."""
+
+    answer: str
+    counts: tuple[tuple[str, int], ...]
+    counted: str
+    facts: tuple[tuple[str, tuple[str, ...]], ...]
+    kind: ClassVar[str] = "lead"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a `Cards` table.
+
+    Attributes
+    ----------
+    text : str
+        What one reads first.
+    below : tuple of str
+        Smaller lines under it.
+    art : str
+        A small drawing as svg markup, made by `base.small`; HTML only.
+    more : tuple of (str, str)
+        Names and values folded away under `summary`.
+    mark : str
+        A class of the style sheet: big, passed, failed, or the name of a verdict.
+    """
+
+    text: str = ""
+    below: tuple[str, ...] = ()
+    art: str = ""
+    more: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Cards:
+    """A table with drawings in its cells; on a phone every row becomes a card.
+
+    Attributes
+    ----------
+    name, caption : str
+    columns : tuple of (str, str)
+        Heading, and smaller what it holds.
+    rows : tuple of (str, tuple of Cell)
+        A class of the style sheet, and one cell a column; a row of one cell heads the rows below it.
+    widths : tuple of int
+        Per cent of the page.
+    notes : tuple of str
+    """
+
+    name: str
+    caption: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    widths: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    kind: ClassVar[str] = "cards"
+
+
+@dataclass(frozen=True)
+class Art:
+    """A drawing that only HTML shows, as svg markup made by `base.small`, under a heading and with a caption."""
+
+    heading: str
+    caption: str
+    art: str
+    kind: ClassVar[str] = "art"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Blocks in two columns where the page is wide enough."""
+
+    left: tuple["Block", ...]
+    right: tuple["Block", ...]
+    kind: ClassVar[str] = "beside"
+
+
+type Block = Heading | Paragraph | Bullets | Sides | Findings | Figure | Table | Details | Lead | Cards | Art | Beside
 
 
 @dataclass(frozen=True)
 class Part:
-    """Blocks under a heading; an empty heading for blocks that need none or bring their own."""
+    """Blocks under a heading; an empty heading for blocks that need none or bring their own.
+
+    `anchor` is where links lead, `short` what the list of contents calls it (not listed if empty), `lead` a sentence
+    below the heading.
+    """
 
     heading: str
     blocks: tuple[Block, ...]
+    anchor: str = ""
+    short: str = ""
+    lead: str = ""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A title, a line below it, and parts."""
+    """A title, a line below it, and parts; `foot` closes it."""
 
     title: str
     subtitle: str
     parts: tuple[Part, ...]
+    foot: str = ""
 
     @property
     def blocks(self) -> Iterator[Block]:
         """Every block, those folded away included."""
         for part in self.parts:
-            yield from _unfolded(part.blocks)
+            yield from unfolded(part.blocks)
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -134,8 +223,11 @@ class Page:
         return {block.name: block for block in self.blocks if isinstance(block, Figure)}
 
 
-def _unfolded(blocks: tuple[Block, ...]) -> Iterator[Block]:
+def unfolded(blocks: tuple[Block, ...]) -> Iterator[Block]:
+    """Blocks, and after each those inside it."""
     for block in blocks:
         yield block
         if isinstance(block, Details):
-            yield from _unfolded(block.blocks)
+            yield from unfolded(block.blocks)
+        if isinstance(block, Beside):
+            yield from unfolded(block.left + block.right)

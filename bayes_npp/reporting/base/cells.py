@@ -1,12 +1,15 @@
 """Tables of text cells, and how a number becomes one."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import ClassVar
 
 import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.claims.verdicts import shown
+from bayes_npp.reporting.base.keys import harmless, keyed
+from bayes_npp.reporting.base.numbers import cell_markup, markup, plain
 
 
 @dataclass(frozen=True)
@@ -20,26 +23,46 @@ class Table:
     kind: ClassVar[str] = "table"
 
     def html(self) -> str:
-        """An HTML table; every cell is escaped."""
-        from great_tables import GT
+        """An HTML table; every cell is escaped, every decimal tied to its cell of the table's csv file."""
+        names = [str(name) for name in self.frame.columns]
+        head = "".join(f'<th scope="col">{markup(name)}</th>' for name in names)
+        rows = []
+        for key, values in zip(self.keyed()["key"], self.frame.itertuples(index=False), strict=True):
+            cells = [
+                cell_markup(value, f"tables/{self.name}.csv:{key}:{name}")
+                for name, value in zip(names, values, strict=True)
+            ]
+            rest = "".join(f"<td>{shown}</td>" for shown in cells[1:])
+            rows.append(f'<tr><th scope="row">{cells[0]}</th>{rest}</tr>')
+        title = markup(self.title)
+        notes = "".join(f'<p class="note">{markup(note)}</p>' for note in self.notes)
+        return (
+            f'<div class="tabled" id="table-{escape(self.name, quote=True)}" tabindex="0" role="region" '
+            f'aria-label="{escape(plain(self.title), quote=True)}"><table><caption>{title}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{notes}"
+        )
 
-        table = GT(self.frame, id=f"table-{self.name}").tab_header(self.title)
-        for note in self.notes:
-            table = table.tab_source_note(note)
-        return str(table.as_raw_html())
+    def keyed(self) -> pd.DataFrame:
+        """The frame of the csv file: a key for every row, text that no spreadsheet runs."""
+        return harmless(keyed(self.frame.map(plain_cell), [self.frame.columns[0]] if len(self.frame.columns) else []))
 
     def markdown(self) -> str:
-        cells = self.frame.map(lambda cell: str(cell).replace("|", "\\|"))
+        cells = self.frame.map(lambda cell: plain(cell).replace("|", "\\|").replace("\n", " "))
         body = cells.to_markdown(index=False, disable_numparse=True)
-        return "\n\n".join([f"**{self.title}**", body, *(f"*{note}*" for note in self.notes)])
+        return "\n\n".join([f"**{plain(self.title)}**", body, *(f"*{plain(note)}*" for note in self.notes)])
 
     def tex(self) -> str:
         from great_tables import GT
 
-        table = GT(self.frame).tab_header(self.title)
+        table = GT(self.frame.map(plain_cell)).tab_header(plain(self.title))
         for note in self.notes:
-            table = table.tab_source_note(note)
+            table = table.tab_source_note(plain(note))
         return str(table.as_latex())
+
+
+def plain_cell(value: object) -> object:
+    """A cell as files hold it."""
+    return plain(value) if isinstance(value, str) else value
 
 
 def cell(row: pd.Series) -> str:

@@ -2,7 +2,8 @@
 
 import re
 
-from bayes_npp.reporting.base.blocks import Page
+from bayes_npp.reporting.base.blocks import Block, Details, Page, unfolded
+from bayes_npp.reporting.base.numbers import markup, plain
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -17,6 +18,7 @@ def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
         SVG text of every figure, by name; Markdown links the png of the same name.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     texts = []
     for kind, escape in (("html", True), ("md", False)):
@@ -28,6 +30,16 @@ def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        environment.filters |= {
+            "markup": lambda text: Markup(markup(text)),
+            "plain": plain,
+            "cell": lambda text: plain(text).replace("|", "\\|").replace("\n", " "),
+            "unfolded": _inside,
+        }
         texts.append(environment.get_template(f"page.{kind}.jinja").render(page=page, drawings=drawings))
     html, markdown = texts
     return html, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
+
+
+def _inside(block: Details) -> tuple[Block, ...]:
+    return tuple(unfolded(block.blocks))

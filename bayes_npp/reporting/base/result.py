@@ -1,6 +1,6 @@
 """What a run produced, with every decision already taken: tables, figures, findings and report only show it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 from bayes_npp.analysis.comparison import Heterogeneity
 from bayes_npp.analysis.readings import Readings
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
+from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
@@ -53,6 +54,8 @@ class Result:
     measurement : tuple of MeasurementRecord
     ledger : Ledger, optional
         The claims, answered; None where the study declares none.
+    choices : dict of Choices
+        Of every claim, by its name.
     out : Path, optional
         Where it was written.
     """
@@ -76,12 +79,13 @@ class Result:
     replication: pd.DataFrame | None = None
     measurement: tuple[MeasurementRecord, ...] = ()
     ledger: Ledger | None = None
+    choices: dict[str, Choices] = field(default_factory=dict)
     out: Path | None = None
 
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
         """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
-        altered = (fit for row in self.robustness for fit in row.fits)
+        altered = (row.fit for row in self.robustness if row.fit)
         return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits), *altered)
 
     @property
@@ -107,13 +111,13 @@ class Result:
 
     @property
     def diagnostics(self) -> pd.DataFrame:
-        """One row a check: fit, quantity, value, threshold, passed."""
-        rows = []
+        """One row a check: fit, quantity, value, threshold, passed; lo, hi of a posterior predictive check."""
+        rows: list[tuple[object, ...]] = []
         for record in self.every_fit:
-            rows += [(record.model, c.quantity, c.value, c.threshold, c.passed) for c in record.diagnostics.checks]
+            for c in record.diagnostics.checks:
+                rows.append((record.model, c.quantity, c.value, c.threshold, c.passed, None, None))
             for check in record.predictive:
                 threshold = f"{check.lo:.3g} to {check.hi:.3g} in replications"
-                rows.append(
-                    (record.model, f"posterior predictive: {check.name}", check.observed, threshold, check.passed)
-                )
-        return pd.DataFrame(rows, columns=["fit", "quantity", "value", "threshold", "passed"])
+                name = f"posterior predictive: {check.name}"
+                rows.append((record.model, name, check.observed, threshold, check.passed, check.lo, check.hi))
+        return pd.DataFrame(rows, columns=["fit", "quantity", "value", "threshold", "passed", "lo", "hi"])

@@ -1,5 +1,9 @@
 """How a figure is made and saved: one style, and png, svg and csv written whole."""
 
+import logging
+import re
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +15,35 @@ from bayes_npp.store import write_text, write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
+CJK_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "PingFang SC"),
+    *("Source Han Sans SC", "Source Han Sans CN", "Hiragino Sans GB", "Heiti SC", "STHeiti", "Heiti TC", "DengXian"),
+    *("Microsoft YaHei", "SimHei", "SimSun", "Arial Unicode MS", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+    *("Droid Sans Fallback", "Noto Serif CJK SC", "Songti SC", "AR PL UMing CN", "AR PL UKai CN"),
+)
+FONT_FILES = re.compile("cjk|notosanssc|sourcehan|pingfang|hiragino|heiti|msyh|simhei|simsun|wqy|uming")
+logger = logging.getLogger(__name__)
+# Colours of drawings as the page's own, which are others in the dark; white is the page.
+THEME = {
+    "#ffffff": "var(--bg)",
+    "#000000": "var(--ink)",
+    "#1c2430": "var(--ink)",
+    "#444444": "var(--soft)",
+    "#555555": "var(--soft)",
+    "#1d4e89": "var(--c1)",
+    "#c8553d": "var(--c2)",
+    "#2a7f62": "var(--c3)",
+    "#8a6d3b": "var(--c4)",
+    "#b0b0b0": "var(--c5)",
+    "#e3e6ea": "var(--hair)",
+    "#dddddd": "var(--hair)",
+}
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "bayes_npp",
+    "svg.fonttype": "none",  # text stays text
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
@@ -24,11 +51,54 @@ STYLE = {
 
 def _style() -> Any:
     """The style, with the first font for Chinese names that this machine has behind the default one."""
-    from matplotlib.font_manager import fontManager
+    return {**STYLE, "font.family": list(fonts())}
 
-    installed = fontManager.get_font_names()
-    chinese = [font for font in CJK_FONTS if font in installed][:1]
-    return {**STYLE, "font.family": ["DejaVu Sans", *chinese]}
+
+@cache
+def fonts() -> tuple[str, ...]:
+    """The default font and, where there is one, a font of Chinese, Japanese and Korean; new ones are looked for."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    if not set(CJK_FONTS) & set(fontManager.get_font_names()):  # matplotlib's list of fonts may be older than they are
+        for path in findSystemFonts():
+            if FONT_FILES.search(Path(path).name.lower().replace("-", "")):
+                with suppress(RuntimeError, OSError):  # a file that is no font
+                    fontManager.addfont(path)
+    installed = set(fontManager.get_font_names())
+    return ("DejaVu Sans", *[font for font in CJK_FONTS if font in installed][:1])
+
+
+@cache
+def drawable() -> frozenset[int]:
+    """Code points that the fonts have."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return frozenset(code for name in fonts() for code in get_font(findfont(FontProperties(name))).get_charmap())
+
+
+@cache
+def say_missing(sample: str) -> None:
+    """One line about characters that no font has."""
+    logger.warning(
+        "warning: no font for %s: figures show '?' in their place; install Noto Sans CJK (Debian, Ubuntu: apt-get "
+        "install fonts-noto-cjk; elsewhere: fonts.google.com/noto) and write the report again",
+        sample,
+    )
+
+
+def _without_boxes(figure: "Figure") -> None:
+    """Characters that no font has as question marks, and a line that says which font to install."""
+    from matplotlib.text import Text
+
+    known, missing = drawable(), []
+    for text in figure.findobj(Text):
+        shown = text.get_text()
+        gone = [sign for sign in shown if ord(sign) not in known and not sign.isspace()]
+        if gone:
+            missing += gone
+            text.set_text("".join("?" if sign in gone else sign for sign in shown))
+    if missing:
+        say_missing(next(iter(missing)) if fonts()[1:] else "Chinese, Japanese and Korean")
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
@@ -53,12 +123,27 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
     """Write png, svg and csv; return the SVG as text for one-file reports."""
     import matplotlib
 
+    _without_boxes(figure)
     with matplotlib.rc_context(_style()):
         write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
         write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
     write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
-    return svg[svg.index("<svg") :]
+    return _of_page(svg[svg.index("<svg") :], stem.name)
+
+
+def _of_page(svg: str, name: str) -> str:
+    """A drawing inside the page: colours that follow light and dark, ids that no other drawing has, short numbers."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r"(fill|stroke): (#[0-9a-f]{6})",
+        lambda found: f"{found[1]}: {THEME.get(found[2], found[2])}",
+        svg,
+    )
+    svg = re.sub(r"(-?\d+\.\d{2})\d+", r"\1", svg)
+    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
+    svg = re.sub(r'id="(?!.*?\bDejaVu)([^"]+)"', rf'id="{name}-\1"', svg)
+    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
 
 
 def draw_page(page: Page, folder: Path) -> dict[str, str]:

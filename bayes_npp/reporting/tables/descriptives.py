@@ -2,6 +2,7 @@
 
 from bayes_npp.reporting.base.cells import Table, number
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import variable_word
 
 LABELS = {"sd": "SD overall", "sd_between": "SD between", "sd_within": "SD within"}
 
@@ -9,7 +10,8 @@ LABELS = {"sd": "SD overall", "sd_between": "SD between", "sd_within": "SD withi
 def descriptive_table(result: Result) -> Table:
     """Outcome, exposure, mediators and controls: how much of each varies between units and within them."""
     panel, frame = result.study.panel, result.descriptives
-    shown = frame.assign(**{name: frame[name].map(number) for name in ("mean", *LABELS, "min", "max")})
+    words = [variable_word(result.study, name) for name in frame["variable"]]
+    shown = frame.assign(variable=words, **{name: frame[name].map(number) for name in ("mean", *LABELS, "min", "max")})
     window = "all rows" if panel.window is None else f"periods {panel.window[0]} to {panel.window[1]}"
     notes = (
         f"Over {window}, each variable on the cells it has; missing: cells without a value.",

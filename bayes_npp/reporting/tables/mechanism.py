@@ -125,7 +125,10 @@ def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str) -> 
         why = f"the sign of {open_} is undecided" if open_ else "both paths are clear, their product is not"
         return f"{name}: no indirect association is established ({effect}, {probability}); {why}."
     text = f"{name}: the indirect association is {reading.indirect.sign} ({effect}, {probability})"
-    text += f"; share mediated {_share(reading.proportion)}"
+    if reading.suppression:
+        text += "; indirect and direct associations have opposite signs (suppression), so there is no share mediated"
+    else:
+        text += f"; share mediated {_share(reading.proportion)}"
     crossing = reading.crossing
     if crossing is None:
         return f"{text}."
@@ -169,6 +172,8 @@ def _label(row: pd.Series, exposure: str, outcome: str) -> str:
 def _effect(row: pd.Series) -> str:
     if pd.isna(row["estimate"]):
         return reason(row)
+    if row["estimand"] == "proportion_mediated" and not 0 <= row["estimate"] <= 1:
+        return "suppression: indirect and direct associations have opposite signs, there is no share"
     return cell(row)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import threading
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
-from bayes_npp.bayesian.fitting.sample import STATS, Sampler, draw
+from bayes_npp.bayesian.fitting.sample import STATS, Sampler, compile_model, draw
 from bayes_npp.errors import SamplingError
 
 
@@ -75,3 +76,42 @@ def test_a_draw_that_is_not_finite_fails_the_diagnostics(value, where):
     assert found.not_finite == 1
     assert "draws that are not finite 1 (needs = 0)" in found.verdict
     assert where == "beside" or found.worst == "b[1]"
+
+
+def compiling(monkeypatch, *outcomes):
+    """nutpie compiles with these outcomes in turn."""
+    import nutpie
+
+    left = list(outcomes)
+
+    def compile_pymc_model(_):
+        outcome = left.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(nutpie, "compile_pymc_model", compile_pymc_model)
+
+
+def test_a_broken_cache_of_pytensor_is_removed_and_the_model_compiled_again(tmp_path, monkeypatch):
+    from pytensor.link.numba import cache
+
+    monkeypatch.setattr(cache, "NUMBA_CACHE_PATH", tmp_path)
+    compiling(monkeypatch, EOFError("Ran out of input"), "compiled")
+    (tmp_path / "emptied.nbi").touch()
+    with pytest.warns(match="broken files of compiled code"):
+        assert compile_model(None) == "compiled"
+    compiling(monkeypatch, EOFError("Ran out of input"))
+    with pytest.raises(EOFError):  # nothing is broken: it has another reason
+        compile_model(None)
+
+
+@pytest.mark.slow
+def test_compiling_leaves_no_temporary_files(tmp_path, monkeypatch):
+    import pymc as pm
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pm.Model() as model:
+        pm.Normal("x", pm.HalfNormal("sd"), 1)
+    compile_model(model)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,119 @@
+"""What readers see instead of names: titles of the study where it gives them, plain words of the package where not."""
+
+from bayes_npp.bayesian.model.error_models import ERROR_MODELS
+from bayes_npp.study.study import Study
+
+ERRORS = {
+    "iid": "independent errors",
+    "known": "known standard errors",
+    "ar1": "errors persist within a {unit}",
+    "unit_scale": "each {unit} its own error size",
+    "period_scale": "each period its own error size",
+    "student_t": "errors with heavy tails",
+    "factor": "one common factor",
+    "factor2": "two common factors",
+}
+KINDS = {"priors": "priors", "measurement": "measures", "specification": "samples", "errors": "errors"}
+CHECKS = {
+    "serial correlation": "Persistence",
+    "spread by unit": "Spread by {unit}",
+    "cross-sectional dependence": "Across {units}",
+}
+MODELS = {
+    "pooled_ols": "pooled least squares",
+    "fixed_effects": "one-way fixed effects",
+    "twfe": "two-way fixed effects",
+    "dynamic_within": "fixed effects with a lagged outcome",
+    "difference_gmm": "difference GMM",
+    "system_gmm": "system GMM",
+    "hierarchical": "hierarchical model",
+    "mediation": "mediation model",
+    "mediation_paths": "mediation by least squares",
+}
+CODES = ("_en", "_zh", "_id", "_code", "_name")
+
+
+def unit_word(study: Study, plural: bool = False) -> str:
+    """What a unit is: the column of units without the ending of a code."""
+    word = study.header.unit
+    for ending in CODES:
+        word = word.removesuffix(ending)
+    word = word.replace("_", " ").lower()
+    if not plural:
+        return word
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return word if word.endswith("s") else f"{word}s"
+
+
+def variable_word(study: Study, name: str, unit: bool = True) -> str:
+    """The title of a variable, with its unit in brackets unless told otherwise."""
+    title = next((own.title for own in study.variables if own.name == name and own.title), name.replace("_", " "))
+    return title if unit else title.split(" (")[0]
+
+
+def model_word(study: Study, name: str) -> str:
+    """The title of a model, or its kind and its name; of a neighbour or an equation of it what differs, too."""
+    own, _, part = name.partition("--")
+    if part:
+        errors = part.removeprefix("errors-").replace("-", "+")
+        said = errors_word(study, errors) if part.startswith("errors-") else variable_word(study, part, unit=False)
+        return f"{model_word(study, own)}, {said}"
+    declared, _, row = name.partition(".")
+    model = next((own for own in study.models if own.name == declared), None)
+    if model is None:
+        return name.replace("_", " ")
+    title = model.title or f"{MODELS.get(model.kind, model.kind.replace('_', ' '))} ({model.name.replace('_', ' ')})"
+    return f"{title}, {row.replace('_', ' ')}" if row else title
+
+
+def errors_word(study: Study, errors: str) -> str:
+    """An error model in words."""
+    unit = unit_word(study)
+    names = [name for name in errors.split("+") if name]
+    known = [ERRORS.get(name, _registered(name)).format(unit=unit) for name in names]
+    if len(known) == 1:
+        return known[0]
+    return f"{', '.join(known[:-1])} and {known[-1].removeprefix('errors ')}"
+
+
+def check_word(study: Study, check: str) -> str:
+    """A posterior predictive check as a column's heading."""
+    return CHECKS.get(check, check.capitalize()).format(unit=unit_word(study), units=unit_word(study, plural=True))
+
+
+def variant_word(study: Study, kind: str, variant: str) -> str:
+    """A variant of a claim in words."""
+    if kind == "errors":
+        return errors_word(study, variant)
+    if kind == "priors":
+        return variant.replace("_", " ").replace("cell ", "set ").replace(" of the grid", " of the grid of priors")
+    text = variant
+    for own in study.variables:
+        if own.title and own.name in text.split(", ")[0].split(" ")[0:2] + text.split(": ")[-1:]:
+            text = text.replace(own.name, own.title.split(" (")[0])
+    return text.replace("_", " ")
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """Names with commas and an 'and'."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def sentence(text: str) -> str:
+    """With a capital letter."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def lower(text: str) -> str:
+    """Without the capital letter of a title; one of an abbreviation stays."""
+    return text if text[1:2].isupper() else f"{text[:1].lower()}{text[1:]}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A count with its noun."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def _registered(name: str) -> str:
+    return ERROR_MODELS[name].short if name in ERROR_MODELS else name.replace("_", " ")

@@ -1,0 +1,105 @@
+"""The csv files of a run: every one with a first column `key`, the same from run to run."""
+
+from typing import Any
+
+import pandas as pd
+
+from bayes_npp.analysis.measures import measurement_rows
+from bayes_npp.claims.choices import choice_rows
+from bayes_npp.reporting.base.keys import ESTIMATE, harmless, keyed
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.tables.summary import PUBLISHED
+
+TESTS = ("about", "test", "statistic", "df", "p_value", "lo", "hi", "note")
+
+
+def csv_frames(result: Result) -> dict[str, pd.DataFrame]:
+    """What is written beside the report, by name of file."""
+    frames = {
+        "estimates": keyed(result.estimates.frame, ESTIMATE),
+        "diagnostics": keyed(result.diagnostics, ("fit", "quantity")),
+        "weights": keyed(result.study.panel.index_weights, ("index", "indicator")),
+        "descriptives": keyed(result.descriptives, ("role", "variable")),
+        "tests": keyed(test_rows(result), ("about", "test")),
+        "scores": keyed(score_rows(result), ("ladder", "part", "method", "model")),
+    }
+    sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
+    if result.ledger is not None:
+        frames["claims"] = keyed(result.ledger.frame(), ("id",))
+        choices = choice_rows(result.ledger, result.choices)
+        frames["choices"] = keyed(choices, ("claim_id", "errors", "priors", "measure", "sample"))
+        sensitivity.append(result.ledger.sensitivity_rows())
+    if sensitivity:
+        together = pd.concat(sensitivity, ignore_index=True)
+        frames["sensitivity"] = keyed(together, ("claim", "kind", "variant", "quantity"))
+    if result.study.published is not None:
+        frames["published"] = keyed(result.study.published, PUBLISHED)
+    return {name: harmless(frame) for name, frame in frames.items()}
+
+
+def test_rows(result: Result) -> pd.DataFrame:
+    """Every test statistic: of the specification, of equal slopes, of instruments, of claims; Bayes factors."""
+    rows: list[dict[str, Any]] = []
+    for test in result.specification:
+        if not isinstance(test, str):
+            rows.append(
+                _row("specification", test.name, test.statistic, test.distribution, test.p_value, note=test.note)
+            )
+    for own in result.equality:
+        if own.test is not None:
+            equal = own.test
+            rows.append(
+                _row(own.model, equal.name, equal.statistic, equal.distribution, equal.p_value, note=equal.note)
+            )
+            for pair in equal.pairs:
+                what = f"{equal.name}: {pair.groups}"
+                rows.append(_row(own.model, what, pair.statistic, pair.distribution, pair.p_value, note=pair.note))
+    for model, tests in result.gmm.items():
+        for name, label in (("hansen", "Hansen"), ("sargan", "Sargan"), ("ar1", "AR(1)"), ("ar2", "AR(2)")):
+            if name not in tests["not_computable"]:
+                df = str(tests.get(f"{name}_df", ""))
+                rows.append(_row(model, label, tests[name], df, tests[f"{name}_p"]))
+        for part in tests["difference_in_hansen"]:
+            what = f"difference in Hansen: {part['instruments']}"
+            df = "" if part["df"] is None else str(part["df"])
+            rows.append(_row(model, what, part["difference"], df, part["p_value"], note=part["not_computable"]))
+    for ladder in result.ladders:
+        for errors, alike in ladder.errors.homogeneity.items():
+            low, high = alike.range
+            what = f"Bayes factor for equal slopes, {errors} errors"
+            rows.append(_row(ladder.model, what, alike.factor, "", None, low, high, alike.reading))
+    if result.ledger is not None:
+        for record in result.ledger.records:
+            if record.test is not None:
+                test_ = record.test
+                row = _row(
+                    record.claim.id, "proposition", test_.estimate, "", test_.p_value, test_.lo, test_.hi, test_.used
+                )
+                rows.append(row)
+            for effect, risk in record.risks:
+                for name in ("power", "type_s", "type_m"):
+                    rows.append(_row(record.claim.id, f"{name} at a true effect of {effect:g}", getattr(risk, name)))
+    return pd.DataFrame(rows, columns=list(TESTS))
+
+
+def score_rows(result: Result) -> pd.DataFrame:
+    """Every measure of predictive accuracy of the report: ways to pool, and error models."""
+    errors = []
+    for ladder in result.ladders:
+        for name, score in ladder.errors.scores.items():
+            own = {"ladder": ladder.model, "part": "errors", "method": score.method, "model": name}
+            errors.append({**own, "elpd": score.elpd, "n": len(score.labels), "n_bad_k": score.n_bad})
+    return pd.concat([result.accuracy, pd.DataFrame(errors)], ignore_index=True) if errors else result.accuracy
+
+
+def _row(
+    about: str,
+    test: str,
+    statistic: float,
+    df: str = "",
+    p_value: float | None = None,
+    lo: float | None = None,
+    hi: float | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    return dict(zip(TESTS, (about, test, statistic, df, p_value, lo, hi, note), strict=True))

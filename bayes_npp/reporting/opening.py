@@ -1,0 +1,179 @@
+"""The first screen: the answer, the verdicts counted, warnings said once, and whose data these are."""
+
+import re
+
+from bayes_npp.claims.ledger import Ledger
+from bayes_npp.claims.verdicts import VERDICTS
+from bayes_npp.reporting.base.blocks import Lead
+from bayes_npp.reporting.base.numbers import interval_of, of_row, rounded, tagged
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import (
+    counted,
+    errors_word,
+    listed,
+    lower,
+    model_word,
+    sentence,
+    unit_word,
+    variable_word,
+)
+from bayes_npp.reporting.tables.ladder import average_row
+from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder
+
+NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def lead(result: Result) -> Lead:
+    """The first screen of a run."""
+    ledger, header = result.ledger, result.study.header
+    counts: tuple[tuple[str, int], ...] = ()
+    said = ""
+    if ledger is not None:
+        names = [record.verdict.name for record in ledger.records]
+        counts = tuple((name.replace("supported but ", ""), names.count(name)) for name in VERDICTS)
+        said = f"Verdicts on {counted(len(names), 'claim')}"
+    facts = []
+    warned = warnings(result)
+    if warned:
+        facts.append(("Before you read any number", warned))
+    data = [header.data_are] if header.data_are and not header.data_are_not else []
+    if header.data_are_not:
+        data = [*_first_sentences(header.data_are_not, 2), "More under [the data](#data)."]
+    if data:
+        heading = "The data" if header.replicates or not header.data_are_not else "Whose data these are"
+        facts.append((heading, tuple(data)))
+    return Lead(answer(result), counts, said, tuple(facts))
+
+
+def answer(result: Result) -> str:
+    """The answer in a sentence or two: reproduction, verdicts, and how far the average slope moves with the errors."""
+    parts = []
+    reproduction, ledger = result.readings.reproduction, result.ledger
+    if reproduction is not None:
+        whole = (
+            "all of them" if reproduction.reproduced == reproduction.printed else f"{reproduction.reproduced} of them"
+        )
+        parts.append(
+            f"The paper prints {reproduction.printed} numbers that can be computed from its own data; {whole} "
+            "are reproduced."
+        )
+    if ledger is not None:
+        parts.append(_verdicts(ledger, result))
+    parts.append(_slopes(result))
+    return " ".join(part for part in parts if part)
+
+
+def _verdicts(ledger: Ledger, result: Result) -> str:
+    names = [record.verdict.name for record in ledger.records]
+    total = len(names)
+    firm, fragile, against = (names.count(VERDICTS[place]) for place in (0, 1, VERDICTS.index("contradicted")))
+    where = "On its own data" if result.study.header.replicates else "On these data"
+    if total == 1:
+        return f"{where} the paper's claim is {names[0]}."
+    said = [f"{_word(firm)} of the paper's {_word(total)} claims {'is' if firm < 2 else 'are'} supported"]
+    if fragile:
+        said.append(f"{_word(fragile)} {'is' if fragile < 2 else 'are'} supported but fragile")
+    said.append(f"{_word(against)} {'is' if against < 2 else 'are'} contradicted")
+    return f"{where} {listed(said)}."
+
+
+def _slopes(result: Result) -> str:
+    baseline, ladder = baseline_row(result), main_ladder(result)
+    study = result.study
+    exposure, outcome = (variable_word(study, name) for name in (study.roles.exposure, study.roles.outcome))
+    if baseline is None and ladder is None:
+        return ""
+    unit = f"{lower(outcome)} for one unit of {lower(exposure)}"
+    if ladder is None:
+        found = baseline
+        assert found is not None
+        kind = model_word(study, str(found["model"]))
+        return f"The slope is {of_row(found)} {interval_of(found)} ({kind}): {unit}.{_per_sd(result)}"
+    own = average_row(result, ladder.errors.record.model)
+    errors = errors_word(study, ladder.errors.chosen)
+    if baseline is not None:
+        text = f"The paper's kind of regression finds an average slope of {of_row(baseline)}; with the errors that the "
+        text += f"checks ask for ({errors}) it is {of_row(own)} {interval_of(own)}."
+    else:
+        text = f"The average slope is {of_row(own)} {interval_of(own)}, with {errors}."
+    if not ladder.errors.passed:
+        text += " No error model tried passes every check, so no verdict is firm."
+    return f"{text} A slope is {unit}.{_per_sd(result)}"
+
+
+def _per_sd(result: Result) -> str:
+    """What one SD of the exposure is, beside the first slope."""
+    exposure = result.study.roles.exposure
+    found = result.descriptives[result.descriptives["variable"] == exposure]
+    if found.empty:
+        return ""
+    sd = float(found["sd"].iloc[0])
+    key = f"{found['role'].iloc[0]}/{exposure}"
+    return f" One SD of the exposure is {tagged(rounded(sd, sd), sd, f'descriptives.csv:{key}:sd')}."
+
+
+def warnings(result: Result) -> tuple[str, ...]:
+    """What stands against reading any slope as it looks: each said once, here and not at every claim."""
+    out = [*_failed(result), *_placebo(result), *_trends(result), *_shared(result), *_instruments(result)]
+    return tuple(out[:5])
+
+
+def _failed(result: Result) -> list[str]:
+    failed = [record.model for record in result.every_fit if not record.diagnostics.passed]
+    if not failed:
+        return []
+    names = listed([model_word(result.study, name) for name in failed[:3]])
+    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+    return [f"The sampler failed its diagnostics in {counted(len(failed), 'fit')} ({names}{more}): do not use it."]
+
+
+def _placebo(result: Result) -> list[str]:
+    return [
+        f"Placebo: the exposure of a later period has a slope of {of_row(placebo.slope.row)} "
+        f"{interval_of(placebo.slope.row)}, where strict exogeneity says zero."
+        for placebo in result.readings.placebos
+        if placebo.slope.clear
+    ][:1]
+
+
+def _trends(result: Result) -> list[str]:
+    baseline = baseline_row(result)
+    if baseline is None:
+        return []
+    for record in result.robustness:
+        if record.declared == baseline["model"] and getattr(record.altered.model, "unit_trends", False):
+            rows = result.estimates.select(model=record.model, term=result.study.roles.exposure, group="")
+            if len(rows):
+                row, unit = rows.iloc[0], unit_word(result.study)
+                return [f"A linear trend for each {unit} takes {of_row(baseline)} to {of_row(row)} {interval_of(row)}."]
+    return []
+
+
+def _shared(result: Result) -> list[str]:
+    roles = result.study.roles
+    both = [
+        overlap.what
+        for overlap in result.study.overlaps
+        if {roles.outcome, roles.exposure} <= {name for _, name, _ in overlap.parts}
+    ]
+    if not both:
+        return []
+    return [f"Outcome and exposure share {listed(both[:2])}: part of their association holds by construction."]
+
+
+def _instruments(result: Result) -> list[str]:
+    warned = [model for model, tests in result.gmm.items() if tests["warnings"]]
+    if not warned:
+        return []
+    names = listed([model_word(result.study, model) for model in warned[:2]])
+    more = f" and {len(warned) - 2} more" if len(warned) > 2 else ""
+    return [f"{sentence(names)}{more}: the tests of instruments warn (see [dynamics](#robustness))."]
+
+
+def _word(number: int) -> str:
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def _first_sentences(text: str, most: int) -> list[str]:
+    found = re.split(r"(?<=[.!?])\s+", text.strip())
+    return [" ".join(found[:most])]

@@ -1,0 +1,66 @@
+"""Every claim under every other choice: lanes, and which marks cross a threshold."""
+
+import pandas as pd
+import pytest
+
+from bayes_npp.claims.choices import KINDS, choice_rows, every_choice
+
+
+def test_every_answered_variant_is_a_mark(tiny_run):
+    found = every_choice(tiny_run.ledger, tiny_run.ladders, tiny_run.estimates)
+    assert found == tiny_run.choices
+    for record in tiny_run.ledger.records:
+        lanes = {lane.kind: lane for lane in found[record.name].lanes}
+        assert tuple(lanes) == KINDS
+        for kind, own in record.variants.groupby("kind"):
+            assert len(lanes[kind].marks) == own["probability"].notna().sum()
+            assert len(lanes[kind].unanswered) == own["probability"].isna().sum()
+            assert [p for _, p in lanes[kind].marks] == sorted(own["probability"].dropna())
+
+
+def test_errors_are_those_of_the_ladder(tiny_run):
+    (ladder,) = tiny_run.ladders
+    record = next(record for record in tiny_run.ledger.records if record.claim.id == "H1")
+    lane = tiny_run.choices[record.name].lanes[KINDS.index("errors")]
+    others = [e for e, fit in ladder.errors.records.items() if e != record.errors and fit.diagnostics.passed]
+    assert sorted(variant for variant, _ in lane.marks) == sorted(others)
+    for errors, probability in lane.marks:
+        rows = tiny_run.estimates.select(model=ladder.errors.records[errors].model, group="")
+        row = rows[rows["estimand"] == "average_slope_twfe_weighted"].iloc[0]
+        assert probability == row["prob_positive"]
+
+
+def test_a_choice_moves_a_claim_where_it_crosses_a_threshold(tiny_run):
+    rules = tiny_run.ledger.rules
+    for record in tiny_run.ledger.records:
+        found = tiny_run.choices[record.name]
+        marks = [p for lane in found.lanes for _, p in lane.marks]
+        own = record.probability
+        above = sum(p >= rules.support for p in marks) if own < rules.support else 0
+        below = sum(p <= rules.contradict for p in marks) if own > rules.contradict else 0
+        assert (len(found.above), len(found.below)) == (above, below)
+        assert all(rules.contradict < p < rules.support for _, _, p in found.between)
+        assert found.moved == bool(found.above or found.below or found.between)
+
+
+def test_rows_vary_one_choice_at_a_time(tiny_run):
+    rows = choice_rows(tiny_run.ledger, tiny_run.choices)
+    for record in tiny_run.ledger.records:
+        own = rows[rows["claim_id"] == record.claim.id]
+        verdict = own[own["status"] == "the verdict's"].iloc[0]
+        assert verdict["probability"] == pytest.approx(record.probability)
+        varied = (
+            own[["errors", "priors", "measure", "sample"]] != verdict[["errors", "priors", "measure", "sample"]]
+        ).sum(axis=1)
+        assert varied.max() <= 1
+    assert every_choice(None, (), tiny_run.estimates) == {}
+    assert isinstance(rows, pd.DataFrame)
+
+
+def test_quantiles_are_equally_likely(tiny_run):
+    for record in tiny_run.ledger.records:
+        assert len(record.quantiles) == 40
+        assert list(record.quantiles) == sorted(record.quantiles)
+        p = record.claim.parsed
+        favour = sum(p.sign * (q - p.threshold) > 0 for q in record.quantiles)
+        assert favour / 40 == pytest.approx(record.probability, abs=1 / 40)
