@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 import bayes_npp as bn
 from bayes_npp.analysis.comparison import CLEAR
-from bayes_npp.analysis.ladder import ERRORS, decisive
+from bayes_npp.analysis.ladder import WITHOUT_FACTORS as ERRORS
+from bayes_npp.analysis.ladder import decisive
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes

@@ -14,6 +14,7 @@ from bayes_npp.frequentist.factors.cce import cce_estimates
 from bayes_npp.frequentist.factors.interactive import interactive_estimates
 from bayes_npp.frequentist.least_squares.static import Errors, static_estimates, subsample_estimates
 from bayes_npp.frequentist.mediation.mediation import Options, path_estimates
+from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import (
     CceModel,
     DynamicWithinModel,
@@ -23,7 +24,6 @@ from bayes_npp.study.models import (
     InteractiveModel,
     MediationModel,
     MediationPathsModel,
-    ModelSpec,
 )
 from bayes_npp.study.sample import Sample
 

@@ -52,7 +52,9 @@ class ErrorChoice:
     scores : dict of Accuracy
         PSIS leave-one-out, by error model.
     chosen : str
-        Error model picked by `ladder.RULE`.
+        Error model picked by the rule.
+    rule : str
+        In words (`ladder.rule`).
     """
 
     model: str
@@ -60,6 +62,7 @@ class ErrorChoice:
     homogeneity: dict[str, Homogeneity]
     scores: dict[str, Accuracy]
     chosen: str
+    rule: str
 
     @property
     def record(self) -> FitRecord:

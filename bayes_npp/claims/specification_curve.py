@@ -20,7 +20,8 @@ from bayes_npp.frequentist.factors.cce import cce_fit
 from bayes_npp.frequentist.factors.interactive import interactive_fit
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.frequentist.least_squares.inference import LinearFit
-from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study

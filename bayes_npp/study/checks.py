@@ -11,7 +11,8 @@ from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
-from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.overlap import check_concepts
 from bayes_npp.study.robustness import row_name, targets

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from bayes_npp.errors import SpecError
 from bayes_npp.study.header import Roles
-from bayes_npp.study.models import MediationModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import MediationModel
 from bayes_npp.study.robustness import Robustness
 
 # <model>--<mediator> is an equation, <model>--errors-ar1 a neighbour; <model>.<row> a robustness row.

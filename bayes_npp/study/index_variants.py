@@ -15,7 +15,7 @@ from bayes_npp.panels.transforms import Index, Transform
 from bayes_npp.panels.variation import constant
 from bayes_npp.study.header import Roles
 from bayes_npp.study.measurement import SOURCES, Measurement, measured_model
-from bayes_npp.study.models import ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
 
 MAX_TRIES = 1000  # of a bootstrap sample in which every indicator varies
 

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
-from bayes_npp.study.models import HierarchicalModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import HierarchicalModel
 
 AVERAGED = "an average over measurement choices (cut, no feedback), not a posterior of one model"
 SOURCES = {

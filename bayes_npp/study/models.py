@@ -1,6 +1,5 @@
 """The models of a study: one record for each kind of [[model]], what it estimates and how it is checked."""
 
-from collections.abc import Container
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
+from bayes_npp.bayesian.model.error_models import parts as error_parts
 from bayes_npp.bayesian.model.loadings import check_loadings
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
@@ -18,8 +18,8 @@ from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.factors.checks import check_averages, check_factors
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
-from bayes_npp.records import Record
-from bayes_npp.study.header import Name, Roles
+from bayes_npp.study.header import Roles
+from bayes_npp.study.model_spec import ModelSpec, rows_of
 from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
@@ -27,43 +27,8 @@ Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
 Engine = Literal["auto", "collapsed", "nuts"]
 Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
-OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"}
-OPTIONS_OF |= dict.fromkeys(("weights", "draws", "seed"), "wild_bootstrap")
-
-
-class ModelSpec(Record):
-    """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
-
-    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name.
-    """
-
-    name: Name
-    title: str = ""
-    kind: str
-    controls: tuple[str, ...] | None = None
-
-    def spec(self, roles: Roles) -> Spec:
-        """The regression of this model; outcome and exposure are the study's unless the record names its own."""
-        return self._spec_with(roles, type(self).model_fields)
-
-    def check(self, sample: Sample) -> str:
-        """Build what the model is estimated from; what there is, in words.
-
-        Raises
-        ------
-        BayesNppError
-            A model that cannot be estimated on this sample.
-        """
-        return rows_of(sample.design(self.spec(sample.roles)))
-
-    def own_controls(self, roles: Roles) -> tuple[str, ...]:
-        """The controls of this model."""
-        return roles.controls if self.controls is None else self.controls
-
-    def _spec_with(self, roles: Roles, fields: Container[str]) -> Spec:
-        shared = {name: getattr(self, name) for name in Spec.model_fields if name in fields}
-        own = {name: getattr(self, name, None) or getattr(roles, name) for name in ("outcome", "exposure")}
-        return Spec(**{**shared, **own, "controls": self.own_controls(roles)})
+WILD = ("weights", "draws", "seed")
+OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"} | dict.fromkeys(WILD, "wild_bootstrap")
 
 
 class FrequentistModel(ModelSpec):
@@ -150,7 +115,6 @@ class InteractiveModel(ModelSpec):
         """Rows, after checking that the panel carries the factors."""
         design = sample.design(self.spec(sample.roles))
         check_factors(design, self.factors, sample.panel.source)
-        check_absorbed(design, "two-way", sample.panel.source)
         return rows_of(design)
 
 
@@ -267,7 +231,7 @@ class BayesianModel(ModelSpec):
 class HierarchicalModel(BayesianModel):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
-    With `ladder` a model with slopes by group is fitted under other error models and other pooling too.
+    With `ladder` slopes by group are fitted under other errors and pooling too; "factors": common factors among them.
     """
 
     kind: Literal["hierarchical"]
@@ -279,13 +243,14 @@ class HierarchicalModel(BayesianModel):
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
     engine: Engine = "auto"
-    ladder: bool = True
+    ladder: bool | Literal["factors"] = True
 
     @property
     def has_ladder(self) -> bool:
-        """Whether errors and pooling can be varied: static group slopes in levels, sampled collapsed, not declined."""
+        """Whether errors and pooling can be varied: static group slopes in levels, collapsed, errors not data."""
         plain = self.slopes is not None and not self.slopes.endswith("unit") and self.transform == "levels"
-        return self.ladder and plain and not self.dynamic and self.engine != "nuts" and self.errors == "iid"
+        free = not any(part.known_se or part.not_collapsed for part in error_parts(self.errors))
+        return bool(self.ladder) and plain and free and not self.dynamic and self.engine != "nuts"
 
     def check(self, sample: Sample) -> str:
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""
@@ -427,8 +392,3 @@ def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tup
     """Regressors of a dynamic model: lags of the outcome, exposure, controls."""
     lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, outcome_lags + 1))
     return (*lags, roles.exposure, *controls)
-
-
-def rows_of(design: Design) -> str:
-    """How many rows a model is estimated on, in words."""
-    return "; ".join(part for part in (f"{design.n_obs} rows", str(design.left_out)) if part)

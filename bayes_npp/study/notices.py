@@ -1,6 +1,6 @@
 """What in a study's panel may be wrong, said before anything is estimated and again in the report."""
 
-from bayes_npp.study.models import ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.overlap import source_columns
 from bayes_npp.study.study import Study
 

@@ -11,7 +11,7 @@ from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Index, Transform
 from bayes_npp.records import Record
 from bayes_npp.study.header import Roles
-from bayes_npp.study.models import ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
 
 
 class Concept(Record):

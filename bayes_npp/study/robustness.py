@@ -12,7 +12,8 @@ from bayes_npp.panels.panel import Panel
 from bayes_npp.records import Record
 from bayes_npp.study.altered_panel import lost, moments, narrowed, periods, rescaled, winsorised, without
 from bayes_npp.study.header import Name, Roles
-from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel
 from bayes_npp.study.sample import Sample
 
 Alterable = FrequentistModel | HierarchicalModel | InteractiveModel | CceModel

@@ -19,7 +19,8 @@ from bayes_npp.records import content_hash, is_file, read_toml
 from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
-from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import MODEL_RECORDS, BayesianModel
 from bayes_npp.study.overlap import Concept, Overlap, overlaps, parts_of_study
 from bayes_npp.study.published import read_published
 from bayes_npp.study.robustness import Altered, Robustness, alter, targets

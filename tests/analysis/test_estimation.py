@@ -19,7 +19,8 @@ from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Transform
 from bayes_npp.pipeline import run_study
 from bayes_npp.study.checks import check_study
-from bayes_npp.study.models import MODEL_RECORDS, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import MODEL_RECORDS
 from bayes_npp.study.study import load_study
 from tests.conftest import TINY, report_text
 

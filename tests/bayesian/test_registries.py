@@ -202,7 +202,11 @@ def test_everything_behind_the_sampler_takes_the_new_part(growing, panel):
 
 
 def test_the_ladder_and_its_tables_ask_the_record(growing):
-    assert decisive() == ("serial correlation", "spread by unit")
+    assert decisive() == (
+        "serial correlation",
+        "spread by unit",
+        "spread by period",
+    )
     assert decisive(("iid", "growing")) == ("spread by period",)
     assert label_of("growing") == "independent, of a scale that grows"
     assert label_of("growing+ar1") == "AR(1), a scale that grows"

@@ -20,7 +20,8 @@ import pandas as pd
 
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, combine
 from bayes_npp.bayesian.priors.sets import priors_folder
-from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, HierarchicalModel, MediationModel, ModelSpec
+from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, HierarchicalModel, MediationModel
 
 TINY = Path(__file__).parent / "tiny"
 BASE = {

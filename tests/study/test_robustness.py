@@ -13,6 +13,7 @@ from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.study.altered_panel import without
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.header import Roles
+from bayes_npp.study.model_spec import rows_of
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
@@ -214,6 +215,8 @@ def test_factors_and_averages_replace_the_estimator_and_keep_the_sample(tmp_path
     rows = ['name = "one"\nfactors = 1\ndrop_units = ["unit 01"]', 'name = "cce"\naverages = ["outcome"]']
     altered = [found for _, _, found in load_study(small_study(tmp_path, *rows)).altered]
     assert [found.model.kind for found in altered] == ["interactive_fe", "cce"]
+    first = altered[0]
+    assert rows_of(first.data.design(first.model.spec(first.data.roles))).startswith("85 rows")  # 17 units, 5 periods
     assert "without unit 01; 1 common factor with a loading of each unit's own" in altered[0].changed
     assert without(altered[1].data.panel, ("unit 01",)).frame["unit"].nunique() == 17
 

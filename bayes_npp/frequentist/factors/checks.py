@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bayes_npp.design.design import Design
+from bayes_npp.design.design import Design, check_two_way
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError, nearest
 
@@ -24,7 +24,7 @@ def check_plain(spec: Spec, what: str, source: str) -> None:
 
 
 def check_factors(design: Design, factors: int, source: str) -> None:
-    """Raise unless a design can have so many factors.
+    """Raise unless a design can have so many factors, and two-way effects leave something of every column.
 
     Raises
     ------
@@ -42,6 +42,7 @@ def check_factors(design: Design, factors: int, source: str) -> None:
             place=source,
             fix="Use fewer factors, or widen the window",
         )
+    check_two_way(design, source)
 
 
 def check_averages(design: Design, averages: Sequence[str] | None, pooled: bool, source: str) -> tuple[str, ...]:

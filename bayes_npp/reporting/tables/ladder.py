@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from bayes_npp.analysis.ladder import RULE
 from bayes_npp.analysis.records import ErrorChoice, Ladder
 from bayes_npp.bayesian.model.error_models import BASE, label_of
 from bayes_npp.estimates import ESTIMANDS
@@ -37,9 +36,10 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         )
     first = ladder.errors.homogeneity[ladder.errors.chosen]
     notes = (
-        RULE,
+        ladder.errors.rule,
         "Checks: lag-one correlation of innovations within units; largest innovation SD of a unit over the median "
-        "unit's; root mean square correlation of two units' innovations. Failed: outside what the model reproduces.",
+        "unit's; root mean square correlation of two units' innovations; largest innovation SD of a period over the "
+        "median period's. Failed: outside what the model reproduces.",
         "elpd: PSIS leave-one-out of the outcome in the data's units; in brackets the rows whose Pareto k is above "
         "0.7, for which it is unreliable.",
         f"Bayes factor of one common slope against slopes that differ with SD ~ {first.prior}; in brackets its range "
@@ -66,7 +66,7 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
             }
         )
     notes = (
-        "Posterior mean and 95 % equal-tailed interval; independent errors. Slopes: complete pooling is one slope for "
+        "Posterior mean and 95 % equal-tailed interval; errors as declared. Slopes: complete pooling is one slope for "
         "all groups, none gives each its own prior. Units and periods: no effects, partially pooled, or fixed effects.",
         "Columns enter with their unit and period parts (correlated effects), so pooling of the effects moves slopes "
         "only a little.",
@@ -92,7 +92,7 @@ def accuracy_table(ladder: Ladder, result: Result) -> Table:
     ]
     notes = (
         "Log predictive density of the outcome in the data's units, coefficients integrated out exactly given the "
-        "scales; draws of the scales weighted by PSIS, sampled anew where Pareto k is above 0.7. Independent errors.",
+        "scales; draws of the scales weighted by PSIS, sampled anew where Pareto k is above 0.7. Errors as declared.",
         "One row left out compares the whole ladder; one unit is undefined for fixed effects of units, a coming "
         "year for fixed effects of periods. A difference within two of its standard errors decides nothing.",
     )
