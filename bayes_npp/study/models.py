@@ -8,8 +8,6 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
-from bayes_npp.bayesian.model.loadings import check_loadings
-from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError, located
@@ -20,6 +18,7 @@ from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
+from bayes_npp.study.model_checks import check_collapsible, check_ladder, check_lags, check_prepared, rows_of, with_lags
 from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
@@ -95,9 +94,8 @@ class FrequentistModel(ModelSpec):
     def _options_fit(self) -> "FrequentistModel":
         if self.slopes and self.subsamples:
             raise SpecError("slopes and subsamples exclude each other", fix="Declare two models")
-        if self.slopes and (self.slopes == "unit" or self.slopes.endswith("/unit")):
-            fix = "Slopes by unit belong to hierarchical models"
-            raise SpecError(f"least squares has slopes by a grouping column, not '{self.slopes}'", fix=fix)
+        if self.slopes == "unit" or (self.slopes or "").endswith("/unit"):
+            raise SpecError(f"least squares has no slopes = '{self.slopes}'", fix="Use kind = 'hierarchical'")
         if self.subsamples and self.kind != "twfe":
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
@@ -291,18 +289,10 @@ class HierarchicalModel(BayesianModel):
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""
         if self.has_ladder:
             sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
-            if not self.correlated_means and "fixed" in (self.unit_effects, self.time_effects):
-                raise SpecError(
-                    "a ladder (ladder = true) tries fixed effects of units and of periods, which absorb the means",
-                    fix="Leave correlated_means at true, or say ladder = false",
-                )
+            check_ladder(self.spec(sample.roles))
         if self.engine == "collapsed":
-            from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
-
-            if reason := why_not_collapsible(self.spec(sample.roles)):
-                raise SpecError(f"engine = 'collapsed', and {reason}", fix="Use engine = 'nuts' or 'auto'")
-        design = self._checked_design(sample)
-        check_prepared(design)
+            check_collapsible(self.spec(sample.roles))
+        check_prepared(design := self._checked_design(sample))
         return rows_of(design)
 
 
@@ -395,19 +385,6 @@ class MediationPathsModel(ModelSpec):
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 
-def check_prepared(design: Design) -> None:
-    """Raise where the hierarchical model of a design is not identified; independent errors need no slow library."""
-    check_loadings(design, "the hierarchical model")
-    prepare(replace(design, spec=Spec(**{**design.spec.model_dump(), "errors": "iid", "se": None})))
-
-
-def check_lags(lags: int | None, sample: Sample, design: Design) -> None:
-    """Raise where Driscoll-Kraay errors take lags as long as the panel."""
-    if lags is not None and lags >= len(design.times):
-        problem = f"lags = {lags} with {len(design.times)} periods"
-        raise SpecError(problem, place=sample.panel.source, fix="Use fewer lags than periods")
-
-
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "pooled_ols": FrequentistModel,
     "fixed_effects": FrequentistModel,
@@ -421,14 +398,3 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "mediation": MediationModel,
     "mediation_paths": MediationPathsModel,
 }
-
-
-def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tuple[str, ...]:
-    """Regressors of a dynamic model: lags of the outcome, exposure, controls."""
-    lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, outcome_lags + 1))
-    return (*lags, roles.exposure, *controls)
-
-
-def rows_of(design: Design) -> str:
-    """How many rows a model is estimated on, in words."""
-    return "; ".join(part for part in (f"{design.n_obs} rows", str(design.left_out)) if part)
