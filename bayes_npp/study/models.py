@@ -13,7 +13,7 @@ from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError, located
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
-from bayes_npp.frequentist.factors.checks import check_averages, check_factors
+from bayes_npp.frequentist.factors.checks import check_averages, check_factors, check_pooled
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.records import Record
@@ -165,6 +165,7 @@ class CceModel(ModelSpec):
     def check(self, sample: Sample) -> str:
         """Rows, after checking that the panel carries the averages."""
         design = sample.design(self.spec(sample.roles))
+        check_pooled(self.pooled, self.covariance, self.convention)
         check_averages(design, self.averages, self.pooled, sample.panel.source)
         return rows_of(design)
 
@@ -380,8 +381,7 @@ class MediationPathsModel(ModelSpec):
     def check(self, sample: Sample) -> str:
         """Rows that all equations share."""
         sample.design(self.spec(sample.roles))
-        equations = self.equations(sample)
-        check_lags(self.lags, sample, equations.outcome)
+        check_lags(self.lags, sample, (equations := self.equations(sample)).outcome)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 
