@@ -23,7 +23,7 @@ from bayes_npp.errors import BayesNppError
 from bayes_npp.pipeline import run_study
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.study import load_study
-from tests.studies import pairs
+from tests.study import pairs
 
 KEPT = Path(__file__).with_suffix(".json")
 

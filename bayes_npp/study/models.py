@@ -8,17 +8,16 @@ from pydantic import Field, model_validator
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
 from bayes_npp.bayesian.model.error_models import parts as error_parts
-from bayes_npp.bayesian.model.loadings import check_loadings
-from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError, located
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
-from bayes_npp.frequentist.factors.checks import check_averages, check_factors
+from bayes_npp.frequentist.factors.checks import check_averages, check_factors, check_pooled
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.study.header import Roles
+from bayes_npp.study.model_checks import check_collapsible, check_ladder, check_lags, check_prepared, with_lags
 from bayes_npp.study.model_spec import ModelSpec, rows_of
 from bayes_npp.study.sample import Sample
 
@@ -60,9 +59,8 @@ class FrequentistModel(ModelSpec):
     def _options_fit(self) -> "FrequentistModel":
         if self.slopes and self.subsamples:
             raise SpecError("slopes and subsamples exclude each other", fix="Declare two models")
-        if self.slopes and (self.slopes == "unit" or self.slopes.endswith("/unit")):
-            fix = "Slopes by unit belong to hierarchical models"
-            raise SpecError(f"least squares has slopes by a grouping column, not '{self.slopes}'", fix=fix)
+        if self.slopes == "unit" or (self.slopes or "").endswith("/unit"):
+            raise SpecError(f"least squares has no slopes = '{self.slopes}'", fix="Use kind = 'hierarchical'")
         if self.subsamples and self.kind != "twfe":
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
@@ -131,6 +129,7 @@ class CceModel(ModelSpec):
     def check(self, sample: Sample) -> str:
         """Rows, after checking that the panel carries the averages."""
         design = sample.design(self.spec(sample.roles))
+        check_pooled(self.pooled, self.covariance, self.convention)
         check_averages(design, self.averages, self.pooled, sample.panel.source)
         return rows_of(design)
 
@@ -256,18 +255,10 @@ class HierarchicalModel(BayesianModel):
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""
         if self.has_ladder:
             sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
-            if not self.correlated_means and "fixed" in (self.unit_effects, self.time_effects):
-                raise SpecError(
-                    "a ladder (ladder = true) tries fixed effects of units and of periods, which absorb the means",
-                    fix="Leave correlated_means at true, or say ladder = false",
-                )
+            check_ladder(self.spec(sample.roles))
         if self.engine == "collapsed":
-            from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
-
-            if reason := why_not_collapsible(self.spec(sample.roles)):
-                raise SpecError(f"engine = 'collapsed', and {reason}", fix="Use engine = 'nuts' or 'auto'")
-        design = self._checked_design(sample)
-        check_prepared(design)
+            check_collapsible(self.spec(sample.roles))
+        check_prepared(design := self._checked_design(sample))
         return rows_of(design)
 
 
@@ -355,22 +346,8 @@ class MediationPathsModel(ModelSpec):
     def check(self, sample: Sample) -> str:
         """Rows that all equations share."""
         sample.design(self.spec(sample.roles))
-        equations = self.equations(sample)
-        check_lags(self.lags, sample, equations.outcome)
+        check_lags(self.lags, sample, (equations := self.equations(sample)).outcome)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
-
-
-def check_prepared(design: Design) -> None:
-    """Raise where the hierarchical model of a design is not identified; independent errors need no slow library."""
-    check_loadings(design, "the hierarchical model")
-    prepare(replace(design, spec=Spec(**{**design.spec.model_dump(), "errors": "iid", "se": None})))
-
-
-def check_lags(lags: int | None, sample: Sample, design: Design) -> None:
-    """Raise where Driscoll-Kraay errors take lags as long as the panel."""
-    if lags is not None and lags >= len(design.times):
-        problem = f"lags = {lags} with {len(design.times)} periods"
-        raise SpecError(problem, place=sample.panel.source, fix="Use fewer lags than periods")
 
 
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {
@@ -386,9 +363,3 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "mediation": MediationModel,
     "mediation_paths": MediationPathsModel,
 }
-
-
-def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tuple[str, ...]:
-    """Regressors of a dynamic model: lags of the outcome, exposure, controls."""
-    lags = tuple(f"L{lag}.{roles.outcome}" for lag in range(1, outcome_lags + 1))
-    return (*lags, roles.exposure, *controls)

@@ -1,4 +1,7 @@
-"""Malformed panels and studies through the real command line: one line, exit code 2, nothing left behind."""
+"""Malformed panels and studies (`study.model_checks` among what refuses them) through the real command line.
+
+One line, exit code 2, nothing left behind.
+"""
 
 import subprocess
 import sys

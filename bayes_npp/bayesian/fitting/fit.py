@@ -104,13 +104,13 @@ class Fit:
 
     @cached_property
     def normal_slopes(self) -> NormalSlopes | None:
-        """The slopes given every draw of the scales and shapes; None where they are not normal then."""
+        """The slopes given the scales and shapes, draw by draw; None where they are not normal then."""
         return normal_slopes(self.collapsed, self.priors, self.thetas) if self.engine == "collapsed" else None
 
     def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
         """Probability of sign * (weights'slopes - cutoff) > 0: the mean of normal tails, or else a share of draws."""
-        if self.normal_slopes is not None:
-            return self.normal_slopes.probability(weights, cutoff, sign)
+        if normal := self.normal_slopes:
+            return normal.probability(weights, cutoff, sign)
         return float(drawn_share(sign * (self.slopes @ weights - cutoff) > 0))
 
     def slopes_of_units(self) -> np.ndarray:
@@ -182,8 +182,7 @@ class Fit:
         """A row from draws, or from weights on the groups' slopes."""
         if not isinstance(of_slopes, Weights):
             return _row(of_slopes, **labels)
-        row = _row(self.slopes @ of_slopes.on_groups, **labels)
-        return {**row, "prob_positive": self.probability(of_slopes.on_groups)}
+        return _row((self.slopes @ (w := of_slopes.on_groups)), **labels) | {"prob_positive": self.probability(w)}
 
     def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray | Weights]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""

@@ -10,9 +10,9 @@ from scipy import stats
 from bayes_npp.design.design import Design, build_design, slope_names
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding
 from bayes_npp.design.spec import Spec
-from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.errors import DesignError
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
-from bayes_npp.frequentist.factors.checks import check_averages
+from bayes_npp.frequentist.factors.checks import check_averages, check_pooled
 from bayes_npp.frequentist.factors.grid import Grid, grid_of, project
 from bayes_npp.frequentist.factors.slopes import combinations, fitted, slope_rows
 from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS
@@ -82,11 +82,7 @@ def cce_estimates(
 ) -> Estimates:
     """`cce` of a design; `source` is the panel's, for messages."""
     spec = design.spec
-    if not pooled and (covariance, convention) != ("clustered", "hc0"):
-        raise SpecError(
-            "covariance and convention are those of pooled slopes",
-            fix="Leave them out: a mean group has the variance of the units' slopes",
-        )
+    check_pooled(pooled, covariance, convention)
     names = check_averages(design, averages, pooled, source)
     if pooled:
         fit = cce_fit(design, names, covariance, convention, source)

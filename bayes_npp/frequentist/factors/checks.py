@@ -45,6 +45,15 @@ def check_factors(design: Design, factors: int, source: str) -> None:
     check_two_way(design, source)
 
 
+def check_pooled(pooled: bool, covariance: str, convention: str) -> None:
+    """Raise `SpecError` where a mean group is given the options of pooled slopes."""
+    if not pooled and (covariance, convention) != ("clustered", "hc0"):
+        raise SpecError(
+            "covariance and convention are those of pooled slopes",
+            fix="Leave them out: a mean group has the variance of the units' slopes",
+        )
+
+
 def check_averages(design: Design, averages: Sequence[str] | None, pooled: bool, source: str) -> tuple[str, ...]:
     """The columns to be averaged, once a design can have them.
 

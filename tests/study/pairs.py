@@ -23,7 +23,7 @@ from bayes_npp.bayesian.priors.sets import priors_folder
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, HierarchicalModel, MediationModel
 
-TINY = Path(__file__).parent / "tiny"
+TINY = Path(__file__).parents[1] / "studies" / "tiny"
 BASE = {
     "study": {"title": "A pair of options", "panel": "panel.csv", "unit": "unit", "time": "time", "group": "group"},
     "roles": {"outcome": "made", "exposure": "exposure", "controls": ["control_1"], "mediators": ["structure"]},

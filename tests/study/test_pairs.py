@@ -1,0 +1,66 @@
+"""Every pair of declared options: `check` refuses it with a reason, or the study runs."""
+
+import re
+import warnings
+
+import pytest
+
+from bayes_npp.errors import BayesNppError
+from bayes_npp.pipeline import run_study
+from bayes_npp.study.checks import check_study
+from bayes_npp.study.study import load_study
+from tests.study import pairs
+
+FEW = 121  # the fast lane checks every pair of so many
+COLLAPSED = 8  # studies of Bayesian kinds that a slow test samples, evenly spaced
+
+
+def checked(folder, kind, chosen):
+    """Whether `check` accepts a study; the reason has a place and a remedy where it does not."""
+    pairs.write_study(folder, pairs.content(kind, chosen))
+    reason = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_study(load_study(folder))
+    except BayesNppError as error:
+        reason = error
+    if reason is None:
+        return True
+    assert reason.exit_code == 2
+    assert re.search(r"study\.toml|panel\.csv|gaps\.csv|second\.csv", str(reason)), str(reason)
+    return False
+
+
+@pytest.mark.parametrize("kind", pairs.kinds())
+def test_some_pairs_are_accepted_or_refused_with_a_reason(kind, tmp_path):
+    pairs.write_panels(tmp_path)
+    every = list(pairs.pairs(kind))
+    assert checked(tmp_path, kind, every[0])  # no option at all
+    found = [checked(tmp_path, kind, chosen) for chosen in every[1 :: FEW * (len(every) // 1000 + 1)]]
+    assert True in found
+
+
+@pytest.mark.slow(minutes=5)
+@pytest.mark.parametrize("kind", pairs.kinds())
+def test_accepted_pairs_run(kind, tmp_path):
+    """All of the least-squares and GMM kinds, some of the Bayesian ones: `benchmarks/option_pairs.py` runs the rest."""
+    pairs.write_panels(tmp_path)
+    known = {}
+
+    def accepted(chosen):
+        if chosen not in known:
+            known[chosen] = checked(tmp_path, kind, chosen)
+        return known[chosen]
+
+    studies = pairs.covering(kind, accepted, full=False)
+    if kind in ("hierarchical", "mediation"):
+        studies = studies[:: max(len(studies) // COLLAPSED, 1)]
+    died = {}
+    for number, chosen in enumerate(studies):
+        pairs.write_study(tmp_path, pairs.content(kind, chosen))
+        try:
+            run_study(tmp_path, tmp_path / "out" / str(number), quick=True, seed=1)
+        except Exception as error:
+            died["; ".join(map(str, chosen))] = repr(error)
+    assert died == {}
