@@ -109,6 +109,11 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     with _progress() as progress:
         result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
+    if result.ledger is not None:
+        from bayes_npp.reporting.tables.summary import claim_words
+
+        for record in result.ledger.records:
+            _say(claim_words(record))
     click.echo(str(folder / "report.html"))
     _end(result.failures)
 

@@ -13,7 +13,7 @@ from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
 from bayes_npp.reporting.base.words import KINDS, counted, errors_word, listed, sentence, variable_word, variant_word
 
-PUBLISHED = ("claim", "table", "column", "sample", "outcome", "term")
+PUBLISHED = ("claim", "table", "column", "model", "sample", "estimator", "outcome", "term")
 _LABEL = re.compile(r"[A-Z]{1,3}\d+[a-z]?")  # a claim's number in the paper, such as H1; other ids are for files
 SHOWN = 4  # choices named in a row; the others are behind the marks
 
