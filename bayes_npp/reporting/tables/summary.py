@@ -8,7 +8,7 @@ from bayes_npp.claims.choices import DECLARED, VARIED, Choices, Lane
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import key_of
-from bayes_npp.reporting.base.numbers import chance, decimals_of, plain, rounded, tagged
+from bayes_npp.reporting.base.numbers import chance, decimals_of, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
 from bayes_npp.reporting.base.words import KINDS, counted, errors_word, listed, sentence, variable_word, variant_word
@@ -224,6 +224,9 @@ def choice_key(record: ClaimRecord, lane: Lane, variant: str) -> str:
     return "/".join((record.claim.id, *own.values()))
 
 
-def claim_words(record: ClaimRecord) -> str:
-    """One line of a claim for a terminal: its id, its verdict, its probability."""
-    return f"{record.claim.id}: {record.verdict.name} (probability {plain(chance(record.probability))})"
+def claim_lines(result: Result) -> list[str]:
+    """One line a claim for a terminal: its id, its verdict, its probability; none without claims."""
+    records = () if result.ledger is None else result.ledger.records
+    return [
+        f"{record.claim.id}: {record.verdict.name} (probability {chance(record.probability)})" for record in records
+    ]
