@@ -105,6 +105,38 @@ class Estimates:
         return str(self.frame.to_html(escape=True))
 
 
+SMALLEST = 1e-10  # below it a tail of a normal distribution says more of the model than of the data
+
+
+def drawn_share(holds: np.ndarray, axis: int | None = None, effective: float | None = None) -> Any:
+    """Probability from draws in which something holds, (k + 1/2) / (S + 1): never 0 or 1, which no draws can show.
+
+    Parameters
+    ----------
+    holds : ndarray
+        True where it holds, or the probability of it given the rest of a draw.
+    axis : int, optional
+        Over which draws lie; over all of the array without one.
+    effective : float, optional
+        Effective number of draws, where `holds` is a weighted mean of them already.
+
+    References
+    ----------
+    Jeffreys' prior, as in Brown, Cai & DasGupta (2001), Statistical Science 16; with S + 1 as in plotting positions.
+    """
+    if effective is not None:
+        return (holds * effective + 0.5) / (effective + 1)
+    size = holds.size if axis is None else holds.shape[axis]
+    return (holds.sum(axis=axis) + 0.5) / (size + 1)
+
+
+def normal_tail(z: np.ndarray | float) -> Any:
+    """P(Z < z), Z standard normal, between `SMALLEST` and one less it: never 0 or 1 as printed."""
+    from scipy.special import ndtr
+
+    return np.clip(ndtr(z), SMALLEST, 1 - SMALLEST)
+
+
 def summarise(draws: np.ndarray, axis: int | None = None) -> dict[str, Any]:
     """Mean, SD, equal-tailed interval of `LEVEL` and P(> 0) of draws.
 
@@ -125,7 +157,7 @@ def summarise(draws: np.ndarray, axis: int | None = None) -> dict[str, Any]:
         "sd": draws.std(axis=axis, ddof=1),
         "lo": lo,
         "hi": hi,
-        "prob_positive": (draws > 0).mean(axis=axis),
+        "prob_positive": drawn_share(draws > 0, axis),
     }
     return {name: float(value) for name, value in out.items()} if axis is None else out
 

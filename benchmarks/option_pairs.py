@@ -1,9 +1,10 @@
 """Every pair of declared options on a tiny study: refused by `check` with a reason, or run to the end.
 
-    python benchmarks/option_pairs.py [KIND ...]
+    python benchmarks/option_pairs.py [--full] [KIND ...]
 
-Pairs that `check` accepts are put into few studies that hold them all; each is run, report included. Found so far is
-kept in option_pairs.json, so that an interrupted run goes on. Prints a table: pairs, those that run, are refused, died.
+Pairs that `check` accepts are put into few studies that hold them all; each is run, report included. Those that take
+the full PyMC model, whose every graph is compiled, are run with --full only. What is found is kept in
+option_pairs.json, so that an interrupted run goes on. Prints a table: pairs, refused by `check`, run, died.
 """
 
 import json
@@ -12,7 +13,9 @@ import tempfile
 import time
 import traceback
 import warnings
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -25,26 +28,29 @@ from tests.studies import pairs
 KEPT = Path(__file__).with_suffix(".json")
 
 
-def main(kinds: list[str]) -> None:
+def main(arguments: list[str]) -> None:
+    full, kinds = "--full" in arguments, [kind for kind in arguments if kind != "--full"]
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
-    print("| kind | pairs | refused by `check` | run | in studies | died |\n|---|---|---|---|---|---|")
+    print("| kind | pairs | refused by `check` | run | of them sampled in full | studies | died |")
+    print("|---|---|---|---|---|---|---|")
     for kind in kinds or pairs.kinds():
         with tempfile.TemporaryDirectory() as name:
-            kept[kind] = tried(kind, Path(name), kept.get(kind, {}).get("studies", {}))
+            kept[kind] = tried(kind, Path(name), kept.get(kind, {}).get("studies", {}), full)
         KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         own = kept[kind]
         died = sum(found != "run" for found in own["studies"].values())
-        print(f"| {kind} | {own['pairs']} | {own['refused']} | {own['pairs'] - own['refused']} | ", end="")
+        print(f"| {kind} | {own['pairs']} | {own['refused']} | {own['accepted']} | {own['full']} | ", end="")
         print(f"{len(own['studies'])} | {died} |", flush=True)
         for chosen, found in own["studies"].items():
             if found != "run":
                 print(f"died: {chosen}: {found}", flush=True)
 
 
-def tried(kind: str, folder: Path, before: dict[str, str]) -> dict[str, object]:
+def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> dict[str, Any]:
     """How many pairs there are and are refused, and what became of each study of the others."""
     pairs.write_panels(folder)
 
+    @cache
     def accepted(chosen: tuple[pairs.Setting, ...]) -> bool:
         pairs.write_study(folder, pairs.content(kind, chosen))
         try:
@@ -54,17 +60,19 @@ def tried(kind: str, folder: Path, before: dict[str, str]) -> dict[str, object]:
         return True
 
     every = list(pairs.pairs(kind))
-    refused = sum(not accepted(pair) for pair in every)
-    studies = {}
-    for chosen in pairs.covering(kind, accepted):
+    taken = [pair for pair in every if accepted(pair)]
+    studies = dict(before)
+    chosen_studies = pairs.covering(kind, accepted, full=False)
+    chosen_studies += pairs.covering(kind, accepted, full=True) if full else []
+    for chosen in chosen_studies:
         label = "; ".join(map(str, chosen))
-        if before.get(label) != "run":
+        if studies.get(label) != "run":
             pairs.write_study(folder, pairs.content(kind, chosen))
             started = time.time()
-            before[label] = run(folder)
-            print(f"{kind}: {label}: {before[label]} ({time.time() - started:.0f} s)", file=sys.stderr, flush=True)
-        studies[label] = before[label]
-    return {"pairs": len(every), "refused": refused, "studies": studies}
+            studies[label] = run(folder)
+            print(f"{kind}: {label}: {studies[label]} ({time.time() - started:.0f} s)", file=sys.stderr, flush=True)
+    counts = {"pairs": len(every), "refused": len(every) - len(taken), "accepted": len(taken)}
+    return {**counts, "full": sum(map(pairs.sampled_in_full, taken)), "studies": studies}
 
 
 def run(folder: Path) -> str:

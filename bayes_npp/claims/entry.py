@@ -10,7 +10,7 @@ from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.evidence import type_s_m
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.verdicts import Known, verdict
-from bayes_npp.estimates import summarise
+from bayes_npp.estimates import drawn_share, summarise
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
@@ -40,6 +40,7 @@ def claim_record(
     conflict: str = "",
     scepticism: Scepticism | None = None,
     homogeneity: Homogeneity | None = None,
+    probability: float | None = None,
 ) -> ClaimRecord:
     """What is known of a claim, and its verdict.
 
@@ -56,13 +57,15 @@ def claim_record(
         Priors in conflict with the data.
     scepticism, homogeneity : optional
         Reverse Bayes; the Bayes factor of equal slopes.
+    probability : float, optional
+        Of the proposition, where it is known better than from the draws.
     """
     test, no_test = tested
     p = claim.parsed
-    probability = float((p.sign * (draws - p.threshold) > 0).mean())
+    probability = float(drawn_share(p.sign * (draws - p.threshold) > 0)) if probability is None else probability
     equivalent = None
     if claim.equivalence is not None:
-        equivalent = float((np.abs(draws - p.threshold) < claim.equivalence).mean())
+        equivalent = float(drawn_share(np.abs(draws - p.threshold) < claim.equivalence))
     lowest = []
     for kind, some in variants.dropna(subset="probability").groupby("kind", sort=False):
         row = some.loc[some["probability"].idxmin()]

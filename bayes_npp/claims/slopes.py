@@ -90,7 +90,8 @@ def about_slopes(
     out = []
     for claim in claims:
         p = claim.parsed
-        draws = fit.slopes @ slope_weights(p, fit.design)
+        weights = slope_weights(p, fit.design)
+        draws = fit.slopes @ weights
         variants = pd.concat(
             [over_priors(answers, p), over_measures(measured, name, p), over_samples(curve, behind, p)]
         )
@@ -100,7 +101,10 @@ def about_slopes(
         tested = _tested(study, model, p)
         scepticism = next(one for one in answers.reverse if one.proposition == p)
         source = Source(name, behind.errors, record.diagnostics.passed, record.errors_fit)
-        out.append(claim_record(study, claim, source, draws, variants, tested, conflict, scepticism, homogeneity))
+        probability = fit.probability(weights, p.threshold, p.sign)
+        out.append(
+            claim_record(study, claim, source, draws, variants, tested, conflict, scepticism, homogeneity, probability)
+        )
     return out, answers, curve
 
 

@@ -15,7 +15,7 @@ from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
-from bayes_npp.estimates import summarise
+from bayes_npp.estimates import drawn_share, summarise
 from bayes_npp.frequentist.factors.cce import cce_fit
 from bayes_npp.frequentist.factors.interactive import interactive_fit
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
@@ -132,7 +132,7 @@ def _bayesian(
         summary = summarise(draws)
         cell = {"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]}
         reason = "" if found.diagnostics.passed else SAMPLER_FAILED
-        cell |= {"probability": float(asked.holds(draws).mean()), "p_value": np.nan}
+        cell |= {"probability": float(drawn_share(asked.holds(draws))), "p_value": np.nan}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out
 

@@ -133,8 +133,8 @@ def _check_other_priors(model: HierarchicalModel) -> None:
     sampled = [part for part in parts(model.errors) if part.not_collapsed]
     if sampled:
         raise SpecError(
-            f"model '{model.name}' has errors = '{model.errors}', and a claim is asked again under many priors, which "
-            f"takes errors beside which coefficients integrate out: {sampled[0].not_collapsed}",
+            f"model '{model.name}' has errors = '{model.errors}' ({sampled[0].not_collapsed}), and a claim is asked "
+            "again under many priors, which takes the collapsed sampler",
             fix="Put the claim to a model with other errors, and declare this one beside it",
         )
 

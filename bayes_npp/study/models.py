@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
+from bayes_npp.bayesian.model.loadings import check_loadings
+from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
-from bayes_npp.errors import SpecError
+from bayes_npp.errors import SpecError, located
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.factors.checks import check_averages, check_factors
@@ -93,6 +95,9 @@ class FrequentistModel(ModelSpec):
     def _options_fit(self) -> "FrequentistModel":
         if self.slopes and self.subsamples:
             raise SpecError("slopes and subsamples exclude each other", fix="Declare two models")
+        if self.slopes and (self.slopes == "unit" or self.slopes.endswith("/unit")):
+            fix = "Slopes by unit belong to hierarchical models"
+            raise SpecError(f"least squares has slopes by a grouping column, not '{self.slopes}'", fix=fix)
         if self.subsamples and self.kind != "twfe":
             raise SpecError("subsamples belongs to kind = 'twfe'", fix="Remove subsamples or change kind")
         if (self.kind == "fixed_effects") != (self.effects is not None):
@@ -127,6 +132,7 @@ class FrequentistModel(ModelSpec):
         whole = sample.design(self.spec(sample.roles))
         for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
+            check_lags(self.lags, sample, design)
         return rows_of(whole)
 
 
@@ -285,7 +291,19 @@ class HierarchicalModel(BayesianModel):
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""
         if self.has_ladder:
             sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
-        return super().check(sample)
+            if not self.correlated_means and "fixed" in (self.unit_effects, self.time_effects):
+                raise SpecError(
+                    "a ladder (ladder = true) tries fixed effects of units and of periods, which absorb the means",
+                    fix="Leave correlated_means at true, or say ladder = false",
+                )
+        if self.engine == "collapsed":
+            from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
+
+            if reason := why_not_collapsible(self.spec(sample.roles)):
+                raise SpecError(f"engine = 'collapsed', and {reason}", fix="Use engine = 'nuts' or 'auto'")
+        design = self._checked_design(sample)
+        check_prepared(design)
+        return rows_of(design)
 
 
 class MediationModel(BayesianModel):
@@ -325,6 +343,9 @@ class MediationModel(BayesianModel):
         if self.correlated_means:
             for design in reversed(designs):
                 check_two_way(design, sample.panel.source)
+        for design in designs:
+            with located(f"equation of '{design.spec.outcome}'"):
+                check_prepared(design)
         return rows_of(replace(designs[-1], left_out=self.treated(sample).missing.left_out))
 
 
@@ -370,7 +391,21 @@ class MediationPathsModel(ModelSpec):
         """Rows that all equations share."""
         sample.design(self.spec(sample.roles))
         equations = self.equations(sample)
+        check_lags(self.lags, sample, equations.outcome)
         return rows_of(replace(equations.outcome, left_out=equations.left_out))
+
+
+def check_prepared(design: Design) -> None:
+    """Raise where the hierarchical model of a design is not identified; independent errors need no slow library."""
+    check_loadings(design, "the hierarchical model")
+    prepare(replace(design, spec=Spec(**{**design.spec.model_dump(), "errors": "iid", "se": None})))
+
+
+def check_lags(lags: int | None, sample: Sample, design: Design) -> None:
+    """Raise where Driscoll-Kraay errors take lags as long as the panel."""
+    if lags is not None and lags >= len(design.times):
+        problem = f"lags = {lags} with {len(design.times)} periods"
+        raise SpecError(problem, place=sample.panel.source, fix="Use fewer lags than periods")
 
 
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {

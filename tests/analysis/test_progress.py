@@ -1,7 +1,9 @@
 """Lines without a terminal, bars with the time left on one; both yield every item in turn."""
 
 import io
+import time
 
+import bayes_npp.analysis.progress
 from bayes_npp.analysis.progress import Bars, Progress
 
 
@@ -27,3 +29,17 @@ def test_bars(monkeypatch):
     text = shown.getvalue()
     for word in ("models", "2/2", "left:", "[bold] [a]", "neighbours"):
         assert word in text
+
+
+def test_a_long_step_is_never_silent(monkeypatch):
+    monkeypatch.setattr(bayes_npp.analysis.progress, "SILENT", 0.1)
+    said = []
+    with Progress(said.append) as shown:
+        for _ in shown.track("models", ["one"], str):
+            time.sleep(0.5)
+    assert said[0] == "[models 1/1] one"
+    assert len(said) >= 3
+    assert all(line.startswith("[models 1/1] one: 0 s so far") for line in said[1:])
+    count = len(said)
+    time.sleep(0.3)
+    assert len(said) == count  # nothing after the end

@@ -114,5 +114,3 @@ def test_what_does_not_exist_is_an_error():
         bn.twfe(panel, with_factor(PLAIN, exposure_factors=9))
     with pytest.raises(SpecError, match="exposure_factors belongs to exposure_factor"):
         bn.Spec(outcome="a", exposure="b", exposure_factors=2)
-    with pytest.raises(SpecError, match="exposure_factor belongs to least squares"):
-        bn.fit(panel, with_factor(PLAIN), draws=100)

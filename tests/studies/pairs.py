@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,11 +56,15 @@ FREE: dict[str, list[Any]] = {
     "iv": [[], [["exposure", "level"]]],
     "outcome_lags": [2],
     "unit_trends": [True],
+    "factors": [2],
+    "exposure_factors": [2],
+    "averages": [["made", "exposure"]],
 }
 LAGS: dict[type, list[Any]] = {MediationModel: [[1, 0], [0, 1]]}
 # Names, what says how much is drawn, and what goes with another key.
 IGNORED = (
     "name",
+    "title",
     "kind",
     "draws",
     "tune",
@@ -73,7 +78,7 @@ IGNORED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """One value of an option: keys of the model, and what else the study then has."""
 
@@ -91,6 +96,7 @@ def kinds() -> list[str]:
     return list(MODEL_RECORDS)
 
 
+@cache
 def settings(kind: str) -> dict[str, list[Setting]]:
     """Every setting of a kind that is not the default, by option."""
     record = MODEL_RECORDS[kind]
@@ -112,17 +118,29 @@ def pairs(kind: str) -> Iterator[tuple[Setting, ...]]:
         yield from itertools.product(own[first], own[second])
 
 
-def covering(kind: str, accepted: Callable[[tuple[Setting, ...]], bool]) -> list[tuple[Setting, ...]]:
-    """Few studies that together hold every accepted single setting and pair."""
+def sampled_in_full(chosen: tuple[Setting, ...]) -> bool:
+    """Whether a model with these settings takes the full PyMC model, which is compiled and slow."""
+    errors = [part for one in chosen for part in str(one.model.get("errors", "iid")).split("+")]
+    full = any(one.model.get("engine") == "nuts" or one.model.get("mediator_errors") == "student_t" for one in chosen)
+    return full or any(ERROR_MODELS[part].not_collapsed for part in errors)
+
+
+def covering(kind: str, accepted: Callable[[tuple[Setting, ...]], bool], full: bool) -> list[tuple[Setting, ...]]:
+    """Few studies that together hold every accepted single setting and pair.
+
+    Where `full` is false, of those that the collapsed sampler or none fits; else of the others, few settings a study.
+    """
     own = settings(kind)
-    left = {frozenset(map(str, pair)) for pair in pairs(kind) if accepted(pair)}
-    allowed = frozenset(left)
+    found = [pair for pair in pairs(kind) if accepted(pair)]
+    left = {frozenset(map(str, pair)) for pair in found if sampled_in_full(pair) == full}
+    allowed = {frozenset(map(str, pair)) for pair in found if full or not sampled_in_full(pair)}
+    most = 4 if full else len(own)
     by_name = {str(one): one for some in own.values() for one in some}
     out = []
     while left:
         chosen = [by_name[name] for name in sorted(max(left, key=lambda pair: (len(pair), sorted(pair))))]
         for option in own:
-            if option in {one.option for one in chosen}:
+            if len(chosen) >= most or option in {one.option for one in chosen}:
                 continue
             fitting = [one for one in own[option] if all(frozenset((str(one), str(c))) in allowed for c in chosen)]
             gain = {one: sum(frozenset((str(one), str(c))) in left for c in chosen) for one in map(str, fitting)}

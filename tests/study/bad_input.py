@@ -32,6 +32,8 @@ kind = "twfe"
 """
 HIERARCHICAL = '\n[[model]]\nname = "bayes"\nkind = "hierarchical"\npriors = "{}"\n'
 LAGS = '\n[[model]]\nname = "lags"\nkind = "dynamic_within"\n'
+FIXED = 'unit_effects = "fixed"\ntime_effects = "fixed"\ncorrelated_means = false\n'
+CLAIM = '\n[[claim]]\nid = "C"\ntext = "So."\nproposition = "slope > 0"\nmodel = "bayes"\n'
 PRIORS = """name = "mine"
 
 """ + "\n".join(
@@ -321,8 +323,21 @@ BAD = {
         text(lambda header: header + "C1,1,1,m,all,TWFE,y,x,0.4x" + "," * 7 + "\n", "published.csv"),
         ["published.csv, row 2", "'estimate'", "'0.4x'"],
     ),
-}
-# Found only when the model is estimated, after its progress lines.
-LATE = {
-    "more lags than periods": (add('covariance = "driscoll_kraay"\nlags = 9\n'), ["model 'twfe'", "lags"]),
+    "more lags than periods": (add('covariance = "driscoll_kraay"\nlags = 9\n'), ["model 'twfe'", "lags = 9"]),
+    "fixed effects that absorb the means": (
+        add(HIERARCHICAL.format("diffuse") + FIXED),
+        ["model 'bayes'", "fixed unit and period effects", "correlated_means"],
+    ),
+    "a ladder with fixed effects that absorb the means": (
+        add(HIERARCHICAL.format("diffuse") + 'slopes = "group"\nunit_effects = "fixed"\ncorrelated_means = false\n'),
+        ["model 'bayes'", "ladder"],
+    ),
+    "an engine that cannot fit the errors": (
+        add(HIERARCHICAL.format("weakly_informative") + 'errors = "student_t"\nengine = "collapsed"\n'),
+        ["model 'bayes'", "engine = 'collapsed'", "Student-t"],
+    ),
+    "a claim that is not asked again under other priors": (
+        add(HIERARCHICAL.format("weakly_informative") + 'errors = "student_t"\n' + CLAIM),
+        ["[[claim]] 'C'", "errors = 'student_t'", "other errors"],
+    ),
 }

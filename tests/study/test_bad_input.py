@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bayes_npp import cli
-from tests.study.bad_input import BAD, HIERARCHICAL, LATE, PRIORS, add, text, toml, write_base
+from tests.study.bad_input import BAD, HIERARCHICAL, PRIORS, add, text, toml, write_base
 
 
 @pytest.fixture
@@ -77,18 +77,6 @@ def test_bad_input_is_one_line(study, command, monkeypatch, edit, words):
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1, err
     check_error(err, words)
-    assert files(study.parent) == before
-
-
-@pytest.mark.parametrize(("edit", "words"), LATE.values(), ids=LATE)
-def test_bad_model_leaves_no_output(study, command, edit, words):
-    edit(study)
-    before = files(study.parent)
-    code, out, err = command("run", study, "--out", study.parent / "out")
-    assert (code, out) == (2, "")
-    title, progress, line = err.splitlines()
-    assert (title, progress) == ("A small study: 1 models", "[models 1/1] twfe (twfe)")
-    check_error(line, words)
     assert files(study.parent) == before
 
 

@@ -24,6 +24,9 @@ from bayes_npp.bayesian.collapsed.loading_kernel import (
     saturated,
     unpack,
 )
+from bayes_npp.bayesian.model.caches import prepare_numba
+
+prepare_numba(__file__)
 
 SOURCES = ("kernel.py", "loading_kernel.py", "loading_density.py", "loading_draws.py", "packed.py")
 

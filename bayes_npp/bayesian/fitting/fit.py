@@ -14,6 +14,7 @@ from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
+from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, Weights, normal_slopes
 from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
 from bayes_npp.bayesian.model.likelihood import innovations, noise
@@ -25,7 +26,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, NOT_PASSED, Estimates, estimates_from_rows, row_of_draws
+from bayes_npp.estimates import LEVEL, NOT_PASSED, Estimates, drawn_share, estimates_from_rows, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -101,6 +102,17 @@ class Fit:
         """Draws of the exposure's slope in the data's units, shape (S, max(G, 1)), one column a group."""
         return self.values("group_slope") if self.design.groups else self.values("slope")[:, None]
 
+    @cached_property
+    def normal_slopes(self) -> NormalSlopes | None:
+        """The slopes given every draw of the scales and shapes; None where they are not normal then."""
+        return normal_slopes(self.collapsed, self.priors, self.thetas) if self.engine == "collapsed" else None
+
+    def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Probability of sign * (weights'slopes - cutoff) > 0: the mean of normal tails, or else a share of draws."""
+        if self.normal_slopes is not None:
+            return self.normal_slopes.probability(weights, cutoff, sign)
+        return float(drawn_share(sign * (self.slopes @ weights - cutoff) > 0))
+
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
         if "slope_of_unit" in self.tree["posterior"]:
@@ -115,7 +127,7 @@ class Fit:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
         design, scales, spec = self.design, self.design.scales, self.spec
         note = "" if self.diagnostics.passed else f"{NOT_PASSED} {self.diagnostics.verdict}"
-        rows = [_row(draws, **labels) for labels, draws in self._slope_quantities()]
+        rows = [self._slope_row(labels, of_slopes) for labels, of_slopes in self._slope_quantities()]
         if spec.controls:
             slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
             rows += [_row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(spec.controls)]
@@ -166,24 +178,31 @@ class Fit:
         drawn = partial(noise, parameters, self.data, len(own))
         return error_checks(own / sd, self.design.unit, times, self.sampler.seed, drawn)
 
-    def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray]]:
+    def _slope_row(self, labels: dict[str, str], of_slopes: np.ndarray | Weights) -> dict[str, Any]:
+        """A row from draws, or from weights on the groups' slopes."""
+        if not isinstance(of_slopes, Weights):
+            return _row(of_slopes, **labels)
+        row = _row(self.slopes @ of_slopes.on_groups, **labels)
+        return {**row, "prob_positive": self.probability(of_slopes.on_groups)}
+
+    def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray | Weights]]:
         """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
         design, spec = self.design, self.spec
         if spec.dynamic:
-            return quantities(design, self.slopes if spec.exposure else np.empty(0), self.values("persistence"))
+            return [*quantities(design, self.slopes if spec.exposure else np.empty(0), self.values("persistence"))]
         if spec.exposure is None:
             return []
         term, targets_twfe = {"term": spec.exposure}, spec.correlated_means and not spec.unit_slopes
         if spec.unit_slopes:
-            return self._unit_slope_quantities(term)
+            return [*self._unit_slope_quantities(term)]
         if not design.groups:
             estimand = "average_slope_twfe_weighted" if targets_twfe else "coefficient"
-            return [({**term, "estimand": estimand}, self.slopes[:, 0])]
+            return [({**term, "estimand": estimand}, Weights(np.ones(1)))]
         n_groups = len(design.groups)
         averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
         if targets_twfe:
             averages = {"average_slope_twfe_weighted": twfe_weights(design), **averages}
-        out = [({**term, "estimand": e}, self.slopes @ w) for e, w in averages.items()]
+        out = [({**term, "estimand": e}, Weights(w)) for e, w in averages.items()]
         return [*out, *self._population(term), *self._group_quantities(term)]
 
     def _unit_slope_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
@@ -192,7 +211,7 @@ class Fit:
         out = [({**term, "estimand": "average_slope"}, of_unit @ (np.bincount(design.unit) / design.n_obs))]
         out += self._population(term)
         if design.groups:
-            out += self._group_quantities(term)
+            out += [(labels, self.slopes @ own.on_groups) for labels, own in self._group_quantities(term)]
         for i, label in enumerate(design.units):
             out.append(({**term, "group": label, "estimand": "group_slope"}, of_unit[:, i]))
         return out
@@ -205,14 +224,14 @@ class Fit:
         unit = scales.outcome_sd / scales.divisors[term["term"]]
         return [({**term, "estimand": "population_slope"}, self.values("exposure_slope") * unit)]
 
-    def _group_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
-        groups = self.design.groups
+    def _group_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], Weights]]:
+        groups, only = self.design.groups, np.eye(len(self.design.groups))
         out = []
         for g, label in enumerate(groups):
-            out.append(({**term, "group": label, "estimand": "group_slope"}, self.slopes[:, g]))
+            out.append(({**term, "group": label, "estimand": "group_slope"}, Weights(only[g])))
         for g, h in group_pairs(len(groups)):
             labels = {**term, "group": f"{groups[g]} - {groups[h]}", "estimand": "slope_difference"}
-            out.append((labels, self.slopes[:, g] - self.slopes[:, h]))
+            out.append((labels, Weights(only[g] - only[h])))
         return out
 
 

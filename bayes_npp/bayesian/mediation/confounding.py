@@ -21,7 +21,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.psis import normalised, smoothed
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import TAILS
+from bayes_npp.estimates import TAILS, drawn_share
 
 Root = Callable[[float], float]
 STEPS = 40  # of the grid on which a crossing is looked for, to each side
@@ -277,7 +277,8 @@ def _summary(draws: np.ndarray, log_weights: np.ndarray) -> tuple[float, float, 
     order = np.argsort(draws)
     cumulative = np.cumsum(weights[order]) - weights[order] / 2
     lo, hi = np.interp(TAILS, cumulative, draws[order])
-    return float(weights @ draws), float(lo), float(hi), float(weights @ (draws > 0))
+    positive = drawn_share(weights @ (draws > 0), effective=1 / (weights**2).sum())
+    return float(weights @ draws), float(lo), float(hi), float(positive)
 
 
 def _nearest_root(function: Root, grid: np.ndarray, values: np.ndarray) -> float:

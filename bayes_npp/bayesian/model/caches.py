@@ -143,13 +143,27 @@ def _warn_of_temporary(what: str) -> None:
     warnings.warn(CacheWarning(text), stacklevel=3)
 
 
-def _remove(broken: list[Path]) -> None:
-    """Remove broken files of a cache, with a word."""
-    for path in broken:
+def _remove(unfit: list[Path]) -> None:
+    """Remove files of a cache that cannot be used; with a word where they are broken, and not of another version."""
+    broken = [path for path in unfit if not _of_another_version(path)]
+    for path in unfit:
         path.unlink(missing_ok=True)
     if broken:
         text = f"{len(broken)} broken files of compiled code in {broken[0].parent} are removed, and compiled again"
         warnings.warn(CacheWarning(text), stacklevel=3)
+
+
+def _of_another_version(path: Path) -> bool:
+    """Whether a file names records that the package no longer has: numba would meet the same error on every run."""
+    try:
+        with path.open("rb") as file:
+            pickle.load(file)
+            pickle.load(file)
+    except (AttributeError, ImportError):
+        return True
+    except Exception:  # whatever a broken pickle raises
+        return False
+    return False
 
 
 def _index(path: Path) -> tuple | None:

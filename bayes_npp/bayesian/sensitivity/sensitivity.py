@@ -156,7 +156,10 @@ def sensitivity(
     curve = MULTIPLES[:: QUICK_POINTS if quick else 1]
     return Sensitivity(
         propositions=asked,
-        probabilities=tuple(float(share) for share in weighed.holds(draws).mean(axis=1)),
+        probabilities=tuple(
+            fit.probability(w, cutoff, sign)
+            for w, cutoff, sign in zip(weighed.weights, weighed.cutoffs, weighed.signs, strict=True)
+        ),
         power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),

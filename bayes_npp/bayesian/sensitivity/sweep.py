@@ -6,7 +6,7 @@ from itertools import count
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import (
     SlopeLikelihood,
@@ -23,7 +23,7 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.slope_contrasts import Contrasts
-from bayes_npp.estimates import TAILS, summarise
+from bayes_npp.estimates import TAILS, drawn_share, summarise
 
 SWEPT_DRAWS = 2000  # draws of the scales and shapes
 
@@ -90,7 +90,7 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
     list of Answers
         In the order of the sets.
     """
-    if fit.spec.slope_pooling == "none" or not _mixable(fit.priors):
+    if fit.spec.slope_pooling == "none" or not _mixable(fit.priors) or on_grid(fit.spec):
         return [_of_draws(one, asked) for one in refit(fit.collapsed, sets, sampler)]
     out: dict[int, Answers] = {}
     plain = [k for k, own in enumerate(sets) if not (_mixable(own) and _same_rest(fit, own))]
@@ -235,7 +235,7 @@ def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, in_
     if not good and not in_any_case:
         return None
     given = np.einsum("pst,st->ps", drawn.holds, inner)
-    probability = given @ weights
+    probability = drawn_share(given @ weights, effective=effective)
     mcse = np.sqrt(((weights * (given - probability[:, None])) ** 2).sum(axis=1) / base.efficiency)
     cells = (weights[:, None] * inner).ravel()
     bounds = np.array([_quantiles(v.ravel(), o, cells) for v, o in zip(drawn.values, drawn.order, strict=True)])
@@ -269,7 +269,7 @@ def _quantiles(values: np.ndarray, order: np.ndarray, weights: np.ndarray) -> np
 def _of_draws(one: Refit, asked: Contrasts) -> Answers:
     """Answers from draws of the slopes."""
     values = asked.values(one.slopes)
-    probability = asked.holds(values).mean(axis=1)
+    probability = drawn_share(asked.holds(values), axis=1)
     summary = summarise(values, axis=1)
     effective = min(one.diagnostics.ess_bulk, values.shape[1])
     return Answers(

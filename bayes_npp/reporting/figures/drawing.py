@@ -1,6 +1,9 @@
 """How a figure is made and saved: one style, and png, svg and csv written whole."""
 
+import logging
 import re
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,14 @@ from bayes_npp.store import write_text, write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
+CJK_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "PingFang SC"),
+    *("Source Han Sans SC", "Source Han Sans CN", "Hiragino Sans GB", "Heiti SC", "STHeiti", "Heiti TC", "DengXian"),
+    *("Microsoft YaHei", "SimHei", "SimSun", "Arial Unicode MS", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+    *("Droid Sans Fallback", "Noto Serif CJK SC", "Songti SC", "AR PL UMing CN", "AR PL UKai CN"),
+)
+FONT_FILES = re.compile("cjk|notosanssc|sourcehan|pingfang|hiragino|heiti|msyh|simhei|simsun|wqy|uming")
+logger = logging.getLogger(__name__)
 # Colours of drawings as the page's own, which are others in the dark; white is the page.
 THEME = {
     "#ffffff": "var(--bg)",
@@ -41,11 +51,54 @@ STYLE = {
 
 def _style() -> Any:
     """The style, with the first font for Chinese names that this machine has behind the default one."""
-    from matplotlib.font_manager import fontManager
+    return {**STYLE, "font.family": list(fonts())}
 
-    installed = fontManager.get_font_names()
-    chinese = [font for font in CJK_FONTS if font in installed][:1]
-    return {**STYLE, "font.family": ["DejaVu Sans", *chinese]}
+
+@cache
+def fonts() -> tuple[str, ...]:
+    """The default font and, where there is one, a font of Chinese, Japanese and Korean; new ones are looked for."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    if not set(CJK_FONTS) & set(fontManager.get_font_names()):  # matplotlib's list of fonts may be older than they are
+        for path in findSystemFonts():
+            if FONT_FILES.search(Path(path).name.lower().replace("-", "")):
+                with suppress(RuntimeError, OSError):  # a file that is no font
+                    fontManager.addfont(path)
+    installed = set(fontManager.get_font_names())
+    return ("DejaVu Sans", *[font for font in CJK_FONTS if font in installed][:1])
+
+
+@cache
+def drawable() -> frozenset[int]:
+    """Code points that the fonts have."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return frozenset(code for name in fonts() for code in get_font(findfont(FontProperties(name))).get_charmap())
+
+
+@cache
+def say_missing(sample: str) -> None:
+    """One line about characters that no font has."""
+    logger.warning(
+        "warning: no font for %s: figures show '?' in their place; install Noto Sans CJK (Debian, Ubuntu: apt-get "
+        "install fonts-noto-cjk; elsewhere: fonts.google.com/noto) and write the report again",
+        sample,
+    )
+
+
+def _without_boxes(figure: "Figure") -> None:
+    """Characters that no font has as question marks, and a line that says which font to install."""
+    from matplotlib.text import Text
+
+    known, missing = drawable(), []
+    for text in figure.findobj(Text):
+        shown = text.get_text()
+        gone = [sign for sign in shown if ord(sign) not in known and not sign.isspace()]
+        if gone:
+            missing += gone
+            text.set_text("".join("?" if sign in gone else sign for sign in shown))
+    if missing:
+        say_missing(next(iter(missing)) if fonts()[1:] else "Chinese, Japanese and Korean")
 
 
 def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
@@ -70,6 +123,7 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
     """Write png, svg and csv; return the SVG as text for one-file reports."""
     import matplotlib
 
+    _without_boxes(figure)
     with matplotlib.rc_context(_style()):
         write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
         write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))

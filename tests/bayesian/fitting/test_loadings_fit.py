@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arviz_stats.base import array_stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.comparison.accuracy import leave_one_row_out, leave_one_unit_out, loo
@@ -82,6 +83,43 @@ def test_the_exposure_s_own_factor_is_taken_out_too():
     assert fit.tree["posterior"]["exposure_loading"].dims == ("chain", "draw", "unit")
     trends = bn.fit(shared_world(4), spec_of("ar1", unit_trends="fixed"), draws=200, chains=2, seed=1)
     assert trends.tree["posterior"]["unit_trend"].dims == ("chain", "draw", "unit")
+
+
+def mean_and_error(fit, name):
+    """Posterior means and their Monte Carlo standard errors, by element."""
+    draws = fit.tree["posterior"][name].to_numpy()
+    draws = draws.reshape(*draws.shape[:2], -1)
+    error = array_stats.mcse(draws, chain_axis=0, draw_axis=1, method="mean")
+    return draws.mean(axis=(0, 1)), np.atleast_1d(error)
+
+
+@pytest.mark.slow(minutes=5)
+@pytest.mark.parametrize("errors", ["ar1+factor", "unit_scale+factor"])
+def test_full_model_has_the_same_posterior(errors):
+    """Everything sampled, on an unbalanced panel with gaps and a strong factor: within 4 Monte Carlo errors."""
+    panel = shared_world(3, loading_sd=1.5, n_units=16, missing=0.15)
+    collapsed = bn.fit(panel, spec_of(errors), draws=1500, seed=1)
+    full = bn.fit(panel, spec_of(errors), engine="nuts", draws=800, tune=800, chains=2, seed=1, target_accept=0.9)
+    for name in ("slope", "error_sd", "loading_sd", "common_component", "unit_effect", "time_effect", "intercept"):
+        (one, its_error), (other, error) = mean_and_error(collapsed, name), mean_and_error(full, name)
+        assert (np.abs(one - other) < 4 * np.hypot(its_error, error) + 1e-3 * (len(one) > 50)).all(), name
+
+
+@pytest.mark.slow(minutes=5)
+def test_figures_of_the_default_study(study):
+    """docs/statistics.md, section 6: AR(1), unit scales, one factor. Slope -.0003 (SD .0078) under another program."""
+    controls = ("ln_gdp_pc", "urbanization", "tax_share")
+    spec = bn.Spec(
+        outcome="npp", exposure="openness", controls=controls, slopes="region", errors="ar1+unit_scale+factor"
+    )
+    fit = bn.fit(study.panel, spec, seed=1, tune=1000, target_accept=0.95)
+    row = fit.estimates().frame.iloc[0]
+    assert row["estimate"] == pytest.approx(-0.0003, abs=0.002)
+    assert row["spread"] == pytest.approx(0.0078, abs=0.0008)
+    checks = {check.name: check for check in fit.predictive_checks()}
+    assert all(check.passed for check in checks.values())
+    assert checks["spread by unit"].observed == pytest.approx(1.53, abs=0.05)
+    assert checks["cross-sectional dependence"].observed == pytest.approx(0.345, abs=0.01)
 
 
 def test_folds_of_rows_are_refused(fit):

@@ -140,3 +140,15 @@ def test_broken_files_of_pytensor(tmp_path, monkeypatch):
     with pytest.warns(match="broken files of compiled code"):
         assert caches.remove_broken_of_pytensor()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["whole.nbc", "whole.nbi"]
+
+
+def test_files_of_another_version_are_removed_without_a_word(tmp_path, monkeypatch):
+    """They name records that are no more."""
+    from pytensor.link.numba import cache
+
+    monkeypatch.setattr(cache, "NUMBA_CACHE_PATH", tmp_path)
+    gone = b"cbayes_npp.errors\nNoSuchRecord\n."
+    (tmp_path / "old.nbi").write_bytes(pickle.dumps("0.68") + gone)
+    (tmp_path / "old.nbc").write_bytes(gone)
+    assert caches.remove_broken_of_pytensor()
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The projection of columns with slopes in numpy against the compiled one, and prior draws of models with loadings."""
+"""The projection of columns with slopes: numpy, compiled code and `pymc_loadings` alike; prior draws with loadings."""
 
 import numpy as np
 import pytest

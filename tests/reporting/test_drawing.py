@@ -1,0 +1,53 @@
+"""Figures (`figures.drawing`): a font for Chinese labels is found, or one line says which to install; no boxes."""
+
+import logging
+
+import matplotlib.font_manager
+import pandas as pd
+import pytest
+
+from bayes_npp.reporting.figures import drawing
+
+
+@pytest.fixture
+def clear():
+    own = (drawing.fonts, drawing.drawable, drawing.say_missing)
+    for one in own:
+        one.cache_clear()
+    yield
+    for one in own:
+        one.cache_clear()
+
+
+def drawn(folder, title):
+    figure, axes = drawing.new_figure(3, 2)
+    axes.set_title(title)
+    drawing.save_figure(figure, pd.DataFrame({"a": [1]}), folder / "figure")
+    return axes.get_title()
+
+
+def test_without_a_font_one_line_says_which_to_install(clear, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(drawing, "CJK_FONTS", ("A font that nobody has",))
+    monkeypatch.setattr(matplotlib.font_manager, "findSystemFonts", list)
+    with caplog.at_level(logging.WARNING):
+        assert drawn(tmp_path, "广东 − β 1") == "?? − β 1"
+        assert drawn(tmp_path, "浙江") == "??"
+    (record,) = caplog.records
+    assert "install Noto Sans CJK" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_what_the_fonts_have_is_drawn_as_it_is(clear, tmp_path, caplog):
+    assert drawn(tmp_path, "East − β ≥ 1") == "East − β ≥ 1"
+    assert not caplog.records
+
+
+def test_a_font_newer_than_the_list_of_fonts_is_found(clear, monkeypatch):
+    asked = []
+    monkeypatch.setattr(drawing, "CJK_FONTS", ("A font that nobody has",))
+    monkeypatch.setattr(
+        matplotlib.font_manager, "findSystemFonts", lambda: ["/x/NotoSansCJK-Regular.ttc", "/x/Other.ttf"]
+    )
+    monkeypatch.setattr(matplotlib.font_manager.fontManager, "addfont", asked.append)
+    assert drawing.fonts() == ("DejaVu Sans",)
+    assert asked == ["/x/NotoSansCJK-Regular.ttc"]
