@@ -105,10 +105,13 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
     _say(f"{loaded.header.title}: {len(loaded.models)} models")
     from bayes_npp.pipeline import run_study
+    from bayes_npp.reporting.tables.summary import claim_lines
 
     with _progress() as progress:
         result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
+    for line in claim_lines(result):
+        _say(line)
     click.echo(str(folder / "report.html"))
     _end(result.failures)
 

@@ -8,6 +8,7 @@ import re
 from bayes_npp.reporting.findings import findings
 from bayes_npp.reporting.headings import believed_heading, groups_heading, paper_heading, why_heading
 from bayes_npp.reporting.opening import lead, warnings
+from bayes_npp.reporting.tables.summary import claim_lines
 from tests.conftest import report_text
 
 
@@ -35,6 +36,12 @@ def test_the_first_screen(tiny_run):
     assert len(warnings(tiny_run)) <= 5
     headings = [name for name, _ in shown.facts]
     assert len(headings) == len(set(headings))
+
+
+def test_the_last_lines_of_a_run(tiny_run):
+    lines = claim_lines(tiny_run)
+    assert [line.partition(":")[0] for line in lines] == [record.claim.id for record in tiny_run.ledger.records]
+    assert all(record.verdict.name in line for line, record in zip(lines, tiny_run.ledger.records, strict=True))
 
 
 def test_headings_state_findings(tiny_run):

@@ -29,7 +29,7 @@ class Table:
         rows = []
         for key, values in zip(self.keyed()["key"], self.frame.itertuples(index=False), strict=True):
             cells = [
-                cell_markup(value, f"tables/{self.name}.csv:{key}:{name}")
+                cell_markup(value, f"tables/{self.name}.csv:{key}:{name.replace(':', '%3A')}")
                 for name, value in zip(names, values, strict=True)
             ]
             rest = "".join(f"<td>{shown}</td>" for shown in cells[1:])

@@ -141,8 +141,11 @@ def _of_page(svg: str, name: str) -> str:
         svg,
     )
     svg = re.sub(r"(-?\d+\.\d{2})\d+", r"\1", svg)
+    svg = re.sub(r"\s*\n\s*", " ", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r'id="(?!.*?\bDejaVu)([^"]+)"', rf'id="{name}-\1"', svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
     return re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
 
 

@@ -8,12 +8,12 @@ from bayes_npp.claims.choices import DECLARED, VARIED, Choices, Lane
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import key_of
-from bayes_npp.reporting.base.numbers import chance, decimals_of, plain, rounded, tagged
+from bayes_npp.reporting.base.numbers import chance, decimals_of, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
 from bayes_npp.reporting.base.words import KINDS, counted, errors_word, listed, sentence, variable_word, variant_word
 
-PUBLISHED = ("claim", "table", "column", "sample", "outcome", "term")
+PUBLISHED = ("claim", "table", "column", "model", "sample", "estimator", "outcome", "term")
 _LABEL = re.compile(r"[A-Z]{1,3}\d+[a-z]?")  # a claim's number in the paper, such as H1; other ids are for files
 SHOWN = 4  # choices named in a row; the others are behind the marks
 
@@ -224,6 +224,9 @@ def choice_key(record: ClaimRecord, lane: Lane, variant: str) -> str:
     return "/".join((record.claim.id, *own.values()))
 
 
-def claim_words(record: ClaimRecord) -> str:
-    """One line of a claim for a terminal: its id, its verdict, its probability."""
-    return f"{record.claim.id}: {record.verdict.name} (probability {plain(chance(record.probability))})"
+def claim_lines(result: Result) -> list[str]:
+    """One line a claim for a terminal: its id, its verdict, its probability; none without claims."""
+    records = () if result.ledger is None else result.ledger.records
+    return [
+        f"{record.claim.id}: {record.verdict.name} (probability {chance(record.probability)})" for record in records
+    ]
