@@ -161,7 +161,7 @@ def test_the_end_of_a_file_is_no_interrupt(monkeypatch):
 
 def test_exit_3_names_the_fit_that_failed(capsys, monkeypatch, tmp_path):
     """Also where it is a neighbour, and every declared model passed."""
-    fits = {"fits": (), "mechanisms": ()}
+    fits = {"fits": (), "mechanisms": (), "ledger": None}
     for failures, expected in (((), 0), (("m--errors-ar1: sampler diagnostics failed: largest R-hat 1.2",), 3)):
         ended = SimpleNamespace(**fits, failures=failures)
         monkeypatch.setattr("bayes_npp.pipeline.run_study", lambda *_, own=ended, **__: own)

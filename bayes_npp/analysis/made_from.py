@@ -16,6 +16,9 @@ CARRIERS = frozenset(
     {"click", "great_tables", "jinja2", "pandera", "pyarrow", "pydantic", "rich", "threadpoolctl", "xarray"}
 )
 
+# So do these modules of our own: files of results and of compiled code, which are checked elsewhere.
+KEEPERS = frozenset({"bayes_npp.store", "bayes_npp.bayesian.model.caches"})
+
 
 @cache
 def made_by(*roots: str) -> dict[str, Any]:
@@ -44,12 +47,12 @@ def made_by(*roots: str) -> dict[str, Any]:
 
 
 def closure(roots: tuple[str, ...]) -> frozenset[str]:
-    """Modules of the package, and all that they import in turn."""
+    """Modules of the package, and all that they import in turn, less `KEEPERS`."""
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found | KEEPERS:
             found.add(name)
             waiting += _imported(name)[0]
     return frozenset(found)

@@ -70,7 +70,7 @@ def test_draws_of_coefficients_do_not_depend_on_the_number_of_threads(monkeypatc
     collapsed = collapse(data, load_priors("weakly_informative"))
     thetas = 0.3 * np.random.default_rng(1).standard_normal((31, collapsed.size))
     one = collapsed.coefficients(thetas, 4, with_units=True)
-    monkeypatch.setattr("bayes_npp.bayesian.collapsed.collapsed.PARALLEL_ABOVE", 0)
+    monkeypatch.setattr("bayes_npp.bayesian.collapsed.posterior.PARALLEL_ABOVE", 0)
     for name, values in collapsed.coefficients(thetas, 4, with_units=True).items():
         np.testing.assert_array_equal(values, one[name], err_msg=name)
 
