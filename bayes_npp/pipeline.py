@@ -18,6 +18,7 @@ from bayes_npp.analysis.companions import (
 )
 from bayes_npp.analysis.descriptives import describe
 from bayes_npp.analysis.estimation import estimate_model
+from bayes_npp.analysis.influence import influence
 from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.measures import measure
@@ -115,6 +116,7 @@ def run_study(
         descriptives=describe(study.panel, study.roles),
         mechanisms=mechanisms,
         specification=specification_tests(study),
+        influence=influence(study),
         robustness=robustness,
         equality=tuple(group_tests(study)),
         replication=reproduced,

@@ -23,6 +23,8 @@ def csv_frames(result: Result) -> dict[str, pd.DataFrame]:
         "tests": keyed(test_rows(result), ("about", "test")),
         "scores": keyed(score_rows(result), ("ladder", "part", "method", "model")),
     }
+    if result.influence is not None:
+        frames["influence"] = keyed(result.influence.rows(), ("unit",))
     sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
     if result.ledger is not None:
         frames["claims"] = keyed(result.ledger.frame(), ("id",))

@@ -56,6 +56,7 @@ from bayes_npp.reporting.tables.forest import (
     group_cards,
     robustness_cards,
 )
+from bayes_npp.reporting.tables.influence import influence_blocks
 from bayes_npp.reporting.tables.inputs import prior_table, published_table, weight_table
 from bayes_npp.reporting.tables.ladder import accuracy_table, error_table, pooling_table, spread_table
 from bayes_npp.reporting.tables.measurement import (
@@ -234,6 +235,7 @@ SECTIONS = (
         why_heading,
         (
             _why,
+            influence_blocks,
             each(
                 lambda result: result.ladders,
                 folded(error_table),

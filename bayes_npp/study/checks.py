@@ -146,7 +146,28 @@ def _published(study: Study) -> Iterator[str]:
         yield f"published numbers: {len(study.published)} rows"
 
 
-CHECKS = (_names, _columns, _models, _robustness, _measurement, _concepts, _paper_tables, _claims, _published)
+def _positions(study: Study) -> Iterator[str]:
+    """Every place on the grid is of a unit of the panel."""
+    units = set(study.panel.frame[study.panel.unit].astype(str))
+    for name in study.positions:
+        if name not in units:
+            place = shown_path(study.path.parent / str(study.header.positions))
+            raise SpecError(f"unknown unit '{name}'", place=place, fix=nearest(name, sorted(units)))
+    yield from ()
+
+
+CHECKS = (
+    _names,
+    _columns,
+    _models,
+    _robustness,
+    _measurement,
+    _concepts,
+    _paper_tables,
+    _claims,
+    _published,
+    _positions,
+)
 
 
 def _at(study: Study, model: ModelSpec) -> str:

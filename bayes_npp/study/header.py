@@ -24,7 +24,7 @@ class StudyHeader(Record):
     """The [study] table.
 
     `period` and `step` say what the keys of time are, `missing` which cells are blank (see `read_panel`); `window` is
-    in the file's keys.
+    in the file's keys. `positions` is a file with the places of units on a grid of tiles (`positions.read_positions`).
 
     With `replicates` the data are the paper's own and its numbers are differenced with ours; the tolerances say what
     the data allow beyond printing (see `replication.replicate`).
@@ -41,6 +41,7 @@ class StudyHeader(Record):
     window: tuple[int | str, int | str] | None = None
     missing: tuple[str | int | float, ...] = ()
     published: str | None = None
+    positions: str | None = None
     replicates: bool = False
     tolerance_estimate: Annotated[float, Field(ge=0)] = 0.0
     tolerance_se: Annotated[float, Field(ge=0)] = 0.0

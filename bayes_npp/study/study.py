@@ -22,6 +22,7 @@ from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import MODEL_RECORDS, BayesianModel
 from bayes_npp.study.overlap import Concept, Overlap, overlaps, parts_of_study
+from bayes_npp.study.positions import Position, read_positions
 from bayes_npp.study.published import read_published
 from bayes_npp.study.robustness import Altered, Robustness, alter, targets
 from bayes_npp.study.sample import Sample, baseline_sample
@@ -77,6 +78,11 @@ class Study:
     def published(self) -> pd.DataFrame | None:
         """The published numbers, as printed, or None."""
         return read_published(self.path.parent / self.header.published) if self.header.published else None
+
+    @cached_property
+    def positions(self) -> dict[str, Position]:
+        """Where units stand on a grid of tiles; empty where the study says nothing."""
+        return read_positions(self.path.parent / self.header.positions) if self.header.positions else {}
 
     @cached_property
     def sample(self) -> Sample:

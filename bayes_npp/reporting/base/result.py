@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity
+from bayes_npp.analysis.influence import Influence
 from bayes_npp.analysis.readings import Readings
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
 from bayes_npp.claims.choices import Choices
@@ -46,6 +47,8 @@ class Result:
         Of the mediation models.
     specification : tuple of SpecificationTest or str
         Tests on the baseline regression; the reason where one could not be computed.
+    influence : Influence, optional
+        Who decides the baseline slope; None in a cross-section.
     robustness : tuple of RobustnessRecord
     equality : tuple of GroupTests
         Of two-way fixed effects by group, interacted or in subsamples.
@@ -74,6 +77,7 @@ class Result:
     descriptives: pd.DataFrame
     mechanisms: tuple[Mechanism, ...] = ()
     specification: tuple[SpecificationTest | str, ...] = ()
+    influence: Influence | None = None
     robustness: tuple[RobustnessRecord, ...] = ()
     equality: tuple[GroupTests, ...] = ()
     replication: pd.DataFrame | None = None

@@ -3,7 +3,7 @@
 Every one takes plain numbers and words, says in `aria-label` what it shows, and escapes what it is given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from math import isfinite
 
@@ -131,8 +131,10 @@ def bars(shares: Sequence[tuple[str, float]], words: str, width: int = 380, most
     return _svg(width, lane * len(shares) + 2, words, body)
 
 
-def tiles(cells: Sequence[tuple[str, int, int, float]], words: str, size: int = 44) -> str:
-    """A grid of units: (name, row, column, share), darker where the share is larger."""
+def tiles(
+    cells: Sequence[tuple[str, int, int, float]], words: str, size: int = 44, short: Mapping[str, str] | None = None
+) -> str:
+    """A grid of units: (name, row, column, share), darker where the share is larger; `short` names on the tiles."""
     top = max((share for *_, share in cells), default=1.0) or 1.0
     first_row, first_column = min(c[1] for c in cells), min(c[2] for c in cells)
     rows, columns = max(c[1] for c in cells) - first_row + 1, max(c[2] for c in cells) - first_column + 1
@@ -144,10 +146,8 @@ def tiles(cells: Sequence[tuple[str, int, int, float]], words: str, size: int = 
         body += (
             f'width="{size - 3}" height="{size - 3}" rx="4"><title>{escape(name)}: {100 * share:.1f} %</title></rect>'
         )
-        kind = "over" if strong > 0.5 else "ink"
-        body += (
-            f'<text class="{kind}" x="{x + (size - 3) / 2}" y="{y + 18}" text-anchor="middle">{escape(name[:3])}</text>'
-        )
+        kind, said = "over" if strong > 0.5 else "ink", (short or {}).get(name, name[:3])
+        body += f'<text class="{kind}" x="{x + (size - 3) / 2}" y="{y + 18}" text-anchor="middle">{escape(said)}</text>'
         body += (
             f'<text class="{kind}" x="{x + (size - 3) / 2}" y="{y + 33}" text-anchor="middle">{100 * share:.0f}</text>'
         )

@@ -1,0 +1,64 @@
+"""Who decides the slope: the units that hold what the baseline slope is estimated from, and the slope without them."""
+
+import pandas as pd
+
+from bayes_npp.reporting.base.blocks import Art, Block, Details, Paragraph
+from bayes_npp.reporting.base.cells import Table, number
+from bayes_npp.reporting.base.numbers import tagged
+from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.small import bars, tiles
+from bayes_npp.reporting.base.words import counted, listed, lower, unit_word, variable_word
+
+MOST = 12  # bars, without a grid of tiles
+
+
+def influence_blocks(result: Result) -> tuple[Block, ...]:
+    """Shares of units on a grid or as bars, the slope without the first ones, every unit folded away."""
+    found = result.influence
+    if found is None:
+        return ()
+    study, frame = result.study, found.frame
+    exposure = lower(variable_word(study, study.roles.exposure, unit=False))
+    shares = list(zip(frame["unit"].astype(str), frame["share"].astype(float), strict=True))
+    held = f"{100 * found.held:.0f} %"
+    verb = "hold" if len(found.first) > 1 else "holds"
+    heading = f"{listed(found.first)} {verb} {held} of what decides this slope"
+    words = f"{heading}; of {counted(len(frame), unit_word(study), unit_word(study, plural=True))}"
+    positions = study.positions
+    if positions and all(unit in positions for unit, _ in shares):
+        placed = [(unit, positions[unit].row, positions[unit].column, share) for unit, share in shares]
+        drawn = tiles(placed, words, short={unit: positions[unit].short for unit, _ in shares})
+        shown = "A square each, roughly where it lies, with its share in per cent"
+    else:
+        drawn = bars(shares[:MOST], words)
+        shown = f"The first {min(MOST, len(shares))} of {len(shares)}" if len(shares) > MOST else "All of them"
+    caption = (
+        f"{shown}: share in the variation of {exposure} that controls, unit and period effects leave, of which two-way "
+        "fixed effects make their slope."
+    )
+    moved = "; ".join(
+        f"without {name} {tagged(number(slope), slope, f'influence.csv:{name}:slope_without')}"
+        for name, slope in found.without
+    )
+    text = (
+        f"Two-way fixed effects on all: {tagged(number(found.slope), found.slope, 'influence.csv:all:slope_without')}"
+    )
+    text += f"; {moved}. Left out are those whose absence moves the slope most." if moved else "."
+    return (Art(heading, caption, drawn), Paragraph(text), Details("Every unit's share", (_table(result, frame),)))
+
+
+def _table(result: Result, frame: pd.DataFrame) -> Table:
+    cells = [
+        {
+            unit_word(result.study): str(row["unit"]),
+            "share of the variation left": f"{100 * row['share']:.1f} %",
+            "slope without it": number(row["slope_without"]),
+            "change": number(row["change"]),
+        }
+        for row in frame.to_dict("records")
+    ]
+    note = (
+        "Two-way fixed effects with the study's controls, common slope. Without a unit, period effects and controls "
+        "are estimated anew: the same as running the regression on the other units."
+    )
+    return Table("influence", "Who decides the slope", pd.DataFrame(cells), (note,))
