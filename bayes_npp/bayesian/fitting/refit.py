@@ -164,7 +164,7 @@ def sample_thetas(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
             break
         careful = replace(sampler, tune=CAREFUL_TUNE, target_accept=target_accept)
         thetas, diagnostics = _until_passed(collapsed, careful)
-    return np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2])), diagnostics
+    return np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2])), diagnostics
 
 
 def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
@@ -187,7 +187,7 @@ def sample_short(
 ) -> tuple[Refit, np.ndarray]:
     """Sample a collapsed posterior and draw its coefficients, those of units only on request; and theta (S, d)."""
     thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
-    flat = np.ascontiguousarray(thetas.reshape(-1, thetas.shape[2]))
+    flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
     draws = collapsed.coefficients(flat, sampler.seed, with_units=with_units)
     draws = {**draws, **in_data_units(draws, collapsed.data)}
     return Refit(priors, draws, diagnose({"theta": thetas}, stats)), flat

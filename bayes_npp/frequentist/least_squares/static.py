@@ -155,8 +155,9 @@ def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Er
 
 
 def replace_slopes(spec: Spec, slopes: str | None) -> Spec:
-    """The same specification with other slopes."""
-    return Spec(**{**spec.model_dump(), "slopes": slopes})
+    """The same specification with other slopes; with one common slope nothing else varies by group either."""
+    varying = {} if slopes else {"varying": ()}
+    return Spec(**{**spec.model_dump(), **varying, "slopes": slopes})
 
 
 def static_estimates(design: Design, effects: str, errors: Errors, source: str) -> Estimates:

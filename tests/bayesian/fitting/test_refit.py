@@ -1,13 +1,15 @@
 """Many priors on one model, the Bayes factor of equal slopes, calibration, the rule that picks the errors."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from arviz_stats.base import array_stats
 from scipy import stats
 
 import bayes_npp as bn
+from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity
-from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, refit
+from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, SHORT, refit, sample_until_passed
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
@@ -138,3 +140,20 @@ def test_calibration_of_other_errors(errors, worlds, first, unbalanced, grouped_
     data = prepare(build_design(unbalanced, spec))
     found = calibrate(data, load_priors("weakly_informative"), worlds, seed=seed + first)
     assert miscalibrated(found.ranks, RANKED_DRAWS) == {}
+
+
+def test_a_model_without_scales_is_refitted_exactly():
+    """Known errors and flat effects leave nothing to sample: draws of the coefficients alone."""
+    frame = pd.DataFrame([(u, t) for u in "abcdef" for t in range(5)], columns=["unit", "time"])
+    rng = np.random.default_rng(5)
+    frame["x"], frame["se"] = rng.standard_normal(30), 0.5
+    frame["y"] = 2 * frame["x"] + 0.5 * rng.standard_normal(30)
+    fixed = {"unit_effects": "fixed", "time_effects": "fixed", "errors": "known", "se": "se"}
+    known = bn.read_panel(frame, unit="unit", time="time")
+    spec = bn.Spec(outcome="y", exposure="x", **fixed)
+    priors = load_priors("diffuse")
+    collapsed = collapse(prepare(build_design(known, spec)), priors)
+    assert collapsed.size == 0
+    found = sample_until_passed(collapsed, priors, SHORT, keep=400)
+    twfe = bn.twfe(known, spec.model_copy(update={"errors": "iid", "se": None})).frame["estimate"].iloc[0]
+    assert found.draws["slope"].mean() == pytest.approx(twfe, abs=0.05)

@@ -12,6 +12,7 @@ from scipy import stats
 import bayes_npp as bn
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.covariance import driscoll_kraay_lags
+from bayes_npp.frequentist.least_squares.static import replace_slopes
 from tests.conftest import REFERENCE
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")
@@ -211,3 +212,11 @@ def test_unknown_options_name_the_known_ones(produc, produc_spec):
 
 def test_default_lags():
     assert [driscoll_kraay_lags(t) for t in (9, 17, 100)] == [2, 2, 4]
+
+
+def test_with_one_common_slope_nothing_varies_by_group():
+    """A specification whose controls vary by group has a counterpart with one slope."""
+    spec = bn.Spec(outcome="y", exposure="x", controls=("c",), slopes="g", varying=("c",))
+    plain = replace_slopes(spec, None)
+    assert (plain.slopes, plain.varying) == (None, ())
+    assert replace_slopes(spec, "h").varying == ("c",)
