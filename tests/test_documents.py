@@ -19,6 +19,7 @@ from bayes_npp.bayesian.priors.sets import check_priors, load_priors
 from bayes_npp.cli import cli
 from bayes_npp.panels import transforms
 from bayes_npp.panels.transforms import TRANSFORMS
+from bayes_npp.store import VERIFIED, read_sealed_json
 from bayes_npp.study import models
 from bayes_npp.study.models import MODEL_RECORDS
 from bayes_npp.study.study import TABLES
@@ -227,3 +228,12 @@ def test_lines_of_the_readme_run(monkeypatch):
     assert float(east[2]) > 0
     assert "serial correlation: failed" in text
     assert text.rstrip().endswith("sampler: passed")
+
+
+def test_the_snapshot_names_its_study_from_where_it_lies():
+    """The run may have been anywhere; the copy is sealed anew and holds no path of a machine."""
+    folder = ROOT / "reports" / "digital_trade"
+    manifest, sealed = read_sealed_json(folder / "manifest.json")
+    assert sealed == VERIFIED
+    assert (folder / manifest["study_file"]).resolve() == ROOT / "models" / "digital_trade" / "study.toml"
+    assert manifest["study_file"].count("..") == 2

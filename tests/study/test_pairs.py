@@ -12,7 +12,7 @@ from bayes_npp.study.study import load_study
 from tests.study import pairs
 
 FEW = 121  # the fast lane checks every pair of so many
-SAMPLED = ("hierarchical", "mediation")  # hours of sampling: benchmarks/option_pairs.py, which still finds deaths
+SAMPLED = ("hierarchical", "mediation")  # too long here: benchmarks/option_pairs.py samples them
 
 
 def checked(folder, kind, chosen):

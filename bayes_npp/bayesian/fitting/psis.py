@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 BAD_K = 0.7  # above it an importance-sampling estimate is unreliable
+FLAT = 1e-9  # log densities that differ by less than this are the same up to rounding
 MAX_K_HAT = 0.5  # below it averages under the weights have finite variance
 
 
@@ -21,10 +22,8 @@ def smoothed(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
     log_ratio : ndarray, shape (S,)
         Log density of the other less that of the draws' own.
     """
-    from arviz_stats.base import array_stats
-
-    log_weights, k_hat = array_stats.psislw(-log_ratio)  # it takes log likelihoods, whose inverse is the weight
-    return np.asarray(log_weights), float(k_hat)
+    log_weights, k_hat = importance(-log_ratio[:, None])
+    return log_weights[:, 0], float(k_hat[0])
 
 
 def normalised(log_weights: np.ndarray) -> np.ndarray:
@@ -46,11 +45,17 @@ def importance(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     log_weights : ndarray, shape (S, m)
         They sum to one over the draws.
     k_hat : ndarray, shape (m,)
+        0 where the density is the same at every draw (a model without scales): equal weights, and no tail to smooth.
     """
     from arviz_stats.base import array_stats
 
-    log_weights, k_hat = array_stats.psislw(log_density, axis=0)
-    return np.moveaxis(log_weights, -1, 0), np.asarray(k_hat, dtype=float)
+    log_weights = np.full(log_density.shape, -np.log(len(log_density)))
+    k_hat = np.zeros(log_density.shape[1])
+    varies = ~(np.ptp(log_density, axis=0) <= FLAT)  # what is no number is psislw's to refuse
+    if varies.any():
+        found, k_hat[varies] = array_stats.psislw(log_density[:, varies], axis=0)
+        log_weights[:, varies] = np.moveaxis(found, -1, 0)
+    return log_weights, k_hat
 
 
 def expected(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,3 +31,18 @@ def test_a_row_held_out_has_the_density_given_the_others():
     log_weights, _ = importance(log_density)
     assert log_weights.shape == log_density.shape
     np.testing.assert_allclose(np.exp(log_weights).sum(axis=0), 1)
+
+
+def test_equal_densities_are_equal_weights_without_a_tail():
+    """A model without scales has the same density at every draw; beside it the others are smoothed as before."""
+    varied = np.random.default_rng(3).standard_normal(500)
+    both = np.column_stack([np.full(500, -2.0), varied])
+    log_weights, k_hat = importance(both)
+    np.testing.assert_allclose(np.exp(log_weights[:, 0]), 1 / 500)
+    assert k_hat[0] == 0
+    alone, k_alone = importance(varied[:, None])
+    np.testing.assert_array_equal(log_weights[:, 1], alone[:, 0])
+    assert k_hat[1] == k_alone[0]
+    assert smoothed(np.full(500, 7.0))[1] == 0
+    unknown = np.full((500, 1), np.nan)
+    assert not np.isfinite(importance(unknown)[0]).any()  # never uniform weights of no number
