@@ -21,8 +21,6 @@ from numba import carray, cfunc, njit, types
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products
 from bayes_npp.bayesian.model.caches import prepare_numba
 
-prepare_numba(__file__)
-
 # Codes of prior families; bounded families carry their bounds in `lower` and `upper` of `Priors`.
 FLAT, NORMAL, STUDENT_T, EXPONENTIAL, LAPLACE, GAMMA, INVERSE_GAMMA, LOG_NORMAL, UNIFORM, LKJ, SCALED_BETA = range(11)
 REAL_LINE, POSITIVE, INTERVAL = range(3)
@@ -45,6 +43,9 @@ class Work(NamedTuple):
     q_matrix: np.ndarray
     cross: np.ndarray
     keep: np.ndarray
+
+
+prepare_numba(__file__)  # after Work, which indices of compiled code name
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

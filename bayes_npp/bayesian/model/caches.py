@@ -37,7 +37,8 @@ def temporary_folder() -> Path:
 def prepare_numba(source: str) -> None:
     """See that compiled code of a source file can be kept, and that what is kept of it is whole.
 
-    Call it in the file, before its first function is compiled and after its imports.
+    Call it in the file, before its first function is compiled and after its imports and its records: an index that
+    names a record which is not there yet would be taken for one of another version.
     """
     from numba import config
     from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
@@ -72,8 +73,9 @@ class _Kept:
         out = [path for path, index in indices.items() if index is None]
         for path in self._code(indices):
             expected = sums.get(path.name)
-            if not _readable(path) if expected is None else expected != _hash(path):
-                out.append(path)
+            with contextlib.suppress(FileNotFoundError):  # another process is at work, and has removed it
+                if not _readable(path) if expected is None else expected != _hash(path):
+                    out.append(path)
         return out
 
     def sum_up(self) -> None:
@@ -154,12 +156,15 @@ def _remove(unfit: list[Path]) -> None:
 
 
 def _of_another_version(path: Path) -> bool:
-    """Whether a file names records that the package no longer has: numba would meet the same error on every run."""
+    """Whether a file names records that the package no longer has: numba would meet the same error on every run.
+
+    A file that is gone was so to another process, which has removed it.
+    """
     try:
         with path.open("rb") as file:
             pickle.load(file)
             pickle.load(file)
-    except (AttributeError, ImportError):
+    except (AttributeError, ImportError, FileNotFoundError):
         return True
     except Exception:  # whatever a broken pickle raises
         return False

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.model import caches
 from tests.conftest import ROOT
 
@@ -45,6 +46,34 @@ def compiled(tmp_path_factory):
     hits, err = run(folder)
     assert (hits, "CacheWarning" in err) == (1, False)
     return folder
+
+
+RECORD = """from typing import NamedTuple
+from numba import njit
+from bayes_npp.bayesian.model.caches import prepare_numba
+class Pair(NamedTuple):
+    one: float
+    two: float
+prepare_numba(__file__)
+@njit(cache=True)
+def made(x):
+    return Pair(x, x)
+@njit(cache=True)
+def added(pair):
+    return pair.one + pair.two
+def twice(x):
+    return added(made(x))
+twice.stats = added.stats
+@njit(cache=True)
+def thrice(x):
+    return 3 * x
+"""
+
+
+def test_an_index_that_names_a_record_of_the_file_is_kept(tmp_path):
+    assert run(tmp_path / "code", source=RECORD)[0] == 0
+    hits, err = run(tmp_path / "code", source=RECORD)
+    assert (hits, "CacheWarning" in err) == (1, False)
 
 
 def flipped(whole):
@@ -152,3 +181,23 @@ def test_files_of_another_version_are_removed_without_a_word(tmp_path, monkeypat
     (tmp_path / "old.nbc").write_bytes(gone)
     assert caches.remove_broken_of_pytensor()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_process_has_removed_is_not_broken(tmp_path, monkeypatch, recwarn):
+    """Two workers find a file of another version at once; to the second it is gone, as a link to nothing is."""
+    from pytensor.link.numba import cache
+
+    monkeypatch.setattr(cache, "NUMBA_CACHE_PATH", tmp_path)
+    (tmp_path / "old.nbc").symlink_to(tmp_path / "removed")
+    caches.remove_broken_of_pytensor()
+    assert list(recwarn) == []
+
+
+def test_the_kernel_keeps_the_index_that_names_its_record():
+    """Its last import is not taken for another version by the next, which would compile `eliminate_units` again."""
+    for _ in range(2):
+        command = [sys.executable, "-W", "error", "-c", "import bayes_npp.bayesian.collapsed.kernel as k"]
+        subprocess.run(command, check=True, cwd=ROOT)
+    line = kernel.eliminate_units.py_func.__code__.co_firstlineno
+    folder = ROOT / "bayes_npp" / "bayesian" / "collapsed" / "__pycache__"
+    assert list(folder.glob(f"kernel.eliminate_units-{line}.*.nbi"))
