@@ -29,6 +29,8 @@ def imports(path):
 
 def test_every_module_is_listed():
     assert sorted(LISTED) == sorted(MODULES)
+    said = re.findall(r"^\| `[\w.]+` \| (.*) \|$", TEXT, re.MULTILINE)
+    assert [text for text in said if len(text.split()) < 2] == []
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

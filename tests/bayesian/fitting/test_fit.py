@@ -123,7 +123,11 @@ def test_estimates_are_in_the_data_units(posterior):
     assert average["estimate"] == pytest.approx(float((slopes @ twfe_weights(posterior.design)).mean()))
     assert (frame["group"].iloc[:3] == "").all()
     gap = frame[frame["group"] == "north - west"].iloc[0]
-    assert gap["prob_positive"] == pytest.approx(float((slopes[:, 0] > slopes[:, 2]).mean()))
+    above, draws = int((slopes[:, 0] > slopes[:, 2]).sum()), len(slopes)
+    share = (above + 0.5) / (draws + 1)  # never 0 or 1: draws say no more
+    # exact slopes give the mean of normal tails, of which the share of draws is the noisier estimate
+    band = 1e-9 if posterior.engine == "nuts" else 5 * np.sqrt(share * (1 - share) / draws)
+    assert abs(gap["prob_positive"] - share) < band
     for label, (_, row) in zip(SLOPES, groups.iterrows(), strict=True):
         assert row["group"] == label
         assert abs(row["estimate"] - SLOPES[label]) < 4 * row["spread"]
