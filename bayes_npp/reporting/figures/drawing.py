@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_npp.reporting.base.blocks import Page
+from bayes_npp.reporting.base.keys import harmless, keyed
 from bayes_npp.reporting.base.wording import Wording, unchanged
 from bayes_npp.store import write_text, write_whole
 
@@ -49,6 +50,11 @@ STYLE = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
+# Two or more shapes in a row with the same style.
+_RUNS = re.compile(
+    r'<(?:use|path)(?: (?:[dxy]|xlink:href)="[^"]*")+(?P<style>(?: clip-path="[^"]*")? style="[^"]*")/>'
+    r'(?: <(?:use|path)(?: (?:[dxy]|xlink:href)="[^"]*")+(?P=style)/>)+'
+)
 
 
 def _style() -> Any:
@@ -142,7 +148,8 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wordi
     with matplotlib.rc_context(_style()):
         write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
         write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
-    write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    rows = harmless(keyed(table, [table.columns[0]]))
+    write_text(stem.with_suffix(".csv"), rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
     return _of_page(svg[svg.index("<svg") :], stem.name)
 
@@ -160,8 +167,14 @@ def _of_page(svg: str, name: str) -> str:
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
-    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
+    ids = {found: f"{name}-{number}" for number, found in enumerate(re.findall(r'id="([^"]+)"', svg))}
+    svg = re.sub(r'(id="|href="#|url\(#)([^")]+)', lambda found: found[1] + ids.get(found[2], found[2]), svg)
+    return _RUNS.sub(_styled_once, svg)
+
+
+def _styled_once(run: re.Match[str]) -> str:
+    """Shapes of one style as a group that has it."""
+    return f"<g{run['style']}>{run[0].replace(run['style'] + '/>', '/>')}</g>"
 
 
 def draw_page(page: Page, folder: Path, worded: Wording = unchanged) -> dict[str, str]:
