@@ -12,6 +12,8 @@ from bayes_npp.reporting.base.keys import harmless, keyed
 from bayes_npp.reporting.base.numbers import cell_markup, markup, plain
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
+UNNAMED = '<span class="heard">What</span>'  # for screen readers, above the names of rows
+
 
 @dataclass(frozen=True)
 class Table:
@@ -26,7 +28,7 @@ class Table:
     def html(self, worded: Wording = unchanged) -> str:
         """An HTML table; every cell is escaped, every decimal tied to its cell of the table's csv file."""
         names = [str(name) for name in self.frame.columns]
-        head = "".join(f'<th scope="col">{markup(worded(name))}</th>' for name in names)
+        head = "".join(f'<th scope="col">{markup(worded(name)) or UNNAMED}</th>' for name in names)
         rows = []
         for key, values in zip(self.keyed()["key"], self.frame.itertuples(index=False), strict=True):
             cells = [
