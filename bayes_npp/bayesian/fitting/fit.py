@@ -26,7 +26,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, NOT_PASSED, Estimates, drawn_share, estimates_from_rows, row_of_draws
+from bayes_npp.estimates import LEVEL, NOT_PASSED, Estimates, drawn_share, estimates_from_rows, positive, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Fit:
         """Probability of sign * (weights'slopes - cutoff) > 0: the mean of normal tails, or else a share of draws."""
         if normal := self.normal_slopes:
             return normal.probability(weights, cutoff, sign)
-        return float(drawn_share(sign * (self.slopes @ weights - cutoff) > 0))
+        return float(drawn_share(positive(sign * (self.slopes @ weights - cutoff))))
 
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
