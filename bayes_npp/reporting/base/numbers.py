@@ -20,6 +20,9 @@ _MARKS = re.compile(f"[{_OPEN}{_MIDDLE}{_CLOSE}]")
 _DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w)")
 _LINK = re.compile(r"\[([^\[\]<>]+)\]\(((?:#[\w-]+)|(?:[\w-][\w./-]*))\)")
 _HYPHEN = re.compile(r"(?<![\w.,:;/)\]-])-(?=\.?\d)")
+CODE_OR_REFERENCE = (
+    f"{_OPEN}[^{_OPEN}{_CLOSE}]*?{_MIDDLE}[^{_OPEN}{_CLOSE}]*?{_MIDDLE}|`[^`]*`|\\]\\([^()]*\\)"  # not for words
+)
 MINUS = "\u2212"
 DECIMALS = 6  # at most
 
