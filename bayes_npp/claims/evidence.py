@@ -11,6 +11,7 @@ from bayes_npp.errors import SpecError
 from bayes_npp.estimates import SMALLEST, normal_tail
 
 ONE_SIDED = 1.6448536269514722  # P(effect has the sign of the estimate) >= 0.95
+BEYOND = 40.0  # standard errors, after which no tail is left
 MATTHEWS = 1.959963984540054  # the 95 % interval leaves out zero (Matthews 2001, 2018)
 
 
@@ -138,7 +139,7 @@ def normal_posterior(estimate: float, se: float, prior_sd: float = math.inf) -> 
         shrink = 1.0 if math.isinf(prior_sd) else 1 / (1 + (se / prior_sd) ** 2)
         mean, sd = shrink * estimate, math.sqrt(shrink) * se
     reach = MATTHEWS * sd
-    return NormalPosterior(mean, sd, mean - reach, mean + reach, float(normal_tail(_ratio(mean, sd))))
+    return NormalPosterior(mean, sd, mean - reach, mean + reach, _tail(_ratio(mean, sd)))
 
 
 def type_s_m(effect: float, se: float, alpha: float = 0.05) -> DesignRisks:
@@ -188,7 +189,7 @@ def difference_evidence(first: float, second: float, se_first: float, se_second:
     _check(second, se_second)
     value, se = first - second, math.hypot(se_first, se_second)
     z = _ratio(value, se)
-    return DifferenceEvidence(value, se, float(normal_tail(z)), float(2 * normal_tail(-abs(z))))
+    return DifferenceEvidence(value, se, _tail(z), 2 * _tail(-abs(z)))
 
 
 def _check(value: float, se: float) -> None:
@@ -203,6 +204,11 @@ def _ratio(value: float, scale: float) -> float:
     if value == 0 or math.isinf(scale):
         return 0.0
     return math.copysign(math.inf, value) if scale == 0 else value / scale
+
+
+def _tail(z: float) -> float:
+    """`normal_tail`, its bounds where a standard error of zero makes z infinite."""
+    return float(normal_tail(max(-BEYOND, min(z, BEYOND))))
 
 
 def _density(z: float) -> float:
