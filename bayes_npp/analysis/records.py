@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.comparison.scores import Accuracy
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
+from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -25,7 +25,7 @@ class FitRecord:
     model: str
     priors: PriorSet
     sampler: Sampler
-    diagnostics: Diagnostics
+    diagnostics: Gate
     predictive: tuple[PredictiveCheck, ...]
     saturated: tuple[str, ...]
     between: tuple[tuple[str, int, int], ...]
