@@ -19,7 +19,8 @@ from bayes_npp.study.robustness import Altered
 class FitRecord:
     """What the report says of one Bayesian fit; everything in it is decided here, not in the report.
 
-    `between` holds (unit | time, contrasts that a between part spans, all contrasts).
+    `between` holds (unit | time, contrasts that a between part spans, all contrasts); `engine` is what sampled it, and
+    `why` why chains were run where weighted points would have done, if they had been good.
     """
 
     model: str
@@ -30,6 +31,8 @@ class FitRecord:
     saturated: tuple[str, ...]
     between: tuple[tuple[str, int, int], ...]
     reused: bool
+    engine: str = "collapsed"
+    why: str = ""
 
     @property
     def errors_fit(self) -> bool:
