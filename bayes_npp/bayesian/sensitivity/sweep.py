@@ -216,7 +216,7 @@ def _drawn(table: SlopeTable, fit: Fit, asked: Contrasts) -> _Drawn:
         coefficients = np.hstack([coefficients, asked.weights @ fit.data.slope_basis])
     values = unit * np.moveaxis(table.drawn @ coefficients.T, 2, 0)
     flat = values.reshape(len(coefficients), -1)
-    return _Drawn(values, asked.holds(flat).astype(float).reshape(values.shape), np.argsort(flat, axis=1))
+    return _Drawn(values, asked.holds(flat).reshape(values.shape), np.argsort(flat, axis=1))
 
 
 def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, in_any_case: bool) -> Answers | None:
@@ -263,6 +263,8 @@ def _over_tau(log_marginal: np.ndarray, log_weights: np.ndarray) -> tuple[np.nda
 
 def _quantiles(values: np.ndarray, order: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Bounds of the equal-tailed interval of weighted values."""
+    if not np.isfinite(values).all():
+        return np.full(2, np.nan)
     reached = np.cumsum(weights[order])
     at = np.searchsorted(reached, TAILS).clip(max=len(order) - 1)
     return values[order[at]]
