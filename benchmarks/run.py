@@ -413,7 +413,7 @@ def write_page(content) -> None:
         "points": "Weighted points against chains of the same posterior (4 x 1,000 draws after 4 x 500 of warm-up), "
         "coefficients integrated out in both. Points: density without gradient; gradients: for mode and tables. "
         "Whole fit: from built specification to tree and diagnostics.",
-        "grid": "A thousand prior sets on the default model.",
+        "grid": "Many prior sets on the default model.",
         "calibration": "Simulation-based calibration of the default model.",
         "within": "Two-way fixed effects, 100,000 units x 10 periods (a fifth missing in the second pair), from a "
         "panel in memory to slopes with errors clustered by unit. Small-sample factors differ in the seventh digit.",
