@@ -85,8 +85,11 @@ def test_the_measurement_table_starts_from_what_was_declared(tiny_run, estimates
 
 def test_checks_and_inputs_are_those_of_the_run(tiny_run):
     shown, stored = (pd.read_csv(tiny_run.out / name) for name in ("tables/diagnostics.csv", "diagnostics.csv"))
-    worst = stored.set_index(["fit", "quantity"]).loc[("groups", "largest R-hat"), "value"]
-    assert shown.set_index("fit").loc["groups", "largest R-hat"].startswith(f"{worst:.4g} (")
+    worst = stored.set_index(["fit", "quantity"]).loc[("groups", "Pareto k"), "value"]
+    assert shown.set_index("fit").loc["groups", "Pareto k"].startswith(f"{worst:.4g} (")
+    # R-hat is of chains, and Pareto k of weights: a fit has either.
+    assert (shown["largest R-hat"].isna() == shown["Pareto k"].notna()).all()
+    assert set(shown.loc[shown["Pareto k"].notna(), "sampled by"]) == {"weighted points"}
     checks = pd.read_csv(tiny_run.out / "tables" / "predictive.csv")
     assert set(checks["fit"]) == {record.model for record in tiny_run.fits}
     weights = pd.read_csv(tiny_run.out / "tables" / "index_weights.csv")

@@ -165,7 +165,8 @@ kind = "dynamic_within"
 name = "bayes"
 kind = "hierarchical"
 ladder = false
-draws = 200
+draws = 150
+chains = 2
 """
 
 

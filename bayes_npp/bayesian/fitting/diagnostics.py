@@ -105,7 +105,7 @@ class WeightDiagnostics(Gate):
 
     `mcse` is the largest standard error of a mean over the scramblings, in posterior SDs, and `worst` what it is of:
     scales and shapes, and the coefficients' means given them. `not_finite` counts points that have weight and a value
-    that is no number.
+    that is no number. `draws` is how many draws were made of the points: not more than they are can be effective.
     """
 
     k_hat: float
@@ -113,23 +113,25 @@ class WeightDiagnostics(Gate):
     mcse: float
     worst: str
     not_finite: int = 0
+    draws: int | None = None
 
     @property
     def checks(self) -> tuple[Check, ...]:
         return (
             *_finite(self.not_finite),
             Check("Pareto k", self.k_hat, f"<= {MAX_K_HAT}", self.k_hat <= MAX_K_HAT),
-            Check("effective size", self.kish, f">= {MIN_ESS}", self.kish >= MIN_ESS),
+            Check("effective size", self.effective, f">= {MIN_ESS}", self.effective >= MIN_ESS),
             Check("MCSE between scramblings (SD)", self.mcse, f"<= {MAX_MCSE}", self.mcse <= MAX_MCSE),
         )
 
     @property
     def effective(self) -> float:
-        return self.kish
+        return self.kish if self.draws is None else min(self.kish, self.draws)
 
     def with_draws(self, arrays: Mapping[str, np.ndarray]) -> "WeightDiagnostics":
-        """The same, with what is not finite in draws (chain, draw, ...) made from the points."""
-        return replace(self, not_finite=self.not_finite + _not_finite(arrays))
+        """The same, with how many draws (chain, draw, ...) were made of the points, and what is not finite in them."""
+        made = int(np.prod(next(iter(arrays.values())).shape[:2]))
+        return replace(self, not_finite=self.not_finite + _not_finite(arrays), draws=made)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

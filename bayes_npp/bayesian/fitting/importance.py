@@ -84,8 +84,8 @@ def weigh(
 
     References
     ----------
-    Owen (1997), Annals of Statistics 25: scrambled nets. Vehtari, Simpson, Gelman, Yao & Gabry (2024), Journal of
-    Machine Learning Research 25: Pareto k.
+    Owen (1997), SIAM Journal on Numerical Analysis 34: scrambled nets. Vehtari, Simpson, Gelman, Yao & Gabry (2024),
+    Journal of Machine Learning Research 25: Pareto k.
     """
     if reason := why_not(collapsed):
         raise ImportanceError(reason, fix="Use engine = 'collapsed'")
@@ -99,7 +99,10 @@ def weigh(
     for attempt, own in enumerate((points, max(points, POINTS), max(points, POINTS))):
         thetas = proposal.draw(scrambled(proposal.dimension, scramblings, own, (seed, attempt)))
         log_density, means = collapsed.evaluate(thetas)
-        log_ratio = np.where(np.isfinite(log_density), log_density, -np.inf) - proposal.log_density(thetas)
+        log_ratio = log_density - proposal.log_density(thetas)
+        log_ratio = np.where(np.isfinite(log_ratio), log_ratio, -np.inf)
+        if not np.isfinite(log_ratio).any():
+            raise ImportanceError("no point of the proposal has a density")
         weights = normalised(log_ratio.reshape(chains, -1), axis=1).reshape(scramblings, own)
         diagnostics = judge(collapsed, thetas, means, log_ratio, weights)
         found = WeightedPoints(thetas.reshape(*weights.shape, -1), weights, diagnostics, mode)

@@ -7,6 +7,7 @@ import numpy as np
 KNOTS = np.array([0.35, 0.7, 1.05, 1.4, 1.8, 2.2, 2.7, 3.3, 4.2, 5.5])  # on each side, in widths of the side
 KEPT_FALL, SLOWER = -3.0, 0.75  # beyond this fall from the top a tabulated density falls more slowly
 LOST = -60.0  # of a knot where the density is not finite
+LOWEST = -300.0  # of any: what lies lower has no point
 LEAST_DECAY = 0.25  # of the log per knot width beyond the last knot
 FLAT = 1e-8  # rise of the log below which a segment is flat
 
@@ -64,16 +65,16 @@ class Tables:
 
 def tabulate(knots: np.ndarray, falls: np.ndarray) -> Tables:
     """Tables of log densities less their top, shapes (m, K), with tails that fall more slowly than theirs."""
-    falls = np.where(np.isfinite(falls), falls, LOST)
+    falls = np.where(np.isfinite(falls), falls, LOST).clip(LOWEST)
     heights = np.where(falls < KEPT_FALL, KEPT_FALL + SLOWER * (falls - KEPT_FALL), falls)
     widths, rises = np.diff(knots, axis=1), np.diff(heights, axis=1)
     ends = np.stack([rises[:, 0] / widths[:, 0], -rises[:, -1] / widths[:, -1]], axis=1)
     typical = (knots[:, -1] - knots[:, 0]) / (2 * KNOTS[-1])
     decay = np.maximum(ends, LEAST_DECAY / typical[:, None])
-    slopes = np.where(np.abs(rises) < FLAT, 1.0, rises)
     top = heights.max(axis=1, keepdims=True)
     scaled = np.exp(heights - top)
-    inner = widths * scaled[:, :-1] * np.where(np.abs(rises) < FLAT, 1.0, np.expm1(slopes) / slopes)
+    steep = np.maximum(np.abs(rises), FLAT)  # of a segment, the share of a flat one as high as its higher end
+    inner = widths * np.maximum(scaled[:, :-1], scaled[:, 1:]) * -np.expm1(-steep) / steep
     mass = np.concatenate([scaled[:, :1] / decay[:, :1], inner, scaled[:, -1:] / decay[:, 1:]], axis=1)
     total = mass.sum(axis=1, keepdims=True)
     log_mass = top + np.log(total)

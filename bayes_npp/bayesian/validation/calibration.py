@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.diagnostics import Gate, WeightDiagnostics
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.error_models import effects
@@ -32,10 +33,13 @@ class Calibration:
         By quantity, between 0 and `RANKED_DRAWS`.
     failed : int
         Replications whose sampler failed its diagnostics (kept: leaving them out would bias the ranks).
+    chains : int
+        Replications left to chains because weighted points did not do.
     """
 
     ranks: dict[str, np.ndarray]
     failed: int
+    chains: int = 0
 
     def bands(self, probability: float = 0.95, seed: int = 1) -> dict[str, bool]:
         """Whether each quantity's rank ECDF stays within its simultaneous band.
@@ -96,21 +100,22 @@ def calibrate(
     truths = prior_parameters(data, priors, replications, seed)
     simulated = outcomes(truths, data, seed + 1)
 
-    def replicate(k: int) -> tuple[dict[str, int], bool]:
+    def replicate(k: int) -> tuple[dict[str, int], Gate]:
         own = replace(data, outcome=simulated[k])
         posterior = collapse(own, priors)
         fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=RANKED_DRAWS)
         truth = {name: values[k : k + 1] for name, values in truths.items()}
         drawn = _quantities(fitted.draws, own)
         ranks = {name: int((drawn[name] < value[0]).sum()) for name, value in _quantities(truth, own).items()}
-        return ranks, fitted.diagnostics.passed
+        return ranks, fitted.diagnostics
 
     with workers() as pool:
         results = list(pool.map(replicate, range(replications)))
     names = results[0][0]
     return Calibration(
         ranks={name: np.array([ranks[name] for ranks, _ in results]) for name in names},
-        failed=sum(not passed for _, passed in results),
+        failed=sum(not diagnostics.passed for _, diagnostics in results),
+        chains=sum(not isinstance(diagnostics, WeightDiagnostics) for _, diagnostics in results),
     )
 
 

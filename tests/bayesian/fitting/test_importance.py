@@ -55,6 +55,17 @@ def test_tables_integrate_to_one_and_draw_what_they_say():
         np.testing.assert_allclose(np.interp(drawn, grid, cumulated), u, atol=1e-6)
 
 
+def test_a_steep_table_has_its_mass_where_it_is_high():
+    """Falls of thousands between two knots, as of a scale that the data know well, and knots that are lost."""
+    knots = np.array([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 1.0, 2.0]])
+    table = tabulate(knots, np.array([[-5000.0, 0.0, -4000.0, -1e6], [np.nan, -np.inf, 0.0, -1.0]]))
+    for row, top in ((0, 0.0), (1, 1.0)):
+        drawn = table.draw(np.full(5, row), np.array([0.0001, 0.2, 0.5, 0.8, 0.9999]))
+        assert np.isfinite(drawn).all()
+        assert abs(np.median(drawn) - top) < 1.0
+        assert np.isfinite(table.log_density(np.full(5, row), drawn)).all()
+
+
 def test_each_side_of_a_split_density_has_its_own_width():
     """Its mean by quadrature; with the widths' mean on both sides it would be zero, and so would its height jump."""
     part = SplitT(Mode(np.array([1.0]), 0.0, np.array([[2.0]])), np.array([[0.5, 3.0]]))
