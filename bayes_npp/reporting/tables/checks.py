@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord
+from bayes_npp.bayesian.fitting.predictive_checks import errors_verdict
 from bayes_npp.reporting.base.blocks import Paragraph
 from bayes_npp.reporting.base.cells import Table, number, p_relation, probability
 from bayes_npp.reporting.base.result import Result
@@ -15,8 +16,12 @@ def diagnostics_table(result: Result) -> Table | None:
     rows = []
     for record in (*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)):
         checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
-        rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
-    note = "Worst value over all sampled parameters; the needed value in brackets."
+        errors = errors_verdict(record.predictive)
+        rows.append({"fit": record.model, **checks, "sampler": record.diagnostics.verdict, "errors": errors})
+    note = (
+        "Worst value over all sampled parameters; the needed value in brackets. A sampler that passes has found what "
+        "the model says; whether the data allow the model is what the checks of the errors ask."
+    )
     return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows).fillna(""), (note,))
 
 
