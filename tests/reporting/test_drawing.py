@@ -23,7 +23,12 @@ def clear():
 def drawn(folder, title):
     figure, axes = drawing.new_figure(3, 2)
     axes.set_title(title)
+    axes.set_yticks([0, 1], labels=[title, f"{title} 2"])
+    axes.plot([0], [0], label=title)
+    drawing.legend_below(figure, axes)
     drawing.save_figure(figure, pd.DataFrame({"a": [1]}), folder / "figure")
+    texts = [*axes.get_yticklabels(), *figure.legends[0].get_texts()]
+    assert [text.get_text() for text in texts] == [axes.get_title(), f"{axes.get_title()} 2", axes.get_title()]
     return axes.get_title()
 
 

@@ -71,6 +71,12 @@ def chance(value: float, cuts: tuple[float, ...] = ()) -> str:
     return f"{value:.{3 if near else 2}f}"
 
 
+def p_value(value: float, ref: str) -> str:
+    """A p-value in three digits with its sign of relation, and where it stands in full."""
+    shown = "< 0.001" if value < 0.0005 else "> 0.999" if value > 0.9995 else f"{value:.3f}"
+    return f"p {'' if shown[0] in '<>' else '= '}{tagged(shown, value, ref)}"
+
+
 def plain(text: object) -> str:
     """Text without the references of its numbers."""
     return _MARKS.sub("", _NUMBER.sub(lambda found: found[3], str(text)))

@@ -95,7 +95,7 @@ def say_missing(sample: str) -> None:
 
 
 def _reworded(figure: "Figure", change: Callable[[str], str]) -> None:
-    """Every text of a figure changed, those of ticks with their names included."""
+    """Every text of a figure changed, those of ticks with names included, and in the fonts of the style."""
     from matplotlib.text import Text
     from matplotlib.ticker import FixedFormatter, FuncFormatter
 
@@ -105,6 +105,7 @@ def _reworded(figure: "Figure", change: Callable[[str], str]) -> None:
                 axis.set_ticklabels([change(label.get_text()) for label in axis.get_ticklabels()])
     for text in figure.findobj(Text):
         text.set_text(change(text.get_text()))
+        text.set_fontfamily(list(fonts()))  # those of a legend and of ticks are made outside of the style
 
 
 def _without_boxes(figure: "Figure") -> None:
@@ -143,9 +144,9 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wordi
     """Write png, svg and csv; return the SVG as text for one-file reports."""
     import matplotlib
 
-    _reworded(figure, worded)
-    _without_boxes(figure)
     with matplotlib.rc_context(_style()):
+        _reworded(figure, worded)
+        _without_boxes(figure)
         write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
         write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
     rows = harmless(keyed(table, [table.columns[0]]))
