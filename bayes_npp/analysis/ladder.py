@@ -11,6 +11,7 @@ from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
 from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, rule
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.refit import CAREFUL
 from bayes_npp.bayesian.model.error_models import BASE, named, parts
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.study.models import HierarchicalModel
@@ -198,7 +199,8 @@ def _with_exposure_factor(
     if not chosen.passed or model.exposure_factor != "none":
         return None
     changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
-    other = chosen.fit.model.model_copy(update=changes)
+    careful = {"target_accept": model.target_accept or CAREFUL[-1]}  # scales of units diverge now and then at less
+    other = chosen.fit.model.model_copy(update=changes | careful)
     if carried(lambda: sample.design(other.spec(sample.roles))) is None:
         return None
     progress.say(f"{model.name}: loadings on the exposure's own factor")
