@@ -123,6 +123,8 @@ def _does_not_apply(row: Robustness) -> str:
         return "the row changes the controls, which are those of every equation here"
     if row.factors is not None or row.averages is not None or row.exposure_factor:
         return "the row puts factors beside the effects of a single regression by least squares"
+    if row.unit_trends:
+        return "the mediation model has no trends of units"
     return "the mediation model has no period effects of groups" if row.group_time_effects else ""
 
 

@@ -120,7 +120,7 @@ class Fit:
     def values(self, name: str) -> np.ndarray:
         """Posterior draws of a variable with chains stacked, shape (S, ...)."""
         array = self.tree["posterior"][name].to_numpy()
-        return array.reshape(-1, *array.shape[2:])
+        return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])  # of no columns too
 
     @cached_property
     def thetas(self) -> np.ndarray:
@@ -280,14 +280,24 @@ def fit(
         return fitted(build_design(panel, with_errors(spec, errors or spec.errors)))
     panel.check_distances("errors = 'auto', which tries AR(1) errors,")
 
-    def rung(tried: str) -> tuple[Fit, tuple[PredictiveCheck, ...]] | None:
-        design = carried(tried, lambda: build_design(panel, with_errors(spec, tried)))
-        if design is None:
-            return None
-        say(f"errors: {label_of(tried)}")
-        return (one := fitted(design)), one.checks
+    return fit_ladder(lambda tried: build_design(panel, with_errors(spec, tried)), fitted, progress)
 
+
+def fit_ladder(
+    build: Callable[[str], Design], fit: Callable[[Design], Fit], progress: Callable[[str], None] | None = None
+) -> Fit:
+    """The fit with the errors that the ladder picks, and the rungs with it.
+
+    `build` makes the design with such errors; `progress` is called with a line before each rung (default: a terminal).
+    """
     say = progress or (partial(print, file=sys.stderr) if sys.stderr.isatty() else lambda line: None)
+
+    def rung(errors: str) -> tuple[Fit, tuple[PredictiveCheck, ...]] | None:
+        if (design := carried(lambda: build(errors), errors)) is None:
+            return None
+        say(f"{design.spec.outcome}: errors {label_of(errors)}")
+        return (one := fit(design)), one.checks
+
     climbed = climb_errors(ERRORS, rung)
     return replace(next(one.fit for one in climbed if one.chosen), ladder=climbed)
 

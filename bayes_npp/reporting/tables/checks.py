@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord
+from bayes_npp.bayesian.fitting.predictive_checks import errors_verdict
 from bayes_npp.reporting.base.blocks import Paragraph
 from bayes_npp.reporting.base.cells import Table, number, p_relation, probability
 from bayes_npp.reporting.base.result import Result
@@ -19,13 +20,18 @@ def diagnostics_table(result: Result) -> Table | None:
     """Diagnostics of the draws of every fit of a declared model; None without a hierarchical one."""
     if not result.fits:
         return None
-    rows, verdicts = [], []
+    rows = []
+    verdicts: dict[str, list[str]] = {"draws": [], "errors": []}
     records = (*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits))
     for record in records:
         checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
         rows.append({"fit": record.model, "sampled by": HOW[record.engine], **checks})
-        verdicts.append(record.diagnostics.verdict)
-    notes = ["Worst value over all sampled parameters; the needed value in brackets."]
+        verdicts["draws"].append(record.diagnostics.verdict)
+        verdicts["errors"].append(errors_verdict(record.predictive))
+    notes = [
+        "Worst value over all sampled parameters; the needed value in brackets. Draws that pass are of what the model "
+        "says; whether the data allow the model is what the checks of the errors ask."
+    ]
     if any(record.engine == "importance" for record in records):
         notes.append(
             "Weighted points are drawn from a density near the posterior, with weights that make them the posterior. "
@@ -33,7 +39,7 @@ def diagnostics_table(result: Result) -> Table | None:
             "size is that of all weights; the MCSE is how far 16 separate sets of points differ, in posterior SDs."
         )
     notes += [f"Chains for {record.model}: {record.why}." for record in records if record.why]
-    frame = pd.DataFrame(rows).fillna("").assign(verdict=verdicts)
+    frame = pd.DataFrame(rows).fillna("").assign(**verdicts)
     return Table("diagnostics", "Can the draws be trusted?", frame, tuple(notes))
 
 

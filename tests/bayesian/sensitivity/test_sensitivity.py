@@ -3,6 +3,8 @@
 Overlap and prior predictive outcomes are those of `prior_checks`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -41,6 +43,24 @@ def plain():
 @pytest.fixture(scope="module")
 def grouped():
     return bn.fit(panel_of(0.4, 0.05), GROUPED, draws=1000, seed=1)
+
+
+def test_the_span_names_lowest_and_highest_and_their_priors(grouped):
+    found = sensitivity(grouped, ("slope[north] > slope[south]",), seed=1, quick=True)
+    line = found.span(NORTH)
+    rows = found.rows()
+    rows = rows[rows["kind"].isin(["prior grid", "prior set"]) & (rows["quantity"] == "probability")]
+    rows = rows.assign(value=rows["value"].astype(float))
+    low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+    assert line.startswith(f"slope[north] > slope[south]: lowest {low['value']:.3g} under {low['variant']}")
+    assert f"highest {high['value']:.3g} under {high['variant']}" in line
+    assert f"{found.probabilities[0]:.3g} as declared" in line
+    assert found.range(NORTH) == (low["value"], high["value"])
+    none = replace(found, grid=found.grid.assign(passed=False), sets=found.sets.assign(passed=False))
+    assert "no other prior was answered" in none.span(NORTH)
+    some = replace(found, grid=found.grid.assign(passed=False))
+    assert f"{len(found.grid)} priors without an answer" in some.span(NORTH)
+    assert "priors;" in some.span(NORTH) or "priors," in some.span(NORTH)
 
 
 def test_reverse_bayes_is_conjugate_where_the_likelihood_is_normal(plain):
