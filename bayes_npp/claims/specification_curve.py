@@ -1,6 +1,6 @@
 """Every robustness row under every estimator: the cells of a specification curve, failures included."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,25 +10,28 @@ from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.claims.entry import SAMPLER_FAILED
+from bayes_npp.claims.counterparts import tail, twin, within
+from bayes_npp.claims.entry import SAMPLER_FAILED, shares_of
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 from bayes_npp.errors import BayesNppError
-from bayes_npp.estimates import drawn_share, summarise
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.factors.cce import cce_fit
 from bayes_npp.frequentist.factors.interactive import interactive_fit
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.frequentist.least_squares.inference import LinearFit
 from bayes_npp.study.model_spec import ModelSpec
-from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel
+from bayes_npp.study.models import CceModel, HierarchicalModel, InteractiveModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 CURVE_DRAWS = 1000
 FREQUENTIST = "TWFE, clustered by unit"
-COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
+OWN_FACTOR = "exposure_own_factor"  # the row that every study has
+NUMBERS = ("estimate", "lo", "hi", "probability", "p_value", "tail", "within", "joint_p")
+COLUMNS = ["proposition", "sample", "estimator", *NUMBERS, "reason"]
 
 
 def specification_curve(
@@ -36,8 +39,11 @@ def specification_curve(
     models: Sequence[HierarchicalModel],
     propositions: Sequence[Proposition],
     sampler: Sampler = SHORT,
+    smallest: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Cells of every proposition: the study as declared and each of its robustness rows, by both paradigms.
+
+    A row with a loading of each unit on the exposure's own factor is always among them.
 
     Parameters
     ----------
@@ -45,23 +51,35 @@ def specification_curve(
         The same slopes under several error models.
     propositions : sequence of Proposition
         About those slopes.
+    smallest : dict of float, optional
+        The smallest effect of interest of a proposition.
 
     Returns
     -------
     DataFrame
         proposition, sample (what was altered), estimator, estimate, lo, hi (95 %, confidence or equal-tailed) of what
-        the proposition compares with its number, probability of the proposition or the two-sided p_value, and the
-        reason where a cell could not be estimated. No share of significant cells: cells are not independent.
+        the proposition compares with its number, probability of the proposition, or the two-sided p_value with `tail`,
+        P = F_t(t), and joint_p, that of equal slopes; within, the probability of a distance below the smallest effect;
+        and the reason where a cell could not be estimated. No share of significant cells: cells are not independent.
     """
-    samples = (None, *(row for row in study.robustness if not row.lead))
+    smallest = smallest or {}
+    samples = (None, *declared_rows(study))
     with workers() as pool:
         cells = [(model, row) for row in samples for model in models]
-        fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler), cells))
+        fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler, smallest), cells))
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(samples):
-        rows += _frequentist(study, models[0], row, propositions)
+        rows += _frequentist(study, models[0], row, propositions, smallest)
         rows += [found for some in fitted[number * len(models) : (number + 1) * len(models)] for found in some]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def declared_rows(study: Study) -> list[Robustness]:
+    """The study's robustness rows that answer a claim, and the exposure's own factor where none of them has it."""
+    rows = [row for row in study.robustness if not row.lead]
+    if not any(row.exposure_factor for row in rows):
+        rows.append(Robustness(name=OWN_FACTOR, exposure_factor=True))
+    return rows
 
 
 def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Sample, Any]:
@@ -73,12 +91,15 @@ def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Sample, 
 
 
 def _frequentist(
-    study: Study, model: HierarchicalModel, row: Robustness | None, propositions: Sequence[Proposition]
+    study: Study,
+    model: HierarchicalModel,
+    row: Robustness | None,
+    propositions: Sequence[Proposition],
+    smallest: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    twin = FrequentistModel(name="twin", kind="twfe", controls=model.controls, slopes=model.slopes)
     label = {"sample": "as declared" if row is None else row.name, "estimator": FREQUENTIST}
     try:
-        own, altered = _altered(study, twin, row)
+        own, altered = _altered(study, twin(model, model.slopes), row)
         spec = altered.spec(own.roles)
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
@@ -91,6 +112,7 @@ def _frequentist(
             out.append(_failed(p, label, error))
             continue
         cell = {"estimate": found.estimate, "lo": found.lo, "hi": found.hi, "p_value": found.p_value}
+        cell |= {"tail": tail(found, p), "within": within(found, p, smallest.get(str(p))), "joint_p": found.joint_p}
         out.append({"proposition": str(p), **label, **cell, "probability": np.nan, "reason": ""})
     return out
 
@@ -110,6 +132,7 @@ def _bayesian(
     row: Robustness | None,
     propositions: Sequence[Proposition],
     sampler: Sampler,
+    smallest: Mapping[str, float],
 ) -> list[dict[str, Any]]:
     label = {
         "sample": "as declared" if row is None else row.name,
@@ -130,14 +153,15 @@ def _bayesian(
             out.append(_failed(p, label, error))
             continue
         draws = asked.values(found.slopes)
-        summary = summarise(draws)
+        summary = summarise(draws[0])
         cell = {"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]}
         reason = "" if found.diagnostics.passed else SAMPLER_FAILED
-        cell |= {"probability": float(drawn_share(asked.holds(draws))), "p_value": np.nan}
+        holds, inside = shares_of(p, draws[0], smallest.get(str(p)))
+        cell |= {"probability": holds, "within": inside}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out
 
 
 def _failed(proposition: Proposition, label: dict[str, str], error: BayesNppError) -> dict[str, Any]:
-    blank = dict.fromkeys(("estimate", "lo", "hi", "probability", "p_value"), np.nan)
+    blank = dict.fromkeys(NUMBERS, np.nan)
     return {"proposition": str(proposition), **label, **blank, "reason": error.problem}
