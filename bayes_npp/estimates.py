@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_npp.errors import EstimatesError
 
 LEVEL = 0.95  # of every interval
-NOT_PASSED = "sampler diagnostics"  # begins the note of every row of a fit that failed them
+NOT_PASSED = "sampler: failed"  # begins the note of every row of a fit that failed them
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 ESTIMANDS = {
     "average_slope_twfe_weighted": "average slope, weighted as two-way fixed effects weight it",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bayes_npp.design.design import Design, twfe_weights
+from bayes_npp.design.design import NEGATIVE, Design, twfe_weights
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
 from bayes_npp.frequentist.hypotheses.proposition import WHOLE, PropositionTest
@@ -14,8 +14,6 @@ from bayes_npp.study.claims import Claim
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.robustness import alter
 from bayes_npp.study.study import Study
-
-NEGATIVE = -1e-9  # of a weight: below is below zero
 
 
 def twin(model: HierarchicalModel, slopes: str | None = None) -> FrequentistModel:

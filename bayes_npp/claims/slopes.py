@@ -24,7 +24,7 @@ from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, rest
 from bayes_npp.claims.counterparts import leads, near, smallest_effects, wrong_weights
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.specification_curve import FREQUENTIST, OWN_FACTOR, specification_curve
+from bayes_npp.claims.specification_curve import DECLARED, FREQUENTIST, OWN_FACTOR, specification_curve
 from bayes_npp.claims.verdicts import JOINT_LEVEL
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
@@ -64,14 +64,16 @@ def about_slopes(
     ladder = next((ladder for ladder in ladders if ladder.model == model.name), None)
     behind = behind_verdicts(model, ladders)
     name = behind.name
-    fit, _ = fit_model(study.sample, behind, settings.fitted_before())
+    before = settings.fitted_before()
+    fit, _ = fit_model(study.sample, behind, before)
     record = next(record for record in records if record.model == name)
     propositions = list(dict.fromkeys(claim.parsed for claim in claims))
     smallest = smallest_effects(claims)
     levels = tuple(sorted({study.claim_rules.support, LEVELS[-1]}, reverse=True))
     seed = settings.seed
     grid = load_grid(study.claim_rules.grid, settings.home)
-    compared = [behind] if settings.quick or name == model.name else [model, behind]
+    declared = {} if settings.quick or name == model.name else {model: fit_model(study.sample, model, before)[0]}
+    compared = declared | {behind: fit}
     made_from = {
         "propositions": [str(p) for p in propositions],
         "models": [[study.spec(m).content_hash(), settings.priors(m).content_hash()] for m in compared],
@@ -207,7 +209,7 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
     without a test, because clusters are few, is not counted; nor is the exposure's own factor where the study does not
     declare it and nothing can be estimated beside it.
     """
-    own = curve[(curve["proposition"] == str(proposition)) & (curve["sample"] != "as declared")]
+    own = curve[(curve["proposition"] == str(proposition)) & (curve["sample"] != DECLARED)]
     fitted = own[own["estimator"] == f"hierarchical, {behind.errors} errors"]
     regressions = own[own["estimator"] == FREQUENTIST].set_index("sample")
     rows = []
@@ -221,7 +223,8 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
             rows.append(variant_row("specification", sample, np.nan, NO_JOINT_TEST, counted=False))
         elif not beside["reason"]:
             differ = float(beside["joint_p"] <= JOINT_LEVEL) if proposition.is_difference else np.nan
-            name = f"{sample}, by least squares"
+            named = "the exposure's own factor" if sample == OWN_FACTOR else sample
+            name = f"{named}, by least squares"
             rows.append(variant_row("specification", name, beside["tail"], "", beside["within"], differ))
         else:
             counted = sample != OWN_FACTOR and not beside["reason"].startswith(NO_TEST)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
@@ -14,7 +15,7 @@ from bayes_npp.claims.counterparts import tail, twin, within
 from bayes_npp.claims.entry import SAMPLER_FAILED, shares_of
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
-from bayes_npp.design.slope_contrasts import contrasts
+from bayes_npp.design.slope_contrasts import contrasts, slope_weights
 from bayes_npp.errors import BayesNppError
 from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.factors.cce import cce_fit
@@ -28,6 +29,7 @@ from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 CURVE_DRAWS = 1000
+DECLARED = "as declared"
 FREQUENTIST = "TWFE, clustered by unit"
 OWN_FACTOR = "exposure_own_factor"  # the row that every study has
 NUMBERS = ("estimate", "lo", "hi", "probability", "p_value", "tail", "within", "joint_p")
@@ -36,7 +38,7 @@ COLUMNS = ["proposition", "sample", "estimator", *NUMBERS, "reason"]
 
 def specification_curve(
     study: Study,
-    models: Sequence[HierarchicalModel],
+    fits: Mapping[HierarchicalModel, Fit],
     propositions: Sequence[Proposition],
     sampler: Sampler = SHORT,
     smallest: Mapping[str, float] | None = None,
@@ -47,8 +49,8 @@ def specification_curve(
 
     Parameters
     ----------
-    models : sequence of HierarchicalModel
-        The same slopes under several error models.
+    fits : mapping of HierarchicalModel to Fit
+        The same slopes under several error models, each with the fit of the study as declared, which answers there.
     propositions : sequence of Proposition
         About those slopes.
     smallest : dict of float, optional
@@ -64,9 +66,11 @@ def specification_curve(
     """
     smallest = smallest or {}
     samples = (None, *declared_rows(study))
+    models = list(fits)
     with workers() as pool:
-        cells = [(model, row) for row in samples for model in models]
+        cells = [(model, row) for row in samples[1:] for model in models]
         fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler, smallest), cells))
+    fitted = [[_declared(model, fit, p, smallest) for p in propositions] for model, fit in fits.items()] + fitted
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(samples):
         rows += _frequentist(study, models[0], row, propositions, smallest)
@@ -97,7 +101,7 @@ def _frequentist(
     propositions: Sequence[Proposition],
     smallest: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    label = {"sample": "as declared" if row is None else row.name, "estimator": FREQUENTIST}
+    label = {"sample": DECLARED if row is None else row.name, "estimator": FREQUENTIST}
     try:
         own, altered = _altered(study, twin(model, model.slopes), row)
         spec = altered.spec(own.roles)
@@ -126,18 +130,31 @@ def _regression(model: ModelSpec) -> Callable[[Design], LinearFit] | None:
     return None
 
 
+def _declared(model: HierarchicalModel, fit: Fit, p: Proposition, smallest: Mapping[str, float]) -> dict[str, Any]:
+    """The cell of the study as declared: what the fit itself says, as everywhere else."""
+    weights = slope_weights(p, fit.design)
+    draws = fit.slopes @ weights
+    summary = summarise(draws)
+    return {
+        "proposition": str(p),
+        "sample": DECLARED,
+        "estimator": f"hierarchical, {model.errors} errors",
+        **{"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]},
+        **{"probability": fit.probability(weights, p.threshold, p.sign), "p_value": np.nan},
+        "within": shares_of(p, draws, smallest.get(str(p)))[1],
+        "reason": "" if fit.diagnostics.passed else SAMPLER_FAILED,
+    }
+
+
 def _bayesian(
     study: Study,
     model: HierarchicalModel,
-    row: Robustness | None,
+    row: Robustness,
     propositions: Sequence[Proposition],
     sampler: Sampler,
     smallest: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    label = {
-        "sample": "as declared" if row is None else row.name,
-        "estimator": f"hierarchical, {model.errors} errors",
-    }
+    label = {"sample": row.name, "estimator": f"hierarchical, {model.errors} errors"}
     try:
         own, altered = _altered(study, model, row)
         design = own.design(altered.spec(own.roles))

@@ -15,6 +15,8 @@ from bayes_npp.errors import DesignError
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.variation import constant
 
+NEGATIVE = -1e-9  # of a weight of two-way fixed effects: below is below zero
+
 
 @dataclass(frozen=True)
 class Scales:

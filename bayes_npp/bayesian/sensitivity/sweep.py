@@ -268,6 +268,25 @@ def _quantiles(values: np.ndarray, order: np.ndarray, weights: np.ndarray) -> np
     return values[order[at]]
 
 
+def of_fit(fit: Fit, asked: Contrasts) -> Answers:
+    """Answers of the fit itself, under its own priors: the numbers of its estimates."""
+    summary = summarise(asked.values(fit.slopes), axis=1)
+    each = list(zip(asked.weights, asked.cutoffs, asked.signs, strict=True))
+    probability = np.array([fit.probability(*one) for one in each])
+    variance = probability * (1 - probability)
+    if normal := fit.normal_slopes:
+        variance = np.array([normal.tails(*one).var() for one in each])
+    return Answers(
+        probability=probability,
+        mcse=np.sqrt(variance / min(fit.diagnostics.ess_bulk, len(fit.slopes))),
+        mean=summary["mean"],
+        lo=summary["lo"],
+        hi=summary["hi"],
+        k_hat=np.nan,
+        passed=fit.diagnostics.passed,
+    )
+
+
 def _of_draws(one: Refit, asked: Contrasts) -> Answers:
     """Answers from draws of the slopes."""
     values = asked.values(one.slopes)
