@@ -6,7 +6,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.comparison.scores import Accuracy
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
+from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -20,17 +20,20 @@ from bayes_npp.study.robustness import Altered
 class FitRecord:
     """What the report says of one Bayesian fit; everything in it is decided here, not in the report.
 
-    `between` holds (unit | time, contrasts that a between part spans, all contrasts).
+    `between` holds (unit | time, contrasts that a between part spans, all contrasts); `engine` is what sampled it, and
+    `why` why chains were run where weighted points would have done, if they had been good.
     """
 
     model: str
     priors: PriorSet
     sampler: Sampler
-    diagnostics: Diagnostics
+    diagnostics: Gate
     predictive: tuple[PredictiveCheck, ...]
     saturated: tuple[str, ...]
     between: tuple[tuple[str, int, int], ...]
     reused: bool
+    engine: str = "collapsed"
+    why: str = ""
 
     @property
     def errors_fit(self) -> bool:

@@ -86,7 +86,7 @@ def _path_variants(
 
     A quick run varies the priors alone.
     """
-    if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
+    if mediation.correlation is not None or any(not fit.is_collapsed for fit in mediation.equations.values()):
         reason = "the equations have no collapsed posteriors of their own, from which variants are fitted"
         blank = variant_row("priors, measures and samples", "all", np.nan, reason, counted=False)
         rows = [(str(p), *blank) for p in propositions]

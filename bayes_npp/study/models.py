@@ -24,7 +24,7 @@ from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
-Engine = Literal["auto", "collapsed", "nuts"]
+Engine = Literal["auto", "importance", "collapsed", "nuts"]
 Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
 WILD = ("weights", "draws", "seed")
@@ -278,8 +278,8 @@ class HierarchicalModel(BayesianModel):
         if self.has_ladder:
             sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
             check_ladder(self.spec(sample.roles))
-        if self.engine == "collapsed":
-            check_collapsible(self.spec(sample.roles))
+        if self.engine in ("importance", "collapsed"):
+            check_collapsible(self.spec(sample.roles), self.engine)
         check_prepared(design := self._checked_design(sample))
         return rows_of(design)
 

@@ -60,7 +60,7 @@ def barg_table(result: Result) -> Table:
         ("1.D formal specification, code", "[methods](#methods)", True),
         ("1.E prior predictive check", believed, ledger and bool(result.ledger and result.ledger.sensitivities)),
         ("2.A software and versions", "[how this was made](#made)", True),
-        ("2.B convergence of chains (R-hat)", believed, fits),
+        ("2.B convergence of chains (R-hat), or Pareto k of weights", believed, fits),
         ("2.C effective sample size", believed, fits),
         ("3.A posterior predictive check", "[why it moves](#why)" if result.ladders else believed, fits),
         ("3.B marginal summaries with intervals", "[findings](#findings)", fits),
