@@ -185,7 +185,7 @@ def verdict(known: Known, support: float = SUPPORT, contradict: float = CONTRADI
     Notes
     -----
     docs/claims.md has the tables. They are total and exclusive, and a further weakness never makes a verdict firmer
-    (docs/statistics.md, section 11).
+    (docs/statistics.md, section 4.7).
     """
     at = answer_line(known.seen, support, contradict)
     own = ANSWER_TABLE[at - 1].then

@@ -159,7 +159,7 @@ def test_rows_of_tests_and_scores(tiny_run):
 
 def test_weights_of_two_way_fixed_effects_are_always_there(tiny_run):
     """With a weight below zero named: the averages' own table exists only where models are compared."""
-    shown = pd.read_csv(tiny_run.out / "tables" / "twfe_weights.csv", comment="#")
+    shown = pd.read_csv(tiny_run.out / "tables" / "twfe_weights.csv")
     ours = tiny_run.weights
     assert shown["group"].tolist() == ours["group"].tolist()
     assert shown["weight of TWFE"].tolist() == pytest.approx(ours["twfe_weight"].round(3).tolist())
