@@ -14,7 +14,7 @@ from bayes_npp.bayesian.priors.grid import Grid, cells, load_grid
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors, prior_of
 from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
-from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
+from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS, MULTIPLES, Scepticism, reverse_bayes
 from bayes_npp.bayesian.sensitivity.sweep import Answers, of_fit, sweep
 from bayes_npp.design.propositions import Proposition, parse_proposition
 from bayes_npp.design.slope_contrasts import Contrasts, contrasts
@@ -139,6 +139,7 @@ def sensitivity(
     grid: str | Grid = "default",
     sets: Sequence[str | PriorSet] = NAMED_SETS,
     *,
+    levels: tuple[float, ...] = LEVELS,
     seed: int = 1,
     quick: bool = False,
 ) -> Sensitivity:
@@ -153,6 +154,8 @@ def sensitivity(
         A named grid of priors or a .toml file (`prior_grid.load_grid`).
     sets : sequence of str
         Named prior sets, side by side.
+    levels : tuple of float
+        Posterior probabilities to which reverse Bayes shrinks the priors.
     seed : int
         Of the refits.
     quick : bool
@@ -197,7 +200,7 @@ def sensitivity(
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),
         slopes=slopes_by_scale(fit, sampler, PRIOR_SCALES[:: QUICK_SCALES if quick else 1]),
-        reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
+        reverse=reverse_bayes(fit, asked, levels, curve, sampler),
         overlap=prior_overlap(fit),
         predictive=prior_predictive(fit, seed),
     )
