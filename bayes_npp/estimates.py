@@ -136,6 +136,11 @@ def drawn_share(holds: np.ndarray, axis: int | None = None, effective: float | N
     return (holds.sum(axis=axis) + 0.5) / (size + 1)
 
 
+def above_zero(p_value: np.ndarray | float) -> Any:
+    """A p-value that is not 0 where a tail lies below the smallest number that there is: no statistic shows 0."""
+    return np.maximum(p_value, np.finfo(float).tiny)
+
+
 def normal_tail(z: np.ndarray | float) -> Any:
     """P(Z < z), Z standard normal, between `SMALLEST` and one less it: never 0 or 1 as printed; NaN of no number."""
     from scipy.special import ndtr

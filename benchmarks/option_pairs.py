@@ -31,20 +31,24 @@ KEPT = Path(__file__).with_suffix(".json")
 
 def main(arguments: list[str]) -> None:
     full, kinds = "--full" in arguments, [kind for kind in arguments if kind != "--full"]
-    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     print("| kind | pairs | refused by `check` | run | of them sampled in full | studies | died |")
     print("|---|---|---|---|---|---|---|")
     for kind in kinds or pairs.kinds():
         with tempfile.TemporaryDirectory() as name:
-            for own in tried(kind, Path(name), kept.get(kind, {}).get("studies", {}), full):
-                kept[kind] = own
-                KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            for own in tried(kind, Path(name), kept().get(kind, {}).get("studies", {}), full):
+                text = json.dumps({**kept(), kind: own}, indent=1, ensure_ascii=False)
+                KEPT.write_text(text + "\n", encoding="utf-8")
         died = sum(found != "run" for found in own["studies"].values())
         print(f"| {kind} | {own['pairs']} | {own['refused']} | {own['accepted']} | {own['full']} | ", end="")
         print(f"{len(own['studies'])} | {died} |", flush=True)
         for chosen, found in own["studies"].items():
             if found != "run":
                 print(f"died: {chosen}: {found}", flush=True)
+
+
+def kept() -> dict[str, Any]:
+    """What earlier runs found, by kind; other processes may be at work on other kinds."""
+    return json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
 
 
 def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> Iterator[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """Reverse Bayes, sceptical posteriors, type S and M, differences: what an estimate and its standard error say alone.
 
 Everything is normal: the estimate around the effect, and the prior around zero. Numbers in, numbers out; no data.
+Probabilities lie within `normal_tail`'s bounds, also at the limits of a standard error: never 0 or 1.
 """
 
 import math
 from dataclasses import dataclass
 
 from bayes_npp.errors import SpecError
+from bayes_npp.estimates import SMALLEST, normal_tail
 
 ONE_SIDED = 1.6448536269514722  # P(effect has the sign of the estimate) >= 0.95
 MATTHEWS = 1.959963984540054  # the 95 % interval leaves out zero (Matthews 2001, 2018)
@@ -127,8 +129,6 @@ def normal_posterior(estimate: float, se: float, prior_sd: float = math.inf) -> 
     SpecError
         A negative standard error or a prior SD that is not positive.
     """
-    from scipy.special import ndtr
-
     _check(estimate, se)
     if not prior_sd > 0:
         raise SpecError("the SD of a prior must be positive", place=f"{prior_sd:g}")
@@ -138,7 +138,7 @@ def normal_posterior(estimate: float, se: float, prior_sd: float = math.inf) -> 
         shrink = 1.0 if math.isinf(prior_sd) else 1 / (1 + (se / prior_sd) ** 2)
         mean, sd = shrink * estimate, math.sqrt(shrink) * se
     reach = MATTHEWS * sd
-    return NormalPosterior(mean, sd, mean - reach, mean + reach, float(ndtr(_ratio(mean, sd))))
+    return NormalPosterior(mean, sd, mean - reach, mean + reach, float(normal_tail(_ratio(mean, sd))))
 
 
 def type_s_m(effect: float, se: float, alpha: float = 0.05) -> DesignRisks:
@@ -169,11 +169,11 @@ def type_s_m(effect: float, se: float, alpha: float = 0.05) -> DesignRisks:
     if size == 0:
         return DesignRisks(alpha, 0.5, math.inf)
     if math.isinf(size):
-        return DesignRisks(1.0, 0.0, 1.0)
+        return DesignRisks(1 - SMALLEST, SMALLEST, 1.0)
     right, wrong = float(ndtr(size - q)), float(ndtr(-size - q))
     power = right + wrong
     beyond = _density(size - q) + _density(size + q) + size * (right - wrong)  # E(|z|; |z| > q)
-    return DesignRisks(power, wrong / power, beyond / (size * power))
+    return DesignRisks(min(power, 1 - SMALLEST), max(wrong / power, SMALLEST), beyond / (size * power))
 
 
 def difference_evidence(first: float, second: float, se_first: float, se_second: float) -> DifferenceEvidence:
@@ -184,13 +184,11 @@ def difference_evidence(first: float, second: float, se_first: float, se_second:
     SpecError
         A negative standard error.
     """
-    from scipy.special import ndtr
-
     _check(first, se_first)
     _check(second, se_second)
     value, se = first - second, math.hypot(se_first, se_second)
     z = _ratio(value, se)
-    return DifferenceEvidence(value, se, float(ndtr(z)), float(2 * ndtr(-abs(z))))
+    return DifferenceEvidence(value, se, float(normal_tail(z)), float(2 * normal_tail(-abs(z))))
 
 
 def _check(value: float, se: float) -> None:

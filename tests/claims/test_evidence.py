@@ -18,6 +18,7 @@ from bayes_npp.claims.evidence import (
     type_s_m,
 )
 from bayes_npp.errors import SpecError
+from bayes_npp.estimates import SMALLEST
 
 checked = settings(max_examples=100, deadline=None, derandomize=True)
 estimates = st.floats(-50, 50).filter(lambda x: abs(x) > 1e-3)
@@ -68,7 +69,7 @@ def test_the_limits_of_the_standard_error():
     assert not reverse_bayes(0.3, math.inf).credible
     assert not reverse_bayes(0.0, 0.1).credible
     assert not reverse_bayes(0.043, 0.043 / ONE_SIDED).credible  # the very threshold
-    assert (normal_posterior(0.3, 0.0, 0.1).mean, normal_posterior(0.3, 0.0, 0.1).prob_positive) == (0.3, 1.0)
+    assert (normal_posterior(0.3, 0.0, 0.1).mean, normal_posterior(0.3, 0.0, 0.1).prob_positive) == (0.3, 1 - SMALLEST)
     assert (normal_posterior(0.3, math.inf, 0.1).mean, normal_posterior(0.3, math.inf, 0.1).sd) == (0.0, 0.1)
     assert normal_posterior(0.3, math.inf).prob_positive == 0.5
 
@@ -132,7 +133,8 @@ def test_no_effect_and_no_noise():
     for found in (type_s_m(0.0, 1.0, 0.05), type_s_m(1.0, math.inf, 0.05)):
         assert (found.power, found.type_s, found.type_m) == (0.05, 0.5, math.inf)
     assert type_s_m(1.0, 0.0) == type_s_m(-1.0, 0.0)
-    assert (type_s_m(1.0, 0.0).power, type_s_m(1.0, 0.0).type_m) == (1.0, 1.0)
+    certain = type_s_m(1.0, 0.0)
+    assert (certain.power, certain.type_s, certain.type_m) == (1 - SMALLEST, SMALLEST, 1.0)
 
 
 def test_a_difference_by_simulation_and_its_p_value():
@@ -142,7 +144,7 @@ def test_a_difference_by_simulation_and_its_p_value():
     assert found.probability == pytest.approx(np.mean(first > second), abs=2e-3)
     assert found.se == pytest.approx(0.1)
     assert found.p_value == pytest.approx(2 * stats.norm.sf(1.5))
-    assert difference_evidence(0.1, 0.2, 0, 0).probability == 0
+    assert difference_evidence(0.1, 0.2, 0, 0).probability == SMALLEST
     assert difference_evidence(0.1, 0.2, 0, math.inf).probability == 0.5
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayes_npp.estimates import drawn_share
+
 CHECKED_DRAWS = 400
 TAIL = 0.025
 Noise = Callable[[np.random.Generator], np.ndarray]
@@ -22,7 +24,7 @@ class PredictiveCheck:
     lo, hi : float
         95 % equal-tailed interval of T(replicated y, parameters).
     p : float
-        P(T(replicated) >= T(observed)), over draws.
+        P(T(replicated) >= T(observed)), over draws (`drawn_share`).
 
     References
     ----------
@@ -109,7 +111,7 @@ def error_checks(
         own, new = measure(innovations), measure(replicated)
         lo, hi = np.quantile(new, [TAIL, 1 - TAIL])
         checks.append(
-            PredictiveCheck(name, meaning, float(np.median(own)), float(lo), float(hi), float((new >= own).mean()))
+            PredictiveCheck(name, meaning, float(np.median(own)), float(lo), float(hi), float(drawn_share(new >= own)))
         )
     return tuple(checks)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_npp.bayesian.model.caches import prepare_pytensor, remove_broken_of_pytensor
+from bayes_npp.bayesian.model.caches import check_pytensor, prepare_pytensor, remove_broken_of_pytensor
 from bayes_npp.errors import SamplingError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def compile_model(model: "pm.Model") -> Any:
     import nutpie
     import pytensor
 
+    check_pytensor()
     # Without a folder, every function leaves a file among the system's temporary ones.
     generated = pytensor.config.generated_src_dir or str(pytensor.config.base_compiledir / "generated")
     with pytensor.config.change_flags(numba__fastmath=False, generated_src_dir=generated):

@@ -1,7 +1,8 @@
 """Where compiled code is kept: a folder that can be written, and nothing in it that is broken.
 
 numba and PyTensor trust their caches. Of a file that was emptied or cut off they raise whatever its reader meets, on
-every run; one whose machine code was changed they run.
+every run; one whose machine code was changed they run. So each process notes the hashes of the code it leaves, and the
+next compares them before it runs any; code that no process has noted, as when one was killed, has to be readable.
 """
 
 import atexit
@@ -21,7 +22,7 @@ from pathlib import Path
 from bayes_npp.errors import CacheWarning
 from bayes_npp.store import TEMPORARY, remove_leftovers
 
-SUMS = ".compiled.json"  # ends the name of the file that holds the hashes of a source file's compiled code
+SUMS = ".compiled.json"  # ends the name of the file that holds the hashes of compiled code
 
 
 @cache
@@ -49,29 +50,40 @@ def prepare_numba(source: str) -> None:
         _warn_of_temporary("numba's compiled code")
         config.CACHE_DIR = str(temporary_folder())  # type: ignore[attr-defined]
         return
-    kept = _Kept(Path(found.get_cache_path()), Path(source).stem, found.get_source_stamp())
+    kept = _Kept(Path(found.get_cache_path()), Path(source).stem, f"{Path(source).stem}.*.nbi", found.get_source_stamp())
     _remove(kept.broken())
     atexit.register(kept.sum_up)
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """Files of numba's cache for one source file; `stamp` is numba's mark of that file as it is now."""
+    """Files of numba's cache that belong together, and the file of their hashes.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the file of hashes, before `SUMS`.
+    pattern : str
+        Of the indices.
+    stamp : object
+        numba's mark of the source as it is now.
+    """
 
     folder: Path
-    source: str
+    name: str
+    pattern: str
     stamp: object
 
     def broken(self) -> list[Path]:
         """Indices that numba could not read, and code of the source as it is now that is not as it was summed up.
 
-        Code that no process has summed up, as when it was killed, has to be readable. An index grows with every
-        signature, so it is only read.
+        An index grows with every signature, so it is only read.
         """
-        indices = self._indices()
+        indices = self.indices()
         sums = self._sums()
         out = [path for path, index in indices.items() if index is None]
-        for path in self._code(indices):
+        for path in self.code(indices):
             expected = sums.get(path.name)
             with contextlib.suppress(FileNotFoundError):  # another process is at work, and has removed it
                 if not _readable(path) if expected is None else expected != _hash(path):
@@ -81,30 +93,39 @@ class _Kept:
     def sum_up(self) -> None:
         """Note the hashes of the code; other processes may be at work on the files."""
         with contextlib.suppress(OSError):
-            files = {path.name: _hash(path) for path in self._code(self._indices())}
+            files = {path.name: _hash(path) for path in self.code(self.indices())}
             if files != self._sums():
-                temporary = self.folder / f"{TEMPORARY}{os.getpid()}-{self.source}"
-                temporary.write_text(json.dumps({"stamp": repr(self.stamp), "files": files}), encoding="utf-8")
+                temporary = self.folder / f"{TEMPORARY}{os.getpid()}-{self.name}"
+                temporary.write_text(json.dumps({"stamp": self._stamp, "files": files}), encoding="utf-8")
                 temporary.replace(self._path)
 
     @property
     def _path(self) -> Path:
-        return self.folder / f"{self.source}{SUMS}"
+        return self.folder / f"{self.name}{SUMS}"
+
+    @property
+    def _stamp(self) -> str:
+        import numba
+
+        return repr((numba.__version__, self.stamp))
 
     def _sums(self) -> dict[str, str]:
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-            return dict(content["files"]) if content["stamp"] == repr(self.stamp) else {}
+            return dict(content["files"]) if content["stamp"] == self._stamp else {}
         except (OSError, ValueError, TypeError, LookupError):
             return {}
 
-    def _indices(self) -> dict[Path, tuple | None]:
+    def indices(self) -> dict[Path, tuple | None]:
         """What each index holds, a version, a stamp and names by signature; None of one that cannot be read."""
-        return {path: _index(path) for path in sorted(self.folder.glob(f"{self.source}.*.nbi"))}
+        return {path: _index(path) for path in sorted(self.folder.glob(self.pattern))}
 
-    def _code(self, indices: dict[Path, tuple | None]) -> list[Path]:
+    def code(self, indices: dict[Path, tuple | None]) -> list[Path]:
         """Files of code that the indices of the source as it is now lead to."""
-        fresh = [index[1][1] for index in indices.values() if index is not None and index[1][0] == self.stamp]
+        import numba
+
+        now = (numba.__version__, self.stamp)
+        fresh = [index[1][1] for index in indices.values() if index is not None and (index[0], index[1][0]) == now]
         names = sorted({str(name) for overloads in fresh for name in overloads.values()})
         return [self.folder / name for name in names if (self.folder / name).is_file()]
 
@@ -119,15 +140,30 @@ def prepare_pytensor() -> None:
     os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, (flags, f"base_compiledir={temporary_folder()}")))
 
 
+@cache
+def check_pytensor() -> None:
+    """Remove what is broken of PyTensor's compiled code, once a process, and note the rest when it ends.
+
+    Call it after PyTensor is imported, and before anything is compiled.
+    """
+    remove_broken_of_pytensor()
+    atexit.register(_of_pytensor().sum_up)
+
+
 def remove_broken_of_pytensor() -> bool:
     """Remove broken files of PyTensor's numba cache; whether there were any."""
-    from pytensor.link.numba.cache import NUMBA_CACHE_PATH
-
-    folder = Path(NUMBA_CACHE_PATH)
-    broken = [path for path in sorted(folder.glob("*.nbi")) if _index(path) is None]
-    broken += [path for path in sorted(folder.glob("*.nbc")) if not _readable(path)]
+    kept = _of_pytensor()
+    others = set(kept.folder.glob("*.nbc")) - set(kept.code(kept.indices()))
+    broken = [*kept.broken(), *(path for path in sorted(others) if not _readable(path))]
     _remove(broken)
     return bool(broken)
+
+
+def _of_pytensor() -> _Kept:
+    """PyTensor's numba cache: it names its files by what they compute, and marks every source by 0."""
+    from pytensor.link.numba.cache import NUMBA_CACHE_PATH
+
+    return _Kept(Path(NUMBA_CACHE_PATH), "pytensor", "*.nbi", 0)
 
 
 def _usable(folder: Path) -> bool:

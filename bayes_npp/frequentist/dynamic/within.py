@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, Estimates, above_zero, estimates_from_rows
 from bayes_npp.frequentist.dynamic.instruments import lag_of
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.least_squares.inference import LinearFit, row_of
@@ -150,5 +150,5 @@ def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int 
         "spread": se,
         "lo": float(estimate) - reach,
         "hi": float(estimate) + reach,
-        "p_value": float(2 * reference.sf(abs(estimate) / se)),
+        "p_value": float(above_zero(2 * reference.sf(abs(estimate) / se))),
     }

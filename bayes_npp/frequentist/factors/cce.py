@@ -11,7 +11,7 @@ from bayes_npp.design.design import Design, build_design, slope_names
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, Estimates, above_zero, estimates_from_rows
 from bayes_npp.frequentist.factors.checks import check_averages, check_pooled
 from bayes_npp.frequentist.factors.grid import Grid, grid_of, project
 from bayes_npp.frequentist.factors.slopes import combinations, fitted, slope_rows
@@ -213,7 +213,7 @@ def _mean_row(slopes: np.ndarray, group: np.ndarray, shares: np.ndarray, note: s
         df = int(counts[touched].sum() - len(touched))
     se = float(np.sqrt(variance))
     reach = float(stats.t.ppf(0.5 + LEVEL / 2, df)) * se
-    p = float(2 * stats.t.sf(abs(estimate) / se, df)) if se > 0 else np.nan
+    p = float(above_zero(2 * stats.t.sf(abs(estimate) / se, df))) if se > 0 else np.nan
     interval = {"lo": estimate - reach, "hi": estimate + reach, "p_value": p}
     return {"estimate": estimate, "spread": se, **interval, "note": note}
 

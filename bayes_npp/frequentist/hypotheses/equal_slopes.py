@@ -8,6 +8,7 @@ from scipy import stats
 from bayes_npp.design.design import Design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.estimates import above_zero
 from bayes_npp.frequentist.least_squares.few_clusters import Support
 from bayes_npp.frequentist.least_squares.inference import LinearFit, t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit
@@ -138,7 +139,7 @@ def equal_slopes(
         null=f"the slopes of {term} are equal in all {n_groups} groups ({shared})",
         statistic=statistic,
         distribution=f"F({n_groups - 1}, {fit.df})",
-        p_value=float(stats.f.sf(statistic, n_groups - 1, fit.df)),
+        p_value=float(above_zero(stats.f.sf(statistic, n_groups - 1, fit.df))),
         slopes=dict(zip(design.groups, slopes.tolist(), strict=True)),
         pairs=_pairs(design.groups, fit, untested),
         covariance=fit.covariance_label,
@@ -228,7 +229,7 @@ def _pairs(groups: tuple[str, ...], fit: LinearFit, untested: dict[int, str]) ->
     one = np.eye(len(fit.names))
     ses = np.sqrt([fit.spread.variance(one[g] - one[h]) for g, h in pairs])
     ratios = np.where([g in untested or h in untested for g, h in pairs], np.nan, gaps / ses)
-    p_values = 2 * stats.t.sf(np.abs(ratios), fit.df)
+    p_values = above_zero(2 * stats.t.sf(np.abs(ratios), fit.df))
     tested = ~np.isnan(p_values)
     holm = np.full(len(pairs), np.nan)
     if tested.any():

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from bayes_npp.design.design import Design
-from bayes_npp.estimates import LEVEL
+from bayes_npp.estimates import LEVEL, above_zero
 from bayes_npp.frequentist.least_squares.covariance import Sandwich
 from bayes_npp.frequentist.least_squares.few_clusters import WILD, Support, measured, support
 from bayes_npp.frequentist.least_squares.wild_bootstrap import drawn_signs, wild_p_value
@@ -154,7 +154,7 @@ def row_of(
         "spread": se,
         "lo": float(estimate) - reach,
         "hi": float(estimate) + reach,
-        "p_value": float(2 * tail),
+        "p_value": float(above_zero(2 * tail)),
         "note": joined(note, rests.note, beside() if beside and rests.few else ""),
     }
 

@@ -171,6 +171,47 @@ def test_broken_files_of_pytensor(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["whole.nbc", "whole.nbi"]
 
 
+def test_machine_code_of_pytensor_that_was_changed(tmp_path, monkeypatch):
+    """It can be read, and would run: only its hash tells."""
+    import numba
+    from pytensor.link.numba import cache
+
+    monkeypatch.setattr(cache, "NUMBA_CACHE_PATH", tmp_path)
+    noted = []
+    monkeypatch.setattr(caches.atexit, "register", noted.append)
+    index, code = tmp_path / "string.add-1f.py313.nbi", tmp_path / "string.add-1f.py313.1.nbc"
+    index.write_bytes(pickle.dumps(numba.__version__) + pickle.dumps((0, {"signature": code.name})))
+    code.write_bytes(pickle.dumps(b"machine code"))
+    caches.check_pytensor.__wrapped__()
+    [sum_up] = noted
+    sum_up()  # as the process ends
+    assert not caches.remove_broken_of_pytensor()
+    code.write_bytes(code.read_bytes().replace(b"machine", b"mbchine"))
+    assert pickle.loads(code.read_bytes()) == b"mbchine code"
+    with pytest.warns(match="1 broken files of compiled code"):
+        caches.check_pytensor.__wrapped__()
+    assert not code.exists()
+    code.write_bytes(pickle.dumps(b"compiled again"))
+    sum_up()
+    assert not caches.remove_broken_of_pytensor()
+
+
+def test_code_of_another_numba_is_not_compared(tmp_path, monkeypatch):
+    """Which writes over it under the same name."""
+    from pytensor.link.numba import cache
+
+    monkeypatch.setattr(cache, "NUMBA_CACHE_PATH", tmp_path)
+    index, code = tmp_path / "string.add-1f.py313.nbi", tmp_path / "string.add-1f.py313.1.nbc"
+    index.write_bytes(pickle.dumps("0.1") + pickle.dumps((0, {"signature": code.name})))
+    code.write_bytes(pickle.dumps(b"machine code"))
+    noted = []
+    monkeypatch.setattr(caches.atexit, "register", noted.append)
+    caches.check_pytensor.__wrapped__()
+    noted[0]()
+    code.write_bytes(pickle.dumps(b"other"))
+    assert not caches.remove_broken_of_pytensor()
+
+
 def test_files_of_another_version_are_removed_without_a_word(tmp_path, monkeypatch):
     """They name records that are no more."""
     from pytensor.link.numba import cache
