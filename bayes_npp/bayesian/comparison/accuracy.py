@@ -294,7 +294,7 @@ def _sample(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, bool]:
     longer = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
     for run in (sampler, longer):
         thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, run)
-        passed = diagnose({"theta": thetas}, stats).passed
+        passed = diagnose(collapsed.judged(thetas), stats).passed
         if passed:
             break
     return thetas.reshape(-1, thetas.shape[2]), passed

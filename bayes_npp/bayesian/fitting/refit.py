@@ -176,7 +176,7 @@ def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
         own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
         runs.append(draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, own))
         thetas = np.concatenate([draws for draws, _ in runs])
-        diagnostics = diagnose({"theta": thetas}, xr.concat([stats for _, stats in runs], "chain"))
+        diagnostics = diagnose(collapsed.judged(thetas), xr.concat([stats for _, stats in runs], "chain"))
         if diagnostics.passed or diagnostics.divergences:
             break
     return thetas, diagnostics
@@ -190,7 +190,7 @@ def sample_short(
     flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
     draws = collapsed.coefficients(flat, sampler.seed, with_units=with_units)
     draws = {**draws, **in_data_units(draws, collapsed.data)}
-    return Refit(priors, draws, diagnose({"theta": thetas}, stats)), flat
+    return Refit(priors, draws, diagnose(collapsed.judged(thetas), stats)), flat
 
 
 def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
