@@ -4,7 +4,10 @@ The public names below are imported on first use, so that `import bayes_npp` cos
 """
 
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` costs what an interrupt must not wait for (see `__main__`)
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -46,7 +49,7 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module 'bayes_npp' has no attribute '{name}'")
     return getattr(import_module(f"bayes_npp.{_HOME[name]}"), name)

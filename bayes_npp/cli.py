@@ -49,9 +49,7 @@ def _study_path(study: Path | None) -> Path:
     if study is not None:
         return study
     if not (DEFAULT_STUDY / "study.toml").is_file():
-        raise BayesNppError(
-            "no study given, and there is no models/digital_trade here", fix="Give the folder of a study"
-        )
+        raise BayesNppError("no study given, and there is no models/digital_trade here", fix="Give a study's folder")
     return DEFAULT_STUDY
 
 
@@ -305,8 +303,7 @@ def simulate(
 
 def _finish(fits: tuple) -> None:
     for record in fits:
-        origin = " (stored fit)" if record.reused else ""
-        _say(f"{record.model}: sampler diagnostics {record.diagnostics.verdict}{origin}")
+        _say(f"{record.model}: sampler diagnostics {record.diagnostics.verdict}{' (stored fit)' * record.reused}")
         for check in record.predictive:
             if not check.passed:
                 _say(f"{record.model}: posterior predictive check failed: {check.name}")
@@ -373,8 +370,8 @@ def _exit_code() -> int:
 def _listening() -> Iterator[list[int]]:
     """SIGINT and SIGTERM raise inside, and are listed.
 
-    A second one ends the process there and then, and so does the alarm where a library has swallowed the first: files
-    are written whole, so that nothing half done is left.
+    A second one ends the process there and then, and so does the alarm where a library has swallowed the first, of
+    which Python then prints no traceback: files are written whole, so that nothing half done is left.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():  # which alone may listen
@@ -389,11 +386,14 @@ def _listening() -> Iterator[list[int]]:
             signal.setitimer(signal.ITIMER_REAL, GRACE)
         raise KeyboardInterrupt
 
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    own = ("SIGINT", "SIGTERM", "SIGALRM")
+    before = {name: signal.signal(getattr(signal, name), end) for name in own if hasattr(signal, name)}
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if isinstance(lost.exc_value, KeyboardInterrupt) else hook(lost)
     try:
         yield received
     finally:
+        sys.unraisablehook = hook
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         for name, handler in before.items():

@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_npp.errors import EstimatesError
 
 LEVEL = 0.95  # of every interval
-NOT_PASSED = "sampler diagnostics"  # begins the note of every row of a fit that failed them
+NOT_PASSED = "sampler: failed"  # begins the note of every row of a fit that failed them
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 ESTIMANDS = {
     "average_slope_twfe_weighted": "average slope, weighted as two-way fixed effects weight it",
@@ -105,6 +105,11 @@ class Estimates:
         return str(self.frame.to_html(escape=True))
 
 
+def positive(values: np.ndarray) -> np.ndarray:
+    """1 where a value is above zero, 0 where it is not, NaN where it is no number: a share of these is none either."""
+    return np.where(np.isfinite(values), values > 0, np.nan)
+
+
 SMALLEST = 1e-10  # below it a tail of a normal distribution says more of the model than of the data
 
 
@@ -114,7 +119,8 @@ def drawn_share(holds: np.ndarray, axis: int | None = None, effective: float | N
     Parameters
     ----------
     holds : ndarray
-        True where it holds, or the probability of it given the rest of a draw.
+        1 where it holds and 0 where not (`positive`), or the probability of it given the rest of a draw. A NaN among
+        them leaves no probability.
     axis : int, optional
         Over which draws lie; over all of the array without one.
     effective : float, optional
@@ -131,10 +137,10 @@ def drawn_share(holds: np.ndarray, axis: int | None = None, effective: float | N
 
 
 def normal_tail(z: np.ndarray | float) -> Any:
-    """P(Z < z), Z standard normal, between `SMALLEST` and one less it: never 0 or 1 as printed."""
+    """P(Z < z), Z standard normal, between `SMALLEST` and one less it: never 0 or 1 as printed; NaN of no number."""
     from scipy.special import ndtr
 
-    return np.clip(ndtr(z), SMALLEST, 1 - SMALLEST)
+    return np.clip(ndtr(np.where(np.isfinite(z), z, np.nan)), SMALLEST, 1 - SMALLEST)
 
 
 def summarise(draws: np.ndarray, axis: int | None = None) -> dict[str, Any]:
@@ -149,15 +155,16 @@ def summarise(draws: np.ndarray, axis: int | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        mean, sd, lo, hi, prob_positive: floats, or arrays of the other axes.
+        mean, sd, lo, hi, prob_positive: floats, or arrays of the other axes; NaN where a draw is not finite.
     """
+    draws = np.where(np.isfinite(draws), draws, np.nan)
     lo, hi = np.quantile(draws, TAILS, axis=axis)
     out = {
         "mean": draws.mean(axis=axis),
         "sd": draws.std(axis=axis, ddof=1),
         "lo": lo,
         "hi": hi,
-        "prob_positive": drawn_share(draws > 0, axis),
+        "prob_positive": drawn_share(positive(draws), axis),
     }
     return {name: float(value) for name, value in out.items()} if axis is None else out
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bayes_npp import __version__
@@ -86,6 +86,7 @@ def run_study(
     settings = run_settings(study, folder, quick=quick, seed=seed, refit=refit, stored_only=stored_only, say=shown.say)
 
     declared = estimate_models(study, settings, shown, clock)
+    study = study.with_models({own.model.name: own.model for own in declared if own.model is not None})
     robustness, altered = rerun_altered(study, settings, shown, clock.seconds)
     estimates = concat([*(one.table for own in declared for one in (own, *own.neighbours)), *altered])
     fits = tuple(own.fit for own in declared if own.fit is not None)
@@ -153,15 +154,14 @@ class Clock:
 
 
 def estimate_models(study: Study, settings: RunSettings, progress: Progress, clock: Clock) -> list[Estimated]:
-    """Estimate every declared model, and the neighbours of those with a ladder."""
+    """Estimate every declared model, with its neighbours where it has a ladder or leaves its errors to one."""
     out = []
     for model in progress.track("models", study.models, lambda m: f"{m.name} ({m.kind.replace('_', ' ')})"):
         with located(f"model '{model.name}'"), clock.of(model.name):
-            found = estimate_model(study.sample, model, settings)
-            if isinstance(model, HierarchicalModel) and found.fit is not None and model.has_ladder:
-                ladder, neighbours = climb(study.sample, model, found.fit, settings, progress)
-                found = replace(found, ladder=ladder, neighbours=tuple(neighbours))
-            out.append(found)
+            if isinstance(model, HierarchicalModel) and (model.has_ladder or model.leaves_errors):
+                out.append(climb(study.sample, model, settings, progress))
+            else:
+                out.append(estimate_model(study.sample, model, settings))
     return out
 
 

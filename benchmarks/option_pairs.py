@@ -13,6 +13,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ def main(arguments: list[str]) -> None:
     print("|---|---|---|---|---|---|---|")
     for kind in kinds or pairs.kinds():
         with tempfile.TemporaryDirectory() as name:
-            kept[kind] = tried(kind, Path(name), kept.get(kind, {}).get("studies", {}), full)
-        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        own = kept[kind]
+            for own in tried(kind, Path(name), kept.get(kind, {}).get("studies", {}), full):
+                kept[kind] = own
+                KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         died = sum(found != "run" for found in own["studies"].values())
         print(f"| {kind} | {own['pairs']} | {own['refused']} | {own['accepted']} | {own['full']} | ", end="")
         print(f"{len(own['studies'])} | {died} |", flush=True)
@@ -46,8 +47,8 @@ def main(arguments: list[str]) -> None:
                 print(f"died: {chosen}: {found}", flush=True)
 
 
-def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> dict[str, Any]:
-    """How many pairs there are and are refused, and what became of each study of the others."""
+def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> Iterator[dict[str, Any]]:
+    """How many pairs there are and are refused, and what became of each study of the others, after every study."""
     pairs.write_panels(folder)
 
     @cache
@@ -61,7 +62,10 @@ def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> dict[s
 
     every = list(pairs.pairs(kind))
     taken = [pair for pair in every if accepted(pair)]
+    counts = {"pairs": len(every), "refused": len(every) - len(taken), "accepted": len(taken)}
+    counts["full"] = sum(map(pairs.sampled_in_full, taken))
     studies = dict(before)
+    yield {**counts, "studies": studies}
     chosen_studies = pairs.covering(kind, accepted, full=False)
     chosen_studies += pairs.covering(kind, accepted, full=True) if full else []
     for chosen in chosen_studies:
@@ -71,8 +75,7 @@ def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> dict[s
             started = time.time()
             studies[label] = run(folder)
             print(f"{kind}: {label}: {studies[label]} ({time.time() - started:.0f} s)", file=sys.stderr, flush=True)
-    counts = {"pairs": len(every), "refused": len(every) - len(taken), "accepted": len(taken)}
-    return {**counts, "full": sum(map(pairs.sampled_in_full, taken)), "studies": studies}
+            yield {**counts, "studies": studies}
 
 
 def run(folder: Path) -> str:

@@ -29,7 +29,9 @@ def report_text(out):
 def pytest_collection_modifyitems(items):
     """Tests of a run share a worker, so that it is made once; all others share it with their file."""
     for item in items:
-        runs = [name for name in ("run", "tiny_run") if name in item.fixturenames]
+        given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        asked = {*item.fixturenames, *(value for value in given if isinstance(value, str))}
+        runs = [name for name in ("run", "tiny_run") if name in asked]
         item.add_marker(pytest.mark.xdist_group(runs[0] if runs else item.nodeid.partition("::")[0]))
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from bayes_npp.analysis.ladder import climb
+from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import Estimated, Mechanism
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation, fit_model, fit_record, missing_treatments
@@ -73,6 +75,8 @@ def _mediation_paths(sample: Sample, model: MediationPathsModel, settings: RunSe
 
 
 def _hierarchical(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Estimated:
+    if model.leaves_errors:
+        return climb(sample, model.model_copy(update={"ladder": False}), settings, Progress(settings.say))
     fit, reused = fit_model(sample, model, settings)
     return Estimated(fit.estimates(), fit=fit_record(model.name, fit, reused))
 

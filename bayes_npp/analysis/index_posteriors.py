@@ -49,7 +49,7 @@ class VariantPosterior:
 
 @dataclass(frozen=True)
 class AveragedPosterior:
-    """Posteriors of indices with drawn weights, to be mixed equally; the declared index on its own.
+    """Posteriors of indices with drawn weights, to be mixed equally.
 
     Attributes
     ----------
@@ -59,8 +59,6 @@ class AveragedPosterior:
         Of the declared index.
     slopes : ndarray, shape (M, INDEX_DRAWS, max(G, 1))
         One posterior an index.
-    declared : ndarray, shape (INDEX_DRAWS, max(G, 1))
-        Of the index with the estimated weights.
     weights : ndarray, shape (1 + M, indicators)
         The estimated weights first.
     failed : int
@@ -72,7 +70,6 @@ class AveragedPosterior:
     source: str
     design: Design
     slopes: np.ndarray
-    declared: np.ndarray
     weights: np.ndarray
     failed: int
     reweighted: int
@@ -157,18 +154,16 @@ def averaged_posterior(
     index = index_of(study.variables, measurement.index)
     columns, weights = drawn_indices(study.panel, study.roles, index, source, draws, measurement.dirichlet, seed)
     spec, priors = study.spec(model), study.priors(model)
-    designs = [build_design(study.panel.with_column(spec.outcome, c), spec, study.scales) for c in columns]
+    designs = [build_design(study.panel.with_column(spec.outcome, c), spec, study.scales) for c in columns[1:]]
     targets = [(collapse(prepare(design), priors), priors) for design in designs]
     found = refit_each(targets, sampler, near=targets[0][0].size <= FEW_SCALES)
-    slopes = np.array([_kept(one) for one in found])
     return AveragedPosterior(
         source=source,
-        design=designs[0],
-        slopes=slopes[1:],
-        declared=slopes[0],
+        design=study.sample.design(spec),
+        slopes=np.array([_kept(one) for one in found]),
         weights=weights,
         failed=sum(not one.diagnostics.passed for one in found),
-        reweighted=sum(one.k_hat is not None for one in found[1:]),
+        reweighted=sum(one.k_hat is not None for one in found),
     )
 
 

@@ -1,41 +1,20 @@
-"""The ladder of a hierarchical model: its neighbours in errors and in pooling, and the rule that picks the errors."""
+"""The ladder of a hierarchical model: its neighbours in errors and in pooling, fitted."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import ErrorChoice, Estimated, FitRecord, Ladder, PoolingRung
 from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
 from bayes_npp.analysis.settings import RunSettings
-from bayes_npp.analysis.stored_fits import fit_model, fit_record
-from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
-from bayes_npp.bayesian.model.error_models import BASE, named, parts
-from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.errors import BayesNppError
+from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
+from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, rule
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
-WITHOUT_FACTORS = ("iid", "ar1", "unit_scale", "ar1+unit_scale", "period_scale")
-ERRORS = (
-    *WITHOUT_FACTORS,
-    *(
-        factors if errors == BASE else f"{errors}+{factors}"
-        for factors in ("factor", "factor2")
-        for errors in WITHOUT_FACTORS
-    ),
-)
-RULE = (
-    "Error models are tried from the simplest on, whatever the model declares: independent errors of one scale, AR(1) "
-    "errors within units, a scale for each unit, both, a scale for each period{factors}. The first that passes the "
-    "posterior predictive checks that one of them can mend ({checks}) stands behind the verdicts; after "
-    "it only richer ones are fitted, which have all its parts and more. If none passes, the one that fails fewest of "
-    "these checks does (of several the one with most parts), and the verdicts say so."
-)
-AND_FACTORS = (
-    "; then these five with one common factor on which each unit has its own loading (six periods or more), then with "
-    "two (nine)"
-)
 MAX_DRAWS = 1000
 
 
@@ -59,66 +38,26 @@ class Rung:
     declared: bool
 
 
-def rungs(model: HierarchicalModel) -> tuple[Rung, ...]:
-    """The neighbours of a model, the declared one in each part."""
+def error_rungs(model: HierarchicalModel) -> tuple[Rung, ...]:
+    """The neighbours of a model in errors, from the simplest on; declared ones that are no rung come last."""
+    out = [_rung(model, "errors", errors, {"errors": errors}) for errors in model.rungs]
+    if not model.leaves_errors and not any(rung.declared for rung in out):
+        out.append(Rung("errors", model.errors, model, declared=True))
+    return tuple(out)
+
+
+def pooling_rungs(model: HierarchicalModel) -> tuple[Rung, ...]:
+    """The neighbours of a model in pooling, itself among those of each part."""
     slopes: dict[str, dict[str, Any]] = {
         "complete": {"slopes": None, "varying": (), "slope_pooling": "sum_to_zero"},
         "partial": {},
         "none": {"slope_pooling": "none", "varying": ()},
     }
     effects = ("none", "partial", "fixed")
-    out = [_rung(model, "errors", errors, {"errors": errors}) for errors in errors_of(model)]
-    if not any(rung.declared for rung in out):
-        out.append(Rung("errors", model.errors, model, declared=True))
-    out += [_rung(model, "slopes", label, changes) for label, changes in slopes.items()]
+    out = [_rung(model, "slopes", label, changes) for label, changes in slopes.items()]
     out += [_rung(model, "units", kind, {"unit_effects": kind}) for kind in effects]
     out += [_rung(model, "periods", kind, {"time_effects": kind}) for kind in effects]
     return tuple(out)
-
-
-def pooled(steps: tuple[Rung, ...]) -> tuple[Rung, ...]:
-    """The rungs that differ in pooling."""
-    return tuple(rung for rung in steps if rung.part != "errors")
-
-
-def errors_of(model: HierarchicalModel) -> tuple[str, ...]:
-    """The error models that the ladder of a model tries, from the simplest on."""
-    return ERRORS if model.ladder == "factors" else WITHOUT_FACTORS
-
-
-def rule(ladder: tuple[str, ...]) -> str:
-    """How the errors behind the verdicts are picked, in words."""
-    factors = AND_FACTORS if set(ladder) - set(WITHOUT_FACTORS) else ""
-    return RULE.format(factors=factors, checks=", ".join(decisive(ladder)))
-
-
-def decisive(ladder: tuple[str, ...] = WITHOUT_FACTORS) -> tuple[str, ...]:
-    """The posterior predictive checks that an error model of the ladder can mend."""
-    return tuple(dict.fromkeys(check for errors in ladder for part in parts(errors) for check in part.mends))
-
-
-def choose_errors(checks: Mapping[str, tuple[PredictiveCheck, ...]], ladder: tuple[str, ...] = WITHOUT_FACTORS) -> str:
-    """The error model behind the verdicts, by `rule`, from the posterior predictive checks of those tried."""
-    tried = [errors for errors in ladder if errors in checks]
-
-    def rank(errors: str) -> tuple[int, int]:
-        failed = sum(not check.passed for check in checks[errors] if check.name in decisive(ladder))
-        return failed, -len(named(errors)) if failed else 0
-
-    return min(tried, key=rank)
-
-
-def richer(errors: str, than: str) -> bool:
-    """Whether an error model has all parts of another, and more; two common factors are one and another."""
-    have, needed = (set(named(one)) - {BASE} for one in (errors, than))
-    have |= {"factor"} if "factor2" in have else set()
-    needed |= {"factor"} if "factor2" in needed else set()
-    return needed < have
-
-
-def passes(checks: tuple[PredictiveCheck, ...], ladder: tuple[str, ...]) -> bool:
-    """Whether every check passes that some rung of the ladder can mend."""
-    return all(check.passed for check in checks if check.name in decisive(ladder))
 
 
 def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, Any]) -> Rung:
@@ -129,17 +68,8 @@ def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, An
     name = f"{model.name}--{part}-{label.replace('+', '-')}"
     # A unit's scale that may be next to nothing has a long tail, which takes more draws.
     long_tail = any(own.effects for own in parts(changes.get("errors", BASE)))
-    draws = model.draws if long_tail else min(model.draws, MAX_DRAWS)
+    draws = model.draws if long_tail or model.leaves_errors else min(model.draws, MAX_DRAWS)
     return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, "draws": draws}), declared=False)
-
-
-def _exists(sample: Sample, model: HierarchicalModel) -> bool:
-    """Whether a panel carries the errors of a rung: factors take periods enough, and period effects."""
-    try:
-        prepare(sample.design(model.spec(sample.roles)))
-    except BayesNppError:
-        return False
-    return True
 
 
 def behind_verdicts(model: HierarchicalModel, ladders: Sequence[Ladder]) -> HierarchicalModel:
@@ -148,65 +78,104 @@ def behind_verdicts(model: HierarchicalModel, ladders: Sequence[Ladder]) -> Hier
     if ladder is None:
         return model
     name = ladder.errors.record.model
-    return next((rung.model for rung in rungs(model) if rung.model.name == name), model)
+    return next((rung.model for rung in error_rungs(model) if rung.model.name == name), model)
 
 
-def climb(
-    sample: Sample, model: HierarchicalModel, own: FitRecord, settings: RunSettings, progress: Progress
-) -> tuple[Ladder, list[Estimated]]:
-    """Fit the neighbours of a declared model in error model and pooling, and choose the error model.
+@dataclass(frozen=True)
+class Fitted:
+    """A model and its fit."""
 
-    Returns
-    -------
-    Ladder
-    list of Estimated
-        The neighbours, in the order of the rungs.
+    model: HierarchicalModel
+    fit: Fit
+    record: FitRecord
+
+    def estimated(self, settings: RunSettings) -> Estimated:
+        name = self.model.name
+        return Estimated(self.fit.estimates().named(settings.study, name), fit=self.record)
+
+
+def _fitted(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted:
+    fit, reused = fit_model(sample, model, settings)
+    return Fitted(model, fit, fit_record(model.name, fit, reused))
+
+
+def _climbed(
+    sample: Sample, model: HierarchicalModel, own: Fitted | None, settings: RunSettings, progress: Progress
+) -> tuple[ErrorRung[Fitted], ...]:
+    """The rungs of a model in errors up to the first that passes, and the richer ones; its own fit among them."""
+    steps = {rung.label: rung for rung in error_rungs(model)}
+
+    def fit(errors: str) -> tuple[Fitted, Checks] | None:
+        rung = steps[errors]
+        if carried(errors, lambda: sample.design(rung.model.spec(sample.roles))) is None:
+            return None
+        if rung.declared and own is not None:
+            return own, own.record.predictive
+        progress.say(f"{model.name}: errors {errors}")
+        found = _fitted(sample, rung.model, settings)
+        return found, found.record.predictive
+
+    return climb_errors(model.rungs, fit, beyond=True)
+
+
+def _picked(
+    model: HierarchicalModel, rungs: tuple[ErrorRung[Fitted], ...], settings: RunSettings
+) -> tuple[Fitted, tuple[ErrorRung[Fitted], ...]]:
+    """The rung that the ladder picks under the name of the model that left its errors to it, and the rungs with it."""
+    chosen = next(rung for rung in rungs if rung.chosen)
+    resolved = chosen.fit.model.model_copy(update={"name": model.name})
+    own = Fitted(resolved, chosen.fit.fit, replace(chosen.fit.record, model=model.name))
+    keep_as(model.name, own.fit, settings)
+    return own, tuple(replace(rung, fit=own) if rung is chosen else rung for rung in rungs)
+
+
+def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progress: Progress) -> Estimated:
+    """Fit a model and its neighbours in errors and, where it has a ladder, in pooling, and choose the errors.
+
+    With `errors = "auto"` the model has the errors that are chosen, and its neighbours in pooling have them too.
     """
-    steps, ladder = rungs(model), errors_of(model)
-    records = {model.name: own}
-    fitted = {model.name: fit_model(sample, model, settings.fitted_before())[0]}
-    neighbours: list[Estimated] = []
-
-    def fit(rung: Rung) -> None:
-        name = rung.model.name
-        fitted[name], reused = fit_model(sample, rung.model, settings)
-        records[name] = fit_record(name, fitted[name], reused)
-        neighbours.append(Estimated(fitted[name].estimates().named(settings.study, name), fit=records[name]))
-
-    errors, first = {}, ""
-    for rung in steps:
-        if rung.part != "errors" or not _exists(sample, rung.model):
-            continue
-        if first and not richer(rung.label, first):
-            continue
-        if not rung.declared:
-            progress.say(f"{model.name}: errors {rung.label}")
-            fit(rung)
-        errors[rung.label] = rung.model.name
-        if not first and rung.label in ladder and passes(records[rung.model.name].predictive, ladder):
-            first = rung.label
-    own_label = next(rung.label for rung in steps if rung.part == "errors" and rung.declared)
-    errors.setdefault(own_label, model.name)
-    others = [rung for rung in pooled(steps) if not rung.declared]
+    own = None if model.leaves_errors else _fitted(sample, model, settings)
+    rungs = _climbed(sample, model, own, settings, progress)
+    if own is None:
+        own, rungs = _picked(model, rungs, settings)
+    found = replace(own.estimated(settings), model=own.model)
+    tried = {rung.errors: rung.fit for rung in rungs}
+    beside = [one for one in tried.values() if one.model.name != own.model.name]
+    if not own.model.has_ladder:
+        return replace(found, neighbours=tuple(one.estimated(settings) for one in beside))
+    tried.setdefault(next(rung.label for rung in error_rungs(own.model) if rung.declared), own)
+    steps = [rung for rung in pooling_rungs(own.model) if _exists(sample, rung)]
+    others = [rung for rung in steps if not rung.declared]
+    pooled = {own.model.name: own.fit}
     for rung in progress.track(f"neighbours of {model.name}", others, lambda rung: f"{rung.part} {rung.label}"):
-        fit(rung)
+        beside.append(one := _fitted(sample, rung.model, settings))
+        pooled[rung.model.name] = one.fit
     progress.say(f"{model.name}: how well each neighbour predicts what it has not seen")
-    own_scores = {
-        name: scores(fitted[name], (HOMOGENEITY, LOO), settings.path(name, ".scores.json"), settings.say)
-        for name in errors.values()
-    }
+
+    def scored(name: str, fit: Fit, methods: tuple[str, ...]) -> dict[str, Any]:
+        return scores(fit, methods, settings.path(name, ".scores.json"), settings.say)
+
+    own_scores = {label: scored(one.model.name, one.fit, (HOMOGENEITY, LOO)) for label, one in tried.items()}
     choice = ErrorChoice(
         model=model.name,
-        records={label: records[name] for label, name in errors.items()},
-        homogeneity={label: own_scores[name][HOMOGENEITY] for label, name in errors.items()},
-        scores={label: own_scores[name][LOO] for label, name in errors.items()},
-        chosen=choose_errors({label: records[name].predictive for label, name in errors.items()}, ladder),
-        rule=rule(ladder),
+        records={label: one.record for label, one in tried.items()},
+        homogeneity={label: own_scores[label][HOMOGENEITY] for label in tried},
+        scores={label: own_scores[label][LOO] for label in tried},
+        chosen=next(rung.errors for rung in rungs if rung.chosen),
+        rule=rule(model.rungs),
     )
     pooling = []
-    for rung in pooled(steps):
+    for rung in steps:
         name = rung.model.name
         further = ("leave_one_unit_out", "leave_future_out") if rung.part in ("slopes", "units") else ()
-        found = scores(fitted[name], ("leave_one_row_out", *further), settings.path(name, ".scores.json"), settings.say)
-        pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, tuple(found.values())))
-    return Ladder(model.name, choice, tuple(pooling)), neighbours
+        by_method = scored(name, pooled[name], ("leave_one_row_out", *further))
+        pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, tuple(by_method.values())))
+    ladder = Ladder(model.name, choice, tuple(pooling))
+    return replace(found, ladder=ladder, neighbours=tuple(one.estimated(settings) for one in beside))
+
+
+def _exists(sample: Sample, rung: Rung) -> bool:
+    """Whether a panel carries a way to pool beside the model's errors: factors take period effects."""
+    if rung.declared or not factors_of(rung.model.errors):
+        return True
+    return carried(rung.model.errors, lambda: sample.design(rung.model.spec(sample.roles))) is not None

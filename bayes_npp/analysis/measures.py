@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayes_npp.analysis.cache import Form, remembered
 from bayes_npp.analysis.index_posteriors import (
+    INDEX_DRAWS,
     AveragedPosterior,
     VariantPosterior,
     averaged_posterior,
@@ -26,6 +27,8 @@ from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
+from bayes_npp.analysis.stored_fits import fit_model
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.estimates import summarise
@@ -72,7 +75,7 @@ def _named(pair: tuple[HierarchicalModel, HierarchicalModel]) -> str:
 def posteriors(
     study: Study, model: HierarchicalModel, settings: RunSettings, whole: bool = True
 ) -> tuple[list[VariantPosterior], list[AveragedPosterior]]:
-    """A model under every variant and over indices of drawn weights, fitted or taken from where a run stored them.
+    """A model under every variant but the declared, and over indices of drawn weights; fitted, or as a run stored them.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def posteriors(
         Nothing stored, or from other data or settings, in a run that may not sample.
     """
     measurement = declared_measurement(study)
-    variants = variants_of(study, whole)
+    variants = variants_of(study, whole)[1:]
     sampler = seeded(SHORT, settings.seed)
     draws = min(measurement.draws, QUICK_INDICES) if settings.quick else measurement.draws
     if not whole and draws:
@@ -133,27 +136,31 @@ def _add(values: dict[str, float], model: str, row: dict[Any, Any], names: tuple
 def _record(
     study: Study, declared: HierarchicalModel, model: HierarchicalModel, whole: bool, settings: RunSettings
 ) -> MeasurementRecord:
+    fit, _ = fit_model(study.sample, model, settings.fitted_before())
+    alone = declared_summaries(fit)
     fitted, averaged = posteriors(study, model, settings, whole)
-    variants, slopes, averages = [], [], []
+    found = [(variants_of(study)[0], fit.design.n_obs, alone, fit.diagnostics.verdict)]
     for one in fitted:
-        quantities = one.quantities
-        fixed_effects = two_way(study, declared, one.variant)
+        summaries = {name: summarise(draws) for name, draws in one.quantities.items()}
+        found.append((one.variant, one.design.n_obs, summaries, one.verdict))
+    variants, slopes, averages = [], [], []
+    for variant, n_obs, summaries, verdict in found:
+        fixed_effects = two_way(study, declared, variant)
         variants.append(
             {
-                **_labels(one.variant),
-                "n_obs": one.design.n_obs,
-                **_beside(study, one.variant),
+                **_labels(variant),
+                "n_obs": n_obs,
+                **_beside(study, variant),
                 **fixed_effects,
-                "twfe_own_units": fixed_effects["twfe"] * one.variant.per_unit,
-                **summarise(quantities[AVERAGE]),
-                "verdict": one.verdict,
+                "twfe_own_units": fixed_effects["twfe"] * variant.per_unit,
+                **summaries[AVERAGE],
+                "verdict": verdict,
             }
         )
-        for (estimand, group), draws in quantities.items():
-            slopes.append({"variant": one.variant.label, "estimand": estimand, "group": group, **summarise(draws)})
+        for (estimand, group), summary in summaries.items():
+            slopes.append({"variant": variant.label, "estimand": estimand, "group": group, **summary})
     for source in averaged:
         shape = source.slopes.shape
-        alone = slope_quantities(source.design, source.declared)
         mixed = slope_quantities(source.design, source.slopes.reshape(shape[0] * shape[1], shape[2]))
         for (estimand, group), draws in mixed.items():
             averages.append(
@@ -164,7 +171,7 @@ def _record(
                     "estimand": estimand,
                     "group": group,
                     **decompose(draws.reshape(shape[:2])),
-                    **{f"declared_{name}": value for name, value in summarise(alone[estimand, group]).items()},
+                    **{f"declared_{name}": value for name, value in alone[estimand, group].items()},
                 }
             )
     empty = ["source", "indices", "failed", "estimand", "group"]
@@ -177,6 +184,19 @@ def _record(
         slopes=pd.DataFrame(slopes),
         averages=pd.DataFrame(averages) if averages else pd.DataFrame(columns=empty),
     )
+
+
+def declared_summaries(fit: Fit) -> dict[tuple[str, str], dict[str, float]]:
+    """What the estimates of a fit say of its slopes, by (estimand, group), under the names of `summarise`.
+
+    The declared index is answered by the fit itself wherever it is named: one number for one quantity.
+    """
+    names = {"mean": "estimate", "sd": "spread", "lo": "lo", "hi": "hi", "prob_positive": "prob_positive"}
+    rows = {(row["estimand"], row["group"]): row for row in fit.estimates().frame.to_dict("records")}
+    return {
+        key: {name: float(rows[key][column]) for name, column in names.items()}
+        for key in slope_quantities(fit.design, fit.slopes)
+    }
 
 
 def spans(variants: pd.DataFrame) -> pd.DataFrame:
@@ -241,15 +261,16 @@ def _write(
     import xarray as xr
 
     fitted, averaged = found
-    groups = list(fitted[0].design.groups) or ["all"]
+    designs = [one.design for one in fitted] + [one.design for one in averaged]
+    groups = [*designs[0].groups] if designs and designs[0].groups else ["all"]
+    shape = (len(fitted), INDEX_DRAWS, len(groups))
     arrays: dict[str, Any] = {
-        "slopes": (("variant", "draw", "group"), np.array([one.slopes for one in fitted])),
+        "slopes": (("variant", "draw", "group"), np.reshape([one.slopes for one in fitted], shape)),
         "verdict": ("variant", [one.verdict for one in fitted]),
     }
     if averaged:
         arrays |= {
             "averaged": (("source", "index", "draw", "group"), np.array([one.slopes for one in averaged])),
-            "declared": (("source", "draw", "group"), np.array([one.declared for one in averaged])),
             "weights": (("source", "drawn", "indicator"), np.array([one.weights for one in averaged])),
             "failed": ("source", [one.failed for one in averaged]),
             "reweighted": ("source", [one.reweighted for one in averaged]),
@@ -281,9 +302,8 @@ def _restored(
     averaged = [
         AveragedPosterior(
             source=source,
-            design=designs[0],
+            design=study.sample.design(spec),
             slopes=data["averaged"].to_numpy()[i],
-            declared=data["declared"].to_numpy()[i],
             weights=data["weights"].to_numpy()[i],
             failed=int(data["failed"].to_numpy()[i]),
             reweighted=int(data["reweighted"].to_numpy()[i]),

@@ -12,6 +12,7 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
+from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.robustness import Altered
 
 
@@ -220,6 +221,8 @@ class Estimated:
         Of a model that was fitted under other errors and other pooling too.
     neighbours : tuple of Estimated
         These fits.
+    model : HierarchicalModel, optional
+        The model estimated, with the errors that its ladder picked where it left them to it.
     """
 
     table: Estimates
@@ -227,6 +230,7 @@ class Estimated:
     mechanism: Mechanism | None = None
     ladder: Ladder | None = None
     neighbours: tuple["Estimated", ...] = ()
+    model: HierarchicalModel | None = None
 
     @property
     def fits(self) -> tuple[FitRecord, ...]:

@@ -205,6 +205,12 @@ def _keep(fit: Fit, made_from: dict[str, Any], path: Path | None) -> None:
         write_tree(fit.tree, path)
 
 
+def keep_as(name: str, fit: Fit, settings: RunSettings) -> None:
+    """Store a fit under another name too."""
+    if (path := settings.path(name, ".nc")) is not None:
+        write_tree(fit.tree, path)
+
+
 def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:
     """What the report says of a fit."""
     return FitRecord(
@@ -212,7 +218,7 @@ def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:
         priors=fit.priors,
         sampler=fit.sampler,
         diagnostics=fit.diagnostics,
-        predictive=fit.predictive_checks(),
+        predictive=fit.checks,
         saturated=tuple(name for name, effect in fit.data.effects.items() if effect.saturated),
         between=tuple((name, e.rank, e.size - 1) for name, e in fit.data.effects.items() if e.rank),
         reused=reused,

@@ -10,7 +10,7 @@ from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.evidence import type_s_m
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.verdicts import Known, verdict
-from bayes_npp.estimates import drawn_share, summarise
+from bayes_npp.estimates import drawn_share, positive, summarise
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
@@ -62,10 +62,10 @@ def claim_record(
     """
     test, no_test = tested
     p = claim.parsed
-    probability = float(drawn_share(p.sign * (draws - p.threshold) > 0)) if probability is None else probability
+    probability = float(drawn_share(positive(p.sign * (draws - p.threshold)))) if probability is None else probability
     equivalent = None
     if claim.equivalence is not None:
-        equivalent = float(drawn_share(np.abs(draws - p.threshold) < claim.equivalence))
+        equivalent = float(drawn_share(positive(claim.equivalence - np.abs(draws - p.threshold))))
     lowest = []
     for kind, some in variants.dropna(subset="probability").groupby("kind", sort=False):
         row = some.loc[some["probability"].idxmin()]

@@ -17,7 +17,7 @@ from bayes_npp.claims.entry import SAMPLER_FAILED
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
-from bayes_npp.estimates import drawn_share
+from bayes_npp.estimates import drawn_share, positive
 from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
@@ -84,7 +84,7 @@ def path_variants(
         passed = all(one.diagnostics.passed for one in own.values())
         other = _with(mediation, dict(zip(names, variant.designs, strict=True)), own)
         for p in propositions:
-            holds = float(drawn_share(p.sign * (path_draws(p, other) - p.threshold) > 0)) if passed else np.nan
+            holds = float(drawn_share(positive(p.sign * (path_draws(p, other) - p.threshold)))) if passed else np.nan
             rows.append(_row(p, variant, holds, "" if passed else SAMPLER_FAILED))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -20,7 +20,7 @@ from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_recor
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.path_variants import path_variants
 from bayes_npp.design.propositions import Proposition
-from bayes_npp.estimates import Estimates, drawn_share
+from bayes_npp.estimates import Estimates, drawn_share, positive
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.models import MediationModel, MediationPathsModel
@@ -109,7 +109,7 @@ def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition],
         other = replace(mediation, parameters=parameters)
         passed = all(fits[position].diagnostics.passed for fits in found.values())
         for p in propositions:
-            holds = float(drawn_share(p.sign * (path_draws(p, other) - p.threshold) > 0)) if passed else np.nan
+            holds = float(drawn_share(positive(p.sign * (path_draws(p, other) - p.threshold)))) if passed else np.nan
             rows.append((str(p), "priors", f"{own.name} priors", holds, "" if passed else SAMPLER_FAILED))
     return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
 

@@ -20,7 +20,7 @@ from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, 
 from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.specification_curve import specification_curve
+from bayes_npp.claims.specification_curve import DECLARED, specification_curve
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
@@ -58,12 +58,14 @@ def about_slopes(
     ladder = next((ladder for ladder in ladders if ladder.model == model.name), None)
     behind = behind_verdicts(model, ladders)
     name = behind.name
-    fit, _ = fit_model(study.sample, behind, settings.fitted_before())
+    before = settings.fitted_before()
+    fit, _ = fit_model(study.sample, behind, before)
     record = next(record for record in records if record.model == name)
     propositions = list(dict.fromkeys(claim.parsed for claim in claims))
     seed = settings.seed
     grid = load_grid(study.claim_rules.grid, settings.home)
-    compared = [behind] if settings.quick or name == model.name else [model, behind]
+    declared = {} if settings.quick or name == model.name else {model: fit_model(study.sample, model, before)[0]}
+    compared = declared | {behind: fit}
     made_from = {
         "propositions": [str(p) for p in propositions],
         "models": [[study.spec(m).content_hash(), settings.priors(m).content_hash()] for m in compared],
@@ -165,7 +167,7 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
     own = curve[
         (curve["proposition"] == str(proposition))
         & (curve["estimator"] == f"hierarchical, {behind.errors} errors")
-        & (curve["sample"] != "as declared")
+        & (curve["sample"] != DECLARED)
     ]
     shown = own["probability"].where(own["reason"] == "")
     rows = [("specification", *cell) for cell in zip(own["sample"], shown, own["reason"], strict=True)]

@@ -1,19 +1,20 @@
 """Every robustness row under every estimator: the cells of a specification curve, failures included."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.claims.entry import SAMPLER_FAILED
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
-from bayes_npp.design.slope_contrasts import contrasts
+from bayes_npp.design.slope_contrasts import contrasts, slope_weights
 from bayes_npp.errors import BayesNppError
 from bayes_npp.estimates import drawn_share, summarise
 from bayes_npp.frequentist.factors.cce import cce_fit
@@ -27,13 +28,14 @@ from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 CURVE_DRAWS = 1000
+DECLARED = "as declared"
 FREQUENTIST = "TWFE, clustered by unit"
 COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
 
 
 def specification_curve(
     study: Study,
-    models: Sequence[HierarchicalModel],
+    fits: Mapping[HierarchicalModel, Fit],
     propositions: Sequence[Proposition],
     sampler: Sampler = SHORT,
 ) -> pd.DataFrame:
@@ -41,8 +43,8 @@ def specification_curve(
 
     Parameters
     ----------
-    models : sequence of HierarchicalModel
-        The same slopes under several error models.
+    fits : mapping of HierarchicalModel to Fit
+        The same slopes under several error models, each with the fit of the study as declared, which answers there.
     propositions : sequence of Proposition
         About those slopes.
 
@@ -54,9 +56,11 @@ def specification_curve(
         reason where a cell could not be estimated. No share of significant cells: cells are not independent.
     """
     samples = (None, *(row for row in study.robustness if not row.lead))
+    models = list(fits)
     with workers() as pool:
-        cells = [(model, row) for row in samples for model in models]
+        cells = [(model, row) for row in samples[1:] for model in models]
         fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler), cells))
+    fitted = [[_declared(model, fit, p) for p in propositions] for model, fit in fits.items()] + fitted
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(samples):
         rows += _frequentist(study, models[0], row, propositions)
@@ -76,7 +80,7 @@ def _frequentist(
     study: Study, model: HierarchicalModel, row: Robustness | None, propositions: Sequence[Proposition]
 ) -> list[dict[str, Any]]:
     twin = FrequentistModel(name="twin", kind="twfe", controls=model.controls, slopes=model.slopes)
-    label = {"sample": "as declared" if row is None else row.name, "estimator": FREQUENTIST}
+    label = {"sample": DECLARED if row is None else row.name, "estimator": FREQUENTIST}
     try:
         own, altered = _altered(study, twin, row)
         spec = altered.spec(own.roles)
@@ -104,17 +108,28 @@ def _regression(model: ModelSpec) -> Callable[[Design], LinearFit] | None:
     return None
 
 
+def _declared(model: HierarchicalModel, fit: Fit, p: Proposition) -> dict[str, Any]:
+    """The cell of the study as declared: what the fit itself says, as everywhere else."""
+    weights = slope_weights(p, fit.design)
+    summary = summarise(fit.slopes @ weights)
+    return {
+        "proposition": str(p),
+        "sample": DECLARED,
+        "estimator": f"hierarchical, {model.errors} errors",
+        **{"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]},
+        **{"probability": fit.probability(weights, p.threshold, p.sign), "p_value": np.nan},
+        "reason": "" if fit.diagnostics.passed else SAMPLER_FAILED,
+    }
+
+
 def _bayesian(
     study: Study,
     model: HierarchicalModel,
-    row: Robustness | None,
+    row: Robustness,
     propositions: Sequence[Proposition],
     sampler: Sampler,
 ) -> list[dict[str, Any]]:
-    label = {
-        "sample": "as declared" if row is None else row.name,
-        "estimator": f"hierarchical, {model.errors} errors",
-    }
+    label = {"sample": row.name, "estimator": f"hierarchical, {model.errors} errors"}
     try:
         own, altered = _altered(study, model, row)
         design = own.design(altered.spec(own.roles))

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bayes_npp.errors import SpecError, nearest
+from bayes_npp.panels.labels import clean
 
 # How many labels in brackets each quantity takes, at least and at most.
 SLOPES = {
@@ -124,7 +125,7 @@ def _quoted(label: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """The label behind what stands in brackets."""
+    """The label behind what stands in brackets, cleaned as the panel's labels are."""
     text = text.strip()
     quote = text[:1]
-    return text[1:-1].replace(quote * 2, quote) if quote and quote in "\"'" else text
+    return clean(text[1:-1].replace(quote * 2, quote) if quote and quote in "\"'" else text)

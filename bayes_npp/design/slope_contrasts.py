@@ -8,6 +8,7 @@ import numpy as np
 from bayes_npp.design.design import Design, twfe_weights
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.errors import SpecError, nearest
+from bayes_npp.estimates import positive
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Contrasts:
         return self.weights @ slopes.T
 
     def holds(self, values: np.ndarray) -> np.ndarray:
-        """Where each proposition holds, shape (P, S), from `values`."""
-        return self.signs[:, None] * (values - self.cutoffs[:, None]) > 0
+        """1 where a proposition holds and 0 where not, shape (P, S), from `values`; NaN of what is no number."""
+        return positive(self.signs[:, None] * (values - self.cutoffs[:, None]))
 
 
 def contrasts(propositions: Sequence[Proposition], design: Design) -> Contrasts:

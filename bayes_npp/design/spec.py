@@ -117,6 +117,11 @@ class Spec(Record):
     def _errors_are_known(self) -> "Spec":
         registry = error_registry()
         names = registry.named(self.errors)
+        if "auto" in names:
+            raise SpecError(
+                "a specification has errors of its own, and errors = 'auto' leaves them to the ladder",
+                fix="Say bn.fit(panel, spec, errors='auto'), or errors = 'auto' in a study's [[model]]",
+            )
         for name in names:
             if name not in registry.ERROR_MODELS:
                 raise SpecError(f"unknown error model '{name}'", fix=nearest(name, registry.ERROR_MODELS))

@@ -5,6 +5,7 @@ from pathlib import Path
 from bayes_npp.reporting.base.blocks import Page
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
 from bayes_npp.store import write_text
@@ -22,7 +23,8 @@ def write_report(result: Result, folder: Path) -> None:
     for table in page.tables.values():
         write_text(folder / "tables" / f"{table.name}.csv", table.keyed().to_csv(index=False, lineterminator="\n"))
         write_text(folder / "tables" / f"{table.name}.tex", table.tex() + "\n")
-    html, markdown = render_page(page, draw_page(page, folder / "figures"))
+    worded = wording(result.study)
+    html, markdown = render_page(page, draw_page(page, folder / "figures", worded), worded)
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.html", html)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bayes_npp.bayesian.fitting.error_ladder import on_rung
 from bayes_npp.bayesian.mediation.equations import check_quantities
 from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
@@ -32,7 +33,9 @@ def check_study(study: Study) -> list[str]:
     BayesNppError
         The first thing that is wrong.
     """
-    return [line for check in CHECKS for line in check(study)]
+    lines = [line for check in CHECKS for line in check(study.simplest)]
+    _check_rungs(study)
+    return lines
 
 
 def _names(study: Study) -> Iterator[str]:
@@ -138,6 +141,20 @@ def _check_other_priors(model: HierarchicalModel) -> None:
             "again under many priors, which takes the collapsed sampler",
             fix="Put the claim to a model with other errors, and declare this one beside it",
         )
+
+
+def _check_rungs(study: Study) -> None:
+    """Raise where a rung that a ladder may climb lacks a prior, or the distances of periods that AR(1) takes."""
+    for model, simplest in zip(study.models, study.simplest.models, strict=True):
+        if isinstance(model, BayesianModel) and model.leaves_errors:
+            with located(_at(study, model)):
+                study.panel.check_distances("errors = 'auto', which tries AR(1) errors,")
+        if isinstance(model, BayesianModel) and model.rungs:
+            priors, spec = study.priors(model), study.spec(simplest)
+            with located(_at(study, model)):
+                for errors in model.rungs:
+                    if (own := on_rung(spec, errors)) is not None:
+                        check_priors(priors, own)
 
 
 def _published(study: Study) -> Iterator[str]:

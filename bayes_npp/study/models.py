@@ -1,10 +1,11 @@
 """The models of a study: one record for each kind of [[model]], what it estimates and how it is checked."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, WITHOUT_FACTORS
 from bayes_npp.bayesian.mediation.equations import Paths
 from bayes_npp.bayesian.mediation.missing import Treated, treat
 from bayes_npp.bayesian.model.error_models import parts as error_parts
@@ -215,6 +216,20 @@ class BayesianModel(ModelSpec):
     chains: Annotated[int, Field(ge=2, le=1000)] = 4
     target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
 
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The error models that a ladder may try."""
+        return ERRORS if self.leaves_errors else ()
+
+    @property
+    def leaves_errors(self) -> bool:
+        """Whether the ladder picks the errors."""
+        return self.errors == AUTO
+
+    def with_errors(self, errors: str) -> Self:
+        """The same model with other errors."""
+        return self.model_copy(update={"errors": errors})
+
     def check(self, sample: Sample) -> str:
         """Rows, after checking that groups are known and slopes vary within units and periods."""
         return rows_of(self._checked_design(sample))
@@ -250,6 +265,13 @@ class HierarchicalModel(BayesianModel):
         plain = self.slopes is not None and not self.slopes.endswith("unit") and self.transform == "levels"
         free = not any(part.known_se or part.not_collapsed for part in error_parts(self.errors))
         return bool(self.ladder) and plain and free and not self.dynamic and self.engine != "nuts"
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The error models that a ladder may try, from the simplest on."""
+        if self.leaves_errors or (self.has_ladder and self.ladder == "factors"):
+            return ERRORS
+        return WITHOUT_FACTORS if self.has_ladder else ()
 
     def check(self, sample: Sample) -> str:
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""

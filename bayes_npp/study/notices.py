@@ -18,7 +18,7 @@ def _named(study: Study) -> set[str]:
     """Every column that roles, models, robustness rows and measurement name."""
     roles = study.roles
     names = {roles.outcome, roles.exposure, *roles.controls, *roles.mediators}
-    for part in (*study.models, *study.robustness):
+    for part in (*study.simplest.models, *study.robustness):
         spec = part.spec(roles) if isinstance(part, ModelSpec) else part
         for key in ("slope_group", "group_time_effects", "se", "outcome", "exposure", "subsamples"):
             names |= {value for owner in (spec, part) if (value := getattr(owner, key, None))}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bayes_npp.errors import PanelError, SpecError
 from bayes_npp.panels.delimited import read_text
+from bayes_npp.panels.labels import clean
 from bayes_npp.records import is_file
 
 COLUMNS = ("unit", "row", "column", "short")
@@ -40,7 +41,7 @@ def read_positions(path: Path) -> dict[str, Position]:
     found: dict[str, Position] = {}
     cells = frame[list(COLUMNS)].fillna("").itertuples(index=False)
     for at, (unit, row, column, short) in zip(rows, cells, strict=True):
-        place = f"{path}, row {at}"
+        place, unit = f"{path}, row {at}", clean(unit)
         if not all(text.isdecimal() and int(text) < MOST for text in (row, column)):
             raise SpecError("row and column are whole numbers from 0", place=place, fix="Correct them")
         own = Position(int(row), int(column), short or unit[:3])

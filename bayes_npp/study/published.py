@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_npp.errors import PanelError, SpecError, nearest
 from bayes_npp.panels.delimited import read_text
+from bayes_npp.panels.labels import clean
 from bayes_npp.records import is_file
 from bayes_npp.study.numerals import AS_PRINTED, Numeral, decimal_signs, read_numeral
 
@@ -33,6 +34,7 @@ COLUMNS = (
 
 COUNTS = ("n_obs", "n_units")
 NUMBERS = ("estimate", "se", "t", "p", *COUNTS)
+TEXTS = tuple(name for name in COLUMNS if name not in (*NUMBERS, "significance"))
 BOUNDS = ("se", "p")  # numbers of which a bound may be printed
 
 
@@ -72,8 +74,9 @@ def check_published(frame: pd.DataFrame, place: str, rows: Sequence[int] | np.nd
     Returns
     -------
     DataFrame
-        Numbers in plain decimals with the digits that were printed (see `numerals`), bounds of p and se with their
-        sign. Stars behind an estimate are its significance where that cell is blank.
+        Text cleaned as the panel's labels are, numbers in plain decimals with the digits that were printed (see
+        `numerals`), bounds of p and se with their sign. Stars behind an estimate are its significance where that cell
+        is blank.
 
     Raises
     ------
@@ -89,6 +92,8 @@ def check_published(frame: pd.DataFrame, place: str, rows: Sequence[int] | np.nd
         raise SpecError(f"column '{missing[0]}' is missing", place=place, fix=f"Columns: {', '.join(COLUMNS)}")
     at = [f"{place}, row {row}" for row in (range(2, len(frame) + 2) if rows is None else rows)]
     frame = frame.copy()
+    for name in TEXTS:
+        frame[name] = [clean(cell) for cell in frame[name]]
     signs = decimal_signs(cell for name in NUMBERS if name not in COUNTS for cell in frame[name])
     marks = {}
     for name in NUMBERS:
@@ -98,7 +103,7 @@ def check_published(frame: pd.DataFrame, place: str, rows: Sequence[int] | np.nd
         _significance(*cells) for cells in zip(frame["significance"], marks["estimate"], at, strict=True)
     ]
     for term, where in zip(frame["term"], at, strict=True):
-        if not term.strip():
+        if not term:
             raise SpecError("a row has no term", place=where, fix="Name the coefficient")
     return frame
 

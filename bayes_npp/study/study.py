@@ -1,6 +1,6 @@
 """A study is data: what a study file declares, and what is read from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Scales
 from bayes_npp.design.spec import Spec
@@ -28,6 +29,7 @@ from bayes_npp.study.robustness import Altered, Robustness, alter, targets
 from bayes_npp.study.sample import Sample, baseline_sample
 
 TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
+READ = ("panel", "published", "positions", "sample")  # properties that keep what they read
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,21 @@ class Study:
             with located(f"{shown_path(self.path)}, robustness '{row.name}'"):
                 rows += [(model.name, row, alter(self.sample, model, row)) for model in targets(row, self.models)]
         return tuple(rows)
+
+    def with_models(self, models: Mapping[str, ModelSpec]) -> "Study":
+        """The study with other models in the place of those of their names; what was read is not read again."""
+        other = replace(self, models=tuple(models.get(model.name, model) for model in self.models))
+        other.__dict__.update({name: own for name in READ if (own := self.__dict__.get(name)) is not None})
+        return other
+
+    @property
+    def simplest(self) -> "Study":
+        """The study with independent errors where its models leave them to the ladder: what is known before a fit."""
+        left = [model for model in self.models if isinstance(model, BayesianModel) and model.leaves_errors]
+        if not left:
+            return self
+        assert self.sample  # read here, so that both have it
+        return self.with_models({model.name: model.with_errors(BASE) for model in left})
 
     def priors(self, model: BayesianModel) -> PriorSet:
         return load_priors(model.priors, self.path.parent)

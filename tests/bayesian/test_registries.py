@@ -8,9 +8,9 @@ import xarray as xr
 from scipy import stats
 
 import bayes_npp as bn
-from bayes_npp.analysis.ladder import decisive
 from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
 from bayes_npp.bayesian.comparison.accuracy import loo
+from bayes_npp.bayesian.fitting.error_ladder import decisive
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, make_sampler, restore
 from bayes_npp.bayesian.fitting.posterior import build_tree
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, ErrorModel, Scale, label_of

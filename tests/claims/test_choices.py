@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from bayes_npp.claims.choices import KINDS, choice_rows, every_choice
+from bayes_npp.claims.slopes import positive_share
 
 
 def test_every_answered_variant_is_a_mark(tiny_run):
@@ -64,3 +65,27 @@ def test_quantiles_are_equally_likely(tiny_run):
         p = record.claim.parsed
         favour = sum(p.sign * (q - p.threshold) > 0 for q in record.quantiles)
         assert favour / 40 == pytest.approx(record.probability, abs=1 / 40)
+
+
+def test_as_declared_is_one_number_everywhere(tiny_run):
+    """Measures, samples and prior sets answer as declared by the fit itself, to the last digit."""
+    for record in (record for record in tiny_run.ledger.records if not record.claim.parsed.is_mechanism):
+        fit = next(one for one in (*tiny_run.fits, *tiny_run.ladder_fits) if one.model == record.model)
+        own = tiny_run.estimates.select(model=fit.model)
+        assert positive_share(own, record.claim.parsed) == record.probability
+        measured = next(one for one in tiny_run.measurement if one.model == record.model)
+        declared = measured.slopes[measured.slopes["variant"] == measured.variants["variant"].iloc[0]]
+        assert positive_share(declared, record.claim.parsed) == record.probability
+        assert positive_share(declared, record.claim.parsed) != 0.5
+        curve = tiny_run.ledger.curves[record.claim.model]
+        cell = curve[
+            (curve["sample"] == "as declared")
+            & (curve["proposition"] == str(record.claim.parsed))
+            & curve["estimator"].str.endswith(f" {record.errors} errors")
+        ]
+        assert cell["probability"].tolist() == [record.probability]
+        sets = tiny_run.ledger.sensitivities[record.claim.model].sets
+        named = sets[(sets["proposition"] == str(record.claim.parsed)) & (sets["priors"] == "weakly_informative")]
+        assert named["probability"].tolist() == [record.probability]
+        assert (named["mcse"] > 0).all()
+        assert (named["mcse"] < 0.05).all()

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from bayes_npp.design.propositions import QUANTITIES, Proposition, Quantity, parse_proposition
 from bayes_npp.errors import SpecError
+from bayes_npp.panels.labels import clean
 
 LABELS = (
     st.text(st.characters(whitelist_categories=("L", "N"), whitelist_characters=" -,[]\"'<>"), min_size=1, max_size=12)
-    .map(str.strip)
+    .map(clean)  # a label has the form that the panel's labels have
     .filter(bool)
 )
 
@@ -61,3 +62,28 @@ def test_any_text_is_a_proposition_or_one_named_error(text):
 def test_bad_propositions(text, message):
     with pytest.raises(SpecError, match=message):
         parse_proposition(text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\uff25ast",  # full width
+        "Ea\u200bst",  # zero width
+        " East\u00a0",  # a space that does not break
+        '" East "',
+        "'East\ufeff'",
+    ],
+)
+def test_labels_have_the_form_of_the_panels(written):
+    """Before: a label copied from a page named a group that "does not exist"."""
+    assert parse_proposition(f"slope[{written}] > slope[West]").left == Quantity("slope", ("East",))
+    assert parse_proposition(f"indirect[m, {written}] > 0").left == Quantity("indirect", ("m", "East"))
+
+
+def test_a_composed_letter_is_one_letter():
+    assert parse_proposition("slope[Cote\u0301] > 0") == parse_proposition("slope[Cot\u00e9] > 0")
+
+
+def test_a_label_of_nothing_but_zero_width_is_none():
+    with pytest.raises(SpecError, match="0 to 1 labels"):
+        parse_proposition("slope[\u200b] > 0")

@@ -11,8 +11,32 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(params=["tiny_run", pytest.param("run", marks=pytest.mark.slow)])
+def shown(request):
+    """The result of the tiny study, and in the slow lane that of the default study."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_report_in_a_browser(width, tiny_run):
+def test_report_is_accessible(width, scheme, shown):
+    """No violation of axe-core's rules (WCAG 2 A and AA, best practices), everything unfolded."""
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto((shown.out / "report.html").as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        found = Axe().run(page)
+        browser.close()
+    assert found.response["passes"]
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_report_in_a_browser(width, shown):
     from playwright.sync_api import sync_playwright
 
     requests, errors = [], []
@@ -22,11 +46,11 @@ def test_report_in_a_browser(width, tiny_run):
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text))
-        page.goto((tiny_run.out / "report.html").as_uri())
-        assert page.locator("h1").inner_text() == "A tiny study"
+        page.goto((shown.out / "report.html").as_uri())
+        assert page.locator("h1").inner_text() == shown.study.header.title
         assert page.locator("figure svg").count() >= 3
         assert page.locator(".finding.warning").count() >= 1
-        assert page.locator("table.sof tr.row").count() == len(tiny_run.ledger.records)
+        assert page.locator("table.sof tr.row").count() == len(shown.ledger.records)
         assert page.locator("table.sof tr.row").first.is_visible()
         for link in page.locator(".bar a").all():
             assert page.locator(link.get_attribute("href")).count() == 1

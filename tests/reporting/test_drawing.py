@@ -1,6 +1,7 @@
 """Figures (`figures.drawing`): a font for Chinese labels is found, or one line says which to install; no boxes."""
 
 import logging
+import re
 
 import matplotlib.font_manager
 import pandas as pd
@@ -22,7 +23,12 @@ def clear():
 def drawn(folder, title):
     figure, axes = drawing.new_figure(3, 2)
     axes.set_title(title)
+    axes.set_yticks([0, 1], labels=[title, f"{title} 2"])
+    axes.plot([0], [0], label=title)
+    drawing.legend_below(figure, axes)
     drawing.save_figure(figure, pd.DataFrame({"a": [1]}), folder / "figure")
+    texts = [*axes.get_yticklabels(), *figure.legends[0].get_texts()]
+    assert [text.get_text() for text in texts] == [axes.get_title(), f"{axes.get_title()} 2", axes.get_title()]
     return axes.get_title()
 
 
@@ -51,3 +57,23 @@ def test_a_font_newer_than_the_list_of_fonts_is_found(clear, monkeypatch):
     monkeypatch.setattr(matplotlib.font_manager.fontManager, "addfont", asked.append)
     assert drawing.fonts() == ("DejaVu Sans",)
     assert asked == ["/x/NotoSansCJK-Regular.ttc"]
+
+
+def test_shapes_of_one_style_say_it_once(tmp_path):
+    figure, axes = drawing.new_figure(3, 2)
+    axes.vlines(range(7), 0, 1, color="#c8553d", linewidth=1.234)
+    axes.plot(range(5), range(5), "o", color="#1d4e89")
+    svg = drawing.save_figure(figure, pd.DataFrame({"at": [1, 1], "what": ["=1+1", "b"]}), tmp_path / "some")
+    assert svg.count("stroke-width: 1.23") == 1
+    style = svg.index("stroke-width: 1.23")
+    assert svg[style : svg.index("</g>", style)].count("<path") == 7
+    before = (tmp_path / "some.svg").read_text(encoding="utf-8")
+    assert svg.count("<path") == before.count("<path")
+    assert svg.count("<use") == before.count("<use")
+    assert svg.count("<g") == svg.count("</g>")
+    ids = set(re.findall(r'id="([^"]+)"', svg))
+    assert all(name.startswith("some-") for name in ids)
+    assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg)) <= ids
+    rows = pd.read_csv(tmp_path / "some.csv")
+    assert rows["key"].tolist() == ["1", "1#2"]
+    assert rows["what"].tolist() == ["'=1+1", "b"]

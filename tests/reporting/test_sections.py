@@ -9,6 +9,7 @@ import pytest
 from bayes_npp.reporting import sections
 from bayes_npp.reporting.base.blocks import Details, Figure, Paragraph
 from bayes_npp.reporting.base.cells import Table
+from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.figures.drawing import new_figure
 from bayes_npp.reporting.report import report_page, write_report
 from bayes_npp.reporting.sections import SECTIONS, Section, each, folded, lay_out
@@ -53,7 +54,7 @@ def test_a_new_section_is_one_row(tiny_run, tmp_path, monkeypatch):
 
 def test_the_registry_is_all_there_is(tiny_run):
     """Both pages show every table and figure once where files of it are written, under the same headings in order."""
-    page = report_page(tiny_run)
+    page, worded = report_page(tiny_run), wording(tiny_run.study)
     html = (tiny_run.out / "report.html").read_text(encoding="utf-8")
     markdown = (tiny_run.out / "report.md").read_text(encoding="utf-8")
     assert {path.stem for path in (tiny_run.out / "tables").iterdir()} == set(page.tables)
@@ -62,10 +63,10 @@ def test_the_registry_is_all_there_is(tiny_run):
     for name, figure in page.figures.items():
         assert html.count(f'<figure id="figure-{name}"') == 1
         assert f"figures/{name}.png" in markdown
-        assert figure.title in markdown
+        assert worded(figure.title) in markdown
     for name in page.tables:
         assert html.count(f'id="table-{name}"') == 1
-        assert f"tables/{name}.csv" in markdown or page.tables[name].markdown() in markdown
+        assert f"tables/{name}.csv" in markdown or page.tables[name].markdown(worded) in markdown
     plain = re.sub(r"</?data[^>]*>", "", html)
     in_html = [unescape(heading) for heading in re.findall(r'<h2 id="h-\d+">(.*?)</h2>', plain)]
     assert [h.replace("\u2212", "-") for h in in_html] == [

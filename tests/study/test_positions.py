@@ -45,3 +45,9 @@ def test_no_file_and_an_unknown_unit_are_named(tmp_path):
     )
     with pytest.raises(SpecError, match="unknown unit 'f'"):
         check_study(bn.load_study(tmp_path / "study.toml"))
+
+
+def test_units_have_the_form_of_the_panels_labels(tmp_path):
+    path = tmp_path / "positions.csv"
+    path.write_text("unit,row,column,short\n\uff21nhui\u200b,1,2,A\n", encoding="utf-8")
+    assert list(read_positions(path)) == ["Anhui"]

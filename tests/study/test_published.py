@@ -65,3 +65,11 @@ def test_the_audit_reads_bounds_stars_and_brackets():
     assert plain[0].se == printed[0].se
     with pytest.raises(bn.BayesNppError, match="a dagger by its level"):
         bn.audit(table({"estimate": "0.25", "significance": "\u2020"}))
+
+
+def test_text_has_the_form_of_the_panels_labels():
+    """Before: rows whose term or claim was written with another Unicode form or a stray space found no model."""
+    rough = {"claim": " H1\u00a0", "term": "\uff4fpenness", "model": "fe\u200b", "sample": "Cote\u0301", "table": "2 "}
+    row = checked({"estimate": "0.5", "se": "0.1", **rough}).iloc[0]
+    assert row[list(rough)].tolist() == ["H1", "openness", "fe", "Cot\u00e9", "2"]
+    refused({"estimate": "0.4", "term": "\u200b"}, "no term")

@@ -58,10 +58,17 @@ class Diagnostics:
         return all(check.passed for check in self.checks)
 
     @property
+    def failures(self) -> str:
+        """The checks that failed, with what they need; empty where none did."""
+        return ", ".join(f"{c.quantity} {c.value:.4g} (needs {c.threshold})" for c in self.checks if not c.passed)
+
+    @property
     def verdict(self) -> str:
-        """'passed', or 'failed' with the checks that failed."""
-        failed = [f"{c.quantity} {c.value:.4g} (needs {c.threshold})" for c in self.checks if not c.passed]
-        return "passed" if not failed else "failed: " + ", ".join(failed)
+        """'passed', or 'failed' with the checks that failed: of the sampler, not of the model."""
+        return "passed" if self.passed else f"failed: {self.failures}"
+
+    def __str__(self) -> str:
+        return f"sampler: {'passed' if self.passed else f'failed {self.failures}'}"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

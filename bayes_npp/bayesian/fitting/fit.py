@@ -1,8 +1,10 @@
 """Fit a hierarchical model: from panel, specification and priors to a posterior with its diagnostics and estimates."""
 
 import json
-from dataclasses import dataclass
-from functools import cached_property
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,21 +13,23 @@ from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_co
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
+from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at, errors_verdict
+from bayes_npp.bayesian.fitting.quantities import scales_and_shapes, slope_quantities
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
 from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, Weights, normal_slopes
-from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
-from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
+from bayes_npp.bayesian.model.dynamic import long_run_summary
+from bayes_npp.bayesian.model.error_models import label_of
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
-from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
+from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, NOT_PASSED, Estimates, drawn_share, estimates_from_rows, row_of_draws
+from bayes_npp.estimates import LEVEL, Estimates, drawn_share, estimates_from_rows, positive, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
 TUNE = {"collapsed": 500, "nuts": 1000}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A posterior and what it was made from.
 
@@ -52,6 +56,9 @@ class Fit:
         Groups posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data. Parameters are on the
         standardised scale; `group_slope` (`slope` without groups, `slope_of_unit`) is in the data's units.
     diagnostics : Diagnostics
+        Of the sampler alone; `checks` are those of the errors.
+    ladder : tuple of ErrorRung
+        The error models tried, each with its own fit, where the errors were left to the ladder; else empty.
     """
 
     data: ModelData
@@ -60,6 +67,25 @@ class Fit:
     engine: str
     tree: "xr.DataTree"
     diagnostics: Diagnostics
+    ladder: tuple[ErrorRung["Fit"], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Fit({self.label}, {self.spec.errors} errors, {self.design.n_obs} rows; {self.verdict})"
+
+    @cached_property
+    def checks(self) -> tuple[PredictiveCheck, ...]:
+        """Posterior predictive checks of the errors."""
+        return self.predictive_checks()
+
+    @property
+    def verdict(self) -> str:
+        """What passed and what failed, of the sampler and of the errors."""
+        return f"{self.diagnostics}; errors: {errors_verdict(self.checks)}"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the sampler passes its diagnostics, and the errors all their checks."""
+        return self.diagnostics.passed and all(check.passed for check in self.checks)
 
     @property
     def design(self) -> Design:
@@ -110,7 +136,7 @@ class Fit:
         """Probability of sign * (weights'slopes - cutoff) > 0: the mean of normal tails, or else a share of draws."""
         if normal := self.normal_slopes:
             return normal.probability(weights, cutoff, sign)
-        return float(drawn_share(sign * (self.slopes @ weights - cutoff) > 0))
+        return float(drawn_share(positive(sign * (self.slopes @ weights - cutoff))))
 
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
@@ -125,8 +151,8 @@ class Fit:
     def estimates(self) -> Estimates:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
         design, scales, spec = self.design, self.design.scales, self.spec
-        note = "" if self.diagnostics.passed else f"{NOT_PASSED} {self.diagnostics.verdict}"
-        rows = [self._slope_row(labels, of_slopes) for labels, of_slopes in self._slope_quantities()]
+        note = "" if self.passed else self.verdict
+        rows = [self._slope_row(labels, of_slopes) for labels, of_slopes in slope_quantities(self)]
         if spec.controls:
             slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
             rows += [_row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(spec.controls)]
@@ -183,55 +209,6 @@ class Fit:
             return _row(of_slopes, **labels)
         return _row((self.slopes @ (w := of_slopes.on_groups)), **labels) | {"prob_positive": self.probability(w)}
 
-    def _slope_quantities(self) -> list[tuple[dict[str, str], np.ndarray | Weights]]:
-        """Every quantity of the exposure's slopes with its labels: averages, groups, differences."""
-        design, spec = self.design, self.spec
-        if spec.dynamic:
-            return [*quantities(design, self.slopes if spec.exposure else np.empty(0), self.values("persistence"))]
-        if spec.exposure is None:
-            return []
-        term, targets_twfe = {"term": spec.exposure}, spec.correlated_means and not spec.unit_slopes
-        if spec.unit_slopes:
-            return [*self._unit_slope_quantities(term)]
-        if not design.groups:
-            estimand = "average_slope_twfe_weighted" if targets_twfe else "coefficient"
-            return [({**term, "estimand": estimand}, Weights(np.ones(1)))]
-        n_groups = len(design.groups)
-        averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
-        if targets_twfe:
-            averages = {"average_slope_twfe_weighted": twfe_weights(design), **averages}
-        out = [({**term, "estimand": e}, Weights(w)) for e, w in averages.items()]
-        return [*out, *self._population(term), *self._group_quantities(term)]
-
-    def _unit_slope_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
-        """Slopes of units, their average over observations, and groups' slopes where units are nested in groups."""
-        design, of_unit = self.design, self.slopes_of_units()
-        out = [({**term, "estimand": "average_slope"}, of_unit @ (np.bincount(design.unit) / design.n_obs))]
-        out += self._population(term)
-        if design.groups:
-            out += [(labels, self.slopes @ own.on_groups) for labels, own in self._group_quantities(term)]
-        for i, label in enumerate(design.units):
-            out.append(({**term, "group": label, "estimand": "group_slope"}, of_unit[:, i]))
-        return out
-
-    def _population(self, term: dict[str, str]) -> list[tuple[dict[str, str], np.ndarray]]:
-        """The hyper-mean of exchangeable slopes."""
-        if self.design.groups and self.spec.slope_pooling != "exchangeable":
-            return []
-        scales = self.design.scales
-        unit = scales.outcome_sd / scales.divisors[term["term"]]
-        return [({**term, "estimand": "population_slope"}, self.values("exposure_slope") * unit)]
-
-    def _group_quantities(self, term: dict[str, str]) -> list[tuple[dict[str, str], Weights]]:
-        groups, only = self.design.groups, np.eye(len(self.design.groups))
-        out = []
-        for g, label in enumerate(groups):
-            out.append(({**term, "group": label, "estimand": "group_slope"}, Weights(only[g])))
-        for g, h in group_pairs(len(groups)):
-            labels = {**term, "group": f"{groups[g]} - {groups[h]}", "estimand": "slope_difference"}
-            out.append((labels, Weights(only[g] - only[h])))
-        return out
-
 
 def fit(
     panel: Panel,
@@ -243,6 +220,8 @@ def fit(
     seed: int = 1,
     tune: int | None = None,
     target_accept: float | None = None,
+    errors: str | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Fit:
     """Fit the hierarchical model of a specification.
 
@@ -261,14 +240,36 @@ def fit(
         Of the sampler.
     tune, target_accept : optional
         Default: what suits the engine (`TUNE`, `TARGET_ACCEPT`).
+    errors : str, optional
+        In place of those of `spec`. "auto": the first rung of the ladder that passes its checks
+        (`error_ladder.climb_errors`); `Fit.ladder` has every rung tried. Rungs with common factors take minutes.
+    progress : callable, optional
+        Called with a line before each rung; by default lines on a terminal, and nothing elsewhere.
 
     Raises
     ------
     DesignError, SpecError, PanelError
     """
-    engine = choose_engine(spec, engine)
-    sampler = make_sampler(engine, draws, chains, seed, tune, target_accept)
-    return fit_design(build_design(panel, spec), load_priors(priors), sampler, engine)
+    own = load_priors(priors)
+
+    def fitted(design: Design) -> Fit:
+        chosen = choose_engine(design.spec, engine)
+        return fit_design(design, own, make_sampler(chosen, draws, chains, seed, tune, target_accept), chosen)
+
+    if errors != AUTO:
+        return fitted(build_design(panel, with_errors(spec, errors or spec.errors)))
+    panel.check_distances("errors = 'auto', which tries AR(1) errors,")
+
+    def rung(tried: str) -> tuple[Fit, tuple[PredictiveCheck, ...]] | None:
+        design = carried(tried, lambda: build_design(panel, with_errors(spec, tried)))
+        if design is None:
+            return None
+        say(f"errors: {label_of(tried)}")
+        return (one := fitted(design)), one.checks
+
+    say = progress or (partial(print, file=sys.stderr) if sys.stderr.isatty() else lambda line: None)
+    climbed = climb_errors(ERRORS, rung)
+    return replace(next(one.fit for one in climbed if one.chosen), ladder=climbed)
 
 
 def fit_design(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> Fit:
@@ -376,22 +377,6 @@ def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Samp
     """A Fit from a stored tree and the design, priors and sampler it was made with."""
     diagnostics = Diagnostics(**json.loads(tree.attrs["diagnostics"]))
     return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics)
-
-
-def scales_and_shapes() -> dict[str, str]:
-    """Rows beside the slopes, and the unit of each: "outcome", "slope" (outcome over exposure), or "" for none."""
-    outcome = {name for part in ERROR_MODELS.values() for name in part.in_outcome_units}
-    return {
-        "slope_sd": "slope",
-        "unit_slope_sd": "slope",
-        "unit_sd": "outcome",
-        "time_sd": "outcome",
-        "group_time_sd": "outcome",
-        "unit_trend_sd": "outcome",
-        "exposure_loading_sd": "outcome",
-        **{name: "outcome" if name in outcome else "" for name in top_priors()},
-        "slope_correlation": "",
-    }
 
 
 def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:

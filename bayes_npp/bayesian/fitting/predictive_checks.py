@@ -50,6 +50,23 @@ class PredictiveCheck:
     def verdict(self) -> str:
         return "passed" if self.passed else "failed"
 
+    @property
+    def seen(self) -> str:
+        """What was observed beside what the model makes, such as "serial correlation 0.76, the model makes ..."."""
+        return f"{self.name} {self.observed:.2f}, the model makes {self.lo:.2f} to {self.hi:.2f}"
+
+
+def failures(checks: tuple[PredictiveCheck, ...]) -> str:
+    """The checks that failed, with what was observed; empty where none did."""
+    return "; ".join(check.seen for check in checks if not check.passed)
+
+
+def errors_verdict(checks: tuple[PredictiveCheck, ...]) -> str:
+    """Whether the errors pass their checks: "passed 4 checks", or "failed 3 of 4 checks (...)"."""
+    failed = sum(not check.passed for check in checks)
+    many = f"{len(checks)} check{'s' * (len(checks) != 1)}"
+    return f"failed {failed} of {many} ({failures(checks)})" if failed else f"passed {many}"
+
 
 def checks_at(
     parameters: dict[str, np.ndarray], data: ModelData, seed: int, own: np.ndarray | None = None

@@ -36,11 +36,15 @@ class NormalSlopes:
     mean: np.ndarray
     covariance: np.ndarray
 
-    def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
-        """Probability of sign * (weights'slopes - cutoff) > 0."""
+    def tails(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> np.ndarray:
+        """Probability of sign * (weights'slopes - cutoff) > 0 given each draw, shape (S,)."""
         mean = self.mean @ weights - cutoff
         sd = np.sqrt(np.einsum("g,sgh,h->s", weights, self.covariance, weights))
-        return float(normal_tail(sign * mean / sd).mean())
+        return np.asarray(normal_tail(sign * mean / sd))
+
+    def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Probability of sign * (weights'slopes - cutoff) > 0."""
+        return float(self.tails(weights, cutoff, sign).mean())
 
 
 def normal_slopes(collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray) -> NormalSlopes | None:

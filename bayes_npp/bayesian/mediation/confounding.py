@@ -21,7 +21,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.psis import normalised, smoothed
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import TAILS, drawn_share
+from bayes_npp.estimates import TAILS, drawn_share, positive
 
 Root = Callable[[float], float]
 STEPS = 40  # of the grid on which a crossing is looked for, to each side
@@ -273,12 +273,14 @@ def _weights(mediation: Mediation) -> dict[str, np.ndarray]:
 
 def _summary(draws: np.ndarray, log_weights: np.ndarray) -> tuple[float, float, float, float]:
     """Weighted mean, equal-tailed interval and P(> 0)."""
+    if not np.isfinite(draws).all():
+        return np.nan, np.nan, np.nan, np.nan
     weights = normalised(log_weights)
     order = np.argsort(draws)
     cumulative = np.cumsum(weights[order]) - weights[order] / 2
     lo, hi = np.interp(TAILS, cumulative, draws[order])
-    positive = drawn_share(weights @ (draws > 0), effective=1 / (weights**2).sum())
-    return float(weights @ draws), float(lo), float(hi), float(positive)
+    above = drawn_share(weights @ positive(draws), effective=1 / (weights**2).sum())
+    return float(weights @ draws), float(lo), float(hi), float(above)
 
 
 def _nearest_root(function: Root, grid: np.ndarray, values: np.ndarray) -> float:

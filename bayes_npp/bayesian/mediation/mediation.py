@@ -22,7 +22,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, TAILS, Estimates, drawn_share, estimates_from_rows, row_of_draws
+from bayes_npp.estimates import LEVEL, TAILS, Estimates, drawn_share, estimates_from_rows, positive, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 VARIABLES = (
@@ -382,4 +382,4 @@ def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
     if opposite > 0.5:
         note += "; indirect and direct effect differ in sign: no share in the usual sense"
     values = {"estimate": float(middle), "lo": float(low), "hi": float(high), "note": note}
-    return {**row, **values, "prob_positive": float(drawn_share(ratio > 0))}
+    return {**row, **values, "prob_positive": float(drawn_share(positive(ratio)))}

@@ -15,7 +15,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, load_priors, prior_of
 from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
 from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
-from bayes_npp.bayesian.sensitivity.sweep import Answers, sweep
+from bayes_npp.bayesian.sensitivity.sweep import Answers, of_fit, sweep
 from bayes_npp.design.propositions import Proposition, parse_proposition
 from bayes_npp.design.slope_contrasts import Contrasts, contrasts
 from bayes_npp.errors import SpecError
@@ -40,7 +40,7 @@ class Sensitivity:
         One row a cell and proposition: cell, proposition, the prior of every axis, probability and its Monte Carlo
         standard error, mean, lo, hi of the estimand (95 % equal-tailed), k_hat (NaN where it was sampled), passed.
     sets : DataFrame
-        The same for named prior sets, by the column `priors`.
+        The same for named prior sets, by the column `priors`; the set of the fit is answered by the fit itself.
     slopes : DataFrame
         Every group's slope (the one slope without groups) over scales of the prior that pools them (of the exposure's
         own without groups): prior, scale (standardised units), group, mean, lo, hi (95 % equal-tailed, data's units).
@@ -142,24 +142,26 @@ def sensitivity(
     every = cells(load_grid(grid), fit.priors, slots)[:: QUICK_CELLS if quick else 1]
     named = [load_priors(name) for name in sets]
     answers = sweep(fit, [own for _, own in every] + named, weighed, sampler)
+    own_priors, own = fit.priors.content_hash(), of_fit(fit, weighed)
+    answers[len(every) :] = [
+        own if priors.content_hash() == own_priors else one
+        for priors, one in zip(named, answers[len(every) :], strict=True)
+    ]
     grid_rows = [
         {"cell": number, "proposition": str(p), **{axis: str(prior) for axis, prior in labels.items()}, **_row(one, k)}
         for number, ((labels, _), one) in enumerate(zip(every, answers, strict=False), start=1)
         for k, p in enumerate(asked)
     ]
     set_rows = [
-        {"priors": own.name, "proposition": str(p), **_row(one, k)}
-        for own, one in zip(named, answers[len(every) :], strict=True)
+        {"priors": priors.name, "proposition": str(p), **_row(one, k)}
+        for priors, one in zip(named, answers[len(every) :], strict=True)
         for k, p in enumerate(asked)
     ]
     draws = weighed.values(fit.slopes)
     curve = MULTIPLES[:: QUICK_POINTS if quick else 1]
     return Sensitivity(
         propositions=asked,
-        probabilities=tuple(
-            fit.probability(w, cutoff, sign)
-            for w, cutoff, sign in zip(weighed.weights, weighed.cutoffs, weighed.signs, strict=True)
-        ),
+        probabilities=tuple(float(probability) for probability in own.probability),
         power=power_scaling(fit, {str(p): own for p, own in zip(asked, draws, strict=True)}),
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),

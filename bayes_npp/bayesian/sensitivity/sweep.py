@@ -214,7 +214,7 @@ def _drawn(table: SlopeTable, fit: Fit, asked: Contrasts) -> _Drawn:
         coefficients = np.hstack([coefficients, asked.weights @ fit.data.slope_basis])
     values = unit * np.moveaxis(table.drawn @ coefficients.T, 2, 0)
     flat = values.reshape(len(coefficients), -1)
-    return _Drawn(values, asked.holds(flat).astype(float).reshape(values.shape), np.argsort(flat, axis=1))
+    return _Drawn(values, asked.holds(flat).reshape(values.shape), np.argsort(flat, axis=1))
 
 
 def _answer(base: _Base, table: SlopeTable, drawn: _Drawn, priors: PriorSet, in_any_case: bool) -> Answers | None:
@@ -261,9 +261,30 @@ def _over_tau(log_marginal: np.ndarray, log_weights: np.ndarray) -> tuple[np.nda
 
 def _quantiles(values: np.ndarray, order: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Bounds of the equal-tailed interval of weighted values."""
+    if not np.isfinite(values).all():
+        return np.full(2, np.nan)
     reached = np.cumsum(weights[order])
     at = np.searchsorted(reached, TAILS).clip(max=len(order) - 1)
     return values[order[at]]
+
+
+def of_fit(fit: Fit, asked: Contrasts) -> Answers:
+    """Answers of the fit itself, under its own priors: the numbers of its estimates."""
+    summary = summarise(asked.values(fit.slopes), axis=1)
+    each = list(zip(asked.weights, asked.cutoffs, asked.signs, strict=True))
+    probability = np.array([fit.probability(*one) for one in each])
+    variance = probability * (1 - probability)
+    if normal := fit.normal_slopes:
+        variance = np.array([normal.tails(*one).var() for one in each])
+    return Answers(
+        probability=probability,
+        mcse=np.sqrt(variance / min(fit.diagnostics.ess_bulk, len(fit.slopes))),
+        mean=summary["mean"],
+        lo=summary["lo"],
+        hi=summary["hi"],
+        k_hat=np.nan,
+        passed=fit.diagnostics.passed,
+    )
 
 
 def _of_draws(one: Refit, asked: Contrasts) -> Answers:

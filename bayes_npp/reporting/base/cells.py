@@ -10,6 +10,9 @@ from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.claims.verdicts import shown
 from bayes_npp.reporting.base.keys import harmless, keyed
 from bayes_npp.reporting.base.numbers import cell_markup, markup, plain
+from bayes_npp.reporting.base.wording import Wording, unchanged
+
+UNNAMED = '<span class="heard">What</span>'  # for screen readers, above the names of rows
 
 
 @dataclass(frozen=True)
@@ -22,23 +25,23 @@ class Table:
     notes: tuple[str, ...] = ()
     kind: ClassVar[str] = "table"
 
-    def html(self) -> str:
+    def html(self, worded: Wording = unchanged) -> str:
         """An HTML table; every cell is escaped, every decimal tied to its cell of the table's csv file."""
         names = [str(name) for name in self.frame.columns]
-        head = "".join(f'<th scope="col">{markup(name)}</th>' for name in names)
+        head = "".join(f'<th scope="col">{markup(worded(name)) or UNNAMED}</th>' for name in names)
         rows = []
         for key, values in zip(self.keyed()["key"], self.frame.itertuples(index=False), strict=True):
             cells = [
-                cell_markup(value, f"tables/{self.name}.csv:{key}:{name.replace(':', '%3A')}")
+                cell_markup(worded(str(value), name), f"tables/{self.name}.csv:{key}:{name.replace(':', '%3A')}")
                 for name, value in zip(names, values, strict=True)
             ]
             rest = "".join(f"<td>{shown}</td>" for shown in cells[1:])
             rows.append(f'<tr><th scope="row">{cells[0]}</th>{rest}</tr>')
-        title = markup(self.title)
-        notes = "".join(f'<p class="note">{markup(note)}</p>' for note in self.notes)
+        title = markup(worded(self.title))
+        notes = "".join(f'<p class="note">{markup(worded(note))}</p>' for note in self.notes)
         return (
             f'<div class="tabled" id="table-{escape(self.name, quote=True)}" tabindex="0" role="region" '
-            f'aria-label="{escape(plain(self.title), quote=True)}"><table><caption>{title}</caption>'
+            f'aria-label="{escape(plain(worded(self.title)), quote=True)}"><table><caption>{title}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{notes}"
         )
 
@@ -46,10 +49,15 @@ class Table:
         """The frame of the csv file: a key for every row, text that no spreadsheet runs."""
         return harmless(keyed(self.frame.map(plain_cell), [self.frame.columns[0]] if len(self.frame.columns) else []))
 
-    def markdown(self) -> str:
-        cells = self.frame.map(lambda cell: plain(cell).replace("|", "\\|").replace("\n", " "))
+    def markdown(self, worded: Wording = unchanged) -> str:
+        """The same in Markdown."""
+        cells = self.frame.rename(columns=lambda name: worded(str(name)))
+        for place, name in enumerate(self.frame.columns):
+            shown = [plain(worded(str(value), str(name))) for value in self.frame.iloc[:, place]]
+            cells.isetitem(place, [text.replace("|", "\\|").replace("\n", " ") for text in shown])
         body = cells.to_markdown(index=False, disable_numparse=True)
-        return "\n\n".join([f"**{plain(self.title)}**", body, *(f"*{plain(note)}*" for note in self.notes)])
+        title, *notes = (plain(worded(text)) for text in (self.title, *self.notes))
+        return "\n\n".join([f"**{title}**", body, *(f"*{note}*" for note in notes)])
 
     def tex(self) -> str:
         from great_tables import GT

@@ -20,6 +20,9 @@ _MARKS = re.compile(f"[{_OPEN}{_MIDDLE}{_CLOSE}]")
 _DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w)")
 _LINK = re.compile(r"\[([^\[\]<>]+)\]\(((?:#[\w-]+)|(?:[\w-][\w./-]*))\)")
 _HYPHEN = re.compile(r"(?<![\w.,:;/)\]-])-(?=\.?\d)")
+CODE_OR_REFERENCE = (
+    f"{_OPEN}[^{_OPEN}{_CLOSE}]*?{_MIDDLE}[^{_OPEN}{_CLOSE}]*?{_MIDDLE}|`[^`]*`|\\]\\([^()]*\\)"  # not for words
+)
 MINUS = "\u2212"
 DECIMALS = 6  # at most
 
@@ -66,6 +69,12 @@ def chance(value: float, cuts: tuple[float, ...] = ()) -> str:
         return "< 0.001"
     near = min(value, 1 - value) < 0.0095 or any(abs(value - cut) < 0.01 for cut in cuts)
     return f"{value:.{3 if near else 2}f}"
+
+
+def p_value(value: float, ref: str) -> str:
+    """A p-value in three digits with its sign of relation, and where it stands in full."""
+    shown = "< 0.001" if value < 0.0005 else "> 0.999" if value > 0.9995 else f"{value:.3f}"
+    return f"p {'' if shown[0] in '<>' else '= '}{tagged(shown, value, ref)}"
 
 
 def plain(text: object) -> str:

@@ -1,14 +1,17 @@
 """A page to HTML, with every text escaped, and to the same in Markdown."""
 
 import re
+from functools import partial
 
 from bayes_npp.reporting.base.blocks import Block, Details, Page, unfolded
+from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import markup, plain
+from bayes_npp.reporting.base.wording import Wording, unchanged
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
+def render_page(page: Page, drawings: dict[str, str], worded: Wording = unchanged) -> tuple[str, str]:
     """Render a page; return HTML and Markdown.
 
     Parameters
@@ -16,6 +19,8 @@ def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
     page : Page
     drawings : dict of str
         SVG text of every figure, by name; Markdown links the png of the same name.
+    worded : callable
+        What exchanges names in a text for words (`wording`).
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -31,14 +36,21 @@ def render_page(page: Page, drawings: dict[str, str]) -> tuple[str, str]:
             keep_trailing_newline=True,
         )
         environment.filters |= {
-            "markup": lambda text: Markup(markup(text)),
-            "plain": plain,
-            "cell": lambda text: plain(text).replace("|", "\\|").replace("\n", " "),
+            "markup": lambda text: Markup(markup(worded(str(text)))),
+            "plain": lambda text: plain(worded(str(text))),
+            "cell": lambda text: plain(worded(str(text))).replace("|", "\\|").replace("\n", " "),
+            "table": partial(_table, worded=worded, escape=escape),
             "unfolded": _inside,
         }
         texts.append(environment.get_template(f"page.{kind}.jinja").render(page=page, drawings=drawings))
     html, markdown = texts
     return html, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
+
+
+def _table(table: Table, worded: Wording, escape: bool) -> str:
+    from markupsafe import Markup
+
+    return Markup(table.html(worded)) if escape else table.markdown(worded)
 
 
 def _inside(block: Details) -> tuple[Block, ...]:

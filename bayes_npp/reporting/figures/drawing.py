@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayes_npp.reporting.base.blocks import Page
+from bayes_npp.reporting.base.keys import harmless, keyed
+from bayes_npp.reporting.base.wording import Wording, unchanged
 from bayes_npp.store import write_text, write_whole
 
 if TYPE_CHECKING:
@@ -47,6 +50,11 @@ STYLE = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
+# Two or more shapes in a row with the same style.
+_RUNS = re.compile(
+    r'<(?:use|path)(?: (?:[dxy]|xlink:href)="[^"]*")+(?P<style>(?: clip-path="[^"]*")? style="[^"]*")/>'
+    r'(?: <(?:use|path)(?: (?:[dxy]|xlink:href)="[^"]*")+(?P=style)/>)+'
+)
 
 
 def _style() -> Any:
@@ -86,17 +94,30 @@ def say_missing(sample: str) -> None:
     )
 
 
+def _reworded(figure: "Figure", change: Callable[[str], str]) -> None:
+    """Every text of a figure changed, those of ticks with names included, and in the fonts of the style."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+                axis.set_ticklabels([change(label.get_text()) for label in axis.get_ticklabels()])
+    for text in figure.findobj(Text):
+        text.set_text(change(text.get_text()))
+        text.set_fontfamily(list(fonts()))  # those of a legend and of ticks are made outside of the style
+
+
 def _without_boxes(figure: "Figure") -> None:
     """Characters that no font has as question marks, and a line that says which font to install."""
-    from matplotlib.text import Text
+    known = drawable()
+    missing: list[str] = []
 
-    known, missing = drawable(), []
-    for text in figure.findobj(Text):
-        shown = text.get_text()
-        gone = [sign for sign in shown if ord(sign) not in known and not sign.isspace()]
-        if gone:
-            missing += gone
-            text.set_text("".join("?" if sign in gone else sign for sign in shown))
+    def shown(text: str) -> str:
+        missing.extend(sign for sign in text if ord(sign) not in known and not sign.isspace())
+        return "".join(sign if ord(sign) in known or sign.isspace() else "?" for sign in text)
+
+    _reworded(figure, shown)
     if missing:
         say_missing(next(iter(missing)) if fonts()[1:] else "Chinese, Japanese and Korean")
 
@@ -119,15 +140,17 @@ def legend_below(figure: "Figure", axes: Any) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2), frameon=False, fontsize=8)
 
 
-def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
+def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wording = unchanged) -> str:
     """Write png, svg and csv; return the SVG as text for one-file reports."""
     import matplotlib
 
-    _without_boxes(figure)
     with matplotlib.rc_context(_style()):
+        _reworded(figure, worded)
+        _without_boxes(figure)
         write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
         write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
-    write_text(stem.with_suffix(".csv"), table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    rows = harmless(keyed(table, [table.columns[0]]))
+    write_text(stem.with_suffix(".csv"), rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
     return _of_page(svg[svg.index("<svg") :], stem.name)
 
@@ -145,11 +168,17 @@ def _of_page(svg: str, name: str) -> str:
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
     svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', svg)
-    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", svg)
+    ids = {found: f"{name}-{number}" for number, found in enumerate(re.findall(r'id="([^"]+)"', svg))}
+    svg = re.sub(r'(id="|href="#|url\(#)([^")]+)', lambda found: found[1] + ids.get(found[2], found[2]), svg)
+    return _RUNS.sub(_styled_once, svg)
 
 
-def draw_page(page: Page, folder: Path) -> dict[str, str]:
-    """Draw every figure of a page into a folder; return its SVG text by name."""
+def _styled_once(run: re.Match[str]) -> str:
+    """Shapes of one style as a group that has it."""
+    return f"<g{run['style']}>{run[0].replace(run['style'] + '/>', '/>')}</g>"
+
+
+def draw_page(page: Page, folder: Path, worded: Wording = unchanged) -> dict[str, str]:
+    """Draw every figure of a page into a folder, names exchanged for words; return its SVG text by name."""
     figures = page.figures.items()
-    return {name: save_figure(figure.draw(), figure.data, folder / name) for name, figure in figures}
+    return {name: save_figure(figure.draw(), figure.data, folder / name, worded) for name, figure in figures}

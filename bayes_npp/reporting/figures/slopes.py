@@ -172,14 +172,14 @@ def shrinkage(comparison: Heterogeneity) -> "Drawing":
 def predictive(record: FitRecord) -> "Drawing":
     """What the residuals are, beside the range the error model can produce."""
     table = predictive_frame(record)
-    figure, panels = new_figure(7.2, 2.2, columns=len(table))
+    figure, panels = new_figure(7.2, 2.5, columns=len(table))
     for axes, row in zip(np.atleast_1d(panels), table.itertuples(), strict=True):
         axes.hlines(0, row.lo, row.hi, color="#1d4e89", linewidth=7, alpha=0.45, label="95 % of replications")
         axes.plot(row.observed, 0, "o", color="#c8553d", markersize=8, label="Observed residuals")
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.set_title(row.check, fontsize=10, loc="left")
-        axes.set_xlabel("\n".join(wrap(row.meaning, 34)), fontsize=8)
+        axes.set_title("\n".join(wrap(row.check, 17)), fontsize=8.5, loc="left")
+        axes.set_xlabel("\n".join(wrap(row.meaning, 26)), fontsize=7.5)
         axes.margins(x=0.12)
     legend_below(figure, np.atleast_1d(panels)[0])
     return figure

@@ -1,6 +1,5 @@
 """How it was done: the estimating equation in the study's names, the rule of verdicts, and the reporting checklist."""
 
-from bayes_npp.analysis.ladder import RULE as ERROR_RULE
 from bayes_npp.claims.verdicts import RULE
 from bayes_npp.reporting.base.blocks import Bullets, Paragraph
 from bayes_npp.reporting.base.cells import Table
@@ -40,7 +39,7 @@ def equation(result: Result) -> list[Paragraph]:
 
 def rules(result: Result) -> Bullets | None:
     """The rules that turn numbers into words."""
-    items = [ERROR_RULE] if result.ladders else []
+    items = list(dict.fromkeys(ladder.errors.rule for ladder in result.ladders))
     if result.ledger is not None:
         items.append(RULE.format(support=result.ledger.rules.support, contradict=result.ledger.rules.contradict))
     return Bullets(tuple(items)) if items else None

@@ -9,7 +9,7 @@ import pandas as pd
 from bayes_npp.analysis.comparison import Heterogeneity
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import estimate_key
-from bayes_npp.reporting.base.numbers import chance, decimals_of, interval_of, of_row, rounded, tagged
+from bayes_npp.reporting.base.numbers import chance, interval_of, of_row, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import axis, axis_range, intervals, round_ticks
 from bayes_npp.reporting.base.words import errors_word, model_word, sentence, unit_word, variable_word
@@ -208,13 +208,12 @@ def _instruments(model: str, tests: dict[str, Any] | None, result: Result) -> tu
     if why:
         return count, Cell("", (str(why),))
     p, key = tests["hansen_p"], f"tests.csv:{model}/Hansen"
-    shown = "p > 0.999" if p > 0.9995 else "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
     statistic = tagged(rounded(tests["hansen"], 1.0), float(tests["hansen"]), f"{key}:statistic")
     below = [
         f"{statistic} on {tests['hansen_df']} df",
         *(sentence(w.split(" (")[0].split(":")[0]) for w in tests["warnings"]),
     ]
-    return count, Cell(decimals_of(shown, f"{key}:p_value"), tuple(below), mark="failed" if tests["warnings"] else "")
+    return count, Cell(p_value(p, f"{key}:p_value"), tuple(below), mark="failed" if tests["warnings"] else "")
 
 
 def number_cell(row: pd.Series | None) -> Cell:
@@ -225,12 +224,12 @@ def number_cell(row: pd.Series | None) -> Cell:
         return Cell("", (without_decimals(str(row["note"]).split("; ")[0]),))
     key = f"estimates.csv:{estimate_key(row)}"
     below = [interval_of(row)]
-    positive, p_value = float(row["prob_positive"]), float(row["p_value"])
+    positive, p = float(row["prob_positive"]), float(row["p_value"])
     if row["paradigm"] == "bayesian" and pd.notna(positive):
         shown = tagged(chance(positive), positive, f"{key}:prob_positive")
         below.append(f"P(> 0) {_relation(shown, positive)}")
-    elif pd.notna(p_value):
-        below.append(decimals_of("p < 0.001" if p_value < 0.0005 else f"p = {p_value:.3f}", f"{key}:p_value"))
+    elif pd.notna(p):
+        below.append(p_value(p, f"{key}:p_value"))
     return Cell(of_row(row), tuple(below))
 
 

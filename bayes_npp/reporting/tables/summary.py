@@ -8,7 +8,7 @@ from bayes_npp.claims.choices import DECLARED, VARIED, Choices, Lane
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import key_of
-from bayes_npp.reporting.base.numbers import chance, decimals_of, rounded, tagged
+from bayes_npp.reporting.base.numbers import chance, decimals_of, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
 from bayes_npp.reporting.base.words import KINDS, counted, errors_word, listed, sentence, variable_word, variant_word
@@ -131,9 +131,8 @@ def _test(record: ClaimRecord) -> Cell:
         tagged(rounded(value, test.se), value, f"{place}:test_{name}")
         for name, value in (("estimate", test.estimate), ("lo", test.lo), ("hi", test.hi))
     ]
-    p_text = "p < 0.001" if test.p_value < 0.0005 else f"p = {test.p_value:.3f}"
-    p_value = decimals_of(p_text, f"{place}:frequentist_p")
-    return Cell(found[0], (f"[{found[1]}, {found[2]}]", p_value), mark="big")
+    below = (f"[{found[1]}, {found[2]}]", p_value(test.p_value, f"{place}:frequentist_p"))
+    return Cell(found[0], below, mark="big")
 
 
 def printed_cell(record: ClaimRecord, result: Result) -> Cell:

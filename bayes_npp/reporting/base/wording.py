@@ -1,0 +1,107 @@
+"""Words for names in any text of a page: errors, fits, parameters, estimands, prior sets, columns, models.
+
+Sentences are written near the numbers, by people who know the names; readers do not. So names are exchanged in one
+place, on the way to the page, and nowhere in the csv files.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from bayes_npp.bayesian.model.error_models import ERROR_MODELS
+from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
+from bayes_npp.reporting.base.words import errors_word, model_word, unit_word, variable_word
+from bayes_npp.study.study import Study
+
+PARAMETERS = {
+    "exposure_slope": "average slope of the exposure",
+    "control_slope": "slopes of the controls",
+    "slope_offset": "groups' own part of the slope",
+    "control_offset": "groups' own part of the controls' slopes",
+    "unit_slope": "{unit}'s own part of the slope",
+    "unit_control_slope": "{unit}'s own part of the controls' slopes",
+    "unit_effect": "{unit} effects",
+    "time_effect": "period effects",
+    "group_time_effect": "period effects of groups",
+    "unit_trend": "{unit} trends",
+    "exposure_loading": "loadings on the exposure's own factor",
+    "slope_sd": "SD of the groups' slopes",
+    "control_slope_sd": "SD of the groups' slopes of the controls",
+    "unit_slope_sd": "SD of the slopes of {units}",
+    "unit_control_slope_sd": "SD of the controls' slopes of {units}",
+    "slope_correlation": "correlation of slopes",
+    "unit_sd": "SD of {unit} effects",
+    "time_sd": "SD of period effects",
+    "group_time_sd": "SD of the groups' period effects",
+    "unit_trend_sd": "SD of {unit} trends",
+    "exposure_loading_sd": "SD of loadings on the exposure's own factor",
+    "error_sd": "SD of errors",
+    "unit_scale_sd": "how much error sizes differ between {units}",
+    "period_scale_sd": "how much error sizes differ between periods",
+    "loading_sd": "SD of loadings",
+    "unit_between": "parts of columns by {unit}",
+    "time_between": "parts of columns by period",
+    "loading_between": "parts of columns by loading",
+}
+COMMON = ("known", "factor")  # names of error parts that are English words too
+FITS = ("fit", "model")  # columns of tables that hold names of fits
+
+
+class Wording(Protocol):
+    """What exchanges names in a text, which stands in a column of a table or ("") elsewhere."""
+
+    def __call__(self, text: str, column: str = "") -> str: ...
+
+
+def unchanged(text: str, column: str = "") -> str:
+    """No wording: for pages that have no names of a study."""
+    return text
+
+
+def wording(study: Study) -> Wording:
+    """What exchanges the names of a study and of the package; code and references to files stay as they are."""
+    units = {"unit": unit_word(study), "units": unit_word(study, plural=True)}
+    words = {name: text.format(**units) for name, text in PARAMETERS.items()}
+    words |= {name: text for name, text in ESTIMANDS.items() if "_" in name}
+    columns = [*study.panel.frame.columns.astype(str), *(own.name for own in study.variables)]
+    words |= {name: variable_word(study, name, unit=False) for name in columns if "_" in name}
+    models = [model.name for model in study.models]
+    words |= {name: model_word(study, name) for name in models if "_" in name}
+    sets = {str(model.priors) for model in study.models if hasattr(model, "priors")}
+    words |= {name: name.replace("_", " ") for name in (*sets, "weakly_informative") if "_" in name}
+    found = re.compile(f"{CODE_OR_REFERENCE}|{_errors()}|{_fits(models)}|{_whole(words)}")
+
+    def word(match: re.Match[str]) -> str:
+        if errors := match["errors"]:
+            return errors_word(study, errors)
+        if fit := match["fit"]:
+            return model_word(study, fit.strip("'"))
+        return words[match["name"]] if match["name"] else match[0]
+
+    def worded(text: str, column: str = "") -> str:
+        if column in FITS and text.partition("--")[0].partition(".")[0] in models:
+            return model_word(study, text)
+        return found.sub(word, text)
+
+    return worded
+
+
+def _errors() -> str:
+    """An error model by name, and the word 'errors' after it."""
+    every = "|".join(sorted(map(re.escape, ERROR_MODELS), key=len, reverse=True))
+    alone = "|".join(re.escape(name) for name in ERROR_MODELS if name not in COMMON)
+    joined = rf"(?:{every})(?:\+(?:{every}))+"
+    return rf"(?<![\w.'-])(?P<errors>{joined}|(?:{alone}))(?: errors)?(?![\w'-]|\.\w)"
+
+
+def _fits(models: list[str]) -> str:
+    """A model in quotes, or what is derived from it (its name, two hyphens, what differs)."""
+    names = "|".join(sorted(map(re.escape, models), key=len, reverse=True)) or "(?!)"
+    return rf"(?P<fit>'(?:{names})(?:--[\w.-]*\w)?'|(?<![\w-])(?:{names})--[\w.-]*\w)"
+
+
+def _whole(words: Mapping[str, str]) -> str:
+    """Any of the names, as a whole word that is no file's name."""
+    names = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    return rf"(?<![\w./-])(?P<name>{names})(?![\w-]|\.\w)"

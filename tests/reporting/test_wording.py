@@ -1,0 +1,85 @@
+"""Names on their way to the page: exchanged for words everywhere a reader looks, and nowhere else."""
+
+import html
+import re
+
+import pytest
+
+from bayes_npp.bayesian.model.error_models import ERROR_MODELS
+from bayes_npp.bayesian.priors.sets import prior_of, slots
+from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.reporting.base.numbers import markup, tagged
+from bayes_npp.reporting.base.wording import PARAMETERS, wording
+from bayes_npp.study.study import load_study
+from tests.conftest import TINY
+
+
+@pytest.fixture(scope="module")
+def worded():
+    return wording(load_study(TINY))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("posterior, unit_scale errors", "posterior, each unit its own error size"),
+        ("with ar1+unit_scale errors", "with errors persist within a unit and each unit its own error size"),
+        ("factor+iid", "one common factor and independent errors"),
+        ("a factor of two; known already", "a factor of two; known already"),
+        (
+            "the fit 'groups--errors-ar1-unit_scale'",
+            "the fit hierarchical model (groups), errors persist within a unit and ",
+        ),
+        ("mechanism--structure", "mediation model (mechanism), structure"),
+        ("two groups", "two groups"),
+        ("SD: slope_sd", "SD: SD of the groups' slopes"),
+        ("average_slope_twfe_weighted > 0", f"{ESTIMANDS['average_slope_twfe_weighted']} > 0"),
+        ("weakly_informative priors", "weakly informative priors"),
+        ("see tables/slope_sd.csv and make_panel.py", "see tables/slope_sd.csv and make_panel.py"),
+        ("`control_1[i, t]` is control_1", "`control_1[i, t]` is control 1"),
+        ("[link](tables/groups--errors-ar1.csv)", "[link](tables/groups--errors-ar1.csv)"),
+    ],
+)
+def test_names_become_words(worded, text, shown):
+    assert worded(text).startswith(shown)
+
+
+def test_a_bare_name_of_a_model_is_a_name_in_a_column_of_fits_only(worded):
+    assert worded("groups", "fit") == "hierarchical model (groups)"
+    assert worded("groups", "group") == "groups"
+    assert worded("no such fit", "fit") == "no such fit"
+
+
+def test_references_stay(worded):
+    number = tagged("0.12 of slope_sd", 0.12, "estimates.csv:groups--errors-ar1:slope_sd")
+    found = markup(worded(f"iid errors: {number}"))
+    assert 'data-ref="estimates.csv:groups--errors-ar1:slope_sd"' in found
+    assert "0.12 of SD of the groups" in found
+
+
+def test_every_parameter_with_a_prior_has_words():
+    names = {*slots(), *prior_of()}
+    assert [name for name in names if "_" in name and name not in PARAMETERS] == []
+
+
+def visible(text):
+    """What a reader sees of a page or drawing, code and addresses left out."""
+    text = re.sub(r"<(style|script|code|desc)\b.*?</\1>", "", text, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]*>", "\n", text))
+
+
+def test_no_name_of_the_package_or_a_fit_is_on_the_page(tiny_run):
+    study = tiny_run.study
+    names = {*slots(), *prior_of(), *ESTIMANDS, *study.panel.frame.columns, *(model.name for model in study.models)}
+    names = {name for name in names if "_" in name} | {"weakly_informative", *ERROR_MODELS} - {"known", "factor"}
+    asked = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, sorted(names)))})(?![\w/-]|\.\w)|\w--\w|\{{\w+\}}")
+    pages = [tiny_run.out / "report.html", *sorted((tiny_run.out / "figures").glob("*.svg"))]
+    found = {
+        (path.name, line.strip()[:90])
+        for path in pages
+        for line in visible(path.read_text(encoding="utf-8")).splitlines()
+        if asked.search(line)
+    }
+    assert found == set()
+    markdown = re.sub(r"`[^`]*`|\]\([^)]*\)", "", (tiny_run.out / "report.md").read_text(encoding="utf-8"))
+    assert [line[:90] for line in markdown.splitlines() if asked.search(line)] == []
