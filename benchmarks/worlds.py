@@ -27,9 +27,8 @@ from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callb
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.predictive_checks import error_checks
+from bayes_npp.bayesian.fitting.predictive_checks import checks_at
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
-from bayes_npp.bayesian.model.likelihood import innovations
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.claims.verdicts import CONTRADICTED, SUPPORTED, Known, Seen, fragile, verdict
@@ -136,9 +135,8 @@ def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
     flat = thetas.reshape(-1, thetas.shape[2])
     some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, SLOPE_DRAWS).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=True)
-    residuals, sd = innovations({name: values[::2] for name, values in draws.items()}, data)
-    times = np.array(design.times)[design.time]
-    checks = error_checks(residuals / sd, design.unit, times, sampler.seed)
+    checked = {name: values[::2] for name, values in draws.items()}
+    checks = checks_at(checked, data, sampler.seed)
     factor = factor_of_equal_slopes(collapsed, PRIORS, flat)
     asked = contrasts([AVERAGE, *PAIRS], design)
     probability = asked.holds(asked.values(in_data_units(draws, data)["group_slope"])).mean(axis=1)

@@ -82,6 +82,10 @@ class Collapsed:
         value = kernel.log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
 
+    def judged(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        """Of draws of theta (chain, draw, d), what convergence is judged on."""
+        return {"theta": thetas}
+
     def moved_to(self, other: "Collapsed", thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same scales and shapes as theta of another posterior of the same data, and the log ratio of their priors.
 

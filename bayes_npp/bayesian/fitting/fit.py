@@ -22,13 +22,12 @@ from bayes_npp.bayesian.fitting.collapsed_draws import (
 from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks, errors_verdict
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at, errors_verdict
 from bayes_npp.bayesian.fitting.quantities import scales_and_shapes, slope_quantities
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
 from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, Weights, normal_slopes
 from bayes_npp.bayesian.model.dynamic import long_run_summary
 from bayes_npp.bayesian.model.error_models import label_of
-from bayes_npp.bayesian.model.likelihood import innovations, noise
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
@@ -213,14 +212,14 @@ class Fit:
         return "hierarchical" + (f" x {self.spec.slopes}" if self.spec.slopes else "") + differences + dynamics
 
     def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
-        """Checks of the errors: serial correlation, spread by unit, dependence; imputed cells as each draw has them."""
-        stats, times = self.tree["sample_stats"], np.array(self.design.times)[self.design.time]
-        if "innovation" in stats:
-            return error_checks(stats["innovation"].to_numpy(), self.design.unit, times, seed=self.sampler.seed)
-        parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
-        own, sd = innovations(parameters, self.data)
-        drawn = partial(noise, parameters, self.data, len(own))
-        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, drawn)
+        """Checks of the errors; imputed cells as each draw has them, scales of units and periods drawn anew."""
+        stats, seed = self.tree["sample_stats"], self.sampler.seed
+        if "innovation" not in stats:
+            parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
+            return checks_at(parameters, self.data, seed)
+        at = stats["checked_draw"].to_numpy()
+        parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
+        return checks_at(parameters, self.data, seed, stats["innovation"].to_numpy())
 
     def _slope_row(self, labels: dict[str, str], of_slopes: np.ndarray | Weights) -> dict[str, Any]:
         """A row from draws, or from weights on the groups' slopes."""

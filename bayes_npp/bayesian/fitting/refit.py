@@ -186,7 +186,7 @@ def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
         own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
         runs.append(draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, own))
         thetas = np.concatenate([draws for draws, _ in runs])
-        diagnostics = diagnose({"theta": thetas}, xr.concat([stats for _, stats in runs], "chain"))
+        diagnostics = diagnose(collapsed.judged(thetas), xr.concat([stats for _, stats in runs], "chain"))
         if diagnostics.passed or diagnostics.divergences:
             break
     return thetas, diagnostics

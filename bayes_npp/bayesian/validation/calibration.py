@@ -20,6 +20,7 @@ LEFT_OUT = (
     *("unit_effect", "unit_slope", "unit_control_slope", "time_effect", "group_time_effect"),
     *("unit_shift", "time_shift", "unit_trend", "exposure_loading"),
 )
+CELLS = 3  # of the common component that are ranked
 RANKED_DRAWS = 199  # draws kept of each replication: nearly independent
 
 
@@ -69,7 +70,8 @@ def calibrate(
     """Simulate from the prior, fit, rank: replications of the collapsed sampler on a template panel.
 
     Columns, bases, scaling constants and priors are the template's; flat effects are zero and not ranked. Quantities:
-    every reported scalar, the slopes of the groups, and the joint log likelihood.
+    every reported scalar, the slopes of the groups, what common factors give to a few cells, and the joint log
+    likelihood.
 
     Parameters
     ----------
@@ -126,7 +128,10 @@ def _quantities(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str,
         slopes = parameters["exposure_slope"][:, None] + parameters["slope_offset"]
         out |= {f"slope[{label}]": slopes[:, g] for g, label in enumerate(data.design.groups)}
     if "factor" in parameters:  # signs and order are free
-        out["common component"] = np.sqrt((common_component(parameters) ** 2).mean(axis=(-2, -1)))
+        given = common_component(parameters)
+        out["common component"] = np.sqrt((given**2).mean(axis=(-2, -1)))
+        for unit, time in zip(*(np.linspace(0, size - 1, CELLS).astype(int) for size in given.shape[1:]), strict=True):
+            out[f"common component[{unit}, {time}]"] = given[:, unit, time]
         if parameters["factor"].shape[1] > 1:
             parameters = {name: values for name, values in parameters.items() if not name.startswith("loading")}
     derived = {"slope", "group_slope", "slope_of_unit", "collapsed_log_likelihood", "collapsed_coefficients"}
