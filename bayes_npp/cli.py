@@ -142,7 +142,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     from bayes_npp.analysis.estimation import estimate_model
     from bayes_npp.analysis.settings import run_settings
 
-    found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True))
+    found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True, say=_say))
     click.echo(found.table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
     _finish(found.fits)
     if not all(record.diagnostics.passed for record in found.fits):
@@ -161,7 +161,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
 def sensitivity(
     study: Path, model: str, propositions: tuple[str, ...], grid: str | None, seed: int | None, quick: bool
 ) -> None:
-    """Ask claims about the slopes of a hierarchical MODEL of STUDY again under other priors; print CSV."""
+    """Ask claims about a hierarchical MODEL of STUDY again under other priors, with the errors of a run; print CSV."""
     from bayes_npp.errors import SpecError
     from bayes_npp.study.checks import check_study
     from bayes_npp.study.models import HierarchicalModel
@@ -176,18 +176,19 @@ def sensitivity(
     asked = propositions or tuple(claim.proposition for claim in loaded.claims if claim.model == model)
     if not asked:
         raise SpecError(f"the study declares no claim about '{model}'", fix="Give one: --claim 'average_slope > 0'")
+    from bayes_npp.analysis.ladder import fit_behind_verdicts
     from bayes_npp.analysis.settings import run_settings
-    from bayes_npp.analysis.stored_fits import fit_model
     from bayes_npp.bayesian.priors.grid import load_grid
     from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity as under_other_priors
 
     own_grid = load_grid(grid) if grid else load_grid(loaded.claim_rules.grid, loaded.path.parent)
-    settings = run_settings(loaded, quick=quick, seed=seed)
-    fitted, _ = fit_model(loaded.sample, chosen, settings)
+    settings = run_settings(loaded, quick=quick, seed=seed, say=_say)
+    fitted = fit_behind_verdicts(loaded.sample, chosen, settings)
     found = under_other_priors(fitted, asked, own_grid, seed=settings.seed, quick=quick)
     click.echo(found.rows().to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
+    _say(f"{model}: {fitted.spec.errors} errors, {fitted.verdict}")
+    _say("\n".join(map(found.span, found.propositions)))
     if not fitted.diagnostics.passed:
-        _say(f"{model}: sampler diagnostics {fitted.diagnostics.verdict}")
         sys.exit(FAILED_DIAGNOSTICS)
 
 
@@ -303,10 +304,7 @@ def simulate(
 
 def _finish(fits: tuple) -> None:
     for record in fits:
-        _say(f"{record.model}: sampler diagnostics {record.diagnostics.verdict}{' (stored fit)' * record.reused}")
-        for check in record.predictive:
-            if not check.passed:
-                _say(f"{record.model}: posterior predictive check failed: {check.name}")
+        _say(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}")
 
 
 def _end(failures: tuple[str, ...]) -> None:

@@ -62,6 +62,12 @@ class SamplingError(BayesNppError):
     exit_code = 1
 
 
+class ImportanceError(SamplingError):
+    """A posterior that importance sampling cannot be trusted with: a chain can, with engine = "collapsed"."""
+
+    exit_code = 2
+
+
 class PanelWarning(UserWarning):
     """Something in a panel that may be wrong: nothing is changed, and a script may turn it into an error."""
 

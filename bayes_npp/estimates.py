@@ -174,6 +174,23 @@ def summarise(draws: np.ndarray, axis: int | None = None) -> dict[str, Any]:
     return {name: float(value) for name, value in out.items()} if axis is None else out
 
 
+def proportion_mediated(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
+    """Share mediated: median and quantiles of the ratio; withheld where the total may be zero."""
+    row: dict[str, Any] = {"estimand": "proportion_mediated"}
+    lo, hi = np.quantile(total, TAILS)
+    if lo <= 0 <= hi:
+        note = f"withheld: the 95 % interval of the total effect, [{lo:.3g}, {hi:.3g}], includes zero"
+        return {**row, "estimate": np.nan, "note": note}
+    ratio = indirect / total
+    low, middle, high = np.quantile(ratio, [TAILS[0], 0.5, TAILS[1]])
+    opposite = float((indirect * (total - indirect) < 0).mean())
+    note = "posterior median"
+    if opposite > 0.5:
+        note += "; indirect and direct effect differ in sign: no share in the usual sense"
+    values = {"estimate": float(middle), "lo": float(low), "hi": float(high), "note": note}
+    return {**row, **values, "prob_positive": float(drawn_share(positive(ratio)))}
+
+
 def row_of_draws(draws: np.ndarray, **labels: str) -> dict[str, Any]:
     """A row of the table from posterior draws (S,); a scale has no P(> 0), since it has no sign."""
     found = summarise(draws)

@@ -27,12 +27,11 @@ from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callb
 from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
 from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.predictive_checks import error_checks
+from bayes_npp.bayesian.fitting.predictive_checks import checks_at
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
-from bayes_npp.bayesian.model.likelihood import innovations
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
-from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, SUPPORTED, Known, verdict
+from bayes_npp.claims.verdicts import CONTRADICTED, SUPPORTED, Known, Seen, fragile, verdict
 from bayes_npp.design.design import build_design
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import contrasts
@@ -64,7 +63,7 @@ LONG = Sampler(draws=1000, tune=500, chains=4, target_accept=0.9)
 AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")
 PAIRS = [parse_proposition(f"slope[{a}] > slope[{b}]") for a, b in permutations(GROUPS, 2)]
 SLOPE_DRAWS = 800  # draws of the slopes
-TOLD = (SUPPORTED, FRAGILE)
+TOLD = (SUPPORTED, fragile(SUPPORTED))
 
 
 def main() -> None:
@@ -136,15 +135,14 @@ def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
     flat = thetas.reshape(-1, thetas.shape[2])
     some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, SLOPE_DRAWS).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=True)
-    residuals, sd = innovations({name: values[::2] for name, values in draws.items()}, data)
-    times = np.array(design.times)[design.time]
-    checks = error_checks(residuals / sd, design.unit, times, sampler.seed)
+    checked = {name: values[::2] for name, values in draws.items()}
+    checks = checks_at(checked, data, sampler.seed)
     factor = factor_of_equal_slopes(collapsed, PRIORS, flat)
     asked = contrasts([AVERAGE, *PAIRS], design)
     probability = asked.holds(asked.values(in_data_units(draws, data)["group_slope"])).mean(axis=1)
-    fits = all(check.passed for check in checks)
+    fits, differ = all(check.passed for check in checks), factor.factor < 1 / 3
     average, *pairs = (
-        verdict(Known(float(p), diagnostics.passed, fits, factor.factor if k else None)).name
+        verdict(Known(Seen(float(p), None, differ if k else None, diagnostics.passed), errors_fit=fits)).name
         for k, p in enumerate(probability)
     )
     return {
@@ -172,7 +170,7 @@ def no_path(seed: int) -> dict[str, bool | str]:
             break
     rows = found.estimates().frame
     row = rows[(rows["estimand"] == "indirect") & (rows["group"] == "")].iloc[0]
-    name = verdict(Known(float(row["prob_positive"]), not found.failures, errors_fit=True)).name
+    name = verdict(Known(Seen(float(row["prob_positive"]), answered=not found.failures))).name
     return {
         "first step significant": bool(step["p_value"] < 0.05),
         "indirect supported": name in TOLD,

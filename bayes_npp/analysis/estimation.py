@@ -6,9 +6,9 @@ from typing import Any
 
 from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.progress import Progress
-from bayes_npp.analysis.records import Estimated, Mechanism
+from bayes_npp.analysis.records import Estimated, FitRecord, Mechanism
 from bayes_npp.analysis.settings import RunSettings
-from bayes_npp.analysis.stored_fits import fit_mediation, fit_model, fit_record, missing_treatments
+from bayes_npp.analysis.stored_fits import climb_mediation, fit_mediation, fit_model, fit_record, missing_treatments
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
@@ -83,19 +83,24 @@ def _hierarchical(sample: Sample, model: HierarchicalModel, settings: RunSetting
 
 def _mediation(sample: Sample, model: MediationModel, settings: RunSettings) -> Estimated:
     """Every equation, and the sensitivity to confounding of mediators and outcome."""
+    tried: tuple[FitRecord, ...] = ()
+    if model.leaves_errors:
+        model, tried = climb_mediation(sample, model, settings)
+        settings = settings.fitted_before()
     mediation, records = fit_mediation(sample, model, settings)
     why_not = obstacle(mediation)
     mechanism = Mechanism(
         model=model.name,
         mediators=mediation.mediators,
         fits=records,
+        tried=tried,
         curve=None if why_not else sensitivity(mediation),
         crossings=None if why_not else crossings(mediation),
         why_not=why_not.problem if why_not else "",
         missing=mediation.missing.cells,
         treatments=missing_treatments(sample, model, mediation, settings),
     )
-    return Estimated(mediation.estimates(), mechanism=mechanism)
+    return Estimated(mediation.estimates(), mechanism=mechanism, model=model)
 
 
 def _options(model: ModelSpec, names: tuple[str, ...]) -> dict[str, Any]:

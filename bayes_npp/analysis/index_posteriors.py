@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.refit import FEW_SCALES, SHORT, Refit, refit_each
+from bayes_npp.bayesian.fitting.refit import SHORT, Refit, refit_each
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.design.design import Design, build_design, group_pairs, twfe_weights
@@ -63,8 +63,6 @@ class AveragedPosterior:
         The estimated weights first.
     failed : int
         Posteriors whose sampler failed its diagnostics.
-    reweighted : int
-        Posteriors reweighted from another one (Pareto k below .5) and not sampled.
     """
 
     source: str
@@ -72,7 +70,6 @@ class AveragedPosterior:
     slopes: np.ndarray
     weights: np.ndarray
     failed: int
-    reweighted: int
 
 
 def slope_quantities(design: Design, slopes: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
@@ -127,7 +124,7 @@ def variant_posteriors(
     """
     spec, priors = study.spec(model), study.priors(model)
     designs = [variant_design(study.panel, spec, variant, study.scales) for variant in variants]
-    found = refit_each([(collapse(prepare(design), priors), priors) for design in designs], sampler, near=False)
+    found = refit_each([(collapse(prepare(design), priors), priors) for design in designs], sampler)
     return [
         VariantPosterior(variant, design, _kept(one), one.diagnostics.verdict)
         for variant, design, one in zip(variants, designs, found, strict=True)
@@ -156,14 +153,13 @@ def averaged_posterior(
     spec, priors = study.spec(model), study.priors(model)
     designs = [build_design(study.panel.with_column(spec.outcome, c), spec, study.scales) for c in columns[1:]]
     targets = [(collapse(prepare(design), priors), priors) for design in designs]
-    found = refit_each(targets, sampler, near=targets[0][0].size <= FEW_SCALES)
+    found = refit_each(targets, sampler)
     return AveragedPosterior(
         source=source,
         design=study.sample.design(spec),
         slopes=np.array([_kept(one) for one in found]),
         weights=weights,
         failed=sum(not one.diagnostics.passed for one in found),
-        reweighted=sum(one.k_hat is not None for one in found),
     )
 
 

@@ -11,7 +11,9 @@ from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
 from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, rule
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
+from bayes_npp.bayesian.fitting.refit import CAREFUL
+from bayes_npp.bayesian.model.error_models import BASE, named, parts
+from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
@@ -100,14 +102,19 @@ def _fitted(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> 
 
 
 def _climbed(
-    sample: Sample, model: HierarchicalModel, own: Fitted | None, settings: RunSettings, progress: Progress
+    sample: Sample,
+    model: HierarchicalModel,
+    own: Fitted | None,
+    settings: RunSettings,
+    progress: Progress,
+    beyond: bool = True,
 ) -> tuple[ErrorRung[Fitted], ...]:
-    """The rungs of a model in errors up to the first that passes, and the richer ones; its own fit among them."""
+    """The rungs of a model in errors up to the first that passes, and those beyond it; its own fit among them."""
     steps = {rung.label: rung for rung in error_rungs(model)}
 
     def fit(errors: str) -> tuple[Fitted, Checks] | None:
         rung = steps[errors]
-        if carried(errors, lambda: sample.design(rung.model.spec(sample.roles))) is None:
+        if carried(lambda: sample.design(rung.model.spec(sample.roles)), errors) is None:
             return None
         if rung.declared and own is not None:
             return own, own.record.predictive
@@ -115,7 +122,7 @@ def _climbed(
         found = _fitted(sample, rung.model, settings)
         return found, found.record.predictive
 
-    return climb_errors(model.rungs, fit, beyond=True)
+    return climb_errors(model.rungs, fit, beyond)
 
 
 def _picked(
@@ -129,6 +136,14 @@ def _picked(
     return own, tuple(replace(rung, fit=own) if rung is chosen else rung for rung in rungs)
 
 
+def fit_behind_verdicts(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fit:
+    """The fit that a run's verdicts rest on: with the errors that the model's ladder picks, where it has one."""
+    if not model.rungs:
+        return _fitted(sample, model, settings).fit
+    rungs = _climbed(sample, model, None, settings, Progress(settings.say), beyond=False)
+    return next(rung.fit.fit for rung in rungs if rung.chosen)
+
+
 def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progress: Progress) -> Estimated:
     """Fit a model and its neighbours in errors and, where it has a ladder, in pooling, and choose the errors.
 
@@ -139,7 +154,7 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
     if own is None:
         own, rungs = _picked(model, rungs, settings)
     found = replace(own.estimated(settings), model=own.model)
-    tried = {rung.errors: rung.fit for rung in rungs}
+    tried, chosen = {rung.errors: rung.fit for rung in rungs}, next(rung for rung in rungs if rung.chosen)
     beside = [one for one in tried.values() if one.model.name != own.model.name]
     if not own.model.has_ladder:
         return replace(found, neighbours=tuple(one.estimated(settings) for one in beside))
@@ -161,8 +176,9 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
         records={label: one.record for label, one in tried.items()},
         homogeneity={label: own_scores[label][HOMOGENEITY] for label in tried},
         scores={label: own_scores[label][LOO] for label in tried},
-        chosen=next(rung.errors for rung in rungs if rung.chosen),
+        chosen=chosen.errors,
         rule=rule(model.rungs),
+        richer=tuple(rung.errors for rung in rungs if rung.passed and rung is not chosen),
     )
     pooling = []
     for rung in steps:
@@ -170,12 +186,28 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
         further = ("leave_one_unit_out", "leave_future_out") if rung.part in ("slopes", "units") else ()
         by_method = scored(name, pooled[name], ("leave_one_row_out", *further))
         pooling.append(PoolingRung(rung.part, rung.label, name, rung.declared, tuple(by_method.values())))
-    ladder = Ladder(model.name, choice, tuple(pooling))
+    guard = _with_exposure_factor(sample, own.model, chosen, settings, progress)
+    beside += [] if guard is None else [guard]
+    ladder = Ladder(model.name, choice, tuple(pooling), None if guard is None else guard.record)
     return replace(found, ladder=ladder, neighbours=tuple(one.estimated(settings) for one in beside))
 
 
+def _with_exposure_factor(
+    sample: Sample, model: HierarchicalModel, chosen: ErrorRung[Fitted], settings: RunSettings, progress: Progress
+) -> Fitted | None:
+    """The model with the chosen errors and loadings on the exposure's own factor, where a firm verdict asks for it."""
+    if not chosen.passed or model.exposure_factor != "none":
+        return None
+    changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
+    careful = {"target_accept": model.target_accept or CAREFUL[-1]}  # scales of units diverge now and then at less
+    other = chosen.fit.model.model_copy(update=changes | careful)
+    if carried(lambda: sample.design(other.spec(sample.roles))) is None:
+        return None
+    progress.say(f"{model.name}: loadings on the exposure's own factor")
+    return _fitted(sample, other, settings)
+
+
 def _exists(sample: Sample, rung: Rung) -> bool:
-    """Whether a panel carries a way to pool beside the model's errors: factors take period effects."""
-    if rung.declared or not factors_of(rung.model.errors):
-        return True
-    return carried(rung.model.errors, lambda: sample.design(rung.model.spec(sample.roles))) is not None
+    """Whether a panel carries a way to pool beside what units load on: that takes period effects."""
+    spec = rung.model.spec(sample.roles)
+    return rung.declared or not loads(spec) or carried(lambda: sample.design(spec)) is not None

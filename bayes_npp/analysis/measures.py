@@ -273,7 +273,6 @@ def _write(
             "averaged": (("source", "index", "draw", "group"), np.array([one.slopes for one in averaged])),
             "weights": (("source", "drawn", "indicator"), np.array([one.weights for one in averaged])),
             "failed": ("source", [one.failed for one in averaged]),
-            "reweighted": ("source", [one.reweighted for one in averaged]),
         }
     labels = {"variant": [one.variant.label for one in fitted], "group": groups}
     data = xr.Dataset(arrays, labels | ({"source": [one.source for one in averaged]} if averaged else {}))
@@ -306,7 +305,6 @@ def _restored(
             slopes=data["averaged"].to_numpy()[i],
             weights=data["weights"].to_numpy()[i],
             failed=int(data["failed"].to_numpy()[i]),
-            reweighted=int(data["reweighted"].to_numpy()[i]),
         )
         for i, source in enumerate(sources)
     ]

@@ -6,13 +6,13 @@ import pandas as pd
 
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.comparison.scores import Accuracy
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
-from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
+from bayes_npp.bayesian.fitting.diagnostics import Gate
+from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck, errors_verdict
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
-from bayes_npp.study.models import HierarchicalModel
+from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.robustness import Altered
 
 
@@ -20,22 +20,30 @@ from bayes_npp.study.robustness import Altered
 class FitRecord:
     """What the report says of one Bayesian fit; everything in it is decided here, not in the report.
 
-    `between` holds (unit | time, contrasts that a between part spans, all contrasts).
+    `between` holds (unit | time, contrasts that a between part spans, all contrasts); `engine` is what sampled it, and
+    `why` why chains were run where weighted points would have done, if they had been good.
     """
 
     model: str
     priors: PriorSet
     sampler: Sampler
-    diagnostics: Diagnostics
+    diagnostics: Gate
     predictive: tuple[PredictiveCheck, ...]
     saturated: tuple[str, ...]
     between: tuple[tuple[str, int, int], ...]
     reused: bool
+    engine: str = "collapsed"
+    why: str = ""
 
     @property
     def errors_fit(self) -> bool:
         """Whether every posterior predictive check of the error model passed."""
         return all(check.passed for check in self.predictive)
+
+    @property
+    def verdict(self) -> str:
+        """What passed and what failed, of the sampler and of the errors."""
+        return f"{self.diagnostics}; errors: {errors_verdict(self.predictive)}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,9 @@ class ErrorChoice:
     chosen : str
         Error model picked by the rule.
     rule : str
-        In words (`ladder.rule`).
+        In words (`error_ladder.rule`).
+    richer : tuple of str
+        Error models beyond the chosen one that pass too (`error_ladder.beyond_of`).
     """
 
     model: str
@@ -64,6 +74,7 @@ class ErrorChoice:
     scores: dict[str, Accuracy]
     chosen: str
     rule: str
+    richer: tuple[str, ...] = ()
 
     @property
     def record(self) -> FitRecord:
@@ -92,11 +103,17 @@ class PoolingRung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """A declared model beside its neighbours in error model and in pooling."""
+    """A declared model beside its neighbours in error model and in pooling.
+
+    `exposure_factor` is the fit with the chosen errors in which units load on the exposure's own factor too: a shared
+    factor may be too weak for every check and yet move the slope. None where the chosen errors fail a check, where the
+    model has that factor already, or where the panel does not carry it.
+    """
 
     model: str
     errors: ErrorChoice
     pooling: tuple[PoolingRung, ...]
+    exposure_factor: FitRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,8 @@ class Mechanism:
     mediators : tuple of str
     fits : tuple of FitRecord
         Of every equation.
+    tried : tuple of FitRecord
+        Rungs of the equations' ladders, where the model leaves its errors to them.
     curve : DataFrame, optional
         Indirect effects by rho (`confounding.sensitivity`); None where they have no closed form.
     crossings : DataFrame, optional
@@ -129,6 +148,7 @@ class Mechanism:
     why_not: str = ""
     missing: str = ""
     treatments: pd.DataFrame | None = None
+    tried: tuple[FitRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,7 +241,7 @@ class Estimated:
         Of a model that was fitted under other errors and other pooling too.
     neighbours : tuple of Estimated
         These fits.
-    model : HierarchicalModel, optional
+    model : ModelSpec, optional
         The model estimated, with the errors that its ladder picked where it left them to it.
     """
 
@@ -230,7 +250,7 @@ class Estimated:
     mechanism: Mechanism | None = None
     ladder: Ladder | None = None
     neighbours: tuple["Estimated", ...] = ()
-    model: HierarchicalModel | None = None
+    model: ModelSpec | None = None
 
     @property
     def fits(self) -> tuple[FitRecord, ...]:

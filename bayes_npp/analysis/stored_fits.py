@@ -11,15 +11,17 @@ from bayes_npp.analysis.cache import Form, key_of, not_stored, recalled, stamp
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord
 from bayes_npp.analysis.settings import RunSettings
+from bayes_npp.bayesian.fitting.error_ladder import Checks, carried, climb_errors
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler, restore
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, check_imputable, fit_jointly, on_observed_scales
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
-from bayes_npp.bayesian.mediation.missing import Treated, missing_mediators
+from bayes_npp.bayesian.mediation.missing import Treated, design_with_errors, missing_mediators
+from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
-from bayes_npp.errors import BayesNppError
+from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.store import read_tree, write_tree
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
 from bayes_npp.study.sample import Sample
@@ -41,7 +43,7 @@ def fit_model(sample: Sample, model: HierarchicalModel, settings: RunSettings) -
 def fit_mediation(
     sample: Sample, model: MediationModel, settings: RunSettings
 ) -> tuple[Mediation, tuple[FitRecord, ...]]:
-    """Fit every equation of a mediation model; stored as <model>--<what it explains>."""
+    """Fit every equation of a mediation model with named errors; stored as <model>--<what it explains>."""
     treated = model.treated(sample)
     for design in reversed(treated.designs):
         prepare(design)  # what is not identified is found before anything is sampled
@@ -60,6 +62,43 @@ def fit_mediation(
     return assemble(spec, mediators, model.paths, equations, treated.missing, settings.seed), tuple(records)
 
 
+def climb_mediation(
+    sample: Sample, model: MediationModel, settings: RunSettings
+) -> tuple[MediationModel, tuple[FitRecord, ...]]:
+    """The model with the errors that the ladder of each equation picks, and the records of every rung tried.
+
+    Rungs are stored as <model>--<what it explains>--errors-<rung>, those picked as equations of the model too. With
+    `mediator_errors` the outcome's equation alone climbs.
+    """
+    simplest = model.with_errors(BASE)
+    treated = simplest.treated(sample)
+    if treated.unknown:
+        raise SpecError("errors = 'auto' does not combine with missing = 'impute'", fix="Name the errors")
+    own: dict[str, str] = {}
+    records: list[FitRecord] = []
+    for number, design in enumerate(treated.designs):
+        outcome = design.spec.outcome
+        if design is not treated.designs[-1] and model.mediator_errors is not None:
+            continue
+
+        def fit(errors: str, design: Design = design, number: int = number) -> tuple[Fit, Checks] | None:
+            rung = carried(lambda: design_with_errors(design, errors), errors)
+            if rung is None:
+                return None
+            settings.say(f"{model.name}: errors {errors} of {design.spec.outcome}")
+            label = f"{model.name}--{design.spec.outcome}--errors-{errors.replace('+', '-')}"
+            found, stored = _stored_or_fitted(model, label, rung, number, settings)
+            records.append(fit_record(label, found, stored))
+            return found, found.checks
+
+        chosen = next(rung for rung in climb_errors(model.rungs, fit) if rung.chosen)
+        keep_as(f"{model.name}--{outcome}", chosen.fit, settings)
+        own[outcome] = chosen.errors
+    errors = own.pop(treated.designs[-1].spec.outcome)
+    mediators = model.mediator_errors if own == {} else tuple(own.items())
+    return model.model_copy(update={"errors": errors, "mediator_errors": mediators}), tuple(records)
+
+
 def missing_treatments(
     sample: Sample, model: MediationModel, own: Mediation, settings: RunSettings
 ) -> pd.DataFrame | None:
@@ -76,7 +115,7 @@ def missing_treatments(
     wanting = missing_mediators(sample.panel, own.mediators)
     if not wanting or not model.compare_missing or model.missing == "error":
         return None
-    errors = own.equations[own.mediators[0]].spec.errors
+    errors = tuple((name, own.equations[name].spec.errors) for name in own.mediators)
     rows: list[dict[str, Any]] = []
     for label, options in MISSING_TREATMENTS.items():
         changes = {"extrapolation": "linear", "mediator_errors": errors, **options}
@@ -222,4 +261,6 @@ def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:
         saturated=tuple(name for name, effect in fit.data.effects.items() if effect.saturated),
         between=tuple((name, e.rank, e.size - 1) for name, e in fit.data.effects.items() if e.rank),
         reused=reused,
+        engine=fit.engine,
+        why=fit.why,
     )

@@ -1,6 +1,8 @@
 """One claim's entry in the ledger: what is known of it, and the verdict that follows."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,13 +11,15 @@ from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.evidence import type_s_m
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.verdicts import Known, verdict
+from bayes_npp.claims.verdicts import DIFFERENT, Known, Seen, Variant, verdict
+from bayes_npp.design.propositions import Proposition
 from bayes_npp.estimates import drawn_share, positive, summarise
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
 
-VARIANTS = ["kind", "variant", "probability", "reason"]
+VARIANTS = ["kind", "variant", "probability", "reason", "within", "differ", "counted"]
+DECLARED = ("specification", "errors")  # kinds of variants whose opposite answer is a conflict
 DOTS = 40  # of a quantile dotplot
 SAMPLER_FAILED = "sampler diagnostics failed"
 
@@ -41,6 +45,8 @@ def claim_record(
     scepticism: Scepticism | None = None,
     homogeneity: Homogeneity | None = None,
     probability: float | None = None,
+    leads: tuple[str, ...] = (),
+    weights: str = "",
 ) -> ClaimRecord:
     """What is known of a claim, and its verdict.
 
@@ -50,7 +56,7 @@ def claim_record(
     draws : ndarray, shape (S,)
         Of what the proposition compares with its number.
     variants : DataFrame
-        kind, variant, probability; NaN where there is none, with the reason.
+        Columns `VARIANTS`, see `ledger.ClaimRecord`.
     tested : pair
         The same proposition tested by least squares, or why it is not.
     conflict : str
@@ -59,25 +65,26 @@ def claim_record(
         Reverse Bayes; the Bayes factor of equal slopes.
     probability : float, optional
         Of the proposition, where it is known better than from the draws.
+    leads : tuple of str
+        Rows in which a lead of the exposure has an interval that excludes zero.
+    weights : str
+        What is wrong with the weights of the average that the claim is about.
     """
     test, no_test = tested
     p = claim.parsed
-    probability = float(drawn_share(positive(p.sign * (draws - p.threshold)))) if probability is None else probability
-    equivalent = None
-    if claim.equivalence is not None:
-        equivalent = float(drawn_share(positive(claim.equivalence - np.abs(draws - p.threshold))))
-    lowest = []
-    for kind, some in variants.dropna(subset="probability").groupby("kind", sort=False):
-        row = some.loc[some["probability"].idxmin()]
-        lowest.append((str(kind), str(row["variant"]), float(row["probability"])))
+    share, inside = shares_of(p, draws, claim.smallest_effect)
+    probability = share if probability is None else probability
+    within = None if claim.smallest_effect is None else inside
+    differ = None if homogeneity is None else homogeneity.factor < DIFFERENT
     known = Known(
-        probability=probability,
-        sampled=source.sampled,
+        seen=Seen(probability, within, differ, answered=source.sampled),
+        variants=tuple(_variant(row) for row in variants.to_dict("records")),
         errors_fit=source.errors_fit,
-        factor=None if homogeneity is None else homogeneity.factor,
-        lowest=tuple(lowest),
-        unanswered=int((variants["reason"] == SAMPLER_FAILED).sum()),
         conflict=conflict,
+        factor=None if homogeneity is None else homogeneity.factor,
+        factors=None if homogeneity is None else homogeneity.range,
+        leads=leads,
+        weights=weights,
     )
     rules = study.claim_rules
     summary = summarise(draws)
@@ -90,7 +97,7 @@ def claim_record(
         lo=summary["lo"],
         hi=summary["hi"],
         probability=probability,
-        equivalent=equivalent,
+        within=within,
         test=test,
         no_test=no_test,
         variants=variants.reset_index(drop=True),
@@ -101,6 +108,38 @@ def claim_record(
         verdict=verdict(known, rules.support, rules.contradict),
         quantiles=tuple(float(q) for q in np.quantile(draws, (np.arange(DOTS) + 0.5) / DOTS)),
     )
+
+
+def shares_of(proposition: Proposition, draws: np.ndarray, smallest: float | None) -> tuple[float, float]:
+    """Probability of a proposition, and of a distance from its number below the smallest effect (NaN without one)."""
+    away = draws - proposition.threshold
+    holds = float(drawn_share(positive(proposition.sign * away)))
+    return holds, np.nan if smallest is None else float(drawn_share(positive(smallest - np.abs(away))))
+
+
+def variant_row(
+    kind: str,
+    name: str,
+    probability: float,
+    reason: str = "",
+    within: float = np.nan,
+    differ: float = np.nan,
+    counted: bool = True,
+) -> tuple[object, ...]:
+    """A row of `VARIANTS`; no probability where there is a reason. `differ` is 1, 0 or NaN."""
+    blank = bool(reason)
+    return kind, name, np.nan if blank else probability, reason, np.nan if blank else within, differ, counted
+
+
+def _variant(row: dict[Hashable, Any]) -> Variant:
+    seen = Seen(
+        probability=float(row["probability"]),
+        within=None if np.isnan(row["within"]) else float(row["within"]),
+        differ=None if np.isnan(row["differ"]) else bool(row["differ"]),
+        answered=not row["reason"],
+        counted=bool(row["counted"]),
+    )
+    return Variant(row["kind"], row["variant"], seen, opposes=row["kind"] in DECLARED)
 
 
 def printed_rows(study: Study, claim: Claim) -> pd.DataFrame:

@@ -28,12 +28,13 @@ class ClaimRecord:
         Posterior mean and 95 % equal-tailed interval of what the proposition compares with its number.
     probability : float
         Of the proposition.
-    equivalent : float, optional
-        Probability that the difference from its number lies inside the declared range of practical equivalence.
+    within : float, optional
+        Probability that the distance from its number is below the smallest effect that was declared.
     test : PropositionTest, optional
         The frequentist test of the proposition; `no_test` says why there is none.
     variants : DataFrame
-        kind (priors, measurement, specification), variant, probability; NaN where there is none, with the reason.
+        kind (priors, measurement, specification), variant, probability; NaN where there is none, with the reason;
+        within, differ and counted as in `verdicts.Seen`.
     conflict : str
         Priors that power-scaling flags as in conflict with the data.
     scepticism : Scepticism, optional
@@ -55,7 +56,7 @@ class ClaimRecord:
     lo: float
     hi: float
     probability: float
-    equivalent: float | None
+    within: float | None
     test: PropositionTest | None
     no_test: str
     variants: pd.DataFrame
@@ -118,6 +119,10 @@ class Ledger:
                 "highest": record.highest,
                 "verdict": record.verdict.name,
                 "because": "; ".join(record.verdict.because),
+                "smallest_effect": record.claim.smallest_effect,
+                "p_negligible": record.within,
+                "answer_line": record.verdict.answer_line,
+                "verdict_line": record.verdict.line,
                 "model": record.model,
                 "errors": record.errors,
                 "estimate": record.estimate,

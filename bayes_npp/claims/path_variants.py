@@ -1,6 +1,6 @@
 """Claims about paths under other measures of outcome and exposure, and in other samples."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,18 +13,17 @@ from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.claims.entry import SAMPLER_FAILED
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, shares_of, variant_row
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
-from bayes_npp.estimates import drawn_share, positive
 from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
 
 PATH_DRAWS = 1000
-COLUMNS = ["proposition", "kind", "variant", "probability", "reason"]
+COLUMNS = ["proposition", *VARIANTS]
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ def path_variants(
     mediation: Mediation,
     propositions: Sequence[Proposition],
     sampler: Sampler = SHORT,
+    smallest: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Probabilities of propositions about paths under the declared measures and in the declared samples.
 
@@ -55,12 +55,14 @@ def path_variants(
     propositions : sequence of Proposition
     sampler : Sampler
         Its seed is the first refit's; the others count on.
+    smallest : dict of float, optional
+        The smallest effect of interest of a proposition.
 
     Returns
     -------
     DataFrame
-        proposition, kind (measurement or specification), variant, probability; NaN where there is none, with the
-        reason: the sampler failed, the row does not apply to a mediation model, it cannot be fitted to it.
+        proposition and the columns of `entry.VARIANTS`, kinds measurement and specification; no probability where
+        there is a reason: the sampler failed, the row does not apply to a mediation model, it cannot be fitted to it.
     """
     every = list(altered_equations(study, model))
     variants = [variant for variant in every if not variant.reason]
@@ -78,20 +80,21 @@ def path_variants(
 
     with workers() as pool:
         found = list(pool.map(fitted, enumerate(tasks)))
-    rows = [_row(p, variant, np.nan, variant.reason) for variant in every if variant.reason for p in propositions]
+    rows: list[tuple[object, ...]] = [
+        (str(p), *variant_row(one.kind, one.label, np.nan, one.reason, counted=False))
+        for one in every
+        if one.reason
+        for p in propositions
+    ]
     for number, variant in enumerate(variants):
         own = {name: one for (at, name, _), one in zip(tasks, found, strict=True) if at == number}
         passed = all(one.diagnostics.passed for one in own.values())
         other = _with(mediation, dict(zip(names, variant.designs, strict=True)), own)
         for p in propositions:
-            holds = float(drawn_share(positive(p.sign * (path_draws(p, other) - p.threshold)))) if passed else np.nan
-            rows.append(_row(p, variant, holds, "" if passed else SAMPLER_FAILED))
+            shares = shares_of(p, path_draws(p, other), (smallest or {}).get(str(p)))
+            reason = "" if passed else SAMPLER_FAILED
+            rows.append((str(p), *variant_row(variant.kind, variant.label, shares[0], reason, shares[1])))
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _row(proposition: Proposition, variant: Altered, probability: float, reason: str) -> dict[str, object]:
-    values = (str(proposition), variant.kind, variant.label, probability, reason)
-    return dict(zip(COLUMNS, values, strict=True))
 
 
 def altered_equations(study: Study, model: MediationModel) -> Iterator[Altered]:
@@ -123,6 +126,8 @@ def _does_not_apply(row: Robustness) -> str:
         return "the row changes the controls, which are those of every equation here"
     if row.factors is not None or row.averages is not None or row.exposure_factor:
         return "the row puts factors beside the effects of a single regression by least squares"
+    if row.unit_trends:
+        return "the mediation model has no trends of units"
     return "the mediation model has no period effects of groups" if row.group_time_effects else ""
 
 

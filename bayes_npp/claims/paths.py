@@ -1,6 +1,6 @@
 """Claims about paths of a mediation model, under other priors, measures and samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +16,12 @@ from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
 from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
-from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record
+from bayes_npp.claims.counterparts import smallest_effects
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.path_variants import path_variants
 from bayes_npp.design.propositions import Proposition
-from bayes_npp.estimates import Estimates, drawn_share, positive
+from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.models import MediationModel, MediationPathsModel
@@ -39,6 +40,7 @@ def about_paths(
     source = Source(model.name, model.errors, not mediation.failures, all(record.errors_fit for record in fits))
     seed = settings.seed
     propositions = list(dict.fromkeys(claim.parsed for claim in claims))
+    smallest = smallest_effects(claims)
     fits_of = {name: [fit.spec.content_hash(), fit.sampler.as_dict()] for name, fit in mediation.equations.items()}
     made_from = {
         "propositions": [str(p) for p in propositions],
@@ -49,6 +51,7 @@ def about_paths(
         "seed": seed,
         "quick": settings.quick,
         "columns": VARIANTS,
+        "smallest": smallest,
         **data_of(study.sample, study.robustness),
         "fits": [fit.tree.attrs["key"] for fit in mediation.equations.values()],
         **made_by(__name__),
@@ -57,7 +60,7 @@ def about_paths(
         settings.path(model.name, ".claims.json"),
         made_from,
         json_form(plain_frame, restored_frame),
-        lambda: _path_variants(study, model, mediation, propositions, seed, settings.quick),
+        lambda: _path_variants(study, model, mediation, propositions, smallest, seed, settings.quick),
         again=settings.refit,
         say=settings.say,
     )
@@ -75,6 +78,7 @@ def _path_variants(
     model: MediationModel,
     mediation: Mediation,
     propositions: Sequence[Proposition],
+    smallest: Mapping[str, float],
     seed: int,
     quick: bool,
 ) -> pd.DataFrame:
@@ -82,17 +86,21 @@ def _path_variants(
 
     A quick run varies the priors alone.
     """
-    if mediation.correlation is not None or any(fit.engine != "collapsed" for fit in mediation.equations.values()):
+    if mediation.correlation is not None or any(not fit.is_collapsed for fit in mediation.equations.values()):
         reason = "the equations have no collapsed posteriors of their own, from which variants are fitted"
-        rows = [(str(p), "priors, measures and samples", "all", np.nan, reason) for p in propositions]
+        blank = variant_row("priors, measures and samples", "all", np.nan, reason, counted=False)
+        rows = [(str(p), *blank) for p in propositions]
         return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
-    priors = _under_named_sets(mediation, propositions, seed)
+    priors = _under_named_sets(mediation, propositions, smallest, seed)
     if quick:
         return priors
-    return pd.concat([priors, path_variants(study, model, mediation, propositions, replace(SHORT, seed=seed))])
+    others = path_variants(study, model, mediation, propositions, replace(SHORT, seed=seed), smallest)
+    return pd.concat([priors, others])
 
 
-def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition], seed: int) -> pd.DataFrame:
+def _under_named_sets(
+    mediation: Mediation, propositions: Sequence[Proposition], smallest: Mapping[str, float], seed: int
+) -> pd.DataFrame:
     """Probabilities under each named prior set."""
     sets = [load_priors(name) for name in NAMED_SETS]
     found = {
@@ -109,8 +117,9 @@ def _under_named_sets(mediation: Mediation, propositions: Sequence[Proposition],
         other = replace(mediation, parameters=parameters)
         passed = all(fits[position].diagnostics.passed for fits in found.values())
         for p in propositions:
-            holds = float(drawn_share(positive(p.sign * (path_draws(p, other) - p.threshold)))) if passed else np.nan
-            rows.append((str(p), "priors", f"{own.name} priors", holds, "" if passed else SAMPLER_FAILED))
+            holds, inside = shares_of(p, path_draws(p, other), smallest.get(str(p)))
+            reason = "" if passed else SAMPLER_FAILED
+            rows.append((str(p), *variant_row("priors", f"{own.name} priors", holds, reason, inside)))
     return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
 
 

@@ -12,24 +12,30 @@ from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
+from bayes_npp.bayesian.comparison.homogeneity import Homogeneity, homogeneity
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
+from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
-from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record
+from bayes_npp.claims.counterparts import leads, near, smallest_effects, wrong_weights
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.specification_curve import DECLARED, specification_curve
+from bayes_npp.claims.specification_curve import DECLARED, FREQUENTIST, OWN_FACTOR, specification_curve
+from bayes_npp.claims.verdicts import JOINT_LEVEL
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
-from bayes_npp.frequentist.hypotheses.proposition import PropositionTest, proposition_test, regression_of
+from bayes_npp.frequentist.hypotheses.proposition import NO_TEST, PropositionTest, proposition_test, regression_of
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
+NO_JOINT_TEST = "no test that slopes differ: a group has too few units"
 FORM: Form[tuple[Sensitivity, pd.DataFrame]] = json_form(
     lambda found: [plain_sensitivity(found[0]), plain_frame(found[1])],
     lambda content: (restored_sensitivity(content[0]), restored_frame(content[1])),
@@ -62,6 +68,8 @@ def about_slopes(
     fit, _ = fit_model(study.sample, behind, before)
     record = next(record for record in records if record.model == name)
     propositions = list(dict.fromkeys(claim.parsed for claim in claims))
+    smallest = smallest_effects(claims)
+    levels = tuple(sorted({study.claim_rules.support, LEVELS[-1]}, reverse=True))
     seed = settings.seed
     grid = load_grid(study.claim_rules.grid, settings.home)
     declared = {} if settings.quick or name == model.name else {model: fit_model(study.sample, model, before)[0]}
@@ -72,6 +80,8 @@ def about_slopes(
         "sampler": fit.sampler.as_dict(),
         "sets": [load_priors(one).content_hash() for one in NAMED_SETS],
         "grid": grid.model_dump(mode="json"),
+        "smallest": smallest,
+        "levels": levels,
         "seed": seed,
         "quick": settings.quick,
         **data_of(study.sample, study.robustness),
@@ -83,44 +93,70 @@ def about_slopes(
         made_from,
         FORM,
         lambda: (
-            sensitivity(fit, propositions, grid, NAMED_SETS, seed=seed, quick=settings.quick),
-            specification_curve(study, compared, propositions, replace(SHORT, seed=seed)),
+            sensitivity(fit, propositions, grid, NAMED_SETS, levels=levels, seed=seed, quick=settings.quick),
+            specification_curve(study, compared, propositions, replace(SHORT, seed=seed), smallest),
         ),
         again=settings.refit,
         say=settings.say,
     )
+    ahead = leads(study, model)
+    factor = _factor(fit, ladder) if any(p.is_difference for p in propositions) else None
     out = []
     for claim in claims:
-        p = claim.parsed
+        p, delta = claim.parsed, smallest.get(str(claim.parsed))
         weights = slope_weights(p, fit.design)
         draws = fit.slopes @ weights
         variants = pd.concat(
-            [over_priors(answers, p), over_measures(measured, name, p), over_samples(curve, behind, p)]
+            [over_priors(answers, p, delta), over_measures(measured, name, p, delta), over_samples(curve, behind, p)]
         )
         power = answers.power[(answers.power["quantity"] == str(p)) & (answers.power["diagnosis"] == CONFLICT)]
         conflict = ", ".join(slot for slot in power["prior"] if slot != "all")
-        homogeneity = ladder.errors.homogeneity[ladder.errors.chosen] if ladder and p.is_difference else None
         tested = _tested(study, model, p)
         scepticism = next(one for one in answers.reverse if one.proposition == p)
         source = Source(name, behind.errors, record.diagnostics.passed, record.errors_fit)
         probability = fit.probability(weights, p.threshold, p.sign)
         out.append(
-            claim_record(study, claim, source, draws, variants, tested, conflict, scepticism, homogeneity, probability)
+            claim_record(
+                study,
+                claim,
+                source,
+                draws,
+                variants,
+                tested,
+                conflict,
+                scepticism,
+                factor if p.is_difference else None,
+                probability,
+                ahead,
+                wrong_weights(fit.design, p, fit.slopes.mean(axis=0)),
+            )
         )
     return out, answers, curve
 
 
-def over_priors(answers: Sensitivity, proposition: Proposition) -> pd.DataFrame:
-    """Probabilities over the grid and the named sets; none (NaN), here and below, where the reason says so."""
+def _factor(fit: Fit, ladder: Ladder | None) -> Homogeneity:
+    """The Bayes factor of equal slopes of the fit behind the verdicts: its ladder's, or its own where it has none."""
+    found = ladder.errors.homogeneity.get(ladder.errors.chosen) if ladder else None
+    return found or homogeneity(fit)
+
+
+def over_priors(answers: Sensitivity, proposition: Proposition, smallest: float | None = None) -> pd.DataFrame:
+    """Probabilities over the grid and the named sets; none (NaN), here and below, where the reason says so.
+
+    That of a distance below the smallest effect is, here and over measures, the normal's with that mean and interval.
+    """
     rows = []
-    for row in answers.grid[answers.grid["proposition"] == str(proposition)].to_dict("records"):
-        rows.append(("priors", f"cell {row['cell']} of the grid", *_if(row["passed"], row["probability"])))
-    for row in answers.sets[answers.sets["proposition"] == str(proposition)].to_dict("records"):
-        rows.append(("priors", f"{row['priors']} priors", *_if(row["passed"], row["probability"])))
+    for table, named in ((answers.grid, "cell {cell} of the grid"), (answers.sets, "{priors} priors")):
+        own = table[table["proposition"] == str(proposition)]
+        for row, inside in zip(own.to_dict("records"), near(own, proposition, smallest), strict=True):
+            reason = "" if row["passed"] else SAMPLER_FAILED
+            rows.append(variant_row("priors", named.format(**row), row["probability"], reason, inside))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
-def over_measures(measured: Sequence[MeasurementRecord], model: str, proposition: Proposition) -> pd.DataFrame:
+def over_measures(
+    measured: Sequence[MeasurementRecord], model: str, proposition: Proposition, smallest: float | None = None
+) -> pd.DataFrame:
     """Probabilities under other measures of outcome and exposure; of propositions with a row of estimates."""
     rows = []
     for record in (record for record in measured if record.model == model):
@@ -130,19 +166,23 @@ def over_measures(measured: Sequence[MeasurementRecord], model: str, proposition
         failed |= {*mixed.loc[mixed["failed"] > 0, "variant"]}
         for frame in (record.slopes[~refitted], mixed):
             for variant, some in frame.groupby("variant", sort=False):
-                found = positive_share(some, proposition)
+                found = answering(some, proposition)
                 if found is not None:
-                    rows.append(("measurement", variant, *_if(variant not in failed, found)))
+                    row, positive = found
+                    reason = SAMPLER_FAILED if variant in failed else ""
+                    inside = float(near(row, proposition, smallest)[0])
+                    rows.append(variant_row("measurement", str(variant), positive, reason, inside))
     return pd.DataFrame(rows, columns=VARIANTS)
-
-
-def _if(passed: bool, probability: float) -> tuple[float, str]:
-    """A probability and no reason, or none and the sampler's failure."""
-    return (probability, "") if passed else (np.nan, SAMPLER_FAILED)
 
 
 def positive_share(rows: pd.DataFrame, proposition: Proposition) -> float | None:
     """Probability of a proposition with threshold zero from rows of slopes; None where no row answers it."""
+    found = answering(rows, proposition)
+    return None if found is None else found[1]
+
+
+def answering(rows: pd.DataFrame, proposition: Proposition) -> tuple[pd.DataFrame, float] | None:
+    """The row of slopes that answers a proposition with threshold zero, and its probability; None without one."""
     if proposition.threshold:
         return None
     name, group, flipped = proposition.left.name, "", False
@@ -159,18 +199,36 @@ def positive_share(rows: pd.DataFrame, proposition: Proposition) -> float | None
     if found.empty:
         return None
     positive = float(found["prob_positive"].iloc[0])
-    return positive if (proposition.sign > 0) != flipped else 1 - positive
+    return found.iloc[:1], positive if (proposition.sign > 0) != flipped else 1 - positive
 
 
 def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Proposition) -> pd.DataFrame:
-    """Probabilities in the study's other samples, by the model behind the verdicts."""
-    own = curve[
-        (curve["proposition"] == str(proposition))
-        & (curve["estimator"] == f"hierarchical, {behind.errors} errors")
-        & (curve["sample"] != DECLARED)
-    ]
-    shown = own["probability"].where(own["reason"] == "")
-    rows = [("specification", *cell) for cell in zip(own["sample"], shown, own["reason"], strict=True)]
+    """Probabilities in the study's other samples, by the model behind the verdicts.
+
+    A row that this model cannot be fitted to is answered by its regression, P = F_t(t) at its degrees of freedom. One
+    without a test, because clusters are few, is not counted; nor is the exposure's own factor where the study does not
+    declare it and nothing can be estimated beside it.
+    """
+    own = curve[(curve["proposition"] == str(proposition)) & (curve["sample"] != DECLARED)]
+    fitted = own[own["estimator"] == f"hierarchical, {behind.errors} errors"]
+    regressions = own[own["estimator"] == FREQUENTIST].set_index("sample")
+    rows = []
+    for cell in fitted.to_dict("records"):
+        sample, beside = cell["sample"], regressions.loc[cell["sample"]]
+        if not cell["reason"]:
+            rows.append(variant_row("specification", sample, cell["probability"], "", cell["within"]))
+        elif cell["reason"] == SAMPLER_FAILED:
+            rows.append(variant_row("specification", sample, np.nan, SAMPLER_FAILED))
+        elif not beside["reason"] and proposition.is_difference and np.isnan(beside["joint_p"]):
+            rows.append(variant_row("specification", sample, np.nan, NO_JOINT_TEST, counted=False))
+        elif not beside["reason"]:
+            differ = float(beside["joint_p"] <= JOINT_LEVEL) if proposition.is_difference else np.nan
+            named = "the exposure's own factor" if sample == OWN_FACTOR else sample
+            name = f"{named}, by least squares"
+            rows.append(variant_row("specification", name, beside["tail"], "", beside["within"], differ))
+        else:
+            counted = sample != OWN_FACTOR and not beside["reason"].startswith(NO_TEST)
+            rows.append(variant_row("specification", sample, np.nan, beside["reason"], counted=counted))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 

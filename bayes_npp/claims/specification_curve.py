@@ -11,18 +11,19 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.claims.entry import SAMPLER_FAILED
+from bayes_npp.claims.counterparts import tail, twin, within
+from bayes_npp.claims.entry import SAMPLER_FAILED, shares_of
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts, slope_weights
 from bayes_npp.errors import BayesNppError
-from bayes_npp.estimates import drawn_share, summarise
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.factors.cce import cce_fit
 from bayes_npp.frequentist.factors.interactive import interactive_fit
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.frequentist.least_squares.inference import LinearFit
 from bayes_npp.study.model_spec import ModelSpec
-from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel
+from bayes_npp.study.models import CceModel, HierarchicalModel, InteractiveModel
 from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import Study
@@ -30,7 +31,9 @@ from bayes_npp.study.study import Study
 CURVE_DRAWS = 1000
 DECLARED = "as declared"
 FREQUENTIST = "TWFE, clustered by unit"
-COLUMNS = ["proposition", "sample", "estimator", "estimate", "lo", "hi", "probability", "p_value", "reason"]
+OWN_FACTOR = "exposure_own_factor"  # the row that every study has
+NUMBERS = ("estimate", "lo", "hi", "probability", "p_value", "tail", "within", "joint_p")
+COLUMNS = ["proposition", "sample", "estimator", *NUMBERS, "reason"]
 
 
 def specification_curve(
@@ -38,8 +41,11 @@ def specification_curve(
     fits: Mapping[HierarchicalModel, Fit],
     propositions: Sequence[Proposition],
     sampler: Sampler = SHORT,
+    smallest: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Cells of every proposition: the study as declared and each of its robustness rows, by both paradigms.
+
+    A row with a loading of each unit on the exposure's own factor is always among them.
 
     Parameters
     ----------
@@ -47,25 +53,37 @@ def specification_curve(
         The same slopes under several error models, each with the fit of the study as declared, which answers there.
     propositions : sequence of Proposition
         About those slopes.
+    smallest : dict of float, optional
+        The smallest effect of interest of a proposition.
 
     Returns
     -------
     DataFrame
         proposition, sample (what was altered), estimator, estimate, lo, hi (95 %, confidence or equal-tailed) of what
-        the proposition compares with its number, probability of the proposition or the two-sided p_value, and the
-        reason where a cell could not be estimated. No share of significant cells: cells are not independent.
+        the proposition compares with its number, probability of the proposition, or the two-sided p_value with `tail`,
+        P = F_t(t), and joint_p, that of equal slopes; within, the probability of a distance below the smallest effect;
+        and the reason where a cell could not be estimated. No share of significant cells: cells are not independent.
     """
-    samples = (None, *(row for row in study.robustness if not row.lead))
+    smallest = smallest or {}
+    samples = (None, *declared_rows(study))
     models = list(fits)
     with workers() as pool:
         cells = [(model, row) for row in samples[1:] for model in models]
-        fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler), cells))
-    fitted = [[_declared(model, fit, p) for p in propositions] for model, fit in fits.items()] + fitted
+        fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler, smallest), cells))
+    fitted = [[_declared(model, fit, p, smallest) for p in propositions] for model, fit in fits.items()] + fitted
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(samples):
-        rows += _frequentist(study, models[0], row, propositions)
+        rows += _frequentist(study, models[0], row, propositions, smallest)
         rows += [found for some in fitted[number * len(models) : (number + 1) * len(models)] for found in some]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def declared_rows(study: Study) -> list[Robustness]:
+    """The study's robustness rows that answer a claim, and the exposure's own factor where none of them has it."""
+    rows = [row for row in study.robustness if not row.lead]
+    if not any(row.exposure_factor for row in rows):
+        rows.append(Robustness(name=OWN_FACTOR, exposure_factor=True))
+    return rows
 
 
 def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Sample, Any]:
@@ -77,12 +95,15 @@ def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Sample, 
 
 
 def _frequentist(
-    study: Study, model: HierarchicalModel, row: Robustness | None, propositions: Sequence[Proposition]
+    study: Study,
+    model: HierarchicalModel,
+    row: Robustness | None,
+    propositions: Sequence[Proposition],
+    smallest: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    twin = FrequentistModel(name="twin", kind="twfe", controls=model.controls, slopes=model.slopes)
     label = {"sample": DECLARED if row is None else row.name, "estimator": FREQUENTIST}
     try:
-        own, altered = _altered(study, twin, row)
+        own, altered = _altered(study, twin(model, model.slopes), row)
         spec = altered.spec(own.roles)
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
@@ -95,6 +116,7 @@ def _frequentist(
             out.append(_failed(p, label, error))
             continue
         cell = {"estimate": found.estimate, "lo": found.lo, "hi": found.hi, "p_value": found.p_value}
+        cell |= {"tail": tail(found, p), "within": within(found, p, smallest.get(str(p))), "joint_p": found.joint_p}
         out.append({"proposition": str(p), **label, **cell, "probability": np.nan, "reason": ""})
     return out
 
@@ -108,16 +130,18 @@ def _regression(model: ModelSpec) -> Callable[[Design], LinearFit] | None:
     return None
 
 
-def _declared(model: HierarchicalModel, fit: Fit, p: Proposition) -> dict[str, Any]:
+def _declared(model: HierarchicalModel, fit: Fit, p: Proposition, smallest: Mapping[str, float]) -> dict[str, Any]:
     """The cell of the study as declared: what the fit itself says, as everywhere else."""
     weights = slope_weights(p, fit.design)
-    summary = summarise(fit.slopes @ weights)
+    draws = fit.slopes @ weights
+    summary = summarise(draws)
     return {
         "proposition": str(p),
         "sample": DECLARED,
         "estimator": f"hierarchical, {model.errors} errors",
         **{"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]},
         **{"probability": fit.probability(weights, p.threshold, p.sign), "p_value": np.nan},
+        "within": shares_of(p, draws, smallest.get(str(p)))[1],
         "reason": "" if fit.diagnostics.passed else SAMPLER_FAILED,
     }
 
@@ -128,6 +152,7 @@ def _bayesian(
     row: Robustness,
     propositions: Sequence[Proposition],
     sampler: Sampler,
+    smallest: Mapping[str, float],
 ) -> list[dict[str, Any]]:
     label = {"sample": row.name, "estimator": f"hierarchical, {model.errors} errors"}
     try:
@@ -145,14 +170,15 @@ def _bayesian(
             out.append(_failed(p, label, error))
             continue
         draws = asked.values(found.slopes)
-        summary = summarise(draws)
+        summary = summarise(draws[0])
         cell = {"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]}
         reason = "" if found.diagnostics.passed else SAMPLER_FAILED
-        cell |= {"probability": float(drawn_share(asked.holds(draws))), "p_value": np.nan}
+        holds, inside = shares_of(p, draws[0], smallest.get(str(p)))
+        cell |= {"probability": holds, "within": inside}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out
 
 
 def _failed(proposition: Proposition, label: dict[str, str], error: BayesNppError) -> dict[str, Any]:
-    blank = dict.fromkeys(("estimate", "lo", "hi", "probability", "p_value"), np.nan)
+    blank = dict.fromkeys(NUMBERS, np.nan)
     return {"proposition": str(proposition), **label, **blank, "reason": error.problem}

@@ -15,6 +15,8 @@ from bayes_npp.errors import DesignError
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.variation import constant
 
+NEGATIVE = -1e-9  # of a weight of two-way fixed effects: below is below zero
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -58,6 +60,9 @@ class Design:
         Outcome of the period before, of a dynamic specification.
     initial : ndarray, shape (N, 1 + number of regressors), optional
         Outcome, exposure and controls in the period before the unit's first row, of a dynamic specification.
+    doubt : (str, str)
+        Why distances between `times` need not be those between periods, and what to declare; empty where nothing speaks
+        against them, or they are right up to a common factor.
     """
 
     spec: Spec
@@ -77,6 +82,13 @@ class Design:
     left_out: LeftOut
     lag: np.ndarray | None = None
     initial: np.ndarray | None = None
+    doubt: tuple[str, str] = ("", "")
+
+    @property
+    def places(self) -> np.ndarray:
+        """Places of `times` in time, shape (T,): from 0, a common factor of all distances left out."""
+        distances = np.array([int(time) for time in self.times]) - int(self.times[0])
+        return distances // max(int(np.gcd.reduce(distances)), 1)
 
     @property
     def n_obs(self) -> int:
@@ -215,6 +227,7 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         left_out=left_out(panel, keep, complete, names, no_group),
         lag=before[rows, 0] if spec.dynamic else None,
         initial=before[rows[np.unique(unit, return_index=True)[1]]] if spec.dynamic else None,
+        doubt=("", "") if panel.calendar.even else panel.doubt,
     )
 
 

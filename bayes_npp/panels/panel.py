@@ -94,6 +94,12 @@ class Panel:
         first, last = self.window
         return self.frame[self.time].between(first, last).to_numpy()
 
+    @property
+    def doubt(self) -> tuple[str, str]:
+        """Why a distance between two keys of time need not be one between periods, and what to declare; or nothing."""
+        calendar = self.calendar
+        return (f"the keys of '{self.time}' {calendar.doubt}", calendar.mend) if calendar.doubt else ("", "")
+
     def column(self, name: str) -> pd.Series:
         """The column, or `PanelError` with the nearest known name."""
         if name not in self.frame:
@@ -140,12 +146,12 @@ class Panel:
         even : bool
             Whether distances up to a common factor are enough, as for a linear trend.
         """
-        calendar = self.calendar
-        if calendar.doubt and not (even and calendar.even):
+        why, mend = self.doubt
+        if why and not (even and self.calendar.even):
             raise DesignError(
-                f"{what} needs to know which periods follow each other, and the keys of '{self.time}' {calendar.doubt}",
+                f"{what} needs to know which periods follow each other, and {why}",
                 place=self.source,
-                fix=f"Declare {calendar.mend} in [study], or in read_panel",
+                fix=f"Declare {mend} in [study], or in read_panel",
             )
 
     def shift(self, values: np.ndarray, periods: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import re
 
 from bayes_npp.claims.ledger import Ledger
-from bayes_npp.claims.verdicts import VERDICTS
+from bayes_npp.claims.verdicts import CONTRADICTED, SUPPORTED, UNDECIDED, VERDICTS
 from bayes_npp.reporting.base.blocks import Lead
 from bayes_npp.reporting.base.numbers import interval_of, of_row, rounded, tagged
 from bayes_npp.reporting.base.result import Result
@@ -20,6 +20,7 @@ from bayes_npp.reporting.base.words import (
 from bayes_npp.reporting.tables.ladder import average_row
 from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder
 
+ALWAYS = (SUPPORTED, CONTRADICTED, UNDECIDED)  # counted even where no claim has it
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -30,7 +31,7 @@ def lead(result: Result) -> Lead:
     said = ""
     if ledger is not None:
         names = [record.verdict.name for record in ledger.records]
-        counts = tuple((name.replace("supported but ", ""), names.count(name)) for name in VERDICTS)
+        counts = tuple((name, names.count(name)) for name in VERDICTS if name in ALWAYS or name in names)
         said = f"Verdicts on {counted(len(names), 'claim')}"
     facts = []
     warned = warnings(result)
@@ -66,14 +67,15 @@ def answer(result: Result) -> str:
 def _verdicts(ledger: Ledger, result: Result) -> str:
     names = [record.verdict.name for record in ledger.records]
     total = len(names)
-    firm, fragile, against = (names.count(VERDICTS[place]) for place in (0, 1, VERDICTS.index("contradicted")))
     where = "On its own data" if result.study.header.replicates else "On these data"
     if total == 1:
         return f"{where} the paper's claim is {names[0]}."
-    said = [f"{_word(firm)} of the paper's {_word(total)} claims {'is' if firm < 2 else 'are'} supported"]
-    if fragile:
-        said.append(f"{_word(fragile)} {'is' if fragile < 2 else 'are'} supported but fragile")
-    said.append(f"{_word(against)} {'is' if against < 2 else 'are'} contradicted")
+    said: list[str] = []
+    for name in VERDICTS[:-1]:
+        count = names.count(name)
+        if count or name in ALWAYS:
+            of = "" if said else f" of the paper's {_word(total)} claims"
+            said.append(f"{_word(count)}{of} {'is' if count < 2 else 'are'} {name}")
     return f"{where} {listed(said)}."
 
 

@@ -84,7 +84,7 @@ from bayes_npp.reporting.tables.replication import replication_table
 from bayes_npp.reporting.tables.robustness import robustness_table
 from bayes_npp.reporting.tables.rungs import main_ladder, rung_cards
 from bayes_npp.reporting.tables.slopes import average_table as average_slope_table
-from bayes_npp.reporting.tables.slopes import difference_table, slope_table
+from bayes_npp.reporting.tables.slopes import difference_table, slope_table, weights_table
 from bayes_npp.reporting.tables.summary import summary_cards
 from bayes_npp.reporting.tables.unanswered import unanswered_table
 
@@ -279,6 +279,7 @@ SECTIONS = (
                 equality_folds,
                 folded(average_slope_table),
             ),
+            fold("Weights of two-way fixed effects", weights_table),
             _about("Slopes by"),
         ),
         anchor="groups",

@@ -25,8 +25,9 @@ class Claim(Record):
         The hierarchical or mediation model that answers.
     published : str
         What the column `claim` of published.csv calls the claim's rows; its id if empty.
-    equivalence : float, optional
-        Half-width of the range of practical equivalence about the proposition's number, in the data's units.
+    smallest_effect : float, optional
+        The smallest distance from the proposition's number that would matter, in the data's units. Without it no claim
+        is called negligible: a value that nobody declared must not decide.
     effects : tuple of float
         Plausible true sizes of what the proposition is about, in the data's units, for type S and M risks.
     """
@@ -36,12 +37,17 @@ class Claim(Record):
     proposition: str
     model: str
     published: str = ""
-    equivalence: Annotated[float, Field(gt=0)] | None = None
+    smallest_effect: Annotated[float, Field(gt=0)] | None = None
     effects: tuple[float, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _reads(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "equivalence" in data:
+            raise SpecError(
+                "'equivalence' is now 'smallest_effect': what distance from the claim's number would matter",
+                fix="Rename the key; a claim whose posterior lies within it is called negligible",
+            )
         if isinstance(data, dict) and isinstance(data.get("proposition"), str):
             parse_proposition(data["proposition"])
         return data
@@ -60,8 +66,8 @@ class Claim(Record):
 class ClaimRules(Record):
     """The [claims] table: at which posterior probabilities a claim is supported or contradicted, over which priors."""
 
-    support: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    contradict: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    support: Annotated[float, Field(gt=0.5, lt=1)] = 0.975
+    contradict: Annotated[float, Field(gt=0, lt=1)] = 0.025
     grid: str = "default"
 
     @model_validator(mode="after")

@@ -111,15 +111,15 @@ def index_variants(panel: Panel, roles: Roles, index: Index, measurement: Measur
                 if weights == index.index and logs == "none" and not left_out:
                     continue
                 built = indices.combine(scaled, weights, index.shift)[0]
-                column, ratio = _on_scale_of(declared, built, rows)
                 label = _label(weights, logs, measurement.log_shift, left_out)
+                column, ratio = _on_scale_of(declared, built, rows, label)
                 out.append(Variant(label, weights, logs, left_out, "", False, column, ratio))
     for name in measurement.exposures:
         if name in (roles.outcome, roles.exposure, *roles.controls):
             raise SpecError(f"exposure '{name}' has another role in the study", fix="Name another column")
         values = panel.numbers(name)
         where = rows & ~np.isnan(values)
-        column, ratio = _on_scale_of(panel.numbers(roles.exposure), values[where], where)
+        column, ratio = _on_scale_of(panel.numbers(roles.exposure), values[where], where, f"exposure {name}")
         out.append(Variant(f"exposure {name}", index.index, "none", "", name, False, column, 1 / ratio))
     return out
 
@@ -165,7 +165,7 @@ def drawn_indices(
         drawn = np.array([_bootstrapped(values, own, index, random) for _ in range(draws)]).reshape(draws, len(names))
     weights = np.vstack([estimated, drawn])
     declared = panel.numbers(index.name)
-    return np.array([_on_scale_of(declared, scaled @ w, rows)[0] for w in weights]), weights
+    return np.array([_on_scale_of(declared, scaled @ w, rows, "drawn weights")[0] for w in weights]), weights
 
 
 def correlations(panel: Panel, roles: Roles, index: Index, variant: Variant) -> tuple[float, float]:
@@ -237,11 +237,11 @@ def _logged(panel: Panel, index: Index, rows: np.ndarray, logs: str, shift: floa
     return np.log(moved)
 
 
-def _on_scale_of(declared: np.ndarray, values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
+def _on_scale_of(declared: np.ndarray, values: np.ndarray, rows: np.ndarray, label: str) -> tuple[np.ndarray, float]:
     """Values on some rows with mean and SD of the declared column there; and their own SD over it."""
     own = declared[rows]
     if not np.isfinite(values).all() or len(values) < 2 or constant(values):
-        raise VariableError("a variant does not vary over the sample", fix="Leave it out")
+        raise VariableError(f"the variant '{label}' does not vary over the sample", fix="Leave it out")
     ratio = float(values.std(ddof=1) / own.std(ddof=1))
     column = np.full(len(declared), np.nan)
     column[rows] = own.mean() + (values - values.mean()) / ratio

@@ -33,12 +33,12 @@ def check_ladder(spec: Spec) -> None:
         )
 
 
-def check_collapsible(spec: Spec) -> None:
+def check_collapsible(spec: Spec, engine: str) -> None:
     """Raise where the collapsed sampler cannot fit a model."""
     from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible  # numba is slow to load
 
     if reason := why_not_collapsible(spec):
-        raise SpecError(f"engine = 'collapsed', and {reason}", fix="Use engine = 'nuts' or 'auto'")
+        raise SpecError(f"engine = '{engine}', and {reason}", fix="Use engine = 'nuts' or 'auto'")
 
 
 def with_lags(roles: Roles, outcome_lags: int, controls: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, WITHOUT_FACTORS
 from bayes_npp.bayesian.mediation.equations import Paths
@@ -24,7 +24,7 @@ from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
 Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
-Engine = Literal["auto", "collapsed", "nuts"]
+Engine = Literal["auto", "importance", "collapsed", "nuts"]
 Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
 WILD = ("weights", "draws", "seed")
@@ -252,6 +252,9 @@ class HierarchicalModel(BayesianModel):
     varying: tuple[str, ...] = ()
     slope_pooling: Literal["sum_to_zero", "exchangeable", "none"] = "sum_to_zero"
     slope_correlation: bool = False
+    unit_trends: Literal[True, False, "none", "partial", "fixed"] = False
+    exposure_factor: Effects = "none"
+    exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
@@ -278,10 +281,15 @@ class HierarchicalModel(BayesianModel):
         if self.has_ladder:
             sample.panel.check_distances("a ladder (ladder = true), which has AR(1) errors,")
             check_ladder(self.spec(sample.roles))
-        if self.engine == "collapsed":
-            check_collapsible(self.spec(sample.roles))
+        if self.engine in ("importance", "collapsed"):
+            check_collapsible(self.spec(sample.roles), self.engine)
         check_prepared(design := self._checked_design(sample))
         return rows_of(design)
+
+
+def _pairs(value: object) -> object:
+    """A table as pairs, which can be hashed."""
+    return tuple(value.items()) if isinstance(value, dict) else value
 
 
 class MediationModel(BayesianModel):
@@ -295,7 +303,7 @@ class MediationModel(BayesianModel):
     path_correlation: bool = False
     missing: Literal["drop", "error", "interpolate", "extrapolate", "impute"] = "drop"
     extrapolation: Literal["linear", "carry"] = "linear"
-    mediator_errors: str | None = None
+    mediator_errors: str | Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] | None = None
     compare_missing: bool = True
 
     @property
@@ -309,10 +317,11 @@ class MediationModel(BayesianModel):
 
     def treated(self, sample: Sample) -> Treated:
         """The equations, missing cells of mediators treated as declared; built once on a sample."""
-        options = (self.missing, self.extrapolation, self.mediator_errors)
+        errors = dict(self.mediator_errors) if isinstance(self.mediator_errors, tuple) else self.mediator_errors
+        options = (self.missing, self.extrapolation)
         spec, mediators = self.spec(sample.roles), self.own_mediators(sample.roles)
-        key = ("treated", spec, mediators, self.paths, options)
-        return sample.once(key, lambda: treat(sample.panel, spec, mediators, self.paths, *options))
+        key = ("treated", spec, mediators, self.paths, options, self.mediator_errors)
+        return sample.once(key, lambda: treat(sample.panel, spec, mediators, self.paths, *options, errors))
 
     def check(self, sample: Sample) -> str:
         """Rows of the outcome's equation, after checking every equation."""

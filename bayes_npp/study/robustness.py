@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,8 +18,6 @@ from bayes_npp.study.sample import Sample
 
 Alterable = FrequentistModel | HierarchicalModel | InteractiveModel | CceModel
 ONLY_LEAST_SQUARES = {
-    "unit_trends": "errors = 'ar1' or slopes = 'unit' are the hierarchical relatives",
-    "exposure_factor": "its loadings are absorbed by least squares",
     "factors": "they are interactive effects of least squares",
     "averages": "they are common correlated effects of least squares",
 }
@@ -40,10 +38,9 @@ class Robustness(Record):
         Within the study's, in the file's keys.
     outcome, exposure, controls : str, str, tuple of str, optional
         In place of the model's. With `rescale` the outcome gets mean and SD of the study's outcome.
-    unit_trends : bool
+    unit_trends, exposure_factor : bool, "fixed" or "partial"
+        As in `Spec`; true means "fixed", and "partial" is for hierarchical models. One factor.
     group_time_effects : str, optional
-    exposure_factor : bool
-        As in `Spec`; true: one factor, fixed.
     factors : int, optional
         Of a plain two-way fixed effects model: so many interactive effects beside it (`interactive_fe`).
     averages : tuple of str, optional
@@ -64,9 +61,9 @@ class Robustness(Record):
     rescale: bool = False
     exposure: str | None = None
     controls: tuple[str, ...] | None = None
-    unit_trends: bool = False
+    unit_trends: Literal[True, False, "fixed", "partial"] = False
     group_time_effects: str | None = None
-    exposure_factor: bool = False
+    exposure_factor: Literal[True, False, "fixed", "partial"] = False
     factors: Annotated[int, Field(ge=1)] | None = None
     averages: tuple[str, ...] | None = None
     lead: Annotated[int, Field(ge=1, lt=2**31)] | None = None
@@ -226,12 +223,12 @@ def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
             f"(type 7, {over}; columns of two values kept)"
         )
     if row.unit_trends:
-        changes.append("a linear trend of each unit absorbed")
+        changes.append(f"a linear trend of each unit {_taken(model, row.unit_trends)}")
     if row.group_time_effects:
         how = "partially pooled" if isinstance(model, HierarchicalModel) else "absorbed"
         changes.append(f"period effects of each {row.group_time_effects} {how}")
     if row.exposure_factor:
-        changes.append("a loading of each unit on the exposure's own factor absorbed")
+        changes.append(f"a loading of each unit on the exposure's own factor {_taken(model, row.exposure_factor)}")
     if row.factors is not None:
         changes.append(f"{row.factors} common factor{'s' * (row.factors > 1)} with a loading of each unit's own")
     if row.averages is not None:
@@ -252,6 +249,13 @@ def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
     )
 
 
+def _taken(model: Alterable, how: bool | str) -> str:
+    """What is made of coefficients of units: pooled, flat, or absorbed by least squares."""
+    if how == "partial":
+        return "partially pooled"
+    return "with a flat prior" if isinstance(model, HierarchicalModel) else "absorbed"
+
+
 def _check_applies(model: Alterable, row: Robustness) -> None:
     for name in ("factors", "averages"):
         plain = isinstance(model, FrequentistModel) and model.kind == "twfe" and not model.subsamples
@@ -265,6 +269,13 @@ def _check_applies(model: Alterable, row: Robustness) -> None:
                 f"{name} does not apply to '{model.name}' (kind = '{model.kind}')",
                 fix="Its factors stand for it: apply the row to a twfe model",
             )
+    if isinstance(model, FrequentistModel):
+        for name in ("unit_trends", "exposure_factor"):
+            if getattr(row, name) == "partial":
+                raise SpecError(
+                    f"{name} = 'partial' does not apply to '{model.name}'",
+                    fix=f"Least squares absorbs them: say {name} = true, or apply the row to a hierarchical model",
+                )
     if isinstance(model, HierarchicalModel):
         for name, relatives in ONLY_LEAST_SQUARES.items():
             if getattr(row, name):
@@ -298,11 +309,11 @@ def _altered_model(model: Alterable, row: Robustness, controls: tuple[str, ...])
     """The model with the row's options, validated; its neighbours in error model and pooling are not fitted again."""
     changes: dict[str, object] = {"controls": controls}
     if row.unit_trends:
-        changes["unit_trends"] = True
+        changes["unit_trends"] = "partial" if row.unit_trends == "partial" else True
     if row.group_time_effects:
         changes["group_time_effects"] = row.group_time_effects
     if row.exposure_factor:
-        changes["exposure_factor"] = "fixed"
+        changes["exposure_factor"] = "partial" if row.exposure_factor == "partial" else "fixed"
     if isinstance(model, HierarchicalModel):
         changes["ladder"] = False
     altered: Alterable

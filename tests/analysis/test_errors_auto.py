@@ -1,5 +1,6 @@
 """A study that leaves errors to the ladder: `errors = "auto"`."""
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -110,6 +111,38 @@ def test_the_errors_of_a_model_are_not_known_before_the_climb(folder):
     with pytest.raises(SpecError, match="leaves them to the ladder"):
         study.spec(study.model("one"))
     assert study.simplest.spec(study.simplest.model("one")).errors == "iid"
+
+
+@pytest.mark.slow(minutes=4)
+def test_equations_of_a_mediation_climb_each_its_own(folder, tmp_path):
+    frame = bn.simulate(20, 10, error_sd=0.4, autocorrelation=0.8, seed=21).frame.rename(
+        columns={"outcome": "mediator"}
+    )
+    noise = np.random.default_rng(5).normal(size=len(frame))
+    frame["outcome"] = 0.4 * frame["mediator"] + 0.3 * frame["exposure"] + 0.5 * noise
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    text = STUDY[: STUDY.index("[[model]]")].replace('"control_1"]', '"control_1"]\nmediators = ["mediator"]')
+    text += '[[model]]\nname = "paths"\nkind = "mediation"\nerrors = "auto"\ndraws = 400\n'
+    text += '[[model]]\nname = "plain"\nkind = "twfe"\n'
+    text += '[[robustness]]\nname = "trends"\nmodels = ["plain"]\nunit_trends = true\n'
+    text += '[[claim]]\nid = "through"\ntext = "Through it."\nproposition = "indirect[mediator] > 0"\nmodel = "paths"\n'
+    (tmp_path / "study.toml").write_text(text)
+    result = bn.run_study(tmp_path, tmp_path / "out")
+    paths = result.study.model("paths")
+    assert (paths.errors, paths.mediator_errors) == ("iid", (("mediator", "ar1"),))
+    (mechanism,) = result.mechanisms
+    assert [record.model for record in mechanism.tried] == [
+        "paths--mediator--errors-iid",
+        "paths--mediator--errors-ar1",
+        "paths--outcome--errors-iid",
+    ]
+    assert [record.errors_fit for record in mechanism.fits] == [True, True]
+    assert set(result.estimates.select(model="paths")["covariance"]) == {"iid errors, ar1 of mediators"}
+    (record,) = result.ledger.records
+    trends = record.variants[record.variants["variant"] == "trends"]
+    assert trends["reason"].tolist() == ["the mediation model has no trends of units"]
+    again = rerender(tmp_path / "out")
+    assert all(fit.reused for fit in again.every_fit)
 
 
 @pytest.mark.slow(minutes=1)

@@ -31,8 +31,8 @@ def test_rows_of_a_run(tmp_path):
     placebo = table[table["row"] == "placebo"]
     assert placebo["coefficient of"].tolist()[0].startswith("F1.exposure")
     assert len(table) == 5 + 6 + 2  # the placebo has two lines, subsamples three each
-    # 200 draws are too few: a failed fit is shown, and says so.
-    failed = table[table["warning"].str.startswith("the fit failed")]
+    # 300 draws are too few: a failed fit is shown, and says so.
+    failed = table[table["warning"].str.startswith("the sampler failed")]
     assert set(failed["model"]) == {"bayes"}
     text = report_text(tmp_path / "out")
     assert "a linear trend of each unit absorbed" in text

@@ -121,7 +121,7 @@ def test_the_new_part_needs_its_prior(growing):
 
 def test_the_engine_follows_the_record(growing, panel):
     assert choose_engine(spec_of("growing"), "auto") == "nuts"
-    assert choose_engine(spec_of("unit_scale"), "auto") == "collapsed"
+    assert choose_engine(spec_of("unit_scale"), "auto") == "auto"
     with pytest.raises(SpecError, match="nobody has written its compiled density"):
         collapse(prepare(build_design(panel, spec_of("growing"))), with_growth())
 

@@ -8,6 +8,7 @@ files of numbers;
 """
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from bayes_npp.reporting.base.cells import number
 from bayes_npp.reporting.report import report_page
 from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder, rung_cards
+from bayes_npp.reporting.tables.slopes import weights_table
 from bayes_npp.reporting.tables.summary import summary_cards
 
 INTERVAL = r"-?\d[\d.]* \[-?[\d.]+, -?[\d.]+\]"
@@ -85,8 +87,11 @@ def test_the_measurement_table_starts_from_what_was_declared(tiny_run, estimates
 
 def test_checks_and_inputs_are_those_of_the_run(tiny_run):
     shown, stored = (pd.read_csv(tiny_run.out / name) for name in ("tables/diagnostics.csv", "diagnostics.csv"))
-    worst = stored.set_index(["fit", "quantity"]).loc[("groups", "largest R-hat"), "value"]
-    assert shown.set_index("fit").loc["groups", "largest R-hat"].startswith(f"{worst:.4g} (")
+    worst = stored.set_index(["fit", "quantity"]).loc[("groups", "Pareto k"), "value"]
+    assert shown.set_index("fit").loc["groups", "Pareto k"].startswith(f"{worst:.4g} (")
+    # R-hat is of chains, and Pareto k of weights: a fit has either.
+    assert (shown["largest R-hat"].isna() == shown["Pareto k"].notna()).all()
+    assert set(shown.loc[shown["Pareto k"].notna(), "sampled by"]) == {"weighted points"}
     checks = pd.read_csv(tiny_run.out / "tables" / "predictive.csv")
     assert set(checks["fit"]) == {record.model for record in tiny_run.fits}
     weights = pd.read_csv(tiny_run.out / "tables" / "index_weights.csv")
@@ -153,3 +158,16 @@ def test_rows_of_tests_and_scores(tiny_run):
     for name, score in tiny_run.ladders[0].errors.scores.items():
         assert errors[name] == pytest.approx(score.elpd)
     assert set(choices["claim_id"]) == {record.claim.id for record in tiny_run.ledger.records}
+
+
+def test_weights_of_two_way_fixed_effects_are_always_there(tiny_run):
+    """With a weight below zero named: the averages' own table exists only where models are compared."""
+    shown = pd.read_csv(tiny_run.out / "tables" / "twfe_weights.csv")
+    ours = tiny_run.weights
+    assert shown["group"].tolist() == ours["group"].tolist()
+    assert shown["weight of TWFE"].tolist() == pytest.approx(ours["twfe_weight"].round(3).tolist())
+    assert not (ours["twfe_weight"] < 0).any()
+    assert weights_table(tiny_run).notes[1] == "None is negative."
+    moved = replace(tiny_run, weights=ours.assign(twfe_weight=[-0.2, *ours["twfe_weight"][1:]]))
+    assert f"Below zero: {ours['group'].iloc[0]}" in weights_table(moved).notes[1]
+    assert weights_table(replace(tiny_run, weights=ours.iloc[:0])) is None

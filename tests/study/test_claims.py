@@ -2,7 +2,7 @@
 
 import pytest
 
-from bayes_npp.claims.verdicts import SUPPORTED, Known, verdict
+from bayes_npp.claims.verdicts import SUPPORTED, Known, Seen, verdict
 from bayes_npp.errors import SpecError
 from bayes_npp.study.claims import Claim, ClaimRules
 
@@ -12,7 +12,7 @@ def test_thresholds_that_contradict_each_other():
         ClaimRules(support=0.8, contradict=0.9)
     with pytest.raises(SpecError, match="support"):
         ClaimRules(support=1.5)
-    own = verdict(Known(0.85, True, True), support=0.8, contradict=0.1)
+    own = verdict(Known(Seen(0.85)), support=0.8, contradict=0.1)
     assert own.name == SUPPORTED
 
 
@@ -22,5 +22,8 @@ def test_bad_claims():
         Claim(**given_, proposition="x raises y")
     with pytest.raises(SpecError, match="positive sizes"):
         Claim(**given_, proposition="average_slope > 0", effects=(0.1, 0.0))
-    with pytest.raises(SpecError, match="equivalence"):
-        Claim(**given_, proposition="average_slope > 0", equivalence=-1.0)
+    with pytest.raises(SpecError, match="smallest_effect"):
+        Claim(**given_, proposition="average_slope > 0", smallest_effect=-1.0)
+    with pytest.raises(SpecError, match="'equivalence' is now 'smallest_effect'") as found:
+        Claim(**given_, proposition="average_slope > 0", equivalence=0.1)
+    assert "Rename the key" in str(found.value)

@@ -165,7 +165,8 @@ kind = "dynamic_within"
 name = "bayes"
 kind = "hierarchical"
 ladder = false
-draws = 200
+draws = 150
+chains = 2
 """
 
 
@@ -185,9 +186,11 @@ BAD = {
     "nothing": ('note = "so what"', "nothing is altered"),
     "within": ("within_period = true\nlead = 1", "within_period belongs to winsorise"),
     "rescale": ("rescale = true\nlead = 1", "rescale belongs to a replaced outcome"),
+    "pooled trends": ('unit_trends = "partial"', "unit_trends = 'partial' does not apply to 'baseline'"),
+    "pooled loadings": ('exposure_factor = "partial"', "exposure_factor = 'partial' does not apply to 'baseline'"),
     "trends": (
-        'models = ["bayes"]\nunit_trends = true',
-        "unit_trends does not apply to the hierarchical model 'bayes'",
+        'models = ["bayes"]\nunit_trends = "part"',
+        "'unit_trends' has the unknown value 'part'",
     ),
     "factors": (
         'models = ["bayes"]\nfactors = 1',
@@ -204,6 +207,20 @@ BAD = {
     "winsorise": ("winsorise = 0.6", "'winsorise' has the wrong value 0.6"),
     "key": ("winsorize = 0.01", "unknown key 'winsorize'. The nearest known name is 'winsorise'"),
 }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "words"),
+    [("true", "fixed", "with a flat prior"), ('"partial"', "partial", "partially pooled")],
+)
+@pytest.mark.parametrize("key", ["unit_trends", "exposure_factor"])
+def test_hierarchical_models_take_what_units_load_on(tmp_path, key, value, expected, words):
+    study = load_study(small_study(tmp_path, f'name = "r"\nmodels = ["bayes"]\n{key} = {value}'))
+    check_study(study)
+    ((_, _, altered),) = study.altered
+    spec = altered.model.spec(altered.data.roles)
+    assert getattr(spec, key) == {"unit_trends": {"fixed": True}}.get(key, {}).get(expected, expected)
+    assert altered.changed.endswith(words)
 
 
 def test_more_factors_than_the_panel_carries_are_found_too(tmp_path):

@@ -98,6 +98,19 @@ class CollapsedLoadings(Collapsed):
         value = entries().log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
 
+    def judged(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        """Signs and order of factors are free: in their place the SD over units of what they give to each period."""
+        if not self.loading_layout.n_factors:
+            return super().judged(thetas)
+        turned = [element.variable in ("factor_direction", "loading_sd") for element in self.elements]
+        turned += [False] * (self.size - len(turned))
+        values = self.constrained(thetas.reshape(-1, self.size))
+        spread = np.sqrt(((values["loading_sd"][:, :, None] * values["factor"]) ** 2).sum(axis=1))
+        return {
+            "theta": thetas[:, :, ~np.array(turned)],
+            "common_component_sd": spread.reshape(*thetas.shape[:2], -1),
+        }
+
     def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         out = super().constrained(thetas)
         if "factor_direction" in out:

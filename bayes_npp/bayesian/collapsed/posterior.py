@@ -4,25 +4,20 @@ See docs/statistics.md, section 2, and `kernel` for the density. The data enter 
 through arrays, so nothing is compiled for a refit.
 """
 
-import itertools
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
+from bayes_npp.bayesian.collapsed.parts import in_parts
 from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, common_and_offsets
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
-
-PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,10 @@ class Collapsed:
         gradient = np.empty(len(theta))
         value = kernel.log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
+
+    def judged(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        """Of draws of theta (chain, draw, d), what convergence is judged on."""
+        return {"theta": thetas}
 
     def moved_to(self, other: "Collapsed", thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same scales and shapes as theta of another posterior of the same data, and the log ratio of their priors.
@@ -155,23 +154,24 @@ class Collapsed:
         drawn = np.empty((len(thetas), len(self.prior_means)))
         log_likelihood = np.empty(len(thetas))
         normals = random.standard_normal(drawn.shape)
-
-        def fill(some: slice) -> None:
-            self.fill_coefficients(thetas[some], normals[some], drawn[some], log_likelihood[some])
-
-        if len(thetas) * len(self.products.unit_cross) <= PARALLEL_ABOVE:
-            fill(slice(None))
-        else:  # draws do not depend on each other
-            threads = os.cpu_count() or 1
-            bounds = np.linspace(0, len(thetas), threads + 1).astype(int)
-            # Threads of BLAS under these would wait for each other: minutes in place of seconds.
-            with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
-                list(pool.map(fill, [slice(a, b) for a, b in itertools.pairwise(bounds)]))
+        # Draws of the same theta one after the other, which the compiled loop does in one.
+        order = np.argsort(thetas[:, 0], kind="stable") if thetas.shape[1] else np.arange(len(thetas))
+        drawn[order], log_likelihood[order] = self._filled(thetas[order], normals[order])
         effects = self.draw_units(thetas, drawn, random) if with_units and self.effects else None
         out = self.named(thetas, drawn, effects, random)
         out["collapsed_log_likelihood"] = log_likelihood + self.constant
         out["collapsed_coefficients"] = drawn
         return out
+
+    def _filled(self, thetas: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients less prior means (S, p), made of standard normals, and the likelihood (S,), over threads."""
+        drawn, log_likelihood = np.empty(normals.shape), np.empty(len(thetas))
+
+        def fill(some: slice) -> None:
+            self.fill_coefficients(thetas[some], normals[some], drawn[some], log_likelihood[some])
+
+        in_parts(fill, len(thetas), work=len(thetas) * max(1, len(self.products.unit_cross)))
+        return drawn, log_likelihood
 
     def fill_coefficients(
         self, thetas: np.ndarray, normals: np.ndarray, drawn: np.ndarray, log_likelihood: np.ndarray
@@ -181,10 +181,26 @@ class Collapsed:
 
     def log_likelihoods(self, thetas: np.ndarray) -> np.ndarray:
         """Collapsed log likelihood at draws of theta (S, d), shape (S,)."""
-        unused = np.zeros((len(thetas), len(self.prior_means)))
-        out = np.empty(len(thetas))
-        self.fill_coefficients(np.ascontiguousarray(thetas), unused, np.empty_like(unused), out)
-        return out + self.constant
+        normals = np.zeros((len(thetas), len(self.prior_means)))
+        return self._filled(np.ascontiguousarray(thetas), normals)[1] + self.constant
+
+    def evaluate(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log posterior density, and the coefficients' means given theta, at many theta (S, d), without gradients.
+
+        Not of scales of units, whose priors are conditional ones.
+
+        Returns
+        -------
+        log_density : ndarray, shape (S,)
+            As of `log_density`.
+        means : ndarray, shape (S, p)
+            Of the collapsed coefficients, less their prior means.
+        """
+        thetas = np.ascontiguousarray(thetas)
+        means, log_likelihood = self._filled(thetas, np.zeros((len(thetas), len(self.prior_means))))
+        log_prior = np.empty(len(thetas))
+        kernel.log_priors(thetas, self.layout, self.priors, 1, log_prior)
+        return log_likelihood + log_prior + self.constant, means
 
     def slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The normal likelihood of some coefficients, all others integrated out; see `kernel.slope_blocks`."""

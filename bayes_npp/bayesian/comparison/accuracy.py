@@ -10,18 +10,16 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
-from bayes_npp.bayesian.collapsed.kernel import identity_callback
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.restrict import carry, restrict, unidentified
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import NODES, row_log_density
 from bayes_npp.bayesian.comparison.scores import Accuracy
-from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.psis import BAD_K, expected, importance
-from bayes_npp.bayesian.fitting.refit import SHORT
-from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.fitting.refit import SHORT, sample_thetas
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.error_models import memory_of, shape_of
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError
@@ -282,7 +280,7 @@ def _failures(count: int) -> str:
 
 def _thetas(fit: Fit, draws: int) -> np.ndarray:
     """Evenly spaced draws of the collapsed sampler's theta, the fit's own where it has them; shape (S, d)."""
-    return _some(fit.thetas if fit.engine == "collapsed" else _sample(fit.collapsed, SHORT)[0], draws)
+    return _some(fit.thetas if fit.is_collapsed else _sample(fit.collapsed, SHORT)[0], draws)
 
 
 def _some(thetas: np.ndarray, draws: int) -> np.ndarray:
@@ -290,14 +288,9 @@ def _some(thetas: np.ndarray, draws: int) -> np.ndarray:
 
 
 def _sample(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, bool]:
-    """Draws of theta (S, d) and whether their diagnostics passed; a longer run where those of a short one fail."""
-    longer = replace(sampler, draws=2 * sampler.draws, tune=3 * sampler.tune, chains=max(4, sampler.chains))
-    for run in (sampler, longer):
-        thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, run)
-        passed = diagnose({"theta": thetas}, stats).passed
-        if passed:
-            break
-    return thetas.reshape(-1, thetas.shape[2]), passed
+    """Draws of theta (S, d) and whether their diagnostics passed."""
+    thetas, diagnostics = sample_thetas(collapsed, sampler)
+    return thetas, diagnostics.passed
 
 
 def _mean(log_density: np.ndarray) -> np.ndarray:

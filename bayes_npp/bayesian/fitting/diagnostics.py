@@ -1,10 +1,13 @@
 """Has the sampler converged? A written gate with the numbers that decide it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bayes_npp.bayesian.fitting.psis import MAX_K_HAT
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 MAX_RHAT = 1.01
 MIN_ESS = 400
 MIN_EBFMI = 0.3
+MAX_MCSE = 0.05  # posterior SDs
 INDEPENDENT_EBFMI = 2.0  # expectation under independent draws
 
 
@@ -25,33 +29,18 @@ class Check:
     passed: bool
 
 
-@dataclass(frozen=True)
-class Diagnostics:
-    """Worst R-hat, bulk and tail ESS over all sampled parameters, divergences and smallest E-BFMI of the chains.
-
-    `not_finite` counts draws with a value that is no number, or infinite; they never pass.
-    """
-
-    r_hat: float
-    ess_bulk: float
-    ess_tail: float
-    divergences: int
-    e_bfmi: float
-    worst: str
-    not_finite: int = 0
+class Gate(ABC):
+    """What a set of checks says of the draws behind a posterior."""
 
     @property
+    @abstractmethod
     def checks(self) -> tuple[Check, ...]:
-        """The gate; draws that are not finite have a row only where there are some."""
-        broken = (Check("draws that are not finite", self.not_finite, "= 0", False),) if self.not_finite else ()
-        return (
-            *broken,
-            Check("largest R-hat", self.r_hat, f"<= {MAX_RHAT}", self.r_hat <= MAX_RHAT),
-            Check("smallest bulk ESS", self.ess_bulk, f">= {MIN_ESS}", self.ess_bulk >= MIN_ESS),
-            Check("smallest tail ESS", self.ess_tail, f">= {MIN_ESS}", self.ess_tail >= MIN_ESS),
-            Check("divergences", self.divergences, "= 0", self.divergences == 0),
-            Check("smallest E-BFMI", self.e_bfmi, f">= {MIN_EBFMI}", self.e_bfmi >= MIN_EBFMI),
-        )
+        """Every check, passed or not."""
+
+    @property
+    @abstractmethod
+    def effective(self) -> float:
+        """Smallest effective number of draws."""
 
     @property
     def passed(self) -> bool:
@@ -70,8 +59,97 @@ class Diagnostics:
     def __str__(self) -> str:
         return f"sampler: {'passed' if self.passed else f'failed {self.failures}'}"
 
+    @abstractmethod
+    def as_dict(self) -> dict[str, Any]:
+        """For `diagnostics_from`."""
+
+
+@dataclass(frozen=True)
+class Diagnostics(Gate):
+    """Of chains: worst R-hat, bulk and tail ESS over all sampled parameters, divergences and smallest E-BFMI.
+
+    `not_finite` counts draws with a value that is no number, or infinite; they never pass.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    e_bfmi: float
+    worst: str
+    not_finite: int = 0
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The gate; draws that are not finite have a row only where there are some."""
+        return (
+            *_finite(self.not_finite),
+            Check("largest R-hat", self.r_hat, f"<= {MAX_RHAT}", self.r_hat <= MAX_RHAT),
+            Check("smallest bulk ESS", self.ess_bulk, f">= {MIN_ESS}", self.ess_bulk >= MIN_ESS),
+            Check("smallest tail ESS", self.ess_tail, f">= {MIN_ESS}", self.ess_tail >= MIN_ESS),
+            Check("divergences", self.divergences, "= 0", self.divergences == 0),
+            Check("smallest E-BFMI", self.e_bfmi, f">= {MIN_EBFMI}", self.e_bfmi >= MIN_EBFMI),
+        )
+
+    @property
+    def effective(self) -> float:
+        return self.ess_bulk
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class WeightDiagnostics(Gate):
+    """Of importance weights: Pareto k, Kish's effective size (sum w)^2 / sum w^2, and the scramblings' agreement.
+
+    `mcse` is the largest standard error of a mean over the scramblings, in posterior SDs, and `worst` what it is of:
+    scales and shapes, and the coefficients' means given them. `not_finite` counts points that have weight and a value
+    that is no number. `draws` is how many draws were made of the points: not more than they are can be effective.
+    """
+
+    k_hat: float
+    kish: float
+    mcse: float
+    worst: str
+    not_finite: int = 0
+    draws: int | None = None
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return (
+            *_finite(self.not_finite),
+            Check("Pareto k", self.k_hat, f"<= {MAX_K_HAT}", self.k_hat <= MAX_K_HAT),
+            Check("effective size", self.effective, f">= {MIN_ESS}", self.effective >= MIN_ESS),
+            Check("MCSE between scramblings (SD)", self.mcse, f"<= {MAX_MCSE}", self.mcse <= MAX_MCSE),
+        )
+
+    @property
+    def effective(self) -> float:
+        return self.kish if self.draws is None else min(self.kish, self.draws)
+
+    def with_draws(self, arrays: Mapping[str, np.ndarray]) -> "WeightDiagnostics":
+        """The same, with how many draws (chain, draw, ...) were made of the points, and what is not finite in them."""
+        made = int(np.prod(next(iter(arrays.values())).shape[:2]))
+        return replace(self, not_finite=self.not_finite + _not_finite(arrays), draws=made)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _not_finite(arrays: Mapping[str, np.ndarray]) -> int:
+    """Draws of arrays (chain, draw, ...) with a value that is no number, or infinite."""
+    finite = [np.isfinite(x.reshape(*x.shape[:2], -1)).all(axis=-1) for x in arrays.values()]
+    return int((~np.logical_and.reduce(finite)).sum()) if finite else 0
+
+
+def diagnostics_from(kept: Mapping[str, Any]) -> Diagnostics | WeightDiagnostics:
+    """The record behind an `as_dict`."""
+    return WeightDiagnostics(**kept) if "k_hat" in kept else Diagnostics(**kept)
+
+
+def _finite(count: int) -> tuple[Check, ...]:
+    return (Check("draws that are not finite", count, "= 0", False),) if count else ()
 
 
 def diagnose(
@@ -97,10 +175,7 @@ def diagnose(
     labels = [f"{name}[{i}]" if x[0, 0].size > 1 else name for name, x in arrays.items() for i in range(x[0, 0].size)]
     draws = np.concatenate([x.reshape(*x.shape[:2], -1) for x in arrays.values()], axis=-1)
     whole = np.isfinite(draws)
-    finite = whole.all(axis=-1)
-    for values in (others or {}).values():
-        finite &= np.isfinite(values.reshape(*values.shape[:2], -1)).all(axis=-1)
-    not_finite = int((~finite).sum())
+    not_finite = _not_finite({**arrays, **{f"other {name}": values for name, values in (others or {}).items()}})
     axes = {"chain_axis": 0, "draw_axis": 1}
     energy = stats["energy"].to_numpy()
     changes, spread = np.diff(energy, axis=1), energy.var(axis=1)

@@ -123,8 +123,8 @@ def on_rung(spec: Spec, errors: str) -> Spec | None:
         return None
 
 
-def carried(errors: str, build: Callable[[], Design]) -> Design | None:
-    """The design with such errors; None where panel or specification do not carry them.
+def carried(build: Callable[[], Design], errors: str = "") -> Design | None:
+    """A design; None where panel or specification do not carry it.
 
     Independent errors go with everything: what is wrong with them is wrong with the model, and is raised.
     """

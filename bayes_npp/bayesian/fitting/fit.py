@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
+from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
-from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units, summarise_units
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
+from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units
+from bayes_npp.bayesian.fitting.collapsed_draws import (
+    ThetaDraws,
+    draw_thetas,
+    points_dataset,
+    points_of,
+    with_coefficients,
+)
+from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
-from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, POINTWISE_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, error_checks, errors_verdict
+from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported
+from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at, errors_verdict
 from bayes_npp.bayesian.fitting.quantities import scales_and_shapes, slope_quantities
-from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, draw_density
+from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
 from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, Weights, normal_slopes
 from bayes_npp.bayesian.model.dynamic import long_run_summary
 from bayes_npp.bayesian.model.error_models import label_of
-from bayes_npp.bayesian.model.likelihood import innovations, noise
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
@@ -36,10 +42,10 @@ from bayes_npp.panels.panel import Panel
 if TYPE_CHECKING:
     import xarray as xr
 
-ENGINES = ("auto", "collapsed", "nuts")
-# Of each engine where the user does not say: the collapsed posterior has few dimensions and is nearly round.
-TARGET_ACCEPT = {"collapsed": 0.9, "nuts": 0.98}
-TUNE = {"collapsed": 500, "nuts": 1000}
+ENGINES = ("auto", "importance", "collapsed", "nuts")
+# Of the full model where the user does not say, and of chains of the collapsed one, which is small and nearly round.
+TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
+TUNE, COLLAPSED_TUNE = 1000, 500
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,13 +57,16 @@ class Fit:
     data : ModelData
     priors : PriorSet
     sampler : Sampler
-    engine : "collapsed", "nuts" or "gibbs" (`joint_fit`)
+    engine : "importance", "collapsed", "nuts" or "gibbs" (`joint_fit`)
         What sampled it.
     tree : DataTree
         Groups posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data. Parameters are on the
-        standardised scale; `group_slope` (`slope` without groups, `slope_of_unit`) is in the data's units.
-    diagnostics : Diagnostics
+        standardised scale; `group_slope` (`slope` without groups, `slope_of_unit`) is in the data's units. Draws are
+        equally weighted; `weighted_points` has what those of "importance" were resampled from.
+    diagnostics : Diagnostics or WeightDiagnostics
         Of the sampler alone; `checks` are those of the errors.
+    why : str
+        Why chains were run although the engine was left open; empty otherwise.
     ladder : tuple of ErrorRung
         The error models tried, each with its own fit, where the errors were left to the ladder; else empty.
     """
@@ -67,7 +76,8 @@ class Fit:
     sampler: Sampler
     engine: str
     tree: "xr.DataTree"
-    diagnostics: Diagnostics
+    diagnostics: Gate
+    why: str = ""
     ladder: tuple[ErrorRung["Fit"], ...] = ()
 
     def __repr__(self) -> str:
@@ -89,6 +99,11 @@ class Fit:
         return self.diagnostics.passed and all(check.passed for check in self.checks)
 
     @property
+    def is_collapsed(self) -> bool:
+        """Whether the coefficients were integrated out."""
+        return self.engine in ("importance", "collapsed")
+
+    @property
     def design(self) -> Design:
         return self.data.design
 
@@ -104,12 +119,12 @@ class Fit:
     def values(self, name: str) -> np.ndarray:
         """Posterior draws of a variable with chains stacked, shape (S, ...)."""
         array = self.tree["posterior"][name].to_numpy()
-        return array.reshape(-1, *array.shape[2:])
+        return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])  # of no columns too
 
     @cached_property
     def thetas(self) -> np.ndarray:
         """Draws of the collapsed sampler's theta on the unconstrained scale, shape (S, d)."""
-        if self.engine != "collapsed":
+        if not self.is_collapsed:
             raise SpecError(f"engine '{self.engine}' has no collapsed draws", fix="Fit it with engine = 'collapsed'")
         theta = self.tree["sample_stats"]["theta"].to_numpy()
         return np.ascontiguousarray(theta.reshape(theta.shape[0] * theta.shape[1], theta.shape[2]))
@@ -130,8 +145,10 @@ class Fit:
 
     @cached_property
     def normal_slopes(self) -> NormalSlopes | None:
-        """The slopes given the scales and shapes, draw by draw; None where they are not normal then."""
-        return normal_slopes(self.collapsed, self.priors, self.thetas) if self.engine == "collapsed" else None
+        """The slopes given the scales and shapes, draw by draw or point by point; None where they are not normal."""
+        if "weighted_points" not in self.tree:
+            return normal_slopes(self.collapsed, self.priors, self.thetas) if self.is_collapsed else None
+        return normal_slopes(self.collapsed, self.priors, *points_of(self.tree["weighted_points"].dataset))
 
     def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
         """Probability of sign * (weights'slopes - cutoff) > 0: the mean of normal tails, or else a share of draws."""
@@ -195,14 +212,14 @@ class Fit:
         return "hierarchical" + (f" x {self.spec.slopes}" if self.spec.slopes else "") + differences + dynamics
 
     def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
-        """Checks of the errors: serial correlation, spread by unit, dependence; imputed cells as each draw has them."""
-        stats, times = self.tree["sample_stats"], np.array(self.design.times)[self.design.time]
-        if "innovation" in stats:
-            return error_checks(stats["innovation"].to_numpy(), self.design.unit, times, seed=self.sampler.seed)
-        parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
-        own, sd = innovations(parameters, self.data)
-        drawn = partial(noise, parameters, self.data, len(own))
-        return error_checks(own / sd, self.design.unit, times, self.sampler.seed, drawn)
+        """Checks of the errors; imputed cells as each draw has them, scales of units and periods drawn anew."""
+        stats, seed = self.tree["sample_stats"], self.sampler.seed
+        if "innovation" not in stats:
+            parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
+            return checks_at(parameters, self.data, seed)
+        at = stats["checked_draw"].to_numpy()
+        parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
+        return checks_at(parameters, self.data, seed, stats["innovation"].to_numpy())
 
     def _slope_row(self, labels: dict[str, str], of_slopes: np.ndarray | Weights) -> dict[str, Any]:
         """A row from draws, or from weights on the groups' slopes."""
@@ -234,9 +251,10 @@ def fit(
         pooled towards their mean; with "unit", or "<group>/unit", each unit.
     priors : str or PriorSet
         A named set of `models/priors`, or a .toml file.
-    engine : {"auto", "collapsed", "nuts"}
-        "collapsed" integrates all coefficients out and samples scales and shapes; "nuts" is the full PyMC model sampled
-        with nutpie; "auto" takes the collapsed sampler wherever it is exact. `Fit.engine` says which it was.
+    engine : {"auto", "importance", "collapsed", "nuts"}
+        "importance" and "collapsed" integrate all coefficients out; the scales and shapes left, where they are few, are
+        weighted points, or sampled by NUTS. "nuts" is the full PyMC model sampled with nutpie. "auto" is the first of
+        the three that is exact and passes its diagnostics: `Fit.engine` says which, `Fit.why` why not "importance".
     draws, chains, seed
         Of the sampler.
     tune, target_accept : optional
@@ -261,85 +279,68 @@ def fit(
         return fitted(build_design(panel, with_errors(spec, errors or spec.errors)))
     panel.check_distances("errors = 'auto', which tries AR(1) errors,")
 
-    def rung(tried: str) -> tuple[Fit, tuple[PredictiveCheck, ...]] | None:
-        design = carried(tried, lambda: build_design(panel, with_errors(spec, tried)))
-        if design is None:
-            return None
-        say(f"errors: {label_of(tried)}")
-        return (one := fitted(design)), one.checks
+    return fit_ladder(lambda tried: build_design(panel, with_errors(spec, tried)), fitted, progress)
 
+
+def fit_ladder(
+    build: Callable[[str], Design], fit: Callable[[Design], Fit], progress: Callable[[str], None] | None = None
+) -> Fit:
+    """The fit with the errors that the ladder picks, and the rungs with it.
+
+    `build` makes the design with such errors; `progress` is called with a line before each rung (default: a terminal).
+    """
     say = progress or (partial(print, file=sys.stderr) if sys.stderr.isatty() else lambda line: None)
+
+    def rung(errors: str) -> tuple[Fit, tuple[PredictiveCheck, ...]] | None:
+        if (design := carried(lambda: build(errors), errors)) is None:
+            return None
+        say(f"{design.spec.outcome}: errors {label_of(errors)}")
+        return (one := fit(design)), one.checks
+
     climbed = climb_errors(ERRORS, rung)
     return replace(next(one.fit for one in climbed if one.chosen), ladder=climbed)
 
 
 def fit_design(design: Design, priors: PriorSet, sampler: Sampler, engine: str) -> Fit:
-    """Fit a design with one of the two engines."""
+    """Fit a design with what `choose_engine` gave."""
     check_priors(priors, design.spec)
     data = prepare(design)
-    if engine == "collapsed":
-        return sample_collapsed(collapse(data, priors), priors, sampler)
-    return sample_full(data, priors, sampler)
+    if engine == "nuts":
+        return sample_full(data, priors, sampler)
+    return fit_collapsed(collapse(data, priors), priors, sampler, engine)
 
 
 def make_sampler(
     engine: str, draws: int, chains: int, seed: int, tune: int | None = None, target_accept: float | None = None
 ) -> Sampler:
     """Settings of a run, with the engine's defaults where none are given."""
+    own = TARGET_ACCEPT if engine == "nuts" else COLLAPSED_TARGET_ACCEPT
     return Sampler(
         draws=draws,
-        tune=TUNE[engine] if tune is None else tune,
+        tune=(TUNE if engine == "nuts" else COLLAPSED_TUNE) if tune is None else tune,
         chains=chains,
-        target_accept=TARGET_ACCEPT[engine] if target_accept is None else target_accept,
+        target_accept=own if target_accept is None else target_accept,
         seed=seed,
     )
 
 
 def choose_engine(spec: Spec, engine: str) -> str:
-    """The engine that runs: with "auto" the collapsed sampler wherever it is exact."""
+    """The engine asked for; "nuts" in place of "auto" where coefficients do not integrate out."""
     if engine not in ENGINES:
         raise SpecError(f"unknown engine '{engine}'", fix=f"Use {', '.join(ENGINES)}")
-    if engine == "auto":
-        return "nuts" if why_not_collapsible(spec) else "collapsed"
-    return engine
+    return "nuts" if engine == "auto" and why_not_collapsible(spec) else engine
 
 
-def sample_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, start: np.ndarray | None = None) -> Fit:
-    """Sample a collapsed posterior and draw its coefficients."""
-    from bayes_npp.bayesian.collapsed.kernel import identity_callback
-
-    draws = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
-    return assemble_collapsed(collapsed, priors, sampler, *draws)
+def fit_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, engine: str = "collapsed") -> Fit:
+    """Draw from a collapsed posterior by an engine (`draw_thetas`), its coefficients included."""
+    return assemble_collapsed(collapsed, priors, sampler, draw_thetas(collapsed, sampler, engine))
 
 
-def assemble_collapsed(
-    collapsed: Collapsed, priors: PriorSet, sampler: Sampler, thetas: np.ndarray, stats: "xr.Dataset"
-) -> Fit:
-    """Coefficients, tree and diagnostics from draws of theta, shape (chain, draw, d)."""
-    data, shape = collapsed.data, thetas.shape[:2]
-    flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
-    large = data.design.n_obs * len(flat) > POINTWISE_CELLS
-    if large and on_grid(data.design.spec):
-        raise SpecError(
-            f"{len(flat)} draws of {data.design.n_obs} rows with errors = '{data.design.spec.errors}' are too many",
-            fix=f"Take at most {POINTWISE_CELLS // data.design.n_obs} draws in all",
-        )
-    draws = collapsed.coefficients(flat, sampler.seed, with_units=not large)
-    totals = None
-    stats = stats.assign(theta=(("chain", "draw", "element"), thetas))
-    if large:
-        summaries = summarise_units(collapsed, flat, draws, sampler.seed)
-        totals = {"log_likelihood": summaries.log_likelihood.reshape(shape), **summaries.moments}
-        if summaries.level is not None:
-            draws["intercept"] = summaries.level
-        # What draws of the units' effects on request start from.
-        coefficients = draws["collapsed_coefficients"].reshape(*shape, -1)
-        stats = stats.assign(collapsed_coefficients=(("chain", "draw", "column"), coefficients))
-    marginal = draws.pop("collapsed_log_likelihood").reshape(shape)
-    draws.pop("collapsed_coefficients")
-    parameters = {name: values.reshape(*shape, *values.shape[1:]) for name, values in draws.items()}
-    stats = stats.assign(collapsed_log_likelihood=(("chain", "draw"), marginal))
-    return _finish(data, priors, sampler, "collapsed", parameters, stats, totals)
+def assemble_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler, drawn: ThetaDraws) -> Fit:
+    """Coefficients, tree and diagnostics from draws of theta."""
+    parameters, stats, totals = with_coefficients(collapsed, sampler, drawn)
+    engine = "collapsed" if drawn.points is None else "importance"
+    return _finish(collapsed.data, priors, sampler, engine, parameters, stats, totals, drawn=drawn)
 
 
 def sample_full(data: ModelData, priors: PriorSet, sampler: Sampler) -> Fit:
@@ -360,24 +361,32 @@ def _finish(
     stats: "xr.Dataset",
     totals: dict[str, np.ndarray] | None = None,
     sampled: dict[str, np.ndarray] | None = None,
+    drawn: ThetaDraws | None = None,
 ) -> Fit:
     tree = build_tree(parameters, data, priors, stats, totals)
-    diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats, parameters)
+    why = drawn.why if drawn else ""
+    diagnostics: Gate
+    if drawn and drawn.points:
+        diagnostics = drawn.points.diagnostics.with_draws(parameters)
+        tree["weighted_points"] = points_dataset(drawn.points)
+    else:
+        diagnostics = diagnose(reported(parameters) if sampled is None else sampled, stats, parameters)
     tree.attrs = {
         "spec": data.design.spec.model_dump_json(),
         "priors": priors.model_dump_json(),
         "sampler": json.dumps(sampler.as_dict()),
         "engine": engine,
+        "why": why,
         "scales": json.dumps(data.design.scales.as_dict()),
         "diagnostics": json.dumps(diagnostics.as_dict()),
     }
-    return Fit(data, priors, sampler, engine, tree, diagnostics)
+    return Fit(data, priors, sampler, engine, tree, diagnostics, why)
 
 
 def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Sampler) -> Fit:
     """A Fit from a stored tree and the design, priors and sampler it was made with."""
-    diagnostics = Diagnostics(**json.loads(tree.attrs["diagnostics"]))
-    return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics)
+    diagnostics = diagnostics_from(json.loads(tree.attrs["diagnostics"]))
+    return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics, tree.attrs.get("why", ""))
 
 
 def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
 from bayes_npp.bayesian.collapsed.restrict import restrict
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
+from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.fit import make_sampler
-from bayes_npp.bayesian.fitting.refit import sample_short
+from bayes_npp.bayesian.fitting.refit import sample_until_passed
 from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.model.likelihood import error_sds, follow
 from bayes_npp.bayesian.model.prepare import prepare
@@ -32,13 +32,13 @@ class Prediction:
     frame : DataFrame
         unit, time, mean, sd, lo, hi (95 % equal-tailed), in the data's units.
     draws : ndarray, shape (S, rows)
-    diagnostics : Diagnostics
+    diagnostics : Gate
         Of the fit to the observed rows.
     """
 
     frame: pd.DataFrame
     draws: np.ndarray
-    diagnostics: Diagnostics
+    diagnostics: Gate
 
 
 def predict(
@@ -88,7 +88,7 @@ def predict(
     _check_identified(data, missing)
     own = restrict(data, np.flatnonzero(~missing))
     sampler = make_sampler("collapsed", draws, 4, seed)
-    fit, _ = sample_short(collapse(own, priors), priors, sampler, with_units=True)
+    fit = sample_until_passed(collapse(own, priors), priors, sampler, keep=4 * draws)
     parameters = _with_new_units(fit.draws, own, data, random)
     drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
     drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]

@@ -1,15 +1,19 @@
 """Posterior predictive checks of the error model: are the residuals what the model says they are?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from bayes_npp.bayesian.model.likelihood import innovations, noise, redrawn_scales
+from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.estimates import drawn_share
 
 CHECKED_DRAWS = 400
 TAIL = 0.025
 Noise = Callable[[np.random.Generator], np.ndarray]
+Scales = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class PredictiveCheck:
 
     References
     ----------
-    Gelman, Meng & Stern (1996), Statistica Sinica.
+    Gelman, Meng & Stern (1996), Statistica Sinica. Marshall & Spiegelhalter (2007), Bayesian Analysis: latent parts
+    drawn anew.
     """
 
     name: str
@@ -64,10 +69,29 @@ def errors_verdict(checks: tuple[PredictiveCheck, ...]) -> str:
     return f"failed {failed} of {many} ({failures(checks)})" if failed else f"passed {many}"
 
 
-def error_checks(
-    innovations: np.ndarray, unit: np.ndarray, time: np.ndarray, seed: int, noise: Noise | None = None
+def checks_at(
+    parameters: dict[str, np.ndarray], data: ModelData, seed: int, own: np.ndarray | None = None
 ) -> tuple[PredictiveCheck, ...]:
-    """Check that standardised innovations are independent and of one scale, as the model says.
+    """Checks of a model's errors at draws of its parameters (S, ...), scales of units and periods drawn anew.
+
+    `own` are standardised innovations (S, n) where the outcome has cells that each draw completes.
+    """
+    if own is None:
+        own = np.divide(*innovations(parameters, data))
+    scales = redrawn_scales(parameters, data, np.random.default_rng([seed, 1]))
+    drawn = partial(noise, parameters, data, len(own))
+    return error_checks(own, data.design.unit, np.array(data.design.times)[data.design.time], seed, drawn, scales)
+
+
+def error_checks(
+    innovations: np.ndarray,
+    unit: np.ndarray,
+    time: np.ndarray,
+    seed: int,
+    noise: Noise | None = None,
+    scales: Scales | None = None,
+) -> tuple[PredictiveCheck, ...]:
+    """Check that standardised innovations are independent and of one scale, or of scales that differ as the model says.
 
     Parameters
     ----------
@@ -77,6 +101,9 @@ def error_checks(
         Time in periods (calendar values), so that a gap is no neighbour.
     noise : callable, optional
         What the model says innovations are: draws of the shape of `innovations` from a generator; normal without.
+    scales : mapping, optional
+        By check: the scales that rows have of their units (periods) and new ones from their distribution, shape (S, n).
+        That check is of innovations times them: over scales that were fitted to them every spread is as it should be.
     """
     random = np.random.default_rng(seed)
     replicated = random.standard_normal(innovations.shape) if noise is None else noise(random)
@@ -108,7 +135,8 @@ def error_checks(
         measures = measures[1:2]
     checks = []
     for name, meaning, measure in measures:
-        own, new = measure(innovations), measure(replicated)
+        here, there = scales.get(name, (1.0, 1.0)) if scales else (1.0, 1.0)
+        own, new = measure(innovations * here), measure(replicated * there)
         lo, hi = np.quantile(new, [TAIL, 1 - TAIL])
         checks.append(
             PredictiveCheck(name, meaning, float(np.median(own)), float(lo), float(hi), float(drawn_share(new >= own)))

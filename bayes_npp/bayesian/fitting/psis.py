@@ -26,10 +26,10 @@ def smoothed(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
     return log_weights[:, 0], float(k_hat[0])
 
 
-def normalised(log_weights: np.ndarray) -> np.ndarray:
-    """Weights that sum to one, from their logs up to a constant."""
-    weights = np.exp(log_weights - log_weights.max())
-    return weights / weights.sum()
+def normalised(log_weights: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """Weights that sum to one, over everything or along an axis, from their logs up to a constant."""
+    weights = np.exp(log_weights - log_weights.max(axis=axis, keepdims=True))
+    return weights / weights.sum(axis=axis, keepdims=True)
 
 
 def importance(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

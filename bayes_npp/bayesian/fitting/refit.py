@@ -5,27 +5,27 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.parts import alone
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, diagnose
+from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, Gate, diagnose
+from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
+from bayes_npp.bayesian.fitting.modes import Mode, find_mode
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.psis import MAX_K_HAT, normalised, smoothed
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.errors import ImportanceError
 
 # A nearly round density: long steps give an effective sample size above 400 in the fewest evaluations.
 SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
+FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
 CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
-FEW_SCALES = 12  # of theta; weights of more are rarely good, and trying them takes longer than sampling
-MIN_WEIGHTED = 500  # effective number of weighted draws
-TRIED, PROMISING = 100, 0.7  # draws weighted first, and the share of MIN_WEIGHTED they must promise
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,12 @@ class Refit:
     draws : dict of ndarray, shapes (S, ...)
         By variable of the posterior; slopes of the exposure in the data's units as in `Fit.tree`.
     diagnostics : Diagnostics
-        Of theta: given theta the other coefficients are drawn independently. Of a reweighted posterior, those of the
-        draws it was reweighted from, with the effective sizes its weights leave of theirs.
-    k_hat : float, optional
-        Pareto k of the importance weights, where the posterior was reweighted; None where it was sampled.
+        Of theta, from weights or from chains: given theta the other coefficients are drawn independently.
     """
 
     priors: PriorSet
     draws: dict[str, np.ndarray]
-    diagnostics: Diagnostics
-    k_hat: float | None = None
+    diagnostics: Gate
 
     @property
     def slopes(self) -> np.ndarray:
@@ -55,21 +51,10 @@ class Refit:
         return self.draws["group_slope"] if "group_slope" in self.draws else self.draws["slope"][:, None]
 
 
-@dataclass(frozen=True)
-class _Base:
-    """A sampled posterior that others may be reweighted from."""
-
-    collapsed: Collapsed
-    refit: Refit
-    thetas: np.ndarray
-
-
 def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler = SHORT) -> list[Refit]:
     """Fit the same data under each of several prior sets.
 
-    A posterior is reweighted from one sampled before it, exactly, where the importance weights are good (Pareto k
-    below `MAX_K_HAT`, at least `MIN_WEIGHTED` effective draws; Vehtari et al. 2024), and sampled where they are not.
-    Both carry their diagnostics.
+    Each is weighted points of its own (`weigh`), found from the mode of the first, or chains where those are not good.
 
     Parameters
     ----------
@@ -89,13 +74,10 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     SpecError
         A prior set without a prior the model needs.
     """
-    targets = [(_under(collapsed, priors), priors) for priors in prior_sets]
-    return refit_each(targets, sampler, near=collapsed.size <= FEW_SCALES)
+    return refit_each([(_under(collapsed, priors), priors) for priors in prior_sets], sampler)
 
 
-def refit_each(
-    targets: Sequence[tuple[Collapsed, PriorSet]], sampler: Sampler = SHORT, near: bool = True
-) -> list[Refit]:
+def refit_each(targets: Sequence[tuple[Collapsed, PriorSet]], sampler: Sampler = SHORT) -> list[Refit]:
     """Fit each of several collapsed posteriors, such as one model with many outcomes.
 
     Parameters
@@ -103,32 +85,20 @@ def refit_each(
     targets : sequence of (Collapsed, PriorSet)
     sampler : Sampler
         Its seed is the first one's; the others count on.
-    near : bool
-        Whether the posteriors are near to each other, so that reweighting (see `refit`) is worth a try.
 
     Returns
     -------
     list of Refit
         In the order of the targets.
     """
+    start = Start.of(targets[0][0]) if targets else None
+
+    def one(k: int) -> Refit:
+        own = replace(sampler, seed=sampler.seed + k)
+        return sample_until_passed(*targets[k], own, sampler.draws * sampler.chains, with_units=False, start=start)
+
     with workers() as pool:
-        if not near:
-            seeds = [replace(sampler, seed=sampler.seed + k) for k in range(len(targets))]
-            return list(pool.map(partial(_alone, sampler.draws), targets, seeds))
-        out: dict[int, Refit] = {}
-        left = list(enumerate(targets))
-        while left:
-            # Two of those left are sampled, and serve the others they are near to.
-            chosen = [left[i] for i in sorted({0, len(left) // 2})]
-            seeds = [replace(sampler, seed=sampler.seed + k) for k, _ in chosen]
-            new = list(pool.map(_sample, *zip(*(target for _, target in chosen), strict=True), seeds))
-            out.update({k: base.refit for (k, _), base in zip(chosen, new, strict=True)})
-            left = [item for item in left if item[0] not in out]
-            seeds_left = [sampler.seed + k for k, _ in left]
-            tried = list(pool.map(partial(_reweight, new), [target for _, target in left], seeds_left))
-            out.update({k: found for (k, _), found in zip(left, tried, strict=True) if found is not None})
-            left = [item for item in left if item[0] not in out]
-    return [out[k] for k in range(len(targets))]
+        return list(pool.map(one, range(len(targets))))
 
 
 @contextmanager
@@ -138,25 +108,65 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     The limit is set around the pool: where each thread sets its own, the first to end lifts that of the others, and
     threads of BLAS that wait for each other take several times as long.
     """
-    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1, initializer=alone) as pool:
         yield pool
 
 
-def _alone(keep: int, target: tuple[Collapsed, PriorSet], sampler: Sampler) -> Refit:
-    return sample_until_passed(*target, sampler, keep, with_units=False)
+@dataclass(frozen=True)
+class Start:
+    """The mode of a posterior, from which climbs to the modes of others like it start."""
+
+    collapsed: Collapsed
+    mode: Mode
+
+    @classmethod
+    def of(cls, collapsed: Collapsed) -> "Start | None":
+        """The mode of a posterior; None where importance sampling does not suit it, or there is no scale."""
+        try:
+            return None if why_not(collapsed) or not collapsed.size else cls(collapsed, find_mode(collapsed))
+        except ImportanceError:
+            return None
+
+    def near(self, other: Collapsed) -> np.ndarray | None:
+        """The same scales and shapes as theta (d,) of another posterior; None where it has others."""
+        if not _same_theta(self.collapsed, other):
+            return None
+        moved = self.collapsed.moved_to(other, self.mode.at[None])[0][0]
+        return moved if np.isfinite(moved).all() else None
 
 
 def sample_until_passed(
-    collapsed: Collapsed, priors: PriorSet, sampler: Sampler, keep: int, with_units: bool = True
+    collapsed: Collapsed,
+    priors: PriorSet,
+    sampler: Sampler,
+    keep: int,
+    with_units: bool = True,
+    start: Start | None = None,
 ) -> Refit:
-    """A short run, or a longer one if its diagnostics fail; coefficients at `keep` evenly spaced draws."""
-    flat, diagnostics = sample_thetas(collapsed, sampler)
+    """Weighted points, or a short run, or a longer one if its diagnostics fail; coefficients at `keep` draws."""
+    flat, diagnostics = sample_thetas(collapsed, sampler, start)
     some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, keep).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=with_units)
     return Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics)
 
 
-def sample_thetas(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
+def sample_thetas(
+    collapsed: Collapsed, sampler: Sampler, start: Start | None = None, points: int = FEW_POINTS
+) -> tuple[np.ndarray, Gate]:
+    """Draws of theta (S, d) from weighted points, or of chains where those are not good."""
+    if not why_not(collapsed):
+        try:
+            near = None if start is None else start.near(collapsed)
+            found = weigh(collapsed, sampler.seed, sampler.chains, points, near)
+        except ImportanceError:
+            return sample_chains(collapsed, sampler)
+        if found.diagnostics.passed:
+            thetas = resampled(found, sampler.draws, sampler.chains, sampler.seed)
+            return thetas.reshape(sampler.chains * sampler.draws, collapsed.size), found.diagnostics
+    return sample_chains(collapsed, sampler)
+
+
+def sample_chains(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
     """Draws of theta (S, d) of a short run, or of one with shorter steps where that diverges."""
     thetas, diagnostics = _until_passed(collapsed, sampler)
     for target_accept in CAREFUL:
@@ -176,67 +186,10 @@ def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
         own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
         runs.append(draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, own))
         thetas = np.concatenate([draws for draws, _ in runs])
-        diagnostics = diagnose({"theta": thetas}, xr.concat([stats for _, stats in runs], "chain"))
+        diagnostics = diagnose(collapsed.judged(thetas), xr.concat([stats for _, stats in runs], "chain"))
         if diagnostics.passed or diagnostics.divergences:
             break
     return thetas, diagnostics
-
-
-def sample_short(
-    collapsed: Collapsed, priors: PriorSet, sampler: Sampler, with_units: bool = False
-) -> tuple[Refit, np.ndarray]:
-    """Sample a collapsed posterior and draw its coefficients, those of units only on request; and theta (S, d)."""
-    thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
-    flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
-    draws = collapsed.coefficients(flat, sampler.seed, with_units=with_units)
-    draws = {**draws, **in_data_units(draws, collapsed.data)}
-    return Refit(priors, draws, diagnose({"theta": thetas}, stats)), flat
-
-
-def _sample(collapsed: Collapsed, priors: PriorSet, sampler: Sampler) -> _Base:
-    thetas, diagnostics = sample_thetas(collapsed, sampler)
-    draws = collapsed.coefficients(thetas, sampler.seed, with_units=False)
-    return _Base(collapsed, Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics), thetas)
-
-
-def _reweight(bases: Sequence[_Base], target: tuple[Collapsed, PriorSet], seed: int) -> Refit | None:
-    """Another posterior by importance resampling from the first base whose weights are good."""
-    random = np.random.default_rng(seed)
-    own, priors = target
-    for base in bases:
-        if not _same_theta(base.collapsed, own) or not base.refit.diagnostics.passed:
-            continue
-        thetas, log_ratio = base.collapsed.moved_to(own, base.thetas)
-        if not np.isfinite(log_ratio).all() or not _promising(base, own, thetas, log_ratio, seed):
-            continue
-        draws = own.coefficients(thetas, seed, with_units=False)
-        log_ratio += draws["collapsed_log_likelihood"] - base.refit.draws["collapsed_log_likelihood"]
-        log_weights, k_hat = smoothed(log_ratio)
-        weights = normalised(log_weights)
-        diagnostics = _weighted(base.refit.diagnostics, share=1 / (len(weights) * (weights**2).sum()))
-        if k_hat < MAX_K_HAT and diagnostics.ess_bulk >= MIN_WEIGHTED and diagnostics.passed:
-            # Systematic resampling: the number of copies of a draw is its expectation rounded up or down.
-            points = (np.arange(len(weights)) + random.uniform()) / len(weights)
-            some = np.searchsorted(np.cumsum(weights), points).clip(max=len(weights) - 1)
-            resampled = {name: values[some] for name, values in draws.items()}
-            resampled |= in_data_units(resampled, own.data)
-            return Refit(priors, resampled, diagnostics, k_hat)
-    return None
-
-
-def _weighted(diagnostics: Diagnostics, share: float) -> Diagnostics:
-    """Diagnostics of draws of which weights leave a share effective."""
-    return replace(diagnostics, ess_bulk=share * diagnostics.ess_bulk, ess_tail=share * diagnostics.ess_tail)
-
-
-def _promising(base: _Base, own: Collapsed, thetas: np.ndarray, log_ratio: np.ndarray, seed: int) -> bool:
-    """Whether weights of a few draws are good enough to compute all of them."""
-    some = np.linspace(0, len(thetas) - 1, TRIED).astype(int)
-    there = own.coefficients(thetas[some], seed, with_units=False)["collapsed_log_likelihood"]
-    log_weights = log_ratio[some] + there - base.refit.draws["collapsed_log_likelihood"][some]
-    weights = np.exp(log_weights - log_weights.max())
-    share = weights.sum() ** 2 / (weights**2).sum() / len(some)
-    return bool(share * base.refit.diagnostics.ess_bulk >= PROMISING * MIN_WEIGHTED)
 
 
 def _same_theta(one: Collapsed, other: Collapsed) -> bool:

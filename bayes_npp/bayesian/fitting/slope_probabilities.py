@@ -31,10 +31,13 @@ class NormalSlopes:
     ----------
     mean : ndarray, shape (S, max(G, 1))
     covariance : ndarray, shape (S, max(G, 1), max(G, 1))
+    weights : ndarray, shape (S,)
+        Of the draws, or points; they sum to one.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
+    weights: np.ndarray
 
     def tails(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> np.ndarray:
         """Probability of sign * (weights'slopes - cutoff) > 0 given each draw, shape (S,)."""
@@ -42,12 +45,19 @@ class NormalSlopes:
         sd = np.sqrt(np.einsum("g,sgh,h->s", weights, self.covariance, weights))
         return np.asarray(normal_tail(sign * mean / sd))
 
+    def variance(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Variance of `tails` over the draws."""
+        tails = self.tails(weights, cutoff, sign)
+        return float(self.weights @ (tails - self.weights @ tails) ** 2)
+
     def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
         """Probability of sign * (weights'slopes - cutoff) > 0."""
-        return float(self.tails(weights, cutoff, sign).mean())
+        return float(self.weights @ self.tails(weights, cutoff, sign))
 
 
-def normal_slopes(collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray) -> NormalSlopes | None:
+def normal_slopes(
+    collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, weights: np.ndarray | None = None
+) -> NormalSlopes | None:
     """The slopes given draws of theta (S, d); None where they are not normal, or not the only ones of the exposure.
 
     Parameters
@@ -56,6 +66,8 @@ def normal_slopes(collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray) ->
     priors : PriorSet
         Those it was collapsed under.
     thetas : ndarray, shape (S, d)
+    weights : ndarray, shape (S,), optional
+        Of the draws, summing to one; equal without them.
     """
     design, spec = collapsed.data.design, collapsed.data.design.spec
     if spec.exposure is None or spec.unit_slopes or spec.dynamic or spec.slope_pooling == "none" or on_grid(spec):
@@ -81,5 +93,7 @@ def normal_slopes(collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray) ->
         from_coefficients = np.hstack([from_coefficients, collapsed.data.slope_basis])
     from_coefficients = unit * from_coefficients
     return NormalSlopes(
-        mean @ from_coefficients.T, np.einsum("gi,sij,hj->sgh", from_coefficients, covariance, from_coefficients)
+        mean @ from_coefficients.T,
+        np.einsum("gi,sij,hj->sgh", from_coefficients, covariance, from_coefficients),
+        np.full(len(thetas), 1 / len(thetas)) if weights is None else weights,
     )

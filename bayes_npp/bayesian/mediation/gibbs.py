@@ -43,6 +43,8 @@ class Chains:
         Of every row given the rows of its unit before it; zero where the outcome is a missing cell.
     innovations : dict of ndarray, shape (draws, n)
         Of evenly spaced draws, in their SDs; for posterior predictive checks, completed cells included.
+    checked : ndarray of int
+        Which draws, chains one after the other.
     acceptance : dict of float
         Share of trajectories accepted, by equation.
     """
@@ -52,6 +54,7 @@ class Chains:
     cells: dict[str, np.ndarray]
     log_likelihood: dict[str, np.ndarray]
     innovations: dict[str, np.ndarray]
+    checked: np.ndarray
     acceptance: dict[str, float]
 
 
@@ -118,6 +121,7 @@ def _sample(
         cells={name: stacked(f"cells {name}") for name in start},
         log_likelihood={name: stacked(f"log_likelihood {name}") for name in equations},
         innovations={name: np.array(kept[f"innovation {name}"]) for name in equations},
+        checked=np.arange(0, sampler.chains * sampler.draws, every),
         acceptance={name: n / (lead[0] * lead[1]) for name, n in accepted.items()},
     )
 

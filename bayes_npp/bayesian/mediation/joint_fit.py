@@ -176,7 +176,8 @@ def _fit(name: str, data: ModelData, priors: PriorSet, sampler: Sampler, chains:
             **still,
             "theta": ((*lead, "element"), chains.thetas[name]),
             "innovation": (("checked_draw", "observation"), chains.innovations[name]),
-        }
+        },
+        coords={"checked_draw": chains.checked},
     )
     tree = build_tree(parameters, data, priors, stats, likelihood_of_rows=chains.log_likelihood[name])
     diagnostics = diagnose(reported(parameters), stats, parameters)

@@ -1,28 +1,30 @@
 """Bayesian mediation: one equation a mediator and one of the outcome, their effects draw by draw."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, make_sampler
+from bayes_npp.bayesian.fitting.error_ladder import AUTO, with_errors
+from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, fit_ladder, make_sampler
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.psis import BAD_K
 from bayes_npp.bayesian.mediation.equations import PATHS, Paths, lagged
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, fit_jointly
-from bayes_npp.bayesian.mediation.missing import MissingCells, treat
+from bayes_npp.bayesian.mediation.missing import MissingCells, design_with_errors, treat
 from bayes_npp.bayesian.mediation.path_correlation import tie
+from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, TAILS, Estimates, drawn_share, estimates_from_rows, positive, row_of_draws
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, proportion_mediated, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 VARIABLES = (
@@ -180,10 +182,21 @@ class Mediation:
         return (*out, *([f"weights of correlated paths (Pareto k = {self.k_hat:.2f})"] if self.k_hat > BAD_K else []))
 
     @property
+    def verdict(self) -> str:
+        """What failed: samplers, weights, checks of the errors by equation; empty where nothing did."""
+        failed = {name: [c.name for c in fit.checks if not c.passed] for name, fit in self.equations.items()}
+        wrong = [f"errors of {name} failed {', '.join(checks)}" for name, checks in failed.items() if checks]
+        return "; ".join([*([f"failed: {', '.join(self.failures)}"] if self.failures else []), *wrong])
+
+    @property
     def errors(self) -> str:
         """Error models of the outcome's equation and, where they differ, of the mediators'."""
-        own = self.equations[self.mediators[0]].spec.errors
-        return f"{self.spec.errors} errors" + ("" if own == self.spec.errors else f", {own} of mediators")
+        own = {name: self.equations[name].spec.errors for name in self.mediators}
+        if set(own.values()) == {self.spec.errors}:
+            return f"{self.spec.errors} errors"
+        if len(set(own.values())) == 1:
+            return f"{self.spec.errors} errors, {own[self.mediators[0]]} of mediators"
+        return ", ".join([f"{self.spec.errors} errors", *(f"{errors} of {name}" for name, errors in own.items())])
 
     def estimates(self) -> Estimates:
         """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
@@ -207,7 +220,7 @@ class Mediation:
                 rows.append(
                     row_of_draws(self.correlation[:, k], term=f"path_correlation, {name}", estimand="coefficient")
                 )
-        note = f"failed: {', '.join(self.failures)}" if self.failures else ""
+        note = self.verdict
         for row in rows:
             row["note"] = "; ".join(part for part in (row.get("note", ""), self.missing.note, note) if part)
         fit = self.equations[self.spec.outcome]
@@ -257,7 +270,7 @@ class Mediation:
             row_of_draws(total, term=exposure, group=group, estimand="total"),
         ]
         for k, name in enumerate(self.terms):
-            rows.append({"term": name, "group": group, **_proportion(indirect[:, k], total)})
+            rows.append({"term": name, "group": group, **proportion_mediated(indirect[:, k], total)})
         return rows
 
     def _contrast_rows(self, contrast: np.ndarray, label: str) -> list[dict[str, Any]]:
@@ -281,7 +294,8 @@ def mediate(
     path_correlation: bool = False,
     missing: str = "drop",
     extrapolation: str = "linear",
-    mediator_errors: str | None = None,
+    errors: str | None = None,
+    mediator_errors: str | Mapping[str, str] | None = None,
     draws: int = 1000,
     chains: int = 4,
     seed: int = 1,
@@ -316,8 +330,12 @@ def mediate(
         being ignorable. Filled cells are treated as data, which the note of every estimate says.
     extrapolation : {"linear", "carry"}
         Beyond a unit's observed years: the line through its two nearest, or the nearest.
-    mediator_errors : str, optional
-        Errors of the mediators' equations, as in `Spec`; default those of `spec`, with "impute" AR(1) added.
+    errors : str, optional
+        In place of those of `spec`. "auto": every equation (with `mediator_errors`: the outcome's) has those that its
+        own ladder picks; `Mediation.equations[...].ladder` has the rungs tried.
+    mediator_errors : str or mapping, optional
+        Errors of the mediators' equations, as in `Spec`, of all or by mediator; default those of the outcome's, with
+        "impute" AR(1) added.
     draws, chains, seed
         Of the sampler; equations have seeds of their own.
 
@@ -332,19 +350,29 @@ def mediate(
     mediators = tuple(mediators)
     links = tuple((cause, effect) for cause, effect in serial)
     paths = Paths(tuple(varying), links, lags, path_correlation)
+    climbs = errors == AUTO
+    spec = with_errors(spec, BASE if climbs else errors or spec.errors)
     treated = treat(panel, spec, mediators, paths, missing, extrapolation, mediator_errors)
     own_priors = load_priors(priors)
     for design in reversed(treated.designs):
         prepare(design)  # what is not identified is found before anything is sampled
     equations: dict[str, Fit] = {}
     if treated.unknown:
+        if climbs:
+            raise SpecError("errors = 'auto' does not combine with missing = 'impute'", fix="Name the errors")
         sampler = make_sampler("collapsed", draws, chains, seed, TUNE)
         equations = fit_jointly(treated.designs, treated.unknown, own_priors, sampler)
     else:
         for number, design in enumerate(treated.designs):
-            engine = choose_engine(design.spec, "auto")
-            sampler = make_sampler(engine, draws, chains, seed + number)
-            equations[design.spec.outcome] = fit_design(design, own_priors, sampler, engine)
+
+            def fitted(own: Design, seed: int = seed + number) -> Fit:
+                engine = choose_engine(own.spec, "auto")
+                return fit_design(own, own_priors, make_sampler(engine, draws, chains, seed), engine)
+
+            name = design.spec.outcome
+            chosen = climbs and (name == spec.outcome or mediator_errors is None)
+            equations[name] = fit_ladder(partial(design_with_errors, design), fitted) if chosen else fitted(design)
+    spec = with_errors(spec, equations[spec.outcome].spec.errors)
     return assemble(spec, mediators, paths, equations, treated.missing, seed)
 
 
@@ -366,20 +394,3 @@ def assemble(
         name: {v: fit.values(v) for v in VARIABLES if v in fit.tree["posterior"]} for name, fit in equations.items()
     }
     return Mediation(spec, mediators, paths, equations, parameters, None, -np.inf, missing.n_dropped, missing)
-
-
-def _proportion(indirect: np.ndarray, total: np.ndarray) -> dict[str, Any]:
-    """Share mediated: median and quantiles of the ratio; withheld where the total may be zero."""
-    row: dict[str, Any] = {"estimand": "proportion_mediated"}
-    lo, hi = np.quantile(total, TAILS)
-    if lo <= 0 <= hi:
-        note = f"withheld: the 95 % interval of the total effect, [{lo:.3g}, {hi:.3g}], includes zero"
-        return {**row, "estimate": np.nan, "note": note}
-    ratio = indirect / total
-    low, middle, high = np.quantile(ratio, [TAILS[0], 0.5, TAILS[1]])
-    opposite = float((indirect * (total - indirect) < 0).mean())
-    note = "posterior median"
-    if opposite > 0.5:
-        note += "; indirect and direct effect differ in sign: no share in the usual sense"
-    values = {"estimate": float(middle), "lo": float(low), "hi": float(high), "note": note}
-    return {**row, **values, "prob_positive": float(drawn_share(positive(ratio)))}

@@ -111,7 +111,7 @@ def treat(
     paths: Paths,
     treatment: str = "drop",
     extrapolation: str = "linear",
-    mediator_errors: str | None = None,
+    mediator_errors: str | Mapping[str, str] | None = None,
 ) -> Treated:
     """Designs of a mediation model's equations after missing cells of its mediators were treated.
 
@@ -121,9 +121,9 @@ def treat(
         See `mediation.mediate`.
     treatment : {"drop", "error", "interpolate", "extrapolate", "impute"}
     extrapolation : {"linear", "carry"}
-    mediator_errors : str, optional
-        Errors of the mediators' equations; those of `spec`, and with "impute" AR(1) added where they
-        have no memory.
+    mediator_errors : str or mapping, optional
+        Errors of the mediators' equations, of all or by mediator; those of `spec`, and with "impute" AR(1) added where
+        they have no memory.
 
     Raises
     ------
@@ -143,17 +143,29 @@ def treat(
         filled = fill_mediators(panel, spec, mediators, treatment, extrapolation)
     strictness = "error" if treatment == "error" else "drop"
     found, left_out = equation_designs(filled, spec, mediators, paths, strictness)
-    errors = mediator_errors or (with_memory(spec.errors) if treatment == "impute" else spec.errors)
-    if memory_of(errors):
-        panel.check_distances(f"errors = '{errors}' of mediators")
-    designs = tuple(_with_errors(one, errors) if one.spec.outcome in mediators else one for one in found)
+    errors = _errors_of(mediators, mediator_errors, with_memory(spec.errors) if treatment == "impute" else spec.errors)
+    for own in errors.values():
+        if memory_of(own):
+            panel.check_distances(f"errors = '{own}' of mediators")
+    designs = tuple(design_with_errors(one, errors.get(one.spec.outcome, spec.errors)) for one in found)
     by_name = {one.spec.outcome: one for one in designs}
     rows = {name: missing_rows(panel, by_name[name], name) for name in mediators}
     record = describe(by_name, rows, treatment, extrapolation, left_out)
     return Treated(designs, record, rows if record.imputed else {})
 
 
-def _with_errors(design: Design, errors: str) -> Design:
+def _errors_of(mediators: tuple[str, ...], said: str | Mapping[str, str] | None, default: str) -> dict[str, str]:
+    """Errors of every mediator's equation."""
+    if said is None or isinstance(said, str):
+        return dict.fromkeys(mediators, said or default)
+    for name in said:
+        if name not in mediators:
+            raise SpecError(f"mediator_errors names '{name}'", fix=nearest(name, mediators))
+    return {name: said.get(name, default) for name in mediators}
+
+
+def design_with_errors(design: Design, errors: str) -> Design:
+    """The same rows with other errors."""
     if errors == design.spec.errors:
         return design
     return replace(design, spec=Spec(**{**design.spec.model_dump(), "errors": errors, "se": None}), se=None)

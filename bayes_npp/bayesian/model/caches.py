@@ -50,8 +50,9 @@ def prepare_numba(source: str) -> None:
         _warn_of_temporary("numba's compiled code")
         config.CACHE_DIR = str(temporary_folder())  # type: ignore[attr-defined]
         return
-    stem = Path(source).stem
-    kept = _Kept(Path(found.get_cache_path()), stem, f"{stem}.*.nbi", found.get_source_stamp())
+    kept = _Kept(
+        Path(found.get_cache_path()), Path(source).stem, f"{Path(source).stem}.*.nbi", found.get_source_stamp()
+    )
     _remove(kept.broken())
     atexit.register(kept.sum_up)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayes_npp.bayesian.model.error_models import factors_of, parts
-from bayes_npp.bayesian.model.likelihood import simulate_errors
+from bayes_npp.bayesian.model.likelihood import new_scales, simulate_errors
 from bayes_npp.bayesian.model.loadings import (
     PART,
     factors_from,
@@ -45,10 +45,7 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
     ] * spec.slope_correlation
     out = {name: priors[name].draw(random, (draws,)) for name in shapes}
     for part in errors:
-        if part.scale and part.scale.draw:
-            (of_each,) = next(iter(part.effects.values()))
-            size = {"unit": n_units, "time": len(data.design.times)}[of_each]
-            out.update(part.scale.draw(out, size, random))
+        out.update(new_scales(part, out, data, random))
     for term in terms(data, priors):
         _draw_term(term, term.width, priors, random, draws, out)
         if term.rank:

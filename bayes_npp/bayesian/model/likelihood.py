@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from bayes_npp.bayesian.model.error_models import memory_of, parts, shape_of
+from bayes_npp.bayesian.model.error_models import ErrorModel, Parameters, memory_of, parts, shape_of
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
 
 
@@ -52,6 +52,31 @@ def noise(parameters: dict[str, np.ndarray], data: ModelData, n_draws: int, rand
     """Draws of innovations of scale one, shape (n_draws, n)."""
     normals, shape = random.standard_normal((n_draws, data.design.n_obs)), shape_of(data.design.spec.errors)
     return normals if shape is None else shape.noise(normals, parameters, random)
+
+
+def new_scales(part: ErrorModel, parameters: Parameters, data: ModelData, random: np.random.Generator) -> Parameters:
+    """Scales of units (periods) from their distribution, by variable, (S, N) or (S, T); of most parts none."""
+    if part.scale is None or part.scale.draw is None:
+        return {}
+    (of_each,) = next(iter(part.effects.values()))
+    size = {"unit": len(data.design.units), "time": len(data.design.times)}[of_each]
+    return part.scale.draw(parameters, size, random)
+
+
+def redrawn_scales(
+    parameters: Parameters, data: ModelData, random: np.random.Generator
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What scales of units (periods) make of the SDs of rows, and what new ones would, by the check that they mend.
+
+    Both of shape (S, n).
+    """
+    out = {}
+    for part in parts(data.design.spec.errors):
+        new = new_scales(part, parameters, data, random)
+        if new and part.scale:
+            pair = part.scale.rows(parameters, data), part.scale.rows({**parameters, **new}, data)
+            out.update(dict.fromkeys(part.mends, pair))
+    return out
 
 
 def simulate_errors(parameters: dict[str, np.ndarray], data: ModelData, random: np.random.Generator) -> np.ndarray:

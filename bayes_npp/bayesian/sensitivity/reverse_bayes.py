@@ -17,7 +17,7 @@ from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts
 
 MULTIPLES = np.geomspace(1e-3, 30, 31)  # of the fit's own prior scales
-LEVELS = (0.95, 0.9)
+LEVELS = (0.975, 0.9)
 LIMIT = 1.96  # of the scepticism limit: the effect a sceptic at the crossing still holds plausible
 
 
@@ -47,21 +47,27 @@ class Scepticism:
     at_widest: float
     estimate: float
 
-    def credible(self, level: float = LEVELS[0]) -> bool:
-        """Whether the claim's probability reaches a level under the widest prior."""
-        return self.at_widest >= level
+    def credible(self, level: float | None = None) -> bool:
+        """Whether the claim's probability reaches a level, by default the highest, under the widest prior."""
+        return self.at_widest >= (self.level if level is None else level)
 
     @property
     def hopeless(self) -> bool:
         """Whether the claim's probability reaches none of the levels under any prior tried."""
         return not any(self.crossings.values()) and not self.credible(min(self.crossings))
 
-    def sceptical_sd(self, level: float = LEVELS[0]) -> float:
+    @property
+    def level(self) -> float:
+        """The highest of the levels: the ledger's bar."""
+        return max(self.crossings)
+
+    def sceptical_sd(self, level: float | None = None) -> float:
         """The widest prior SD at which the claim's probability is that level; NaN where it never is."""
+        level = self.level if level is None else level
         found = self.crossings[level]
         return max(found) if found and self.credible(level) else np.nan
 
-    def scepticism_limit(self, level: float = LEVELS[0]) -> float:
+    def scepticism_limit(self, level: float | None = None) -> float:
         """The largest effect, in the data's units, that the sceptical prior holds plausible: 95 % of it is nearer 0.
 
         So for a normal prior; of a difference's mixture of normals somewhat less than 95 %.

@@ -1,6 +1,6 @@
 """Would one still believe it under another prior? Propositions about slopes over priors, in numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from bayes_npp.bayesian.priors.grid import Grid, cells, load_grid
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors, prior_of
 from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.bayesian.sensitivity.prior_checks import prior_overlap, prior_predictive
-from bayes_npp.bayesian.sensitivity.reverse_bayes import MULTIPLES, Scepticism, reverse_bayes
+from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS, MULTIPLES, Scepticism, reverse_bayes
 from bayes_npp.bayesian.sensitivity.sweep import Answers, of_fit, sweep
 from bayes_npp.design.propositions import Proposition, parse_proposition
 from bayes_npp.design.slope_contrasts import Contrasts, contrasts
@@ -61,9 +61,40 @@ class Sensitivity:
 
     def range(self, proposition: Proposition) -> tuple[float, float]:
         """Lowest and highest probability of a proposition over the grid and the named sets."""
-        found = pd.concat([self.grid, self.sets])
-        found = found.loc[found["proposition"] == str(proposition), "probability"]
+        found = self._over_priors(proposition)["probability"]
         return float(found.min()), float(found.max())
+
+    def span(self, proposition: Proposition) -> str:
+        """The lowest and the highest probability of a proposition, each with the prior it is found under, as a line.
+
+        Priors under which the sampler failed are left out.
+        """
+        own = f"{self.probabilities[self.propositions.index(proposition)]:.3g} as declared"
+        found = self._over_priors(proposition)
+        found = found[found["passed"].astype(bool)]
+        if found.empty:
+            return f"{proposition}: {own}; no other prior was answered"
+        lowest, highest = (
+            found.loc[found["probability"].eq(end).idxmax()]
+            for end in (found["probability"].min(), found["probability"].max())
+        )
+        ends = [
+            f"{what} {row['probability']:.3g} under {row['variant']}"
+            for what, row in (("lowest", lowest), ("highest", highest))
+        ]
+        failed = len(self._over_priors(proposition)) - len(found)
+        left = f"; {failed} priors without an answer" if failed else ""
+        return f"{proposition}: {', '.join(ends)}; {own}{left}"
+
+    def _over_priors(self, proposition: Proposition) -> pd.DataFrame:
+        """Rows of the grid and of the named sets about a proposition, the prior in words as `variant`."""
+        tables = []
+        for table, named in ((self.grid, False), (self.sets, True)):
+            own = table[table["proposition"] == str(proposition)]
+            axes = [name for name in own if name not in ("cell", "proposition", *MEASURES)]
+            said = own["priors"] + " priors" if named else own[axes].apply(_priors, axis=1)
+            tables.append(own.assign(variant=said))
+        return pd.concat(tables, ignore_index=True)
 
     def rows(self, claim: dict[str, str] | None = None) -> pd.DataFrame:
         """Everything as rows of sensitivity.csv: claim, kind, variant, quantity, value.
@@ -77,7 +108,7 @@ class Sensitivity:
         for table, kind, labels in ((self.grid, "prior grid", None), (self.sets, "prior set", "priors")):
             axes = [c for c in table if c not in ("cell", "proposition", *MEASURES)]
             for row in table.to_dict("records"):
-                variant = row[labels] if labels else "; ".join(f"{axis} {row[axis]}" for axis in axes)
+                variant = row[labels] if labels else _priors({axis: row[axis] for axis in axes})
                 own = names.get(row["proposition"], row["proposition"])
                 out += [(own, kind, variant, quantity, row[quantity]) for quantity in MEASURES]
         for row in self.power.to_dict("records"):
@@ -108,6 +139,7 @@ def sensitivity(
     grid: str | Grid = "default",
     sets: Sequence[str | PriorSet] = NAMED_SETS,
     *,
+    levels: tuple[float, ...] = LEVELS,
     seed: int = 1,
     quick: bool = False,
 ) -> Sensitivity:
@@ -122,6 +154,8 @@ def sensitivity(
         A named grid of priors or a .toml file (`prior_grid.load_grid`).
     sets : sequence of str
         Named prior sets, side by side.
+    levels : tuple of float
+        Posterior probabilities to which reverse Bayes shrinks the priors.
     seed : int
         Of the refits.
     quick : bool
@@ -166,7 +200,7 @@ def sensitivity(
         grid=pd.DataFrame(grid_rows),
         sets=pd.DataFrame(set_rows),
         slopes=slopes_by_scale(fit, sampler, PRIOR_SCALES[:: QUICK_SCALES if quick else 1]),
-        reverse=reverse_bayes(fit, asked, multiples=curve, sampler=sampler),
+        reverse=reverse_bayes(fit, asked, levels, curve, sampler),
         overlap=prior_overlap(fit),
         predictive=prior_predictive(fit, seed),
     )
@@ -201,6 +235,11 @@ def slopes_by_scale(fit: Fit, sampler: Sampler = SHORT, scales: np.ndarray = PRI
         for g, group in enumerate(groups or ("all",))
     ]
     return pd.DataFrame(rows)
+
+
+def _priors(own: Mapping[str, str] | pd.Series) -> str:
+    """The priors of a cell in a line, such as "exposure normal(0, 0.5); slope_sd half_normal(0.5)"."""
+    return "; ".join(f"{axis} {prior}" for axis, prior in own.items())
 
 
 def _row(one: Answers, k: int) -> dict[str, float | bool]:

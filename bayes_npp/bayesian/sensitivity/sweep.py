@@ -17,8 +17,9 @@ from bayes_npp.bayesian.collapsed.slope_likelihood import (
     slope_table,
 )
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.importance import POINTS
 from bayes_npp.bayesian.fitting.psis import MAX_K_HAT, normalised, smoothed
-from bayes_npp.bayesian.fitting.refit import MIN_WEIGHTED, SHORT, Refit, refit, sample_thetas, workers
+from bayes_npp.bayesian.fitting.refit import SHORT, Refit, refit, sample_thetas, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -26,6 +27,7 @@ from bayes_npp.design.slope_contrasts import Contrasts
 from bayes_npp.estimates import TAILS, drawn_share, summarise
 
 SWEPT_DRAWS = 2000  # draws of the scales and shapes
+MIN_WEIGHTED = 500  # effective number of weighted draws
 
 
 @dataclass(frozen=True)
@@ -137,19 +139,19 @@ def _collapsible(priors: PriorSet) -> PriorSet:
 
 def _base_of(fit: Fit, seed: int) -> _Base:
     """The fit's own posterior, where it was sampled collapsed and without the common slope in theta."""
-    if fit.engine != "collapsed" or not fit.priors["exposure"].collapses:
+    if not fit.is_collapsed or not fit.priors["exposure"].collapses:
         return _sampled(fit, fit.priors, replace(SHORT, seed=seed))
     thetas = fit.thetas
     some = np.linspace(0, len(thetas) - 1, min(SWEPT_DRAWS, len(thetas))).astype(int)
-    ess = fit.diagnostics.ess_bulk if len(fit.collapsed.elements) else float(len(thetas))
+    ess = fit.diagnostics.effective if len(fit.collapsed.elements) else float(len(thetas))
     return _base(fit.collapsed, fit.priors, thetas[some], min(1.0, ess / len(some)), fit.diagnostics.passed)
 
 
 def _sampled(fit: Fit, priors: PriorSet, sampler: Sampler) -> _Base:
     near = _collapsible(priors)
     collapsed = collapse(fit.data, near)
-    thetas, diagnostics = sample_thetas(collapsed, replace(sampler, draws=2 * sampler.draws))
-    efficiency = min(1.0, diagnostics.ess_bulk / len(thetas))
+    thetas, diagnostics = sample_thetas(collapsed, replace(sampler, draws=2 * sampler.draws), points=POINTS)
+    efficiency = min(1.0, diagnostics.effective / len(thetas))
     return _base(collapsed, near, thetas, efficiency, diagnostics.passed)
 
 
@@ -275,10 +277,10 @@ def of_fit(fit: Fit, asked: Contrasts) -> Answers:
     probability = np.array([fit.probability(*one) for one in each])
     variance = probability * (1 - probability)
     if normal := fit.normal_slopes:
-        variance = np.array([normal.tails(*one).var() for one in each])
+        variance = np.array([normal.variance(*one) for one in each])
     return Answers(
         probability=probability,
-        mcse=np.sqrt(variance / min(fit.diagnostics.ess_bulk, len(fit.slopes))),
+        mcse=np.sqrt(variance / min(fit.diagnostics.effective, len(fit.slopes))),
         mean=summary["mean"],
         lo=summary["lo"],
         hi=summary["hi"],
@@ -292,13 +294,13 @@ def _of_draws(one: Refit, asked: Contrasts) -> Answers:
     values = asked.values(one.slopes)
     probability = drawn_share(asked.holds(values), axis=1)
     summary = summarise(values, axis=1)
-    effective = min(one.diagnostics.ess_bulk, values.shape[1])
+    effective = min(one.diagnostics.effective, values.shape[1])
     return Answers(
         probability=probability,
         mcse=np.sqrt(probability * (1 - probability) / effective),
         mean=summary["mean"],
         lo=summary["lo"],
         hi=summary["hi"],
-        k_hat=np.nan if one.k_hat is None else one.k_hat,
+        k_hat=np.nan,
         passed=one.diagnostics.passed,
     )

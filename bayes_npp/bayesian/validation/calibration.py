@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.diagnostics import Gate, WeightDiagnostics
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.error_models import effects
@@ -19,6 +20,7 @@ LEFT_OUT = (
     *("unit_effect", "unit_slope", "unit_control_slope", "time_effect", "group_time_effect"),
     *("unit_shift", "time_shift", "unit_trend", "exposure_loading"),
 )
+CELLS = 3  # of the common component that are ranked
 RANKED_DRAWS = 199  # draws kept of each replication: nearly independent
 
 
@@ -32,10 +34,13 @@ class Calibration:
         By quantity, between 0 and `RANKED_DRAWS`.
     failed : int
         Replications whose sampler failed its diagnostics (kept: leaving them out would bias the ranks).
+    chains : int
+        Replications left to chains because weighted points did not do.
     """
 
     ranks: dict[str, np.ndarray]
     failed: int
+    chains: int = 0
 
     def bands(self, probability: float = 0.95, seed: int = 1) -> dict[str, bool]:
         """Whether each quantity's rank ECDF stays within its simultaneous band.
@@ -65,7 +70,8 @@ def calibrate(
     """Simulate from the prior, fit, rank: replications of the collapsed sampler on a template panel.
 
     Columns, bases, scaling constants and priors are the template's; flat effects are zero and not ranked. Quantities:
-    every reported scalar, the slopes of the groups, and the joint log likelihood.
+    every reported scalar, the slopes of the groups, what common factors give to a few cells, and the joint log
+    likelihood.
 
     Parameters
     ----------
@@ -96,21 +102,22 @@ def calibrate(
     truths = prior_parameters(data, priors, replications, seed)
     simulated = outcomes(truths, data, seed + 1)
 
-    def replicate(k: int) -> tuple[dict[str, int], bool]:
+    def replicate(k: int) -> tuple[dict[str, int], Gate]:
         own = replace(data, outcome=simulated[k])
         posterior = collapse(own, priors)
         fitted = sample_until_passed(posterior, priors, replace(sampler, seed=seed + k), keep=RANKED_DRAWS)
         truth = {name: values[k : k + 1] for name, values in truths.items()}
         drawn = _quantities(fitted.draws, own)
         ranks = {name: int((drawn[name] < value[0]).sum()) for name, value in _quantities(truth, own).items()}
-        return ranks, fitted.diagnostics.passed
+        return ranks, fitted.diagnostics
 
     with workers() as pool:
         results = list(pool.map(replicate, range(replications)))
     names = results[0][0]
     return Calibration(
         ranks={name: np.array([ranks[name] for ranks, _ in results]) for name in names},
-        failed=sum(not passed for _, passed in results),
+        failed=sum(not diagnostics.passed for _, diagnostics in results),
+        chains=sum(not isinstance(diagnostics, WeightDiagnostics) for _, diagnostics in results),
     )
 
 
@@ -121,7 +128,10 @@ def _quantities(parameters: dict[str, np.ndarray], data: ModelData) -> dict[str,
         slopes = parameters["exposure_slope"][:, None] + parameters["slope_offset"]
         out |= {f"slope[{label}]": slopes[:, g] for g, label in enumerate(data.design.groups)}
     if "factor" in parameters:  # signs and order are free
-        out["common component"] = np.sqrt((common_component(parameters) ** 2).mean(axis=(-2, -1)))
+        given = common_component(parameters)
+        out["common component"] = np.sqrt((given**2).mean(axis=(-2, -1)))
+        for unit, time in zip(*(np.linspace(0, size - 1, CELLS).astype(int) for size in given.shape[1:]), strict=True):
+            out[f"common component[{unit}, {time}]"] = given[:, unit, time]
         if parameters["factor"].shape[1] > 1:
             parameters = {name: values for name, values in parameters.items() if not name.startswith("loading")}
     derived = {"slope", "group_slope", "slope_of_unit", "collapsed_log_likelihood", "collapsed_coefficients"}

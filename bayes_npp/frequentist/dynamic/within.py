@@ -128,7 +128,7 @@ def _rested(fit: LinearFit, estimate: float, gradient: np.ndarray) -> dict[str, 
     """Cells of a coefficient or, its gradient in several, of a long-run effect."""
     rests = fit.support(gradient, FAMILY)
     linear = np.count_nonzero(gradient) == 1
-    beside = (lambda: fit.wild(gradient)) if linear else None
+    beside = (lambda: fit.wild(gradient, FAMILY)) if linear else None
     return row_of(estimate, gradient, fit.spread, rests, fit.df, note=fit.note, beside=beside)
 
 

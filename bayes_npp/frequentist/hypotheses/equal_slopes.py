@@ -13,6 +13,7 @@ from bayes_npp.frequentist.least_squares.few_clusters import Support
 from bayes_npp.frequentist.least_squares.inference import LinearFit, t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit
 
+JOINT_FAMILY = "equal slopes, joint"  # in the table of simulated shares
 SINGULAR = 1e-12  # relative to the largest eigenvalue of the differences' correlation matrix
 
 
@@ -150,6 +151,21 @@ def equal_slopes(
     )
 
 
+def joint_test(fit: LinearFit, source: str = "") -> float:
+    """p-value of the F test that the groups of a regression have one slope; NaN where a group has no test of its own.
+
+    Raises
+    ------
+    DesignError
+        Differences whose covariance is singular.
+    """
+    if _untested(fit):
+        return np.nan
+    n_groups = len(fit.design.groups)
+    wald = _wald(fit.coefficients[:n_groups], fit.covariance[:n_groups, :n_groups], source)
+    return float(stats.f.sf(wald / (n_groups - 1), n_groups - 1, fit.df))
+
+
 def fully_interacted(design: Design) -> Design:
     """The design with controls and period effects of every group its own: least squares on it is separate regressions.
 
@@ -201,7 +217,8 @@ def _untested(fit: LinearFit) -> dict[int, str]:
 def _smallest(fit: LinearFit) -> Support:
     """What a test of the slope of the smallest group rests on."""
     g = int(np.argmin(fit.design.group_units))
-    return fit.support(np.eye(len(fit.names))[g], "slope difference", group_units=int(fit.design.group_units[g]))
+    family = JOINT_FAMILY if len(fit.design.groups) > 2 else "slope difference"
+    return fit.support(np.eye(len(fit.names))[g], family, group_units=int(fit.design.group_units[g]))
 
 
 def _pairs(groups: tuple[str, ...], fit: LinearFit, untested: dict[int, str]) -> tuple[PairTest, ...]:

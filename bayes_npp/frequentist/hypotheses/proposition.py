@@ -4,15 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from bayes_npp.design.design import Design, check_membership
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
+from bayes_npp.frequentist.hypotheses.equal_slopes import joint_test
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, row_of
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
 
+NO_TEST = "no test of"  # begins the reason where clusters are too few
 WHOLE = "average_slope_twfe_weighted"
 
 
@@ -28,6 +31,10 @@ class PropositionTest:
         Two-sided.
     used : str
         Estimator, covariance and reference distribution.
+    df : int, optional
+        Of t; None: the normal distribution.
+    joint_p : float
+        Of the F test that all groups have one slope, in the same regression; NaN of what is no difference.
     """
 
     estimate: float
@@ -36,6 +43,14 @@ class PropositionTest:
     hi: float
     p_value: float
     used: str
+    df: int | None = None
+    joint_p: float = np.nan
+
+    def below(self, distance: float) -> float:
+        """Probability that t, or the normal, with this standard error lies below a distance."""
+        return float(
+            stats.norm.cdf(distance / self.se) if self.df is None else stats.t.cdf(distance / self.se, self.df)
+        )
 
 
 def regression_of(spec: Spec, proposition: Proposition) -> Spec:
@@ -89,7 +104,8 @@ def proposition_test(
     named = [quantity.labels[0] for quantity in proposition.quantities if quantity.labels]
     units = [int(design.group_units[design.groups.index(label)]) for label in named]
     family = ("slope difference" if len(named) > 1 else "group slope") if named else ""
-    rests = fit.support(combination, family, group_units=min(units, default=None))
+    fewest = min(units, default=None)
+    rests = fit.support(combination, family, group_units=fewest)
     estimate = float(combination @ fit.coefficients)
     found = row_of(
         estimate,
@@ -98,13 +114,15 @@ def proposition_test(
         rests,
         fit.df,
         threshold=proposition.threshold,
-        beside=lambda: "" if proposition.threshold else fit.wild(combination),
+        beside=lambda: "" if proposition.threshold else fit.wild(combination, family, fewest),
     )
     if np.isnan(found["p_value"]):
         few = [label for label, count in zip(named, units, strict=True) if count == min(units)]
-        about = f"no test of {proposition}" + (f" (group {', '.join(few)})" if few else "")
+        about = f"{NO_TEST} {proposition}" + (f" (group {', '.join(few)})" if few else "")
         raise DesignError(f"{about}: {found['note']}", place=source)
     name = ESTIMATORS[fit.effects]
     regression = f"{name}, {design.spec.exposure} x {design.spec.slopes}" if design.groups else name
     used = joined(f"{regression}, {fit.covariance_label}, {fit.convention_label}, two-sided", found["note"])
-    return PropositionTest(estimate, found["spread"], found["lo"], found["hi"], found["p_value"], used)
+    cells = (found["spread"], found["lo"], found["hi"], found["p_value"])
+    joint_p = joint_test(fit, source) if proposition.is_difference else np.nan
+    return PropositionTest(estimate, *cells, used, fit.df, joint_p)

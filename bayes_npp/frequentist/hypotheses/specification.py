@@ -12,7 +12,7 @@ from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import above_zero
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
 from bayes_npp.frequentist.least_squares.covariance import VANISHING, group_sums
-from bayes_npp.frequentist.least_squares.few_clusters import ENOUGH, FEWEST_CLUSTERS
+from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS, quoted
 from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.panel import Panel
 
@@ -20,6 +20,7 @@ RANK = 1e-8  # of singular values, relative to the largest
 POSITIVE = 1e-10  # smallest eigenvalue of a difference of covariances, in units of the larger one
 FEWEST_COMMON = 3  # periods of a pair of units: two give a correlation of one or minus one
 CHUNK_CELLS = 4_000_000
+HAUSMAN, CD, SERIAL = "Hausman's test", "Pesaran's CD", "Wooldridge's test"  # in the table of simulated shares
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def hausman_test(design: Design, source: str) -> SpecificationTest:
             f"{lowest:.2g} in units of the former): chi2 is no reliable guide; with one error variance in both "
             f"(Stata's sigmamore) the statistic is {same_variance:.4g}"
         )
+    if said := quoted(HAUSMAN, "", n_units, len(design.times)):
+        notes.append(said)
     by_name = {f"FE {name}": float(b) for name, b in zip(fixed.names, fixed.coefficients, strict=True)}
     by_name |= {f"RE {name}": float(b) for name, b in zip(fixed.names, random[1:], strict=True)}
     sds = {"error SD": np.sqrt(within_variance), "unit SD": np.sqrt(unit_variance)}
@@ -208,6 +211,9 @@ def pesaran_cd_test(design: Design, effects: str, source: str) -> SpecificationT
         if n_units < FEWEST_CLUSTERS:
             statistic = np.nan
             notes.insert(0, f"no statistic: with {n_units} units period effects alone make their residuals correlate")
+    said = quoted(CD, effects, n_units, n_times)
+    if said and not np.isnan(statistic):
+        notes.append(said)
     label = {"none": "pooled OLS", "two-way": "two-way fixed effects"}.get(effects, f"fixed effects by {effects}")
     return SpecificationTest(
         name="Pesaran CD",
@@ -255,14 +261,19 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
     Journal 3.
     """
     changes = Spec(**{**spec.model_dump(), "transform": "first_difference"})
-    design = _plain_design(panel, changes)
+    return wooldridge_test(_plain_design(panel, changes), period_effects, panel.source)
+
+
+def wooldridge_test(design: Design, period_effects: bool, source: str) -> SpecificationTest:
+    """`wooldridge_serial` on a design of first differences."""
+    spec = design.spec
     names = (*slope_names(design), *spec.controls)
     columns = np.column_stack([design.slope_columns, design.controls])
     target, regressors = design.outcome, columns
     if period_effects:
         projected = absorb(np.column_stack([columns, target]), design, "time").residual
         regressors, target = projected[:, :-1], projected[:, -1]
-    check_identified(columns, regressors, names, panel.source)
+    check_identified(columns, regressors, names, source)
     length = np.linalg.norm(regressors, axis=0)
     slopes = np.linalg.lstsq(regressors / length, target, rcond=None)[0] / length
     residuals = target - regressors @ slopes
@@ -272,11 +283,11 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
     units, unit = np.unique(design.unit[1:][follows], return_inverse=True)
     n_units = len(units)
     rounding = row_rounding(design.outcome, columns, slopes)
-    check_residuals(residuals, target, rounding, spec.outcome, panel.source)
+    check_residuals(residuals, target, rounding, spec.outcome, source)
     if n_units < 2:
         raise DesignError(
             "fewer than two units have two first differences in a row",
-            place=panel.source,
+            place=source,
             fix="The test needs three consecutive periods of the same unit",
         )
     square = float(before @ before)
@@ -289,8 +300,8 @@ def wooldridge_serial(panel: Panel, spec: Spec, period_effects: bool = False) ->
     notes = ["no statistic: the scores of the units sum to zero by construction"] if cancelled else []
     if n_units < FEWEST_CLUSTERS:
         notes.append(f"no p-value: {n_units} units as clusters, and a test needs at least {FEWEST_CLUSTERS}")
-    elif n_units < ENOUGH:
-        notes.append(f"{n_units} units as clusters, few for its F distribution")
+    elif said := quoted(SERIAL, "period dummies" if period_effects else "", n_units, len(design.times) + 1, n_units):
+        notes.append(said)
     dummies = "period dummies" if period_effects else "no period dummies"
     return SpecificationTest(
         name="Wooldridge, serial correlation in first differences",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.design.design import Design
-from bayes_npp.errors import SpecError, nearest
+from bayes_npp.errors import DesignError, SpecError, nearest
 
 COVARIANCES = ("classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap")
 CONVENTIONS = {
@@ -77,12 +77,14 @@ class Sandwich:
     clusters : tuple of Clusters
         None for classical and heteroskedasticity-robust covariances.
     kind : str
-        Key of the covariance.
+        Key of the covariance, "two_way_clustered" where units and periods both cluster.
     df : int
         Of its t distribution.
     label, convention : str
     note : str
         What is wrong with it as a whole.
+    lags : int
+        Of Driscoll-Kraay errors.
     """
 
     names: tuple[str, ...]
@@ -96,6 +98,7 @@ class Sandwich:
     label: str
     convention: str
     note: str = ""
+    lags: int = 0
 
     def variance(self, combination: np.ndarray) -> float:
         """Variance of a combination (k,) of the coefficients; NaN where it is not positive but for rounding.
@@ -245,6 +248,8 @@ def sandwich(
     ------
     SpecError
         As many lags as periods.
+    DesignError
+        Driscoll-Kraay lags where the keys of time may not say how far apart periods are.
 
     Notes
     -----
@@ -257,45 +262,45 @@ def sandwich(
     - by unit and period: by unit plus by period less by row (Cameron, Gelbach & Miller 2011), one factor with G the
       fewer of units and periods, t with G - 1 degrees of freedom (reghdfe's and fixest's choice). The result can have
       negative eigenvalues; it is not altered, and its note says so;
-    - Driscoll-Kraay: Bartlett-weighted autocovariances of the sums of each period.
+    - Driscoll-Kraay: Bartlett-weighted autocovariances of the sums of each period, lags counted in periods of time: a
+      period that no unit has is a sum of zero (Datta & Du 2012). xtscc refuses such a panel.
 
     References
     ----------
     Arellano (1987), Oxford Bulletin of Economics and Statistics 49. Cameron, Gelbach & Miller (2011), Journal of
-    Business & Economic Statistics 29. Driscoll & Kraay (1998), Review of Economics and Statistics 80. White (1980),
-    Econometrica 48. MacKinnon & White (1985), Journal of Econometrics 29: HC1.
+    Business & Economic Statistics 29. Datta & Du (2012), Federal Reserve International Finance Discussion Papers 1060.
+    Driscoll & Kraay (1998), Review of Economics and Statistics 80. White (1980), Econometrica 48. MacKinnon & White
+    (1985), Journal of Econometrics 29: HC1.
     """
     n_units, n_times = len(design.units), len(design.times)
     df = counts.n_obs - counts.n_all
     scores = influence * residuals[:, None]
-    by_unit, by_time = Clusters("units", design.unit, n_units), Clusters("periods", design.time, n_times)
+    by_unit, by_time = _clusters(design)
     clusters: tuple[Clusters, ...] = ()
-    note = ""
+    note, kind, last = "", covariance, 0
     if covariance == "classical":
         spread = influence.T @ influence * (residuals @ residuals / df)
         label, text = "classical", f"RSS / (n - K), K = {counts.n_all} parameters; t({df})"
     elif covariance == "robust":
-        factor = robust_factor(convention, counts)
-        spread = scores.T @ scores * factor
+        spread = meat(scores, design, kind) * robust_factor(convention, counts)
         label, text = "heteroskedasticity-robust", f"{_robust_text(convention, counts)}; t({df})"
     elif covariance == "driscoll_kraay":
         last = driscoll_kraay_lags(n_times) if lags is None else lags
-        if last >= n_times:
-            raise SpecError(f"lags = {last} with {n_times} periods", place=source, fix="Use fewer lags than periods")
+        check_lags(design, last, source)
         clusters, df = (by_time,), n_times - 1
-        spread = bartlett(by_time.sums(scores), last) * small_sample_factor(convention, counts, n_times)
+        spread = meat(scores, design, kind, last) * small_sample_factor(convention, counts, n_times)
         label, text = f"Driscoll-Kraay, Bartlett, {last} lags", f"{convention}; t({df})"
+        absent = int(design.places[-1]) + 1 - n_times
+        note = f"no unit has a row in {absent} period(s) between the first and the last: lags count them" * (absent > 0)
     elif read_cluster(cluster) == ("unit",):
         clusters, df = (by_unit,), n_units - 1
-        sums = by_unit.sums(scores)
-        spread = sums.T @ sums * small_sample_factor(convention, counts, n_units)
+        spread = meat(scores, design, kind) * small_sample_factor(convention, counts, n_units)
         label, text = "clustered by unit", f"{convention}; t({df})"
     else:
-        clusters, fewest = (by_unit, by_time), min(n_units, n_times)
+        kind, clusters, fewest = "two_way_clustered", (by_unit, by_time), min(n_units, n_times)
         df = fewest - 1
-        one, other = by_unit.sums(scores), by_time.sums(scores)
-        bare = one.T @ one + other.T @ other - scores.T @ scores
-        size = np.sqrt(np.diag(one.T @ one + other.T @ other))
+        bare = meat(scores, design, kind)
+        size = np.sqrt(sum((one.sums(scores) ** 2).sum(axis=0) for one in clusters))
         size = np.where(size > 0, size, 1.0)
         note = INDEFINITE if np.linalg.eigvalsh(bare / np.outer(size, size)).min() < -1e-10 else ""
         spread = bare * small_sample_factor(convention, counts, fewest)
@@ -308,12 +313,57 @@ def sandwich(
         rounding=influence.T @ influence * noise**2,
         dead=_dead(columns, residuals, noise, clusters),
         clusters=clusters,
-        kind=covariance,
+        kind=kind,
         df=df,
         label=label,
         convention=text,
         note=note,
+        lags=last,
     )
+
+
+def check_lags(design: Design, last: int, source: str) -> None:
+    """Raise `SpecError` for as many lags as periods, `DesignError` where periods may not lie as their keys say."""
+    if last >= len(design.times):
+        raise SpecError(
+            f"lags = {last} with {len(design.times)} periods", place=source, fix="Use fewer lags than periods"
+        )
+    why, mend = design.doubt
+    if last and why:
+        raise DesignError(
+            f"Driscoll-Kraay errors need to know which periods follow each other, and {why}",
+            place=source,
+            fix=f"Declare {mend} in [study], or in read_panel",
+        )
+
+
+def meat(scores: np.ndarray, design: Design, kind: str, last: int = 0) -> np.ndarray:
+    """Cross-products of scores (n, k), summed as a covariance of this kind sums them: shape (k, k), no factor.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, k)
+    design : Design
+        Of which the positions of units and periods are used.
+    kind : {"robust", "clustered", "two_way_clustered", "driscoll_kraay"}
+    last : int
+        Lags of Driscoll-Kraay.
+    """
+    if kind == "robust":
+        return scores.T @ scores
+    by_unit, by_time = _clusters(design)
+    if kind == "driscoll_kraay":
+        return bartlett(by_time.sums(scores), design.places, last)
+    own = by_unit.sums(scores)
+    if kind == "clustered":
+        return own.T @ own
+    other = by_time.sums(scores)
+    return own.T @ own + other.T @ other - scores.T @ scores
+
+
+def _clusters(design: Design) -> tuple[Clusters, Clusters]:
+    """Units and periods."""
+    return Clusters("units", design.unit, len(design.units)), Clusters("periods", design.time, len(design.times))
 
 
 def _dead(columns: np.ndarray, residuals: np.ndarray, noise: float, clusters: Sequence[Clusters]) -> np.ndarray:
@@ -340,10 +390,10 @@ def group_sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
     return np.column_stack([np.bincount(index, weights=column, minlength=size) for column in columns.T])
 
 
-def bartlett(sums: np.ndarray, last: int) -> np.ndarray:
-    """Long-run covariance of the periods' sums, shape (T, k), with Bartlett weights 1 - lag / (last + 1)."""
-    out = sums.T @ sums
-    for lag in range(1, last + 1):
-        cross = sums[lag:].T @ sums[:-lag]
-        out += (1 - lag / (last + 1)) * (cross + cross.T)
-    return out
+def bartlett(sums: np.ndarray, places: np.ndarray, last: int) -> np.ndarray:
+    """Long-run covariance of the periods' sums, shape (T, k), with Bartlett weights 1 - lag / (last + 1).
+
+    `places` (T,) are the periods' places in time: the lag of two of them is their distance.
+    """
+    distances = np.abs(places[:, None] - places)
+    return sums.T @ np.clip(1 - distances / (last + 1), 0.0, None) @ sums

@@ -17,12 +17,17 @@ LEVEL = 0.05
 TOO_OFTEN = 0.07  # two standard errors of a simulated share more are "clearly"
 FIX = "covariance = 'classical' or 'robust' needs no clusters, if errors are uncorrelated"
 TABLE = "few_clusters.csv"
+NOT_SIMULATED = "few for its reference distribution, and how often it rejects noise is not simulated"
+WILD = "wild_"  # before a covariance: the wild bootstrap with its standard error
+PRODUCT_FAMILY = "indirect effect"
+NULLS = {PRODUCT_FAMILY: "panels of noise where only the second path is not zero"}  # by estimator of the table
 
 
 @dataclass(frozen=True)
 class Measured:
     """Share of `panels` simulated panels of noise with p < 0.05, with so many units and periods."""
 
+    family: str
     units: int
     periods: int
     panels: int
@@ -34,10 +39,16 @@ class Measured:
         return float(np.sqrt(TOO_OFTEN * (1 - TOO_OFTEN) / self.panels))
 
     def __str__(self) -> str:
+        noise = NULLS.get(self.family, "panels of noise")
         return (
-            f"in {self.panels} simulated panels of noise with {self.units} units and {self.periods} periods p < 0.05 "
+            f"in {self.panels} simulated {noise} with {self.units} units and {self.periods} periods p < 0.05 "
             f"in {self.share:.1%} (docs/few_clusters.md)"
         ).replace("%", " %")
+
+    @property
+    def too_often(self) -> bool:
+        """Whether the share is clearly above what a right test has."""
+        return self.share > TOO_OFTEN + 2 * self.error
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ def support(
         counts[one.name] = spread.resting_on(combination, one)
     if group_units is not None and "units" in counts:
         counts["units"] = min(counts["units"], group_units)
-    own = kind or (spread.kind if len(counts) < 2 else "two_way_clustered")
+    own = kind or spread.kind
     short = []
     for name, count in counts.items():
         needed = FEWEST_PERIODS if spread.kind == "driscoll_kraay" else FEWEST_CLUSTERS
@@ -103,12 +114,12 @@ def support(
     found = measured(family, own, counts.get("units", units), counts.get("periods", periods))
     name, fewest = min(counts.items(), key=lambda item: item[1], default=("units", units))
     few = bool(counts) and fewest < ENOUGH
-    often = found is not None and fewest < MANY and found.share > TOO_OFTEN + 2 * found.error
+    often = found is not None and fewest < MANY and found.too_often
     if not few and not often:
         return Support()
     where = " in the group" if name == "units" and group_units is not None else ""
     said = f"{fewest} {name}{where}" + (" as clusters" if counts else "")
-    return Support(few=few, note=said + (f": {found}" if found is not None else ""))
+    return Support(few=few, note=f"{said}: {found or NOT_SIMULATED}")
 
 
 def measured(family: str, kind: str, units: int, periods: int) -> Measured | None:
@@ -118,12 +129,21 @@ def measured(family: str, kind: str, units: int, periods: int) -> Measured | Non
     return max(below, key=lambda cell: (cell.units, cell.periods), default=None)
 
 
+def quoted(family: str, kind: str, units: int, periods: int, clusters: int | None = None) -> str:
+    """What is said of a test of a specification: its share of noise, where clusters are few or it is too large."""
+    found = measured(family, kind, units, periods)
+    few = clusters is not None and clusters < ENOUGH
+    if found is None or not (few or found.too_often):
+        return ""
+    return f"{clusters} units as clusters: {found}" if few else str(found)
+
+
 @cache
 def _table() -> dict[tuple[str, str], tuple[Measured, ...]]:
     out: dict[tuple[str, str], tuple[Measured, ...]] = {}
     text = files("bayes_npp.frequentist.least_squares").joinpath(TABLE).read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         key = row["estimator"], row["covariance"]
-        cell = Measured(int(row["units"]), int(row["periods"]), int(row["panels"]), float(row["share"]))
+        cell = Measured(key[0], int(row["units"]), int(row["periods"]), int(row["panels"]), float(row["share"]))
         out[key] = (*out.get(key, ()), cell)
     return out

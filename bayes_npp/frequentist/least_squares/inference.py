@@ -10,11 +10,13 @@ from scipy import stats
 from bayes_npp.design.design import Design
 from bayes_npp.estimates import LEVEL, above_zero
 from bayes_npp.frequentist.least_squares.covariance import Sandwich
-from bayes_npp.frequentist.least_squares.few_clusters import Support, support
+from bayes_npp.frequentist.least_squares.few_clusters import WILD, Support, measured, support
 from bayes_npp.frequentist.least_squares.wild_bootstrap import drawn_signs, wild_p_value
+from bayes_npp.frequentist.least_squares.wild_sandwich import wild_sandwich
 from bayes_npp.frequentist.least_squares.within import WithinFit
 
-MOST_DRAWN = 1000
+MOST_DRAWN = 1000  # clusters
+MOST_CELLS = 40_000_000  # rows times clusters
 PROJECTED = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
 ESTIMATORS = {**PROJECTED, "interactive": "interactive FE", "averages": "CCE"}
 
@@ -71,20 +73,34 @@ class LinearFit:
         own, sizes = family or ESTIMATORS[self.effects], (len(self.design.units), len(self.design.times))
         return support(self.spread, combination, own, *sizes, kind=kind, group_units=group_units)
 
-    def wild(self, combination: np.ndarray) -> str:
-        """The wild bootstrap's p-value of a combination in words.
+    def wild(self, combination: np.ndarray, family: str = "", group_units: int | None = None) -> str:
+        """The wild bootstrap's p-value of a combination in words, of the dimension with fewer clusters.
 
-        Nothing where clusters are not units alone, or so many (beside a group of few) that it would take minutes; nor
-        beside factors, which every draw would have to find anew.
+        With Driscoll-Kraay and two-way errors the share of simulated noise it rejects stands beside it. Nothing where
+        clusters are so many (beside a group of few) that it would take minutes; nor beside factors, which every draw
+        would have to find anew.
         """
-        if (
-            self.effects not in PROJECTED
-            or [one.name for one in self.spread.clusters] != ["units"]
-            or len(self.design.units) > MOST_DRAWN
-        ):
+        clusters = self.spread.clusters
+        sizes = [one.size for one in clusters]
+        if self.effects not in PROJECTED or not clusters or min(sizes) > MOST_DRAWN:
             return ""
-        p = wild_p_value(self.design, self.effects, self.solved, combination)
-        return f"wild cluster bootstrap p = {p:.3g} ({drawn_signs(len(self.design.units))})"
+        if self.spread.kind == "clustered":
+            p = wild_p_value(self.design, self.effects, self.solved, combination)
+            return f"wild cluster bootstrap p = {p:.3g} ({drawn_signs(sizes[0])})"
+        if min(sizes) * self.design.n_obs > MOST_CELLS:
+            return ""
+        test = wild_sandwich(self.design, self.effects, self.solved, self.spread, combination)
+        if np.isnan(test.p_value):
+            return ""
+        lost = f"; {test.infeasible} of {test.draws} draws have no positive variance" if test.infeasible else ""
+        units = len(self.design.units) if group_units is None else group_units
+        kind = f"{WILD}{self.spread.kind}"
+        found = measured(family or ESTIMATORS[self.effects], kind, units, len(self.design.times))
+        often = f"; {found}" if found else ""
+        return (
+            f"wild bootstrap of {test.clusters}, null imposed: p = {test.p_value:.3g} "
+            f"({drawn_signs(test.size, test.clusters)}{lost}{often})"
+        )
 
 
 def joined(*notes: str) -> str:
@@ -158,5 +174,5 @@ def t_row(
         fit.support(combination, family, kind=kind, group_units=group_units),
         fit.df,
         note=fit.note,
-        beside=None if kind else lambda: fit.wild(combination),
+        beside=None if kind else lambda: fit.wild(combination, family, group_units),
     )

@@ -156,10 +156,11 @@ def wild_p_value(
     return own.p_value(estimate) if estimate else 1.0
 
 
-def drawn_signs(n_units: int, draws: int = 9999, seed: int = 1) -> str:
-    """How `wild_p_value` draws, in words."""
-    if all_signs(n_units, "rademacher", draws):
-        return f"all {2**n_units} sign vectors, smallest possible {2.0 ** (1 - n_units):.3g}"
+def drawn_signs(n_clusters: int, of: str = "", draws: int = 9999, seed: int = 1) -> str:
+    """How `wild_p_value` draws, in words; `of` names the clusters where they are not units."""
+    if all_signs(n_clusters, "rademacher", draws):
+        named = f" of {n_clusters} {of}" if of else ""
+        return f"all {2**n_clusters} sign vectors{named}, smallest possible {2.0 ** (1 - n_clusters):.3g}"
     return f"{draws} draws, seed {seed}"
 
 

@@ -10,7 +10,8 @@ from bayes_npp.design.design import group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
-from bayes_npp.frequentist.least_squares.few_clusters import ENOUGH, Support, support
+from bayes_npp.frequentist.least_squares.covariance import Clusters
+from bayes_npp.frequentist.least_squares.few_clusters import PRODUCT_FAMILY, Support, support
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, joined, row_of, t_row
 from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
@@ -23,7 +24,7 @@ METHODS = {
     "baron_kenny": "Baron-Kenny regressions",
     "product": "product of paths",
 }
-PATH_FAMILY, PRODUCT_FAMILY = "mediation path", "indirect effect"  # in the table of simulated shares
+PATH_FAMILY = "mediation path"  # in the table of simulated shares
 INTERVALS = ("delta", "monte_carlo", "cluster_bootstrap")
 MIN_DRAWS = 199  # the smallest number at which the 2.5 % points are order statistics with four draws beyond each
 NOT_ESTIMATED = (
@@ -108,14 +109,18 @@ class Paths:
         design = self.stacked.fits[0].design
         return support(self.stacked.spread, gradient, PRODUCT_FAMILY, len(design.units), len(design.times))
 
+    def few_drawn(self, family: str) -> str:
+        """What is said of drawn intervals that rest on few clusters; `family` in the table of simulated shares."""
+        design, spread = self.stacked.fits[0].design, self.stacked.spread
+        if self.interval == "cluster_bootstrap":
+            spread = replace(spread, clusters=(Clusters("units", design.unit, len(design.units)),))
+        sizes = (len(design.units), len(design.times))
+        return support(spread, np.ones(self.size), family, *sizes, kind=self._drawn_kind).note
+
     @property
-    def few_drawn(self) -> str:
-        """What is said of drawn intervals that rest on few clusters."""
-        n_units = len(self.stacked.fits[0].design.units)
-        if self.interval == "cluster_bootstrap" and n_units < ENOUGH:
-            return f"{n_units} units drawn: few for percentiles; how often they reject noise is not simulated"
-        rests = self.rests(np.ones(self.size))
-        return f"{rests.note.split(':')[0]}, few for its covariance" if rests.few else ""
+    def _drawn_kind(self) -> str:
+        """The interval in the table of shares, where it is there: draws of the joint normal have clustered errors."""
+        return self.interval if self.interval == "cluster_bootstrap" or self.stacked.spread.kind == "clustered" else "-"
 
 
 def mediation_paths(
@@ -194,7 +199,7 @@ def mediation_paths(
 def path_estimates(equations: PathEquations, options: Options, source: str) -> Estimates:
     """What `mediation_paths` gives of a panel, of equations that are built."""
     options.check()
-    paths, failed = _estimate(equations, options, source)
+    paths, failed = estimate_paths(equations, options, source)
     spec = equations.spec
     exposure = spec.exposure or ""
     match options.method:
@@ -231,7 +236,8 @@ def path_estimates(equations: PathEquations, options: Options, source: str) -> E
     return Estimates(table.frame, diagnostics)
 
 
-def _estimate(equations: PathEquations, options: Options, source: str) -> tuple[Paths, int]:
+def estimate_paths(equations: PathEquations, options: Options, source: str) -> tuple[Paths, int]:
+    """Paths with the draws that their intervals need, and how many draws of the bootstrap failed."""
     exposure = equations.spec.exposure or ""
     wanted = [
         (equations.total, exposure),
@@ -260,14 +266,14 @@ def _normal_draws(stacked: Stacked, draws: int, seed: int) -> np.ndarray:
 
 def _path_rows(paths: Paths, estimand: str) -> list[dict[str, Any]]:
     place = paths.a if estimand == "path_a" else paths.b
-    rows = [_coefficient(paths, place(k)) for k in range(len(paths.mediators))]
+    rows = [path_row(paths, place(k)) for k in range(len(paths.mediators))]
     return [{"term": n, "estimand": estimand, **row} for n, row in zip(paths.mediators, rows, strict=True)]
 
 
 def _effect_rows(paths: Paths, exposure: str) -> list[dict[str, Any]]:
     return [
-        {"term": exposure, "estimand": "total", **_coefficient(paths, 0)},
-        {"term": exposure, "estimand": "direct", **_coefficient(paths, paths.direct)},
+        {"term": exposure, "estimand": "total", **path_row(paths, 0)},
+        {"term": exposure, "estimand": "direct", **path_row(paths, paths.direct)},
     ]
 
 
@@ -277,28 +283,28 @@ def _product_rows(paths: Paths, exposure: str) -> list[dict[str, Any]]:
     total, direct = _effect_rows(paths, exposure)
     rows: list[dict[str, Any]] = []
     for k, name in enumerate(mediators):
-        own = {"term": name, "estimand": "indirect", **_products(paths, np.eye(count)[k])}
+        own = {"term": name, "estimand": "indirect", **product_row(paths, np.eye(count)[k])}
         rows += [first[k], second[k], own]
-    every = {"term": exposure, "estimand": "total_indirect", **_products(paths, np.ones(count))}
+    every = {"term": exposure, "estimand": "total_indirect", **product_row(paths, np.ones(count))}
     rows += [every, direct, total]
     rows += [{"term": name, **_share(paths, k, total)} for k, name in enumerate(mediators)]
     for k, j in group_pairs(count):
         label = f"{mediators[k]} - {mediators[j]}"
         contrast = np.eye(count)[k] - np.eye(count)[j]
-        rows.append({"term": label, "estimand": "indirect", **_products(paths, contrast)})
+        rows.append({"term": label, "estimand": "indirect", **product_row(paths, contrast)})
     return rows
 
 
-def _coefficient(paths: Paths, j: int) -> dict[str, Any]:
+def path_row(paths: Paths, j: int) -> dict[str, Any]:
     """A path, direct or total: of its regression, or of the bootstrap."""
     estimate, fit = float(paths.stacked.coefficients[j]), paths.stacked.fits[j]
     if paths.interval == "cluster_bootstrap" and paths.draws is not None:
-        return {"estimate": estimate, **_drawn(paths.draws[:, j], paths)}
+        return {"estimate": estimate, **_drawn(paths.draws[:, j], paths, PATH_FAMILY)}
     row = t_row(fit, paths.stacked.own(j), PATH_FAMILY)
     return {**row, "spread_kind": "se", "convention": fit.convention_label}
 
 
-def _products(paths: Paths, weights: np.ndarray) -> dict[str, Any]:
+def product_row(paths: Paths, weights: np.ndarray) -> dict[str, Any]:
     """A weighted sum of indirect effects a_k b_k; weights have shape (K,)."""
     count, theta = len(paths.mediators), paths.stacked.coefficients
     a, b = theta[1 : 1 + count], theta[1 + count : 1 + 2 * count]
@@ -340,7 +346,7 @@ def _delta(estimate: float, gradient: np.ndarray, paths: Paths, note: str = "") 
     return {**row, "spread_kind": "se", "convention": how}
 
 
-def _drawn(values: np.ndarray, paths: Paths) -> dict[str, Any]:
+def _drawn(values: np.ndarray, paths: Paths, family: str = PRODUCT_FAMILY) -> dict[str, Any]:
     lo, hi = np.quantile(values, [ALPHA / 2, 1 - ALPHA / 2])
     beyond = min(int((values <= 0).sum()), int((values >= 0).sum()))
     if paths.interval == "monte_carlo":
@@ -354,7 +360,7 @@ def _drawn(values: np.ndarray, paths: Paths) -> dict[str, Any]:
         "hi": float(hi),
         "p_value": min(1.0, 2 * (beyond + 1) / (len(values) + 1)),
         "convention": how,
-        "note": paths.few_drawn,
+        "note": paths.few_drawn(family),
     }
 
 

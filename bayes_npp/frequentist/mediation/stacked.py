@@ -8,7 +8,7 @@ import numpy as np
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb
-from bayes_npp.frequentist.least_squares.covariance import Sandwich, bartlett, driscoll_kraay_lags, group_sums
+from bayes_npp.frequentist.least_squares.covariance import Sandwich, meat
 from bayes_npp.frequentist.least_squares.inference import LinearFit
 from bayes_npp.frequentist.least_squares.static import linear_fit
 
@@ -115,7 +115,7 @@ def stack(
     chosen = tuple(fits[id(design)] for design, _ in wanted)
     places = tuple(fit.names.index(name) for fit, (_, name) in zip(chosen, wanted, strict=True))
     influence = np.column_stack(weights)
-    bare = _bare(influence, np.column_stack(residuals), wanted[0][0], covariance, lags)
+    bare = _bare(influence, np.column_stack(residuals), wanted[0][0], chosen[0].spread)
     variances = np.array([fit.covariance[j, j] for fit, j in zip(chosen, places, strict=True)])
     # Of each equation's small-sample factor; a variance that is rounding has none, and no use for it.
     ones = [np.eye(len(fit.names))[j] for fit, j in zip(chosen, places, strict=True)]
@@ -142,16 +142,8 @@ def _row(columns: np.ndarray, own: int) -> np.ndarray:
     return left / (left @ left)
 
 
-def _bare(weights: np.ndarray, residuals: np.ndarray, design: Design, covariance: str, lags: int | None) -> np.ndarray:
-    """Joint covariance without small-sample factors, shape (P, P)."""
-    if covariance == "classical":
+def _bare(weights: np.ndarray, residuals: np.ndarray, design: Design, spread: Sandwich) -> np.ndarray:
+    """Joint covariance without small-sample factors, shape (P, P), of the kind that `spread` is."""
+    if spread.kind == "classical":
         return (residuals.T @ residuals / len(residuals)) * (weights.T @ weights)
-    scores = weights * residuals
-    if covariance == "robust":
-        return scores.T @ scores
-    if covariance == "clustered":
-        sums = group_sums(scores, design.unit, len(design.units))
-        return sums.T @ sums
-    n_times = len(design.times)
-    last = driscoll_kraay_lags(n_times) if lags is None else lags
-    return bartlett(group_sums(scores, design.time, n_times), last)
+    return meat(weights * residuals, design, spread.kind, spread.lags)

@@ -90,7 +90,8 @@ class Result:
     def every_fit(self) -> tuple[FitRecord, ...]:
         """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
         altered = (row.fit for row in self.robustness if row.fit)
-        return (*self.fits, *self.ladder_fits, *(fit for m in self.mechanisms for fit in m.fits), *altered)
+        equations = (fit for m in self.mechanisms for fit in (*m.fits, *m.tried))
+        return (*self.fits, *self.ladder_fits, *equations, *altered)
 
     @property
     def failures(self) -> tuple[str, ...]:

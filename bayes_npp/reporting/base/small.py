@@ -210,7 +210,7 @@ def lines(series: Sequence[tuple[str, Sequence[float]]], words: str, width: int 
 
 ICONS = {
     "supported": '<path d="M2 7l3.4 3.4L12 3.6" fill="none"/>',
-    "supported but fragile": '<path d="M7 1.5l5.6 10.5H1.4z" fill="none"/><path d="M7 5.4v3.2M7 10.2v.2"/>',
+    "but fragile": '<path d="M7 1.5l5.6 10.5H1.4z" fill="none"/><path d="M7 5.4v3.2M7 10.2v.2"/>',
     "undecided": '<circle cx="7" cy="7" r="5.4" fill="none"/><path d="M7 1.6a5.4 5.4 0 0 1 0 10.8z" class="half"/>',
     "contradicted": '<path d="M3 3l8 8M11 3l-8 8" fill="none"/>',
     "negligible": '<path d="M2 5h10M2 9h10" fill="none"/>',
@@ -219,7 +219,7 @@ ICONS = {
 
 def icon(verdict: str) -> str:
     """The sign of a verdict, beside its word."""
-    found = next((ICONS[name] for name in sorted(ICONS, key=len, reverse=True) if verdict.startswith(name)), "")
+    found = next((drawn for name, drawn in ICONS.items() if verdict == name or verdict.endswith(f" {name}")), "")
     return f'<svg class="icon" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">{found}</svg>'
 
 

@@ -47,13 +47,14 @@ def pooling_figure(own: Answered, result: Result) -> Figure:
 def sceptic_figure(own: Answered, result: Result) -> Figure:
     """Probability of every claim from a sceptical to a flat prior."""
     curves = [found.curve.assign(proposition=str(found.proposition)) for found in own[1].reverse]
-    frame = pd.concat(curves, ignore_index=True)
+    frame, level = pd.concat(curves, ignore_index=True), own[1].reverse[0].level
     return Figure(
         f"sceptic_{own[0]}",
         "Probability of the claims as their own prior widens",
-        "Reverse Bayes: probability of each claim as the zero-mean prior on its own estimand widens; dotted, 0.95.",
+        "Reverse Bayes: probability of each claim as the zero-mean prior on its own estimand widens; dotted, "
+        f"{level:g}.",
         frame,
-        lambda: sceptic(frame),
+        lambda: sceptic(frame, level),
     )
 
 
@@ -121,10 +122,10 @@ def slopes_by_prior(frame: pd.DataFrame) -> "Drawing":
     return figure
 
 
-def sceptic(frame: pd.DataFrame) -> "Drawing":
-    """Probability of each claim as the prior on its own estimand widens."""
+def sceptic(frame: pd.DataFrame, level: float) -> "Drawing":
+    """Probability of each claim as the prior on its own estimand widens; `level` is the bar of support."""
     figure, axes = new_figure(7.2, 3.4)
-    axes.axhline(0.95, color="#444444", linewidth=0.8, linestyle=":")
+    axes.axhline(level, color="#444444", linewidth=0.8, linestyle=":")
     axes.axhline(0.5, color="#dddddd", linewidth=0.8)
     for number, (proposition, rows) in enumerate(frame.groupby("proposition", sort=False)):
         colour = COLOURS[(number + 1) % len(COLOURS)]

@@ -1,6 +1,6 @@
 """How it was done: the estimating equation in the study's names, the rule of verdicts, and the reporting checklist."""
 
-from bayes_npp.claims.verdicts import RULE
+from bayes_npp.claims.verdicts import rule_in_words
 from bayes_npp.reporting.base.blocks import Bullets, Paragraph
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
@@ -41,7 +41,7 @@ def rules(result: Result) -> Bullets | None:
     """The rules that turn numbers into words."""
     items = list(dict.fromkeys(ladder.errors.rule for ladder in result.ladders))
     if result.ledger is not None:
-        items.append(RULE.format(support=result.ledger.rules.support, contradict=result.ledger.rules.contradict))
+        items.append(rule_in_words(result.ledger.rules.support, result.ledger.rules.contradict))
     return Bullets(tuple(items)) if items else None
 
 
@@ -60,7 +60,7 @@ def barg_table(result: Result) -> Table:
         ("1.D formal specification, code", "[methods](#methods)", True),
         ("1.E prior predictive check", believed, ledger and bool(result.ledger and result.ledger.sensitivities)),
         ("2.A software and versions", "[how this was made](#made)", True),
-        ("2.B convergence of chains (R-hat)", believed, fits),
+        ("2.B convergence of chains (R-hat), or Pareto k of weights", believed, fits),
         ("2.C effective sample size", believed, fits),
         ("3.A posterior predictive check", "[why it moves](#why)" if result.ladders else believed, fits),
         ("3.B marginal summaries with intervals", "[findings](#findings)", fits),
@@ -69,7 +69,7 @@ def barg_table(result: Result) -> Table:
         (
             "4.B limits of a decision: practical equivalence",
             "[findings](#findings)",
-            bool(result.ledger and any(r.equivalent is not None for r in result.ledger.records)),
+            bool(result.ledger and any(r.within is not None for r in result.ledger.records)),
         ),
         ("5.A sensitivity to broader and vaguer priors", believed, ledger),
         ("5.B sensitivity to other priors of theory", believed, ledger),

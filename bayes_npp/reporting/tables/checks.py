@@ -3,21 +3,44 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord
+from bayes_npp.bayesian.fitting.predictive_checks import errors_verdict
 from bayes_npp.reporting.base.blocks import Paragraph
 from bayes_npp.reporting.base.cells import Table, number, p_relation, probability
 from bayes_npp.reporting.base.result import Result
 
+HOW = {
+    "importance": "weighted points",
+    "collapsed": "chains, coefficients integrated out",
+    "nuts": "chains of all parameters",
+    "gibbs": "chains with the missing cells",
+}
+
 
 def diagnostics_table(result: Result) -> Table | None:
-    """Convergence of every fit of a declared model; None without a hierarchical one."""
+    """Diagnostics of the draws of every fit of a declared model; None without a hierarchical one."""
     if not result.fits:
         return None
     rows = []
-    for record in (*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)):
+    verdicts: dict[str, list[str]] = {"draws": [], "errors": []}
+    records = (*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits))
+    for record in records:
         checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
-        rows.append({"fit": record.model, **checks, "verdict": record.diagnostics.verdict})
-    note = "Worst value over all sampled parameters; the needed value in brackets."
-    return Table("diagnostics", "Did the sampler converge?", pd.DataFrame(rows).fillna(""), (note,))
+        rows.append({"fit": record.model, "sampled by": HOW[record.engine], **checks})
+        verdicts["draws"].append(record.diagnostics.verdict)
+        verdicts["errors"].append(errors_verdict(record.predictive))
+    notes = [
+        "Worst value over all sampled parameters; the needed value in brackets. Draws that pass are of what the model "
+        "says; whether the data allow the model is what the checks of the errors ask."
+    ]
+    if any(record.engine == "importance" for record in records):
+        notes.append(
+            "Weighted points are drawn from a density near the posterior, with weights that make them the posterior. "
+            "They have no chains to compare. Pareto k says how far the largest weights can be trusted; the effective "
+            "size is that of all weights; the MCSE is how far 16 separate sets of points differ, in posterior SDs."
+        )
+    notes += [f"Chains for {record.model}: {record.why}." for record in records if record.why]
+    frame = pd.DataFrame(rows).fillna("").assign(**verdicts)
+    return Table("diagnostics", "Can the draws be trusted?", frame, tuple(notes))
 
 
 def specification_table(result: Result) -> Table | None:
@@ -72,10 +95,16 @@ def predictive_table(result: Result) -> Table | None:
 def sampler_note(record: FitRecord, result: Result) -> Paragraph:
     """How a fit was sampled, and what its correlated effects leave to partial pooling."""
     sampler = record.sampler
-    text = (
-        f"{sampler.chains} chains of {sampler.draws} draws after {sampler.tune} of warm-up, target acceptance "
-        f"{sampler.target_accept}, seed {sampler.seed}."
-    )
+    if record.engine == "importance":
+        text = (
+            f"{sampler.chains * sampler.draws} draws from weighted points of the scales and shapes, and of the "
+            f"coefficients given these exactly; no chain, seed {sampler.seed}."
+        )
+    else:
+        text = (
+            f"{sampler.chains} chains of {sampler.draws} draws after {sampler.tune} of warm-up, target acceptance "
+            f"{sampler.target_accept}, seed {sampler.seed}."
+        )
     for side, rank, size in record.between:
         name = "unit" if side == "unit" else "period"
         text += (

@@ -5,7 +5,7 @@ import pandas as pd
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
-from bayes_npp.claims.verdicts import CONTRADICTED, FRAGILE, RULE, SUPPORTED, VERDICTS
+from bayes_npp.claims.verdicts import UNDECIDED, VERDICTS, rule_in_words
 from bayes_npp.reporting.base.cells import Table, number, p_relation, probability, relation
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.tables.ladder import factor
@@ -32,12 +32,14 @@ def ledger_table(result: Result) -> Table | None:
     rules = ledger.rules
     behind = dict.fromkeys(f"{record.model} ({record.errors} errors)" for record in ledger.records)
     notes = [
-        RULE.format(support=rules.support, contradict=rules.contradict),
+        rule_in_words(rules.support, rules.contradict),
         f"Posterior probabilities: {', '.join(behind)}. Over variants: the lowest and highest over priors (those that "
         "the grid does not name as declared), measures of outcome and exposure, and robustness rows that the model can "
         "be fitted to; the errors are those behind the verdict throughout.",
         f"A claim is one-sided: {rules.support:g} is its bar. A sign elsewhere in this report is clear at 0.975, and "
         "p-values are two-sided.",
+        "No claim is called negligible without a smallest effect that matters, which a claim declares as "
+        "smallest_effect.",
         "The paper: its rows about the exposure as printed: sample, estimator, outcome, coefficient, significance. "
         "Each answers its own regression, none the proposition. Two columns, one with stars and one without, test no "
         "difference; the test here is of the proposition itself, two-sided.",
@@ -66,22 +68,26 @@ def evidence_table(result: Result) -> Table | None:
                 "estimate": f"{number(record.estimate)} [{number(record.lo)}, {number(record.hi)}]",
                 "sceptical prior SD": "" if reverse is None else sceptical_sds(reverse),
                 "Bayes factor, equal slopes": "" if record.homogeneity is None else factor(record.homogeneity.factor),
-                "practically equal": "" if record.equivalent is None else probability(record.equivalent),
+                "nearer than the smallest effect": "" if record.within is None else probability(record.within),
                 "true effect: power, type S, type M": risks,
             }
         )
     notes = [
         "Estimate: posterior mean and 95 % equal-tailed interval of what the proposition compares with its number.",
-        "Sceptical prior SD: of the zero-mean prior on the claim's own estimand at which its probability falls to 0.95 "
-        "(0.90), in the data's units: the slopes' priors with their scales shrunk, so that a difference has a mixture "
-        "of normals over the slopes' SD. Limit: 1.96 times the first, about the largest effect a sceptic who doubts "
-        "the claim still holds plausible. A small one: only a very sceptical prior leaves the claim in doubt.",
+        "Sceptical prior SD: of the zero-mean prior on the claim's own estimand at which its probability falls to "
+        f"{ledger.rules.support:g} (0.9), in the data's units: the slopes' priors with their scales shrunk, so that a "
+        "difference has a mixture of normals over the slopes' SD. Limit: 1.96 times the first, about the largest "
+        "effect a sceptic who doubts the claim still holds plausible. A small one: only a very sceptical prior leaves "
+        "the claim in doubt.",
         "If the true effect were this large, a test with the standard error of the one above would have this power "
         "(two-sided, 5 %, normal approximation); among significant estimates a share S would have the wrong sign, and "
         "M is by how much they exaggerate (Gelman & Carlin 2014).",
     ]
-    if any(record.equivalent is not None for record in ledger.records):
-        notes.append("Practically equal: posterior probability of the declared range of practical equivalence.")
+    if any(record.within is not None for record in ledger.records):
+        notes.append(
+            "Nearer than the smallest effect: posterior probability of a distance from the proposition's number below "
+            "the smallest one that was declared to matter."
+        )
     shown = pd.DataFrame(rows)
     shown = shown[[c for c in shown if c in ("proposition", "estimate") or (shown[c] != "").any()]]
     return Table("claim_evidence", "What the evidence for each claim is worth", shown, tuple(notes))
@@ -96,8 +102,9 @@ def verdicts_sentence(ledger: Ledger) -> str:
 
 def claim_sentence(record: ClaimRecord) -> str:
     """A claim and its verdict."""
-    lead = {SUPPORTED: "is supported", FRAGILE: "is supported but fragile", CONTRADICTED: "is contradicted"}
-    text = lead.get(record.verdict.name, "is undecided")
+    text = f"is {record.verdict.name}"
+    if record.verdict.name == UNDECIDED:
+        text += f" ({number(record.estimate)} [{number(record.lo)}, {number(record.hi)}])"
     because = "; ".join(record.verdict.because)
     test = ""
     if record.test is not None:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord, RobustnessRecord
+from bayes_npp.bayesian.fitting.predictive_checks import errors_verdict
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, number, posterior_note
 from bayes_npp.reporting.base.result import Result
@@ -81,5 +82,5 @@ def _warning(fit: FitRecord | None) -> str:
     if fit is None:
         return ""
     if not fit.diagnostics.passed:
-        return f"the fit {fit.diagnostics.verdict}"
-    return "" if fit.errors_fit else "its error model fails its posterior predictive checks"
+        return f"the sampler {fit.diagnostics.verdict}"
+    return "" if fit.errors_fit else f"its errors {errors_verdict(fit.predictive)}"

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.comparison import CLEAR, Heterogeneity
+from bayes_npp.design.design import NEGATIVE
 from bayes_npp.estimates import ESTIMANDS, NOT_PASSED
 from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, posterior_note, reason, same_estimand
 from bayes_npp.reporting.base.result import Result
@@ -114,3 +115,28 @@ def average_table(comparison: Heterogeneity, result: Result) -> Table:
         pd.DataFrame(rows),
         notes,
     )
+
+
+def weights_table(result: Result) -> Table | None:
+    """The weights of two-way fixed effects on the groups of every hierarchical model with slopes; None without one."""
+    weights = result.weights
+    if weights.empty:
+        return None
+    rows = [
+        {
+            "model": w.model,
+            "group": w.group,
+            "weight of TWFE": f"{w.twfe_weight:.3f}",
+            "share of observations": f"{w.share_of_observations:.3f}",
+        }
+        for w in weights.itertuples()
+    ]
+    below = [f"{w.group} ({w.model})" for w in weights.itertuples() if w.twfe_weight < NEGATIVE]
+    notes = (
+        "Two-way fixed effects with one slope estimate the average of the groups' slopes with these weights.",
+        f"Below zero: {', '.join(below)}. With a negative weight the average can lie outside the range of the slopes, "
+        "and no claim about it is firm."
+        if below
+        else "None is negative.",
+    )
+    return Table("twfe_weights", "Weights of two-way fixed effects on the groups", pd.DataFrame(rows), notes)

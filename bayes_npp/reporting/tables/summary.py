@@ -45,9 +45,10 @@ def summary_cards(result: Result) -> Cards | None:
     same += f"Of every claim: {weak}. " if weak and len(ledger.records) > 1 else ""
     notes = (
         f"Supported: probability of at least {_bar(rules.support)}, and for a difference a Bayes factor that speaks "
-        f"for different slopes. Contradicted: at most {_bar(rules.contradict)}. Fragile: supported, but not "
-        "under every choice, or "
-        "under an error model that fails its checks. The whole rule is under [methods](#methods).",
+        f"for different slopes. Contradicted: at most {_bar(rules.contradict)}. Negligible: with a probability of "
+        f"{_bar(rules.support)} nearer to its number than the smallest effect that the claim declares. Fragile: not so "
+        "under every choice, or under an error model that fails its checks. The whole rule is under "
+        "[methods](#methods).",
         f"{same}Tests are two-sided, with errors clustered by unit; those of mechanisms bootstrap units. Marks for "
         "errors show "
         "what another error model would say; no verdict rests on them. Choices share their data and are no "

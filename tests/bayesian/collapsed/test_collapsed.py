@@ -283,12 +283,12 @@ def test_callback_and_packing_give_the_density(panel, grouped_spec, priors):
 
 
 def test_large_panels_keep_sums_and_moments_instead_of_rows(grouped_spec, monkeypatch):
-    from bayes_npp.bayesian.fitting import fit as fit_module
+    from bayes_npp.bayesian.fitting import collapsed_draws
 
     frame = bn.simulate(60, 6, {"north": 0.8, "south": 0.2}, controls=(0.5, -0.4), missing=0.2, seed=9).frame
     panel = bn.read_panel(frame, unit="unit", time="time", group="group")
     whole = bn.fit(panel, grouped_spec, seed=2, draws=2000)
-    monkeypatch.setattr(fit_module, "POINTWISE_CELLS", 1000)
+    monkeypatch.setattr(collapsed_draws, "POINTWISE_CELLS", 1000)
     large = bn.fit(panel, grouped_spec, seed=2, draws=2000)
     assert "unit_effect" not in large.tree["posterior"]
     np.testing.assert_array_equal(large.values("exposure_slope"), whole.values("exposure_slope"))

@@ -194,3 +194,23 @@ def test_every_unit_has_a_row_of_its_own_for_draws():
     assert sorted(unit) == list(range(12))
     assert len(whole.weight) == 12
     assert few.units.sum() == whole.units.sum() == 12
+
+
+@pytest.mark.parametrize("errors", ["ar1+unit_scale+factor", "factor2"])
+def test_what_is_judged_does_not_know_signs_and_order(errors):
+    """Draws that jump between the signs of a factor, and its order, are as converged as those that do not."""
+    collapsed = collapsed_of(errors, 0.0, {}, "weakly_informative")
+    layout, width = collapsed.loading_layout, 9 - 1
+    thetas = np.random.default_rng(3).standard_normal((2, 40, collapsed.size))
+    turned = thetas.copy()
+    turned[:, ::3, layout.factors : layout.factors + width] *= -1
+    if layout.n_factors == 2:
+        sds = [j for j, element in enumerate(collapsed.elements) if element.variable == "loading_sd"]
+        first, second = (range(layout.factors + k * width, layout.factors + (k + 1) * width) for k in range(2))
+        here, there = [sds[0], *first, sds[1], *second], [sds[1], *second, sds[0], *first]
+        turned[1, :, here] = turned[1, :, there]
+    found, other = collapsed.judged(thetas), collapsed.judged(turned)
+    assert found["theta"].shape[2] == collapsed.size - layout.n_factors * (width + 1)
+    for name, values in found.items():
+        np.testing.assert_allclose(other[name], values, rtol=1e-12)
+    assert not np.allclose(thetas, turned)

@@ -57,7 +57,7 @@ def test_drawn_slopes_are_those_of_the_posterior(fit):
     shares /= shares.sum(axis=1, keepdims=True)
     common, own = table.drawn[..., 0], fit.values("exposure_slope")
     mean = (shares * common).sum(axis=1).mean()
-    error = own.std() / np.sqrt(fit.diagnostics.ess_bulk)
+    error = own.std() / np.sqrt(fit.diagnostics.effective)
     assert mean == pytest.approx(own.mean(), abs=5 * error)
     spread = np.sqrt((shares * (common - mean) ** 2).sum(axis=1).mean())
     assert spread == pytest.approx(own.std(), rel=0.15)
@@ -107,7 +107,7 @@ def test_a_sweep_equals_sampling(fit):
     for own, other in zip(found, sampled, strict=True):
         values = asked.values(other.slopes)
         share = asked.holds(values).mean(axis=1)
-        effective = min(other.diagnostics.ess_bulk, values.shape[1])
+        effective = min(other.diagnostics.effective, values.shape[1])
         error = np.hypot(own.mcse, np.sqrt(share * (1 - share) / effective))
         np.testing.assert_array_less(np.abs(own.probability - share), 5 * error + 1e-3)
         np.testing.assert_array_less(np.abs(own.mean - values.mean(axis=1)), 0.2 * values.std(axis=1))

@@ -8,6 +8,7 @@ from scipy import stats
 
 from bayes_npp.bayesian.collapsed import unit_summaries
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.collapsed_draws import ThetaDraws
 from bayes_npp.bayesian.fitting.fit import assemble_collapsed, fit_design, make_sampler
 from bayes_npp.bayesian.fitting.posterior import in_data_units, pointwise
 from bayes_npp.bayesian.fitting.sample import Sampler
@@ -70,7 +71,7 @@ def test_draws_of_coefficients_do_not_depend_on_the_number_of_threads(monkeypatc
     collapsed = collapse(data, load_priors("weakly_informative"))
     thetas = 0.3 * np.random.default_rng(1).standard_normal((31, collapsed.size))
     one = collapsed.coefficients(thetas, 4, with_units=True)
-    monkeypatch.setattr("bayes_npp.bayesian.collapsed.posterior.PARALLEL_ABOVE", 0)
+    monkeypatch.setattr("bayes_npp.bayesian.collapsed.parts.PARALLEL_ABOVE", 0)
     for name, values in collapsed.coefficients(thetas, 4, with_units=True).items():
         np.testing.assert_array_equal(values, one[name], err_msg=name)
 
@@ -93,7 +94,7 @@ def test_predictive_checks_of_a_large_panel_take_the_effects_of_units(errors, mo
     design = build_design(panel(13, 0.3), a_spec(errors, slopes="unit"))
     priors, sampler = load_priors("weakly_informative"), make_sampler("collapsed", 500, 4, 3)
     small = fit_design(design, priors, sampler, "collapsed")
-    monkeypatch.setattr("bayes_npp.bayesian.fitting.fit.POINTWISE_CELLS", 1)
+    monkeypatch.setattr("bayes_npp.bayesian.fitting.collapsed_draws.POINTWISE_CELLS", 1)
     large = fit_design(design, priors, sampler, "collapsed")
     assert large.parameters(5).keys() >= {"unit_effect", "unit_slope"}
     for one, other in zip(small.predictive_checks(), large.predictive_checks(), strict=True):
@@ -116,10 +117,12 @@ def test_a_large_panel_keeps_sums_and_moments_of_the_same_posterior(errors, unit
     data = prepare(build_design(few_patterns, a_spec(errors, unit, slopes=slopes)))
     priors, sampler = load_priors("weakly_informative"), Sampler(draws=1000, tune=400, chains=4, seed=3)
     small = fit_design(data.design, priors, sampler, "collapsed")
-    monkeypatch.setattr("bayes_npp.bayesian.fitting.fit.POINTWISE_CELLS", 1)
+    monkeypatch.setattr("bayes_npp.bayesian.fitting.collapsed_draws.POINTWISE_CELLS", 1)
     stats_only = small.tree["sample_stats"].to_dataset().drop_vars(["theta", "collapsed_log_likelihood"])
     thetas = small.tree["sample_stats"]["theta"].to_numpy()
-    large = assemble_collapsed(collapse(data, priors), priors, replace(sampler, seed=99), thetas, stats_only)
+    large = assemble_collapsed(
+        collapse(data, priors), priors, replace(sampler, seed=99), ThetaDraws(thetas, stats_only)
+    )
     pointwise = small.tree["log_likelihood"]["y"].to_numpy().sum(axis=-1).ravel()
     sums = large.tree["log_likelihood"]["y_total"].to_numpy().ravel()
     # Both are draws of one distribution given the same theta: 4,000 nearly independent draws each.

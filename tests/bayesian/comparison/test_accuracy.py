@@ -25,7 +25,7 @@ from bayes_npp.bayesian.comparison.accuracy import (
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.comparison.row_density import row_log_density
 from bayes_npp.bayesian.comparison.scores import Accuracy, comparison_table, stacking
-from bayes_npp.bayesian.fitting.refit import sample_short
+from bayes_npp.bayesian.fitting.refit import sample_until_passed
 from bayes_npp.bayesian.model.generate import prior_parameters
 from bayes_npp.bayesian.model.likelihood import innovations
 from bayes_npp.bayesian.model.prepare import prepare
@@ -312,7 +312,7 @@ def test_future_periods_against_dense_conditionals_of_another_run(fitted):
     block = np.flatnonzero(data.design.time == 5)
     block = block[np.isin(data.design.unit[block], data.design.unit[past])]
     train = collapse(restrict(data, past), PRIORS)
-    draws = sample_short(train, PRIORS, replace(module.SHORT, seed=77))[0].draws
+    draws = sample_until_passed(train, PRIORS, replace(module.SHORT, seed=77), keep=1800).draws
     some = range(0, len(draws["error_sd"]), 3)
     densities = [conditional(data, {name: v[s] for name, v in draws.items()}, block, past) for s in some]
     expected = logsumexp(densities) - np.log(len(densities)) - len(block) * np.log(data.design.scales.outcome_sd)

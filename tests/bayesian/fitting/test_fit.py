@@ -153,6 +153,30 @@ def test_flat_priors_and_fixed_effects_give_twfe(unbalanced, grouped_spec):
     assert not {"unit_sd", "time_sd"} & set(fit.tree["posterior"].data_vars)
 
 
+def test_what_passed_is_said_with_its_name():
+    """A sampler that passes says nothing of the errors: repr, notes and verdict name both."""
+    frame = bn.simulate(20, 10, {"a": 0.3, "b": 0.3}, error_sd=0.4, autocorrelation=0.7, seed=21).frame
+    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
+    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes="group")
+    fit = bn.fit(panel, spec, seed=1)
+    serial = next(check for check in fit.checks if check.name == "serial correlation")
+    assert fit.diagnostics.passed
+    assert not fit.passed
+    seen = f"serial correlation {serial.observed:.2f}, the model makes {serial.lo:.2f} to {serial.hi:.2f}"
+    failed = sum(not check.passed for check in fit.checks)
+    assert fit.verdict.startswith(f"sampler: passed; errors: failed {failed} of 4 checks (")
+    assert seen in fit.verdict
+    assert repr(fit) == f"Fit(hierarchical x group, iid errors, 200 rows; {fit.verdict})"
+    assert set(fit.estimates().frame["note"]) == {fit.verdict}
+    mended = bn.fit(panel, fit.spec, errors="ar1", seed=1)
+    assert mended.verdict == "sampler: passed; errors: passed 4 checks"
+    assert set(mended.estimates().frame["note"]) == {""}
+    few = bn.fit(panel, fit.spec, errors="ar1", draws=50, chains=2, seed=1)
+    assert set(few.estimates().frame["note"]) == {few.verdict}
+    assert str(few.diagnostics) == f"sampler: failed {few.diagnostics.failures}"
+    assert few.verdict.startswith("sampler: failed ")
+
+
 def test_iid_errors_pass_their_checks_and_ar1_errors_fail(posterior):
     assert all(check.passed for check in posterior.predictive_checks())
     from bayes_npp.bayesian.fitting.predictive_checks import error_checks

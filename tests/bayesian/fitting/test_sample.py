@@ -38,7 +38,7 @@ def test_an_interrupt_is_raised_out_of_sampling(panel, monkeypatch, wait, settin
 
     monkeypatch.setattr(nutpie, "sample", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        bn.fit(panel, SPEC, chains=2, seed=1, **settings)
+        bn.fit(panel, SPEC, engine="collapsed", chains=2, seed=1, **settings)
 
 
 class Background:

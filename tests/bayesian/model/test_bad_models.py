@@ -15,7 +15,7 @@ def no_sampling(monkeypatch):
     def fail(*args, **options):
         raise AssertionError("it sampled")
 
-    monkeypatch.setattr(fit_module, "draw_density", fail)
+    monkeypatch.setattr(fit_module, "draw_thetas", fail)
     monkeypatch.setattr(fit_module, "draw", fail)
 
 

@@ -11,7 +11,7 @@ from scipy import linalg
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.comparison import accuracy
-from bayes_npp.bayesian.fitting.refit import SHORT, sample_short
+from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed
 from bayes_npp.bayesian.model.dynamic import gaps_note, long_run_summary, quantities
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.prepare import prepare
@@ -56,7 +56,7 @@ def posterior(seed, **options):
     simulation = simulate_dynamic(seed=seed, **options)
     design = build_design(panel_of(simulation.frame), SPEC)
     priors = load_priors("weakly_informative")
-    draws = sample_short(collapse(prepare(design), priors), priors, replace(SHORT, seed=seed))[0].draws
+    draws = sample_until_passed(collapse(prepare(design), priors), priors, replace(SHORT, seed=seed), keep=1800).draws
     rho, slope = draws["persistence"], draws["slope"]
     columns = np.column_stack([design.outcome, design.lag, design.exposure])
     within = two_way_parts(columns, design.unit, design.time).residual

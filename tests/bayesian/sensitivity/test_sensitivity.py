@@ -3,6 +3,8 @@
 Overlap and prior predictive outcomes are those of `prior_checks`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,6 +16,7 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT, power_scaling
 from bayes_npp.bayesian.sensitivity.reverse_bayes import reverse_bayes
 from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity, slopes_by_scale
+from bayes_npp.claims.evidence import MATTHEWS
 from bayes_npp.claims.evidence import reverse_bayes as conjugate
 from bayes_npp.design.propositions import parse_proposition
 from bayes_npp.design.slope_contrasts import slope_weights
@@ -43,16 +46,34 @@ def grouped():
     return bn.fit(panel_of(0.4, 0.05), GROUPED, draws=1000, seed=1)
 
 
+def test_the_span_names_lowest_and_highest_and_their_priors(grouped):
+    found = sensitivity(grouped, ("slope[north] > slope[south]",), seed=1, quick=True)
+    line = found.span(NORTH)
+    rows = found.rows()
+    rows = rows[rows["kind"].isin(["prior grid", "prior set"]) & (rows["quantity"] == "probability")]
+    rows = rows.assign(value=rows["value"].astype(float))
+    low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
+    assert line.startswith(f"slope[north] > slope[south]: lowest {low['value']:.3g} under {low['variant']}")
+    assert f"highest {high['value']:.3g} under {high['variant']}" in line
+    assert f"{found.probabilities[0]:.3g} as declared" in line
+    assert found.range(NORTH) == (low["value"], high["value"])
+    none = replace(found, grid=found.grid.assign(passed=False), sets=found.sets.assign(passed=False))
+    assert "no other prior was answered" in none.span(NORTH)
+    some = replace(found, grid=found.grid.assign(passed=False))
+    assert f"{len(found.grid)} priors without an answer" in some.span(NORTH)
+    assert "priors;" in some.span(NORTH) or "priors," in some.span(NORTH)
+
+
 def test_reverse_bayes_is_conjugate_where_the_likelihood_is_normal(plain):
     """One slope: its likelihood is nearly normal, and the sceptical SD has a closed form in estimate and SE."""
     (found,) = reverse_bayes(plain, (AVERAGE,))
     flat = bn.fit(panel_of(), SPEC, priors="diffuse", draws=4000, seed=2).slopes[:, 0]
-    for level in (0.95, 0.9):
+    for level in (0.975, 0.9):
         z = flat.mean() / flat.std()
         assert z > stats.norm.ppf(level)
         expected = flat.std() / np.sqrt((z / stats.norm.ppf(level)) ** 2 - 1)
         assert found.crossings[level] == (pytest.approx(expected, rel=0.12),)
-    oracle = conjugate(float(flat.mean()), float(flat.std()))
+    oracle = conjugate(float(flat.mean()), float(flat.std()), MATTHEWS)
     assert found.sceptical_sd() == pytest.approx(oracle.prior_sd, rel=0.12)
     assert found.scepticism_limit() == pytest.approx(1.96 * found.sceptical_sd())
     assert found.curve["probability"].iloc[0] == pytest.approx(0.5, abs=0.05)
@@ -63,7 +84,7 @@ def test_a_claim_may_not_be_credible_under_any_prior():
     fit = bn.fit(panel_of(0.0, seed=6), SPEC, draws=500, seed=1)
     assert (fit.slopes > 0).mean() < 0.9
     (found,) = reverse_bayes(fit, (AVERAGE,), multiples=np.geomspace(0.01, 100, 9))
-    assert found.crossings[0.95] == ()
+    assert found.crossings[0.975] == ()
     assert np.isnan(found.sceptical_sd())
     assert np.isnan(found.scepticism_limit())
 

@@ -109,14 +109,18 @@ def test_dynamic_within_and_paths_of_two_units():
 
 def test_drawn_intervals_of_few_units_say_so():
     panel = noise(6)
-    for interval, said in (
-        ("monte_carlo", "6 units as clusters, few for"),
-        ("cluster_bootstrap", "6 units drawn: few"),
-    ):
+    for interval in ("monte_carlo", "cluster_bootstrap"):
+        cell = measured("indirect effect", interval, 6, 9)
+        assert (cell.units, cell.periods) == (6, 9)
         frame = bn.mediation_paths(panel, SPEC, ("m",), "product", interval=interval, draws=199).frame
         indirect = frame[frame["estimand"] == "indirect"].iloc[0]
         assert indirect["p_value"] > 0
-        assert indirect["note"].startswith(said)
+        assert indirect["note"].startswith(f"6 units as clusters: {cell}")
+        assert "panels of noise where only the second path is not zero with 6 units and 9 periods" in indirect["note"]
+    other = bn.mediation_paths(
+        panel, SPEC, ("m",), "product", covariance="classical", interval="monte_carlo", draws=199
+    )
+    assert "how often it rejects noise" not in other.frame["note"].iloc[0]  # no clusters
     many = bn.mediation_paths(noise(12), SPEC, ("m",), "product", interval="cluster_bootstrap", draws=199).frame
     assert (many.loc[many["estimand"] == "indirect", "note"] == "").all()
 

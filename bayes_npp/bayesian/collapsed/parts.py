@@ -1,0 +1,32 @@
+"""Compiled loops over draws, in as many parts as there are cores."""
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
+_thread = threading.local()
+
+
+def alone() -> None:
+    """Make this thread one of many that already share the cores: its loops stay in one part."""
+    _thread.alone = True
+
+
+def in_parts(fill: Callable[[slice], None], size: int, work: int) -> None:
+    """Run a loop over `size` draws that do not depend on each other; in parts, where the work is worth threads."""
+    threads = os.cpu_count() or 1
+    if work <= PARALLEL_ABOVE or threads == 1 or getattr(_thread, "alone", False):
+        fill(slice(None))
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits
+
+    bounds = np.linspace(0, size, threads + 1).astype(int)
+    # Threads of BLAS under these would wait for each other: minutes in place of seconds.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fill, [slice(a, b) for a, b in itertools.pairwise(bounds)]))

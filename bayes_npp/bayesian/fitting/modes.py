@@ -1,0 +1,148 @@
+"""Modes of a collapsed posterior: climbed to from dispersed starts that have to agree, and the curvature there."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.posterior import Collapsed
+from bayes_npp.errors import ImportanceError
+
+STARTS = 6
+SPREAD = 3.0  # of the starts in theta: a scale of a twentieth of its prior's unit, or of three of them
+SAME = 0.1  # posterior SDs: two ends of climbs within it are one mode
+FLAT_ENOUGH = 0.05  # gradient per posterior SD at a mode
+NEGLIGIBLE = np.log(1e-4)  # mass of a second mode over that of the first that changes no printed number
+EDGE = 12.0  # of a bounded element of theta: e^-12 of its unit from the edge
+STEP = 1e-4  # of the differences of gradients
+
+
+@dataclass(frozen=True)
+class Mode:
+    """The highest point of a posterior and its axes.
+
+    Attributes
+    ----------
+    at : ndarray, shape (d,)
+        On the unconstrained scale.
+    height : float
+        Log density there.
+    axes : ndarray, shape (d, d)
+        Columns: eigenvectors of the curvature, each as long as the SD of the normal density with it.
+    """
+
+    at: np.ndarray
+    height: float
+    axes: np.ndarray
+
+    @cached_property
+    def log_volume(self) -> float:
+        """Log determinant of the axes."""
+        return float(np.linalg.slogdet(self.axes)[1])
+
+    def theta(self, z: np.ndarray) -> np.ndarray:
+        """Points theta (n, d) from coordinates along the axes, in SDs."""
+        return np.ascontiguousarray(self.at + z @ self.axes.T)
+
+    def along(self, thetas: np.ndarray) -> np.ndarray:
+        """Coordinates along the axes of points theta (n, d)."""
+        return np.asarray(np.linalg.solve(self.axes, (thetas - self.at).T).T)
+
+
+def find_mode(collapsed: Collapsed, near: np.ndarray | None = None) -> Mode:
+    """The mode of a collapsed posterior, which has to be the only one.
+
+    Parameters
+    ----------
+    collapsed : Collapsed
+    near : ndarray, shape (d,), optional
+        Mode of a posterior like it, found from dispersed starts. The climbs then start there and at the centre of the
+        priors only.
+
+    Raises
+    ------
+    ImportanceError
+        Climbs that end in different places, a mode at an edge, or none.
+
+    Notes
+    -----
+    Docs/statistics.md, section 7. A second mode of which the normal approximation has less than a ten thousandth of the
+    first one's mass does not count.
+    """
+    starts = dispersed(collapsed) if near is None else np.stack([near, collapsed.start])
+    ends = [end for end in (_climb(collapsed, start) for start in starts) if end is not None]
+    if not ends:
+        raise ImportanceError("no climb from the starts ended at a mode")
+    best = _mode_at(collapsed, max(ends, key=lambda end: end[1])[0])
+    others: list[Mode] = []
+    for end, _ in ends:
+        if _apart(best, end) <= SAME or any(_apart(other, end) <= SAME for other in others):
+            continue
+        others.append(_mode_at(collapsed, end))
+    second = [other for other in others if _log_mass(other) - _log_mass(best) > NEGLIGIBLE]
+    if second:
+        away = ", ".join(f"{_apart(best, other.at):.1f}" for other in second)
+        raise ImportanceError(f"the posterior has {1 + len(second)} modes, {away} SDs from the highest")
+    return best
+
+
+def dispersed(collapsed: Collapsed) -> np.ndarray:
+    """Starts of climbs, shape (`STARTS`, d): the centre of the priors and points far from it in all directions."""
+    from scipy.stats import qmc
+
+    # Corners of a cube, balanced over its faces; always the same.
+    signs = np.sign(qmc.Sobol(collapsed.size, scramble=True, rng=np.random.default_rng(7)).random(8) - 0.5)
+    away = SPREAD * signs[: STARTS - 1]
+    for j, element in enumerate(collapsed.elements):
+        if collapsed.priors.support[j] == kernel.REAL_LINE:
+            away[:, j] *= element.prior.typical
+    return np.vstack([collapsed.start, collapsed.start + away])
+
+
+def _climb(collapsed: Collapsed, start: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Where BFGS from a start ends, and the log density there; None where it is lost."""
+    from scipy.optimize import minimize
+
+    def downhill(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = collapsed.log_density(theta)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return 1e12, np.zeros_like(gradient)
+        return -value, -gradient
+
+    found = minimize(downhill, start, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+    return (found.x, -float(found.fun)) if found.fun < 1e12 and np.isfinite(found.x).all() else None
+
+
+def _mode_at(collapsed: Collapsed, at: np.ndarray) -> Mode:
+    """The mode where a climb ended, once it is one."""
+    bounded = collapsed.priors.support != kernel.REAL_LINE
+    names = [element.variable for element in collapsed.elements]
+    if (np.abs(at[bounded]) > EDGE).any():
+        raise ImportanceError(f"a mode at the edge of {names[int(np.argmax(np.abs(at) * bounded))]}")
+    values, vectors = np.linalg.eigh(-curvature(collapsed, at))
+    if not values.min() > 0:
+        raise ImportanceError("the posterior is flat, or no maximum, where a climb ended")
+    height, gradient = collapsed.log_density(at)
+    axes = vectors / np.sqrt(values)
+    if not np.abs(axes.T @ gradient).max() <= FLAT_ENOUGH:
+        raise ImportanceError("a climb did not reach a mode")
+    return Mode(at, height, axes)
+
+
+def curvature(collapsed: Collapsed, at: np.ndarray) -> np.ndarray:
+    """Second derivatives of the log density, shape (d, d), by central differences of its gradient."""
+    steps = STEP * np.eye(len(at))
+    rows = [(collapsed.log_density(at + s)[1] - collapsed.log_density(at - s)[1]) / (2 * STEP) for s in steps]
+    matrix = np.array(rows)
+    return (matrix + matrix.T) / 2
+
+
+def _apart(mode: Mode, point: np.ndarray) -> float:
+    """Largest distance from a mode along its axes, in SDs."""
+    return float(np.abs(mode.along(point[None])).max())
+
+
+def _log_mass(mode: Mode) -> float:
+    """Log mass of the normal approximation at a mode, up to a constant."""
+    return mode.height + mode.log_volume
