@@ -8,6 +8,7 @@ from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
@@ -123,7 +124,13 @@ def _claims(study: Study) -> Iterator[str]:
                 check_quantities(claim.parsed, model.own_mediators(study.roles), model.paths, groups)
             elif isinstance(model, HierarchicalModel):
                 slope_weights(claim.parsed, study.sample.design(study.spec(model)))
-                _check_other_priors(model)
+                _check_other_priors(model, study.spec(model))
+                if claim.parsed.is_difference and model.slope_pooling == "none":
+                    raise SpecError(
+                        f"the slopes of model '{model.name}' share no prior (slope_pooling = 'none'), and a claim "
+                        "about a difference needs the Bayes factor of equal slopes, which compares with such a prior",
+                        fix="Put the claim to a model with slope_pooling = 'sum_to_zero' or 'exchangeable'",
+                    )
             else:
                 raise SpecError(
                     f"model '{claim.model}' has kind '{model.kind}'",
@@ -132,13 +139,17 @@ def _claims(study: Study) -> Iterator[str]:
         yield f"claim {claim.id}: {claim.proposition} ({claim.model})"
 
 
-def _check_other_priors(model: HierarchicalModel) -> None:
+def _check_other_priors(model: HierarchicalModel, spec: Spec) -> None:
     """Raise where a claim cannot be asked again under other priors, which is part of its answer."""
-    sampled = [part for part in parts(model.errors) if part.not_collapsed]
-    if sampled:
+    reason = next((part.not_collapsed for part in parts(model.errors) if part.not_collapsed), "")
+    if not reason and (spec.unit_slopes or spec.group_time_effects):  # the only others; numba is slow to load
+        from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
+
+        reason = why_not_collapsible(spec)
+    if reason:
         raise SpecError(
-            f"model '{model.name}' has errors = '{model.errors}' ({sampled[0].not_collapsed}), and a claim is asked "
-            "again under many priors, which takes the collapsed sampler",
+            f"model '{model.name}' has errors = '{model.errors}' ({reason}), and a claim is asked again under many "
+            "priors, which takes the collapsed sampler",
             fix="Put the claim to a model with other errors, and declare this one beside it",
         )
 

@@ -264,10 +264,11 @@ class HierarchicalModel(BayesianModel):
 
     @property
     def has_ladder(self) -> bool:
-        """Whether errors and pooling can be varied: static group slopes in levels, collapsed, errors not data."""
+        """Whether errors and pooling can be varied: static group slopes of one prior, in levels, collapsed."""
         plain = self.slopes is not None and not self.slopes.endswith("unit") and self.transform == "levels"
         free = not any(part.known_se or part.not_collapsed for part in error_parts(self.errors))
-        return bool(self.ladder) and plain and free and not self.dynamic and self.engine != "nuts"
+        shared = self.slope_pooling != "none"  # rungs are compared by the Bayes factor of equal slopes, too
+        return bool(self.ladder) and plain and free and shared and not self.dynamic and self.engine != "nuts"
 
     @property
     def rungs(self) -> tuple[str, ...]:

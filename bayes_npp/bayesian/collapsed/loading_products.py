@@ -43,7 +43,7 @@ def loading_data(
             dense.append(term.rows(slice(None)))
         elif term.variable == "unit_between":
             constant_at += positions
-            constants.append(term.columns)
+            constants.append(term.columns[data.unit.index[data.segments]])  # of the units that have rows here
         elif term.variable == "intercept":
             time_at += positions
             time_columns.append(np.ones((n_times, 1)))

@@ -6,6 +6,7 @@ from scipy import stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.collapsed.restrict import carry, restrict
 from bayes_npp.bayesian.comparison.held_out import HeldOut
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import load_priors
@@ -34,6 +35,12 @@ def test_held_out_rows_of_units_that_load_are_the_dense_normal_s(errors, changes
     expected = 0.5 * (np.log(known) - weighted**2 / known - np.log(2 * np.pi))
     np.testing.assert_allclose(held_out.rows(theta[None])[0], expected, rtol=1e-7, atol=1e-7)
     if "unit_scale" in errors:
+        left = collapsed.data.design.unit != 2  # without a unit, whose part of the columns by unit goes with it
+        train = collapse(restrict(collapsed.data, np.flatnonzero(left)), priors)
+        carried = carry(theta[None], collapsed, train, np.random.default_rng(1))
+        marginal = stats.multivariate_normal(mean[left], covariance[np.ix_(left, left)])
+        found = train.coefficients(carried, 1, with_units=False)["collapsed_log_likelihood"][0]
+        assert found == pytest.approx(marginal.logpdf(collapsed.data.outcome[left]), abs=1e-6)
         return
     for i, label in enumerate(np.unique(collapsed.data.design.unit)):
         own = collapsed.data.design.unit == label
