@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, WITHOUT_FACTORS
-from bayes_npp.bayesian.mediation.equations import Paths
+from bayes_npp.bayesian.mediation.equations import Paths, check_equation
 from bayes_npp.bayesian.mediation.missing import Treated, treat
 from bayes_npp.bayesian.model.error_models import parts as error_parts
 from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
@@ -333,6 +333,7 @@ class MediationModel(BayesianModel):
                 check_two_way(design, sample.panel.source)
         for design in designs:
             with located(f"equation of '{design.spec.outcome}'"):
+                check_equation(design.spec, bool(self.treated(sample).unknown), self.path_correlation)
                 check_prepared(design)
         return rows_of(replace(designs[-1], left_out=self.treated(sample).missing.left_out))
 

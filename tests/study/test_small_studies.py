@@ -119,8 +119,8 @@ def test_serial_and_lagged_mediators_in_a_study(tmp_path):
     (tmp_path / "study.toml").write_text(header + serial + later)
     result = run_study(tmp_path, tmp_path / "out")
     text = report_text(tmp_path / "out")
-    assert "mediator_1 -> mediator_2: the indirect association along this chain is clearly positive" in text
-    assert "indirect through mediator_1 -> mediator_2" in text
+    assert "mediator 1 -> mediator 2: the indirect association along this chain is clearly positive" in text
+    assert "indirect through mediator 1 -> mediator 2" in text
     assert "lags: exposure to mediators 1, mediators to outcome 0, direct and total 1" in text
     chain, later = (result.estimates.select(model=name) for name in ("chain", "later"))
     assert set(chain["n_obs"]) == {320}

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bayes_npp.bayesian.model.error_models import names_where, parts
+from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.propositions import PATHS as PATH_QUANTITIES
@@ -160,6 +162,34 @@ def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], missing: str) -
         )
 
 
+def check_equation(spec: Spec, imputed: bool, tied: bool) -> None:
+    """Raise for errors under which cells cannot be imputed, or paths not be tied, where that is asked for."""
+    if imputed:
+        check_imputes(spec.errors)
+    if tied:
+        check_tied(spec)
+
+
+def check_imputes(errors: str) -> None:
+    """Raise for errors under which missing cells are not normal given the rest."""
+    if not all(part.imputes for part in parts(errors)):
+        fitting = " or ".join(names_where(lambda part: part.imputes))
+        raise SpecError(
+            f"missing = 'impute' does not take errors = '{errors}'",
+            fix=f"Use {fitting}: missing cells are then normal given the rest",
+        )
+
+
+def check_tied(spec: Spec) -> None:
+    """Raise for an equation whose paths no prior can tie to those of others: the tie takes sums of cross-products."""
+    if loads(spec) or "period_scale" in spec.error_parts:
+        raise SpecError(
+            "path_correlation does not take scales of periods, common factors or other columns on which units load "
+            f"(errors = '{spec.errors}')",
+            fix="Use path_correlation = false, or errors of units alone",
+        )
+
+
 def _check_paths(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> None:
     unknown = [path for path in paths.varying if path not in PATHS]
     if unknown:
@@ -168,6 +198,8 @@ def _check_paths(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> None:
         raise SpecError(
             "path_correlation takes paths a and b that vary by group", fix="Give the specification slopes, vary both"
         )
+    if paths.correlated:
+        check_tied(spec)
     if min(paths.lags) < 0:
         raise SpecError(
             f"lags = {list(paths.lags)}",

@@ -11,10 +11,10 @@ from bayes_npp.bayesian.fitting.diagnostics import diagnose
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import build_tree, reported
 from bayes_npp.bayesian.fitting.sample import STATS, Sampler
+from bayes_npp.bayesian.mediation.equations import check_imputes
 from bayes_npp.bayesian.mediation.gibbs import Chains, sample_equations
 from bayes_npp.bayesian.mediation.imputation import build_equation
 from bayes_npp.bayesian.mediation.missing import missing_rows
-from bayes_npp.bayesian.model.error_models import names_where, parts
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
@@ -64,12 +64,7 @@ def check_imputable(designs: Sequence[Design], missing: Mapping[str, np.ndarray]
     """
     for design in designs:
         check_priors(priors, design.spec)
-        if not all(part.imputes for part in parts(design.spec.errors)):
-            fitting = " or ".join(names_where(lambda part: part.imputes))
-            raise SpecError(
-                f"missing = 'impute' does not take errors = '{design.spec.errors}'",
-                fix=f"Use {fitting}: missing cells are then normal given the rest",
-            )
+        check_imputes(design.spec.errors)
     for slot in ("exposure", "controls"):
         if not priors[slot].collapses:
             raise SpecError(

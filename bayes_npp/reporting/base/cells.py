@@ -40,7 +40,7 @@ class Table:
         title = markup(worded(self.title))
         notes = "".join(f'<p class="note">{markup(worded(note))}</p>' for note in self.notes)
         return (
-            f'<div class="tabled" id="table-{escape(self.name, quote=True)}" tabindex="0" role="region" '
+            f'<div class="tabled" id="table-{escape(self.name, quote=True)}" tabindex="0" role="group" '
             f'aria-label="{escape(plain(worded(self.title)), quote=True)}"><table><caption>{title}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{notes}"
         )
