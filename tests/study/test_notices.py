@@ -62,7 +62,7 @@ def test_check_and_run_say_it(tmp_path):
     assert [line for line in lines if line.startswith("warning: ")] == warned
     report = (out / "report.md").read_text()
     assert "look like year and quarter" in report
-    assert "'control_1' is -99 in row 5" in report
+    assert "'control 1' is -99 in row 5" in report
     assert "look like year and quarter" in (out / "report.html").read_text()
 
 
