@@ -8,6 +8,7 @@ import pytest
 from bayes_npp.analysis.estimation import estimate_model
 from bayes_npp.analysis.settings import run_settings
 from bayes_npp.estimates import concat
+from bayes_npp.reporting.base.wording import wording
 from tests.conftest import ROOT, report_text
 
 FIRST_LOOK = {
@@ -79,8 +80,9 @@ def test_a_mediator_without_a_path_gets_no_story(run):
     for mediator in run.study.roles.mediators:
         row = frame[(frame["model"] == "mechanism") & (frame["estimand"] == "indirect") & (frame["term"] == mediator)]
         assert 0.025 < row.iloc[0]["prob_positive"] < 0.975
-        assert f"{mediator}: no indirect association is established" in text
-        assert f"openness to {mediator} (P(> 0)" in text
+        shown = wording(run.study)(mediator)
+        assert f"{shown}: no indirect association is established" in text
+        assert f"openness to {shown} (P(> 0)" in text
     table = pd.read_csv(run.out / "tables" / "confounding_mechanism.csv")
     assert "the interval includes zero at rho = 0 already" in set(table["interval includes zero from rho"])
     for name in ("figures/confounding_mechanism.csv", "tables/contrasts_mechanism.csv", "fits/mechanism--npp.nc"):
@@ -120,7 +122,8 @@ def test_measurement_under_both_error_models(run):
     average = declared.averages[declared.averages["estimand"] == "average_slope_twfe_weighted"]
     assert (average["index_share"] < 0.15).all()
     report = report_text(run.out)
-    assert "outcome npp and mediator st_share share the column fiscal_exp_scitech_100m_cny" in report
+    shared = "outcome npp and mediator st_share share the column fiscal_exp_scitech_100m_cny"
+    assert wording(run.study)(shared) in report
     assert "an average over measurement choices (cut, no feedback), not a posterior of one model" in report
 
 
