@@ -342,7 +342,7 @@ SECTIONS = (
         believed_heading,
         (
             each(lambda result: fits_first(result)[:1], predictive_figure),
-            diagnostics_table,
+            fold("Did the draws converge, fit by fit?", diagnostics_table),
             fold("Are the errors what the models say?", predictive_table),
             each(lambda result: fits_first(result)[1:], folded_figure(predictive_figure)),
             each(
