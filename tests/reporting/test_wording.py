@@ -50,6 +50,17 @@ def test_a_bare_name_of_a_model_is_a_name_in_a_column_of_fits_only(worded):
     assert worded("no such fit", "fit") == "no such fit"
 
 
+def test_a_model_named_after_its_errors_is_worded_once(tmp_path):
+    text = (TINY / "study.toml").read_text(encoding="utf-8").replace('name = "changes"', 'name = "with_ar1_unit_scale"')
+    for name in ("panel.csv", "published.csv", "tiny_grid.toml"):
+        (tmp_path / name).write_bytes((TINY / name).read_bytes())
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    worded = wording(load_study(tmp_path))
+    once = worded("'with_ar1_unit_scale' under ar1 errors")
+    assert once == "hierarchical model (with ar1 unit scale) under errors persist within a unit"
+    assert worded(once) == once
+
+
 def test_references_stay(worded):
     number = tagged("0.12 of slope_sd", 0.12, "estimates.csv:groups--errors-ar1:slope_sd")
     found = markup(worded(f"iid errors: {number}"))

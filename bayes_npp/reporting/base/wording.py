@@ -70,7 +70,8 @@ def wording(study: Study) -> Wording:
     words |= {name: model_word(study, name) for name in models if "_" in name}
     sets = {str(model.priors) for model in study.models if hasattr(model, "priors")}
     words |= {name: name.replace("_", " ") for name in (*sets, "weakly_informative") if "_" in name}
-    found = re.compile(f"{CODE_OR_REFERENCE}|{_errors()}|{_fits(models)}|{_whole(words)}")
+    said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models)  # in words already
+    found = re.compile(f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{_errors()}|{_fits(models)}|{_whole(words)}")
 
     def word(match: re.Match[str]) -> str:
         if errors := match["errors"]:
