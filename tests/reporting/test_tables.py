@@ -167,7 +167,7 @@ def test_weights_of_two_way_fixed_effects_are_always_there(tiny_run):
     assert shown["group"].tolist() == ours["group"].tolist()
     assert shown["weight of TWFE"].tolist() == pytest.approx(ours["twfe_weight"].round(3).tolist())
     assert not (ours["twfe_weight"] < 0).any()
-    assert weights_table(tiny_run).notes[1] == "None is negative."
+    assert weights_table(tiny_run).notes[1] == "No weight is negative."
     moved = replace(tiny_run, weights=ours.assign(twfe_weight=[-0.2, *ours["twfe_weight"][1:]]))
     assert f"Below zero: {ours['group'].iloc[0]}" in weights_table(moved).notes[1]
     assert weights_table(replace(tiny_run, weights=ours.iloc[:0])) is None

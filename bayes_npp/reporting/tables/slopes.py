@@ -137,6 +137,6 @@ def weights_table(result: Result) -> Table | None:
         f"Below zero: {', '.join(below)}. With a negative weight the average can lie outside the range of the slopes, "
         "and no claim about it is firm."
         if below
-        else "None is negative.",
+        else "No weight is negative.",
     )
     return Table("twfe_weights", "Weights of two-way fixed effects on the groups", pd.DataFrame(rows), notes)
