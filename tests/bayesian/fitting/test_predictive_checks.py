@@ -65,7 +65,7 @@ def test_where_the_model_is_true_the_check_passes_and_its_p_varies(errors, seed)
         targets.append((collapse(prepare(build_design(panel, spec_of(errors))), priors), priors))
     p = []
     for k, (collapsed, _) in enumerate(targets):
-        found = refit_each([targets[k]], SHORT, near=False)[0]
+        found = refit_each([targets[k]], SHORT)[0]
         checks = checks_at({name: values[::3] for name, values in found.draws.items()}, collapsed.data, seed=k)
         p.append(next(check.p for check in checks if check.name == CHECK[errors]))
     assert sum(not 0.025 <= value <= 0.975 for value in p) < 9
