@@ -60,7 +60,7 @@ def new_rows(design: Design, new: Panel | pd.DataFrame) -> NewRows:
     if spec.transform != "levels" or spec.dynamic:
         what = "a lagged outcome" if spec.dynamic else "changes"
         raise SpecError(f"no prediction of new rows from {what}", fix="Predict from a static model in levels")
-    panel = new if isinstance(new, Panel) else load_panel(new.reset_index(), *_index_names(new))
+    panel = new if isinstance(new, Panel) else load_panel(new, *_index_names(new))
     labels = panel.frame[panel.unit].astype(str)
     unit = _places(labels, design.units, "unit")
     times = pd.Series("0", index=labels.index)

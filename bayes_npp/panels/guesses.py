@@ -16,9 +16,8 @@ from bayes_npp.panels.variation import constant
 
 ENCODINGS = ("utf-8", "gb18030")  # of CSV files, tried in this order
 TIMES = ("year", "quarter", "month", "date", "period", "time", "wave", "yr", "年", "季", "月", "日期", "时间")
-UNITS = ("unit", "id", "entity", "country", "state", "county", "city", "firm", "person", "nr", "name", "code") + (
-    *("省", "市", "县", "国", "企业", "公司", "代码", "名称", "编号"),
-)
+UNITS = ("unit", "id", "entity", "country", "state", "county", "city", "firm", "person", "nr", "name", "code")
+UNITS_ZH = ("省", "市", "县", "国", "企业", "公司", "代码", "名称", "编号")
 GROUPS = ("group", "region", "area", "zone", "sector", "industry", "type", "地区", "区域", "板块", "行业", "类型")
 MOST_GROUPS = 12
 
@@ -73,7 +72,7 @@ def guess(
     times = [time] if time else _times(frame)
     units = [unit] if unit else list(frame)
     for own_time in times:
-        for own_unit in sorted(units, key=lambda name: _preference(frame, name, UNITS)):
+        for own_unit in sorted(units, key=lambda name: _preference(frame, name, UNITS + UNITS_ZH)):
             if own_unit != own_time and own_unit != group and _are_keys(frame, own_unit, own_time):
                 own_group = group or next(_groups(frame, own_unit, own_time), None)
                 period = _period(frame[own_time])
