@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
-from bayes_npp.errors import BayesNppError, SpecError
+from bayes_npp.errors import BayesNppError, ImportanceError, SpecError
 from bayes_npp.store import read_tree, write_tree
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
 from bayes_npp.study.sample import Sample
@@ -206,7 +207,11 @@ def _stored_or_fitted(
             return kept, True
     if settings.stored_only:
         raise not_stored("fit is", path)
-    fit = fit_design(design, priors, sampler, engine)
+    try:
+        fit = fit_design(design, priors, sampler, engine)
+    except ImportanceError as error:  # to a script a message; in a study a chain, so that the other fits go on
+        fit = replace(fit_design(design, priors, sampler, "collapsed"), why=error.problem)
+        fit.tree.attrs["why"] = error.problem  # goes with it into its file
     _keep(fit, made_from, path)
     return fit, False
 

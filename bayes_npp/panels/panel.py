@@ -126,8 +126,8 @@ class Panel(Shown):
         values = self.column(name)
         if pd.api.types.is_bool_dtype(values):
             return values.to_numpy(dtype=float)
-        if pd.api.types.is_datetime64_any_dtype(values):
-            values = values.astype(str)  # a date is no number, though pandas would count its nanoseconds
+        if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_object_dtype(values)):
+            values = values.astype(str).where(values.notna())  # no count of nanoseconds since 1970, or between dates
         numbers = pd.to_numeric(values, errors="coerce").astype(float)
         bad = (numbers.isna() & values.notna() & ~values.isin(WORDS_FOR_BLANK)) | np.isinf(numbers)
         if bad.any():

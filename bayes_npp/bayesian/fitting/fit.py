@@ -70,7 +70,7 @@ class Fit(PosteriorCoefficients, Tabled):
     diagnostics : Diagnostics or WeightDiagnostics
         Of the sampler alone; `checks` are those of the errors.
     why : str
-        Why chains were run although the engine was left open; empty otherwise.
+        Why chains were run where importance weights might have been; empty otherwise.
     ladder : tuple of ErrorRung
         The error models tried, each with its own fit, where the errors were left to the ladder; else empty.
     """
