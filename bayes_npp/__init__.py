@@ -23,6 +23,7 @@ _HOME = {
     "audit": "auditing.run",
     "cce": "frequentist.factors.cce",
     "compare": "analysis.comparison",
+    "datasets": "panels.datasets",
     "derive": "panels.transforms",
     "difference_gmm": "frequentist.dynamic.gmm",
     "dynamic_within": "frequentist.dynamic.within",

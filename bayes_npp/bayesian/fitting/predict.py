@@ -1,13 +1,11 @@
 """Out-of-sample prediction: a new year of a known unit, a new unit, any row whose outcome is blank."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
 from bayes_npp.bayesian.collapsed.restrict import restrict
-from bayes_npp.bayesian.fitting.diagnostics import Gate
+from bayes_npp.bayesian.fitting.coefficients import Prediction, prediction
 from bayes_npp.bayesian.fitting.fit import make_sampler
 from bayes_npp.bayesian.fitting.refit import sample_until_passed
 from bayes_npp.bayesian.model.error_models import parts
@@ -18,27 +16,8 @@ from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
 from bayes_npp.design.design import build_design, check_not_exact
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.estimates import summarise
 from bayes_npp.panels.calendar import shown
 from bayes_npp.panels.panel import Panel
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Posterior predictive draws of rows that were not observed.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        unit, time, mean, sd, lo, hi (95 % equal-tailed), in the data's units.
-    draws : ndarray, shape (S, rows)
-    diagnostics : Gate
-        Of the fit to the observed rows.
-    """
-
-    frame: pd.DataFrame
-    draws: np.ndarray
-    diagnostics: Gate
 
 
 def predict(
@@ -92,15 +71,9 @@ def predict(
     parameters = _with_new_units(fit.draws, own, data, random)
     drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
     drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]
-    summary = summarise(drawn, axis=0)
-    frame = pd.DataFrame(
-        {
-            "unit": np.array(design.units)[design.unit[missing]],
-            "time": np.array(shown(design.times))[design.time[missing]],
-            **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
-        }
-    )
-    return Prediction(frame, drawn, fit.diagnostics)
+    units, times = np.array(design.units, dtype=object), np.array(shown(design.times), dtype=object)
+    rows = [units[design.unit[missing]], times[design.time[missing]]]
+    return prediction(pd.MultiIndex.from_arrays(rows, names=["unit", "time"]), drawn, fit.diagnostics)
 
 
 def _blank_rows(marked: Panel, data: ModelData) -> np.ndarray:

@@ -14,11 +14,12 @@ from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
+from bayes_npp.records import Shown
 from bayes_npp.study.study import Study
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Shown):
     """A study that has been run.
 
     Attributes
@@ -85,6 +86,16 @@ class Result:
     ledger: Ledger | None = None
     choices: dict[str, Choices] = field(default_factory=dict)
     out: Path | None = None
+
+    def headline(self) -> str:
+        return f"Result of {self.study.header.title}: {'every fit passed' if self.passed else 'some fits failed'}"
+
+    def details(self) -> list[str]:
+        """Where it is, what it holds, what failed."""
+        claims = f"{len(self.choices)} claims answered" if self.choices else "no claims"
+        rows = f"{len(self.estimates.frame)} rows of estimates (.estimates), {len(self.every_fit)} fits, {claims}"
+        written = f"written to {self.out}" if self.out else "not written"
+        return [rows, written, *(f"failed: {failure}" for failure in self.failures)]
 
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
