@@ -37,6 +37,7 @@ _HOME = {
     "pesaran_cd": "frequentist.hypotheses.specification",
     "pooled_ols": "frequentist.least_squares.static",
     "predict": "bayesian.fitting.predict",
+    "prior_preview": "bayesian.sensitivity.prior_checks",
     "read_panel": "panels.reading",
     "run_study": "pipeline",
     "sensitivity": "bayesian.sensitivity.sensitivity",

@@ -34,7 +34,8 @@ from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
+from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
@@ -211,7 +212,7 @@ class Fit(PosteriorCoefficients, Tabled):
 def fit(
     panel: Panel,
     spec: Spec,
-    priors: str | PriorSet = "weakly_informative",
+    priors: Stated = "weakly_informative",
     engine: str = "auto",
     draws: int = 1000,
     chains: int = 4,
@@ -229,8 +230,9 @@ def fit(
     spec : Spec
         Without `slopes` the exposure has one common slope; with a grouping column each group has its own, partially
         pooled towards their mean; with "unit", or "<group>/unit", each unit.
-    priors : str or PriorSet
-        A named set of `models/priors`, or a .toml file.
+    priors : str, PriorSet or dict
+        A named set of `models/priors`, a .toml file, or priors by parameter over a named set, on the standardised or
+        the data's scale (`stated.stated_priors`); `bn.prior_preview` shows what they imply.
     engine : {"auto", "importance", "collapsed", "nuts"}
         "importance" and "collapsed" integrate all coefficients out; the scales and shapes left, where they are few, are
         weighted points, or sampled by NUTS. "nuts" is the full PyMC model sampled with nutpie. "auto" is the first of
@@ -249,10 +251,9 @@ def fit(
     ------
     DesignError, SpecError, PanelError
     """
-    own = load_priors(priors)
 
     def fitted(design: Design) -> Fit:
-        chosen = choose_engine(design.spec, engine)
+        chosen, own = choose_engine(design.spec, engine), stated_priors(priors, design)
         return fit_design(design, own, make_sampler(chosen, draws, chains, seed, tune, target_accept), chosen)
 
     if errors != AUTO:

@@ -12,7 +12,8 @@ from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.model.likelihood import error_sds, follow
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
-from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import check_priors
+from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import build_design, check_not_exact
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
@@ -21,7 +22,7 @@ from bayes_npp.panels.panel import Panel
 
 
 def predict(
-    panel: Panel, spec: Spec, priors: str | PriorSet = "weakly_informative", draws: int = 1000, seed: int = 1
+    panel: Panel, spec: Spec, priors: Stated = "weakly_informative", draws: int = 1000, seed: int = 1
 ) -> Prediction:
     """Fit the rows with an outcome and predict those without one.
 
@@ -33,7 +34,8 @@ def predict(
     ----------
     panel : Panel
     spec : Spec
-    priors : str or PriorSet
+    priors : str, PriorSet or dict
+        As in `fit`.
     draws, seed : int
 
     Raises
@@ -48,9 +50,9 @@ def predict(
     reason = reason or ("a blank outcome is the lag of the row after it" if spec.dynamic else "")
     if reason:
         raise SpecError(f"no prediction from this model: {reason}", fix="Choose other errors, or levels")
-    priors = load_priors(priors)
-    check_priors(priors, spec)
     observed = build_design(panel, spec)
+    own_priors = stated_priors(priors, observed)
+    check_priors(own_priors, spec)
     check_not_exact(observed, panel.source)
     scales = observed.scales
     outcome = panel.numbers(spec.outcome)
@@ -67,7 +69,7 @@ def predict(
     _check_identified(data, missing)
     own = restrict(data, np.flatnonzero(~missing))
     sampler = make_sampler("collapsed", draws, 4, seed)
-    fit = sample_until_passed(collapse(own, priors), priors, sampler, keep=4 * draws)
+    fit = sample_until_passed(collapse(own, own_priors), own_priors, sampler, keep=4 * draws)
     parameters = _with_new_units(fit.draws, own, data, random)
     drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
     drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]

@@ -147,6 +147,8 @@ def load_priors(name: str | PriorSet, folder: Path | None = None) -> PriorSet:
     """
     if isinstance(name, PriorSet):
         return name
+    if not isinstance(name, str):
+        raise SpecError("priors by parameter belong to bn.fit, bn.predict and bn.prior_preview", fix="Name a set")
     if name.endswith(".toml"):
         path = (folder or Path()) / name
         if not is_file(path):
