@@ -3,10 +3,10 @@
 Words = dict[str, tuple[str, str]]
 
 STUDY: Words = {
-    "title": ("What readers see above the report.", '"Openness and productivity"'),
+    "title": ("What readers see above the report.", '"Trade and productivity"'),
     "panel": ("The panel's file, relative to the study file: CSV, Parquet, Stata, Excel.", '"panel.csv"'),
     "encoding": ("Of a CSV file; Chinese files that are not UTF-8 are usually gb18030.", '"gb18030"'),
-    "unit": ("Column of units.", '"province"'),
+    "unit": ("Column of units.", '"country"'),
     "time": ("Column of periods.", '"year"'),
     "group": ("Column that is constant in units and may have slopes of its own.", '"region"'),
     "period": ("What a key of time is, where it does not say so itself.", '"quarter"'),
@@ -19,13 +19,13 @@ STUDY: Words = {
     "tolerance_estimate": ("What the data allow beyond printing, of estimates.", "2e-6"),
     "tolerance_se": ("The same of standard errors.", "1e-6"),
     "seed": ("Of every random number.", "1"),
-    "data_are": ("What the data are, for the report.", '"Official statistics of 30 provinces."'),
+    "data_are": ("What the data are, for the report.", '"Official statistics of 30 countries."'),
     "data_are_not": ("What they are not.", '"The paper\'s own data."'),
     "doubts": ("Doubts about the study, each a sentence of the report.", '["Nine years are few."]'),
 }
 ROLES: Words = {
-    "outcome": ("Column to explain.", '"npp"'),
-    "exposure": ("Column whose slope is asked for.", '"openness"'),
+    "outcome": ("Column to explain.", '"y"'),
+    "exposure": ("Column whose slope is asked for.", '"x2"'),
     "controls": ("Columns held constant; lags as L1.x.", '["ln_gdp", "L1.tax"]'),
     "mediators": ("Columns through which the exposure may act.", '["structure"]'),
 }
@@ -98,8 +98,8 @@ VARIABLE: dict[str, Words] = {
 MODEL: Words = {
     "kind": ("What is estimated.", '"twfe"'),
     "controls": ("In place of the study's controls.", '["ln_gdp"]'),
-    "outcome": ("In place of the study's outcome.", '"npp_alt"'),
-    "exposure": ("In place of the study's exposure.", '"trade"'),
+    "outcome": ("In place of the study's outcome.", '"y_alt"'),
+    "exposure": ("In place of the study's exposure.", '"x2"'),
     "mediators": ("In place of the study's mediators.", '["structure"]'),
     "effects": ("Whose effects are absorbed.", '"unit"'),
     "slopes": (
@@ -121,11 +121,11 @@ MODEL: Words = {
     "factors": ("Common factors.", "2"),
     "averages": (
         "Columns whose averages over units stand for factors; outcome and regressors without it.",
-        '["npp", "openness"]',
+        '["y", "trade"]',
     ),
     "pooled": ("One slope, or the mean of units' own.", "false"),
     "outcome_lags": ("Lags of the outcome among the regressors.", "1"),
-    "gmm": ("GMM-style instruments: column, first lag, last lag or all.", '[["npp", 2, 4]]'),
+    "gmm": ("GMM-style instruments: column, first lag, last lag or all.", '[["y", 2, 4]]'),
     "iv": ("Standard instruments.", '["ln_gdp"]'),
     "steps": ("One or two steps.", "2"),
     "windmeijer": ("Correct two-step errors.", "true"),
@@ -170,23 +170,23 @@ ROBUSTNESS: Words = {
     "models": ("Models it applies to; the first two-way fixed effects model without it.", '["baseline"]'),
     "winsorise": ("Share of each tail of outcome, exposure and controls set to its quantile.", "0.01"),
     "within_period": ("Quantiles within each period.", "true"),
-    "drop_units": ("Units left out.", '["Beijing"]'),
+    "drop_units": ("Units left out.", '["A"]'),
     "window": ("Within the study's.", "[2016, 2020]"),
-    "outcome": ("In place of the model's.", '"npp_pca"'),
+    "outcome": ("In place of the model's.", '"y_pca"'),
     "rescale": ("The outcome gets mean and SD of the study's.", "true"),
-    "exposure": ("In place of the model's.", '"trade"'),
+    "exposure": ("In place of the model's.", '"x2"'),
     "controls": ("In place of the model's.", "[]"),
     "unit_trends": ("Trends of units.", "true"),
     "group_time_effects": ("Grouping column whose groups have period effects of their own.", '"region"'),
     "exposure_factor": ("Loadings on the exposure's own factor.", "true"),
     "factors": ("So many interactive effects beside two-way fixed effects.", "1"),
-    "averages": ("Common correlated effects with these averages.", '["npp"]'),
+    "averages": ("Common correlated effects with these averages.", '["y"]'),
     "lead": ("The exposure so many periods later as one more control: a placebo.", "1"),
     "lag": ("The exposure so many periods earlier in its place.", "1"),
     "note": ("Where the row comes from.", '"Table 5"'),
 }
 MEASUREMENT: Words = {
-    "index": ("The study's outcome, declared as an index.", '"npp"'),
+    "index": ("The study's outcome, declared as an index.", '"y"'),
     "models": ("Hierarchical models fitted to every variant.", '["regions"]'),
     "weights": ("Ways to weight.", '["entropy", "pca"]'),
     "logs": ("Indicators as they are, as ln(x + shift), as ln(1 + x).", '["none", "ln"]'),
@@ -202,7 +202,7 @@ OVERLAP: Words = {
 }
 CLAIM: Words = {
     "id": ("Unique.", '"H1"'),
-    "text": ("What the paper says.", '"Openness raises productivity."'),
+    "text": ("What the paper says.", '"Trade raises productivity."'),
     "proposition": ("What it comes to.", '"slope[East] > slope[West]"'),
     "model": ("The hierarchical or mediation model that answers.", '"regions"'),
     "published": ("What published.csv calls its rows; the id without it.", '"regions"'),

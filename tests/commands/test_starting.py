@@ -1,4 +1,4 @@
-"""Commands with which one starts, `commands.starting`; interrupts are listened to where they can be."""
+"""Commands with which one starts, `commands.starting`, `commands.diagnosis`; where interrupts are listened to."""
 
 import threading
 import tomllib
