@@ -49,7 +49,8 @@ def inputs(variable: Transform) -> tuple[str, ...]:
         return variable.indicators
     key = next(key for key, kind in TRANSFORMS.items() if type(variable) is kind)
     value = getattr(variable, key)
-    return (value,) if isinstance(value, str) else tuple(value)
+    more = getattr(variable, "shifts", ())
+    return ((value,) if isinstance(value, str) else tuple(value)) + tuple(more)
 
 
 def source_columns(name: str, variables: Mapping[str, Transform]) -> tuple[str, ...]:
