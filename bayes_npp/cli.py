@@ -1,19 +1,18 @@
 """The command line. Heavy libraries are imported inside the commands that need them."""
 
 import math
-import os
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from bayes_npp import __version__
+from bayes_npp.commands.interrupts import SIGNALLED, listening
+from bayes_npp.commands.starting import STARTING
 from bayes_npp.errors import BayesNppError, CacheWarning
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_STUDY = Path("models/digital_trade")
 FAILED_DIAGNOSTICS = 3
-SIGNALLED = 128  # and the signal's number: 130 for SIGINT, 143 for SIGTERM
-GRACE = 10.0  # seconds that an interrupt has to end the process
 
 
 class Commands(click.Group):
@@ -43,6 +40,10 @@ def cli() -> None:
     Exit codes: 0 done, 2 bad input, 3 done but a fit failed its diagnostics, 4 could not write, 130 interrupted, 143
     terminated (run again to go on).
     """
+
+
+for _command in STARTING:
+    cli.add_command(_command)
 
 
 def _study_path(study: Path | None) -> Path:
@@ -317,7 +318,7 @@ def _end(failures: tuple[str, ...]) -> None:
 
 def main() -> NoReturn:
     """Run the command line: a known error is one line and its exit code, never a traceback."""
-    with _listening() as received, warnings.catch_warnings():
+    with listening() as received, warnings.catch_warnings():
         warnings.simplefilter("always", CacheWarning)
         warnings.showwarning = _show_warning(warnings.showwarning)
         try:
@@ -362,37 +363,3 @@ def _exit_code() -> int:
     except click.Abort as abort:  # click's word for an interrupt, and for the end of a file
         raise abort.__cause__ or KeyboardInterrupt from None
     return 0
-
-
-@contextmanager
-def _listening() -> Iterator[list[int]]:
-    """SIGINT and SIGTERM raise inside, and are listed.
-
-    A second one ends the process there and then, and so does the alarm where a library has swallowed the first, of
-    which Python then prints no traceback: files are written whole, so that nothing half done is left.
-    """
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # which alone may listen
-        yield received
-        return
-
-    def end(number: int, _: Any) -> None:
-        if received:
-            os._exit(SIGNALLED + received[0])
-        received.append(number)
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, GRACE)
-        raise KeyboardInterrupt
-
-    own = ("SIGINT", "SIGTERM", "SIGALRM")
-    before = {name: signal.signal(getattr(signal, name), end) for name in own if hasattr(signal, name)}
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda lost: None if isinstance(lost.exc_value, KeyboardInterrupt) else hook(lost)
-    try:
-        yield received
-    finally:
-        sys.unraisablehook = hook
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)

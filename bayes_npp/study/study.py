@@ -16,7 +16,7 @@ from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.reading import load_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
-from bayes_npp.records import content_hash, is_file, read_toml
+from bayes_npp.records import Shown, content_hash, is_file, read_toml
 from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.confounding import ConfoundingRules
 from bayes_npp.study.differences import Difference
@@ -49,8 +49,8 @@ TABLES = (
 READ = ("panel", "published", "positions", "sample")  # properties that keep what they read
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Shown):
     """A parsed study file: what to read, derive and estimate. Nothing is read until `panel` is asked for."""
 
     path: Path
@@ -68,6 +68,22 @@ class Study:
     claim_rules: ClaimRules = field(default_factory=ClaimRules)
     event_time: EventTime | None = None
     confounding: ConfoundingRules = field(default_factory=ConfoundingRules)
+
+    def headline(self) -> str:
+        return f"Study: {self.header.title}"
+
+    def details(self) -> list[str]:
+        """What it declares."""
+        roles = self.roles
+        models = [f"{model.name} ({model.kind})" for model in self.models]
+        counts = {"robustness rows": self.robustness, "claims": self.claims, "tables of the paper": self.tables}
+        return [
+            f"file: {shown_path(self.path)}; panel: {self.header.panel}",
+            f"{roles.outcome} on {roles.exposure}; controls: {', '.join(roles.controls) or 'none'}",
+            f"mediators: {', '.join(roles.mediators) or 'none'}; {len(self.variables)} derived variables",
+            f"{len(models)} models: {', '.join(models)}",
+            ", ".join(f"{len(rows)} {what}" for what, rows in counts.items()),
+        ]
 
     @property
     def name(self) -> str:

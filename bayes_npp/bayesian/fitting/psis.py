@@ -46,6 +46,7 @@ def importance(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         They sum to one over the draws.
     k_hat : ndarray, shape (m,)
         0 where the density is the same at every draw (a model without scales): equal weights, and no tail to smooth.
+        Infinite where the tail is too heavy for floating point: the raw weights.
     """
     from arviz_stats.base import array_stats
 
@@ -53,8 +54,12 @@ def importance(log_density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     k_hat = np.zeros(log_density.shape[1])
     varies = ~(np.ptp(log_density, axis=0) <= FLAT)  # what is no number is psislw's to refuse
     if varies.any():
-        found, k_hat[varies] = array_stats.psislw(log_density[:, varies], axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # a tail too heavy to smooth: cut, or no number
+            found, k_hat[varies] = array_stats.psislw(log_density[:, varies], axis=0)
         log_weights[:, varies] = np.moveaxis(found, -1, 0)
+        lost = np.isfinite(log_density).all(axis=0) & ~np.isfinite(log_weights).all(axis=0)
+        log_weights[:, lost] = -log_density[:, lost] - logsumexp(-log_density[:, lost], axis=0)
+        k_hat[lost] = np.inf
     return log_weights, k_hat
 
 

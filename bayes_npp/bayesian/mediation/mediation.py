@@ -24,7 +24,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, proportion_mediated, row_of_draws
+from bayes_npp.estimates import LEVEL, Estimates, Tabled, estimates_from_rows, proportion_mediated, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 VARIABLES = (
@@ -38,8 +38,8 @@ VARIABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Mediation:
+@dataclass(frozen=True, repr=False)
+class Mediation(Tabled):
     """Posterior of a mediation model with K mediators, in the data's units.
 
     Attributes
@@ -72,6 +72,10 @@ class Mediation:
     k_hat: float
     n_dropped: int
     missing: MissingCells
+
+    def headline(self) -> str:
+        named = f"Mediation of {self.spec.exposure} on {self.spec.outcome} through {', '.join(self.mediators)}"
+        return f"{named}; {self.errors}; {self.design.n_obs} rows"
 
     @property
     def design(self) -> Design:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, estimates_from_rows
 from bayes_npp.frequentist.dynamic.diagnostics import (
     Statistic,
     difference_in_hansen,
@@ -18,6 +18,7 @@ from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
 from bayes_npp.frequentist.dynamic.moments import CONSTANT, Equations, build_moments
 from bayes_npp.frequentist.dynamic.noise import Shares, measured
+from bayes_npp.frequentist.dynamic.results import GmmRegression
 from bayes_npp.frequentist.dynamic.within import dynamic_rows
 from bayes_npp.panels.panel import Panel
 
@@ -37,7 +38,7 @@ def difference_gmm(
     time_dummies: str | None = None,
     small: bool = False,
     h: int = 3,
-) -> Estimates:
+) -> GmmRegression:
     """Difference GMM: the equation in first differences or forward deviations, lagged levels as instruments.
 
     Parameters
@@ -123,7 +124,7 @@ def system_gmm(
     time_dummies: str | None = None,
     small: bool = False,
     h: int = 3,
-) -> Estimates:
+) -> GmmRegression:
     """System GMM: transformed equations, and level equations with lagged changes as instruments and a constant.
 
     Parameters are those of `difference_gmm`; a GMM-style instrument (column, a, b) also gives the level equation the
@@ -161,7 +162,7 @@ def estimate_gmm(
     robust: bool = True,
     small: bool = False,
     h: int = 3,
-) -> Estimates:
+) -> GmmRegression:
     """Estimate declared equations; the parameters are those of `difference_gmm`."""
     fit = fit_gmm(build_moments(panel, equations), steps, windmeijer, robust, h)
     m = fit.moments
@@ -172,7 +173,7 @@ def estimate_gmm(
     for row in rows:
         row["note"] = "; ".join(part for part in (row.get("note", ""), *common) if part)
     name = "system GMM" if equations.system else "difference GMM"
-    return Estimates(
+    return GmmRegression(
         estimates_from_rows(
             rows,
             paradigm="frequentist",
@@ -190,6 +191,9 @@ def estimate_gmm(
             convention=_convention(equations, h, small, df),
         ).frame,
         diagnostics,
+        fit,
+        factor,
+        df,
     )
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayes_npp.estimates import LEVEL, Estimates, above_zero, estimates_from_rows
+from bayes_npp.estimates import LEVEL, above_zero, estimates_from_rows
 from bayes_npp.frequentist.dynamic.instruments import lag_of
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.least_squares.inference import LinearFit, row_of
+from bayes_npp.frequentist.least_squares.results import Regression
 from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
 
@@ -24,7 +25,7 @@ def dynamic_within(
     covariance: str = "clustered",
     convention: str = "stata",
     lags: int | None = None,
-) -> Estimates:
+) -> Regression:
     """Two-way fixed effects with lags of the outcome: biased, shown for comparison with GMM.
 
     The within transformation correlates the lagged outcome with the errors; its coefficient is too low by about
@@ -62,7 +63,7 @@ def dynamic_within(
         f"(1 + rho) / {n_periods - 1}"
     )
     rows = dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df, row=lambda *at: _rested(fit, *at))
-    return estimates_from_rows(
+    table = estimates_from_rows(
         [{**row, "note": "; ".join(part for part in (row.get("note", ""), note) if part)} for row in rows],
         paradigm="frequentist",
         estimator="TWFE with lagged outcome (Nickell-biased)",
@@ -78,6 +79,7 @@ def dynamic_within(
         sample="all",
         convention=fit.convention_label,
     )
+    return Regression(table.frame, table.diagnostics, fit)
 
 
 def dynamic_rows(

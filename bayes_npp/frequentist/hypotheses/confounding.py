@@ -15,13 +15,14 @@ from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb
 from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
+from bayes_npp.records import Shown
 
 BOUNDS = ("benchmark", "k", "r2_dz", "r2_yz", "estimate", "se", "lo", "hi", "note")
 Effects = Literal["none", "unit", "time", "two-way"]
 
 
-@dataclass(frozen=True)
-class Confounding:
+@dataclass(frozen=True, repr=False)
+class Confounding(Shown):
     """What an omitted confounder could do to a slope, or to a combination of groups' slopes.
 
     Attributes
@@ -62,6 +63,20 @@ class Confounding:
     alpha: float
     benchmarks: tuple[Benchmark, ...]
     bounds: pd.DataFrame
+
+    def headline(self) -> str:
+        return f"{self.term}: {self.estimate:.4g}, and what an omitted confounder could do to it"
+
+    def details(self) -> list[str]:
+        """Robustness values and the strongest bound of every control."""
+        clustered = self.robustness_value_alpha_clustered
+        beside = "" if np.isnan(clustered) else f"; clustered {clustered:.4f}"
+        values = (
+            f"robustness value {self.robustness_value:.4f}, at alpha = {self.alpha:g} {self.robustness_value_alpha:.4f}"
+        )
+        lines = [f"{values}{beside}", f"partial R2 {self.partial_r2:.4g}, {self.df} degrees of freedom"]
+        rows = self.bounds.itertuples(index=False)
+        return lines + [f"{row.k:g} x {row.benchmark}: leaves {row.estimate:.4g}" for row in rows]
 
     def adjusted(self, r2_dz: float, r2_yz: float) -> tuple[float, float]:
         """Estimate, moved towards zero and beyond, and standard error beside a confounder of this strength.

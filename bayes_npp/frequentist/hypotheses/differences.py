@@ -27,6 +27,7 @@ from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.frequentist.least_squares.wild_bootstrap import drawn_signs, wild_p_value
 from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.panel import Panel
+from bayes_npp.records import Shown
 
 COLUMNS = ("test", "group_1", "group_2", "term", "estimate", "statistic", "p_value", "applies", "note")
 TESTS = {
@@ -42,8 +43,8 @@ TESTS = {
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class GroupDifferences:
+@dataclass(frozen=True, repr=False)
+class GroupDifferences(Shown):
     """Tests that two groups have one slope.
 
     Attributes
@@ -68,6 +69,17 @@ class GroupDifferences:
     units: Mapping[str, int]
     draws: int
     seed: int
+
+    def headline(self) -> str:
+        return f"Slopes of {self.term} by {self.group}, tested against each other"
+
+    def details(self) -> list[str]:
+        """Groups, and how many tests apply."""
+        sizes = ", ".join(f"{label} ({count})" for label, count in self.units.items())
+        applied = int(self.frame["applies"].sum())
+        tests = len(self.frame["test"].unique())
+        rows = f"{len(self.frame)} rows (.frame) of {tests} tests, {applied} apply; adjusted for all pairs in .holm"
+        return [f"units: {sizes}", rows, f"permutations and bootstrap: {self.draws} draws, seed {self.seed}"]
 
 
 def difference_tests(

@@ -12,16 +12,18 @@ from bayes_npp.analysis.event_time import EventTimes
 from bayes_npp.analysis.influence import Influence
 from bayes_npp.analysis.readings import Readings
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
+from bayes_npp.analysis.without_units import PosteriorInfluence
 from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.confounding import ClaimConfounding
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
+from bayes_npp.records import Shown
 from bayes_npp.study.study import Study
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Shown):
     """A study that has been run.
 
     Attributes
@@ -52,6 +54,8 @@ class Result:
         Tests on the baseline regression; the reason where one could not be computed.
     influence : Influence, optional
         Who decides the baseline slope; None in a cross-section.
+    posterior_influence : PosteriorInfluence, optional
+        What the model behind the verdicts makes of them.
     robustness : tuple of RobustnessRecord
     equality : tuple of GroupTests
         Of two-way fixed effects by group, interacted or in subsamples.
@@ -91,6 +95,7 @@ class Result:
     mechanisms: tuple[Mechanism, ...] = ()
     specification: tuple[SpecificationTest | str, ...] = ()
     influence: Influence | None = None
+    posterior_influence: PosteriorInfluence | None = None
     robustness: tuple[RobustnessRecord, ...] = ()
     equality: tuple[GroupTests, ...] = ()
     replication: pd.DataFrame | None = None
@@ -104,13 +109,24 @@ class Result:
     choices: dict[str, Choices] = field(default_factory=dict)
     out: Path | None = None
 
+    def headline(self) -> str:
+        return f"Result of {self.study.header.title}: {'every fit passed' if self.passed else 'some fits failed'}"
+
+    def details(self) -> list[str]:
+        """Where it is, what it holds, what failed."""
+        claims = f"{len(self.choices)} claims answered" if self.choices else "no claims"
+        rows = f"{len(self.estimates.frame)} rows of estimates (.estimates), {len(self.every_fit)} fits, {claims}"
+        written = f"written to {self.out}" if self.out else "not written"
+        return [rows, written, *(f"failed: {failure}" for failure in self.failures)]
+
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
         """Of declared models, their neighbours, equations of mediation models, robustness rows, leads and lags."""
         altered = (row.fit for row in self.robustness if row.fit)
         equations = (fit for m in self.mechanisms for fit in (*m.fits, *m.tried))
         leads = () if self.event_time is None or self.event_time.fit is None else (self.event_time.fit,)
-        return (*self.fits, *self.ladder_fits, *equations, *altered, *leads)
+        without = self.posterior_influence.fits if self.posterior_influence else ()
+        return (*self.fits, *self.ladder_fits, *equations, *altered, *leads, *without)
 
     @property
     def failures(self) -> tuple[str, ...]:

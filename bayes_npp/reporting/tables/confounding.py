@@ -50,7 +50,7 @@ def _number(one: ClaimConfounding, text: str, value: float, quantity: str, bench
 
 
 def _share(one: ClaimConfounding, quantity: str, value: float) -> str:
-    return _number(one, f"{100 * value:.1f} %", value, quantity)
+    return _number(one, f"{value:.3f}", value, quantity)
 
 
 def _said(one: ClaimConfounding, result: Result) -> str:
@@ -60,7 +60,8 @@ def _said(one: ClaimConfounding, result: Result) -> str:
     what = {"difference": "difference", "first path": "path from exposure to mediator"}.get(one.about, "slope")
     text = (
         f"{one.claim.id}. To take the whole {what} away a confounder would have to explain "
-        f"{_share(one, 'robustness_value', found.robustness_value)} of what is left of the exposure and of the outcome"
+        f"a share of {_share(one, 'robustness_value', found.robustness_value)} of what is left of the exposure and of "
+        "the outcome"
     )
     alpha = found.robustness_value_alpha_clustered
     if np.isnan(alpha):

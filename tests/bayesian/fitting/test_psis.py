@@ -46,3 +46,14 @@ def test_equal_densities_are_equal_weights_without_a_tail():
     assert smoothed(np.full(500, 7.0))[1] == 0
     unknown = np.full((500, 1), np.nan)
     assert not np.isfinite(importance(unknown)[0]).any()  # never uniform weights of no number
+
+
+@pytest.mark.parametrize(("seed", "draws"), [(8, 400), (31, 200)])
+def test_a_tail_too_heavy_to_smooth_keeps_its_raw_weights_and_says_so(seed, draws):
+    """Ratios that fall faster and faster: their differences are below what floating point divides by."""
+    log_density = -np.random.default_rng(seed).exponential(1, draws) * np.arange(draws)
+    log_weights, k_hat = importance(log_density[:, None])
+    assert np.isfinite(log_weights).all()
+    np.testing.assert_allclose(np.exp(log_weights).sum(), 1)
+    assert np.argmax(log_weights) == np.argmin(log_density)
+    assert k_hat[0] == np.inf

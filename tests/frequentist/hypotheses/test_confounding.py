@@ -31,6 +31,7 @@ def darfur():
 
 
 def test_darfur(darfur):
+    assert "robustness value 0.1388, at alpha = 0.05 0.0763" in repr(darfur)
     assert darfur.robustness_value == pytest.approx(GOLDEN["robustness value q=1"], abs=1e-6)
     assert darfur.robustness_value_alpha == pytest.approx(GOLDEN["robustness value alpha=.05"], abs=5e-8)
     assert darfur.partial_r2 == pytest.approx(GOLDEN["partial R2"], abs=5e-9)

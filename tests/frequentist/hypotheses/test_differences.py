@@ -103,6 +103,13 @@ def test_frame_has_the_columns_of_the_contract_and_every_test(tested):
     assert near["note"].str.contains("p approximate: 8 units in the smaller group").all()
 
 
+def test_it_shows_itself(tested):
+    text = repr(tested)
+    assert text.startswith("Slopes of exposure by group")
+    assert "north (8), south (8), west (8)" in text
+    assert len(text) < 600
+
+
 def test_holm():
     assert holm(np.array([0.01, 0.04, 0.03])).tolist() == pytest.approx([0.03, 0.06, 0.06])
     assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]

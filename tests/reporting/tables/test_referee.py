@@ -1,17 +1,20 @@
 """What the page says to a referee: differences, confounders, leads; `tables.differences`, `tables.confounding`,
-`figures.confounding` and `figures.event_time`.
+`tables.instruments`, `figures.confounding` and `figures.event_time`.
 """
 
 import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from bayes_npp.frequentist.hypotheses.differences import TESTS
+from bayes_npp.frequentist.instruments.iv import ar_words
 from bayes_npp.reporting.figures.confounding import contour_figure
 from bayes_npp.reporting.figures.event_time import event_time_blocks
 from bayes_npp.reporting.tables.confounding import confounded_first, confounding_folds, confounding_lead
 from bayes_npp.reporting.tables.differences import SAID, STATA, difference_blocks
+from bayes_npp.reporting.tables.instruments import instrument_blocks
 from tests.conftest import report_text
 
 
@@ -63,6 +66,18 @@ def test_leads_are_said_to_be_a_placebo(tiny_run):
     _heading, text, figure = event_time_blocks(tiny_run)
     assert ("leaves zero out" in text.text) == bool(tiny_run.event_time.clear)
     assert figure.data is tiny_run.event_time.frame
+
+
+def test_instruments_stand_beside_least_squares(tiny_run):
+    heading, text, cards = instrument_blocks(tiny_run)
+    assert heading.text == "Is the exposure given from outside?"
+    assert "the second no test can show" in text.text
+    assert [row[1][0].text for row in cards.rows] == ["Without instruments", "Instrumental variables (with instrument)"]
+    tests = pd.read_csv(tiny_run.out / "tests.csv").set_index("key")
+    own = tiny_run.instruments["with_instrument"]
+    assert tests.loc["with_instrument/first-stage F", "statistic"] == pytest.approx(own["first_stage_f"], rel=1e-8)
+    assert tests.loc["with_instrument/Anderson-Rubin, slope of zero", "p_value"] == pytest.approx(own["ar_p"], rel=1e-8)
+    assert ar_words(own) in str(tests.loc["with_instrument/Anderson-Rubin, slope of zero", "note"])
 
 
 def test_contours_pass_through_the_estimate_and_the_bounds(tiny_run):
