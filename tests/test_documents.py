@@ -108,7 +108,7 @@ def test_sources_of_statistics_are_cited_and_citations_listed():
     body, _, listed = ALL["docs/statistics.md"].partition("## Sources")
     body = " ".join(body.split())
     sources = {
-        (entry, *re.match(r"(?:de )?([^\W\d][\w-]+), .*?\((\d{4})\)", entry).groups())
+        (entry, *re.match(r"(?:de )?([^\W\d][\w -]+), .*?\((\d{4})\)", entry).groups())
         for entry in re.findall(r"^- (.+)", listed, re.MULTILINE)
     }
     assert len(sources) > 40

@@ -239,6 +239,51 @@ class BaselineSplit(Transform):
         return panel.with_column(self.name, labels)
 
 
+class ShiftShare(Transform):
+    """Shares of one period times shifts of each period, summed: sum over k of share_k(unit, at) x shift_k(period).
+
+    A shift is the mean of a column over the units of a period; with `leave_one_out` over the other units, so that a
+    unit's own value is not in its instrument. Every share has its shift, in the same order.
+    """
+
+    shift_share: Columns
+    shifts: Columns
+    at: int | str
+    leave_one_out: bool = True
+
+    def values(self, panel: Panel) -> np.ndarray:
+        if panel.time is None:
+            raise VariableError("shift_share needs a time column", fix="Read the panel with time=")
+        if len(self.shift_share) != len(self.shifts):
+            raise VariableError(
+                f"{len(self.shift_share)} shares and {len(self.shifts)} shifts", fix="Give every share its shift"
+            )
+        pairs = zip(self.shift_share, self.shifts, strict=True)
+        return np.sum([self._share(panel, share) * self._shift(panel, shift) for share, shift in pairs], axis=0)
+
+    def _share(self, panel: Panel, name: str) -> np.ndarray:
+        units = panel.frame[panel.unit]
+        then = (panel.frame[panel.time] == panel.calendar.number(self.at)).to_numpy()
+        by_unit = pd.Series(panel.numbers(name)[then], index=units[then])
+        missing = [unit for unit in units[panel.in_window].unique() if pd.isna(by_unit.get(unit))]
+        if missing:
+            raise VariableError(
+                f"share '{name}' is missing in {self.at} for {', '.join(map(str, missing[:5]))}",
+                fix="Choose a period in which every unit is observed",
+            )
+        return units.map(by_unit).to_numpy(dtype=float)
+
+    def _shift(self, panel: Panel, name: str) -> np.ndarray:
+        values = pd.Series(panel.numbers(name))
+        by_period = values.groupby(panel.frame[panel.time].to_numpy())
+        total, count = by_period.transform("sum"), by_period.transform("count")
+        if not self.leave_one_out:
+            return (total / count).to_numpy()
+        own = values.notna().astype(int)
+        others = count - own
+        return ((total - values.fillna(0.0)) / others.where(others > 0)).to_numpy()
+
+
 TRANSFORMS: dict[str, type[Transform]] = {
     "ratio": Ratio,
     "sum": Sum,
@@ -260,6 +305,7 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "share": Share,
     "interpolate": Interpolate,
     "baseline_split": BaselineSplit,
+    "shift_share": ShiftShare,
 }
 
 

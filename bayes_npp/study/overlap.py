@@ -51,7 +51,8 @@ def inputs(variable: Transform) -> tuple[str, ...]:
     key = next(key for key, kind in TRANSFORMS.items() if type(variable) is kind)
     value = getattr(variable, key)
     own = (value,) if isinstance(value, str) else tuple(value)
-    return (*own, variable.by) if isinstance(variable, Deflate) else own
+    own = (*own, variable.by) if isinstance(variable, Deflate) else own
+    return (*own, *getattr(variable, "shifts", ()))
 
 
 def source_columns(name: str, variables: Mapping[str, Transform]) -> tuple[str, ...]:

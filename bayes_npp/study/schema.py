@@ -39,9 +39,9 @@ def sections() -> list[Section]:
     kinds: dict[type[Record], list[str]] = {}
     for kind, model in MODEL_RECORDS.items():
         kinds.setdefault(model, []).append(kind)
-    for model, names in kinds.items():
+    for record, names in kinds.items():
         heading = " or ".join(f'`kind = "{name}"`' for name in names)
-        out.append((f"[[model]] with {heading}", model, {**words.NAMED, **words.MODEL}))
+        out.append((f"[[model]] with {heading}", record, {**words.NAMED, **words.MODEL}))
     out += [(f"[[{name}]]", *REPEATED[name]) for name in ("robustness", "claim", "table", "overlap")]
     return out + [(f"[{name}]", *SINGLE[name]) for name in ("measurement", "claims")]
 

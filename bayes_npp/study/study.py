@@ -19,6 +19,9 @@ from bayes_npp.panels.reading import load_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
 from bayes_npp.records import Shown, content_hash, is_file, read_toml
 from bayes_npp.study.claims import Claim, ClaimRules
+from bayes_npp.study.confounding import ConfoundingRules
+from bayes_npp.study.differences import Difference
+from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
@@ -29,7 +32,21 @@ from bayes_npp.study.published import read_published
 from bayes_npp.study.robustness import Altered, Robustness, alter, targets
 from bayes_npp.study.sample import Sample, baseline_sample
 
-TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
+TABLES = (
+    "study",
+    "roles",
+    "variable",
+    "model",
+    "table",
+    "robustness",
+    "measurement",
+    "overlap",
+    "difference",
+    "confounding",
+    "event_time",
+    "claims",
+    "claim",
+)
 READ = ("panel", "published", "positions", "sample")  # properties that keep what they read
 
 
@@ -47,8 +64,11 @@ class Study(Shown):
     robustness: tuple[Robustness, ...] = ()
     measurement: Measurement | None = None
     concepts: tuple[Concept, ...] = ()
+    differences: tuple[Difference, ...] = ()
     claims: tuple[Claim, ...] = ()
     claim_rules: ClaimRules = field(default_factory=ClaimRules)
+    event_time: EventTime | None = None
+    confounding: ConfoundingRules = field(default_factory=ConfoundingRules)
 
     def headline(self) -> str:
         return f"Study: {self.header.title}"
@@ -194,7 +214,7 @@ def load_study(path: str | Path) -> Study:
     for table in ("study", "roles", "model"):
         if not content.get(table):
             raise SpecError(f"table [{table}] is missing", place=place, fix=f"A study has {', '.join(TABLES)}")
-    for table in ("variable", "model", "table", "robustness", "overlap", "claim"):
+    for table in ("variable", "model", "table", "robustness", "overlap", "difference", "claim"):
         if not isinstance(content.get(table, []), list):
             raise SpecError(f"[{table}] must be a list of tables", place=place, fix=f"Write [[{table}]]")
 
@@ -210,6 +230,8 @@ def load_study(path: str | Path) -> Study:
     robustness = parsed("robustness", Robustness.parse)
     _names_differ([row.name for row in robustness], "robustness rows", "row", place)
     tables = parsed("table", PaperTable.parse)
+    differences = parsed("difference", Difference.parse)
+    _names_differ([one.name for one in differences], "differences", "difference", place)
     claims = parsed("claim", Claim.parse)
     _names_differ([claim.id for claim in claims], "claims", "claim", place)
     measurement = None
@@ -226,8 +248,13 @@ def load_study(path: str | Path) -> Study:
         robustness=robustness,
         measurement=measurement,
         concepts=parsed("overlap", Concept.parse),
+        differences=differences,
         claims=claims,
         claim_rules=ClaimRules.parse(content.get("claims", {}), f"{place}, [claims]"),
+        event_time=EventTime.parse(content["event_time"], f"{place}, [event_time]")
+        if "event_time" in content
+        else None,
+        confounding=ConfoundingRules.parse(content.get("confounding", {}), f"{place}, [confounding]"),
     )
 
 
