@@ -82,6 +82,15 @@ VARIABLE: dict[str, Words] = {
         "base": ("Period at whose prices the amount is put.", "2015"),
         "index": ("An index of levels, or of previous year = 100.", '"previous"'),
     },
+    "shift_share": {
+        "shift_share": ("Columns of shares.", '["textiles", "steel"]'),
+        "shifts": (
+            "Columns whose period means are the shifts, in the same order.",
+            '["textile_exports", "steel_exports"]',
+        ),
+        "at": ("Period of the shares.", "2010"),
+        "leave_one_out": ("The mean over the other units.", "true"),
+    },
     "share": {
         "share": ("Column of which a unit's share is taken.", '"gdp"'),
         "of": ("Group in whose total of the period it is.", '"region"'),
@@ -165,6 +174,30 @@ MODEL: Words = {
     "compare_missing": ("Show every treatment of missing cells.", "false"),
     "method": ("Of mediation by least squares.", '"product"'),
     "interval": ("Of products of paths.", '"cluster_bootstrap"'),
+    "instruments": ("Columns that move the exposure and are held to move the outcome through it alone.", '["z"]'),
+    "endogenous": ("Controls that are endogenous as well.", '["price"]'),
+}
+DIFFERENCE: Words = {
+    "name": ("Its name, also of files.", '"regions"'),
+    "group": ("Grouping column.", '"region"'),
+    "model": ("Hierarchical model beside the tests; the first with slopes by the group without it.", '"regions"'),
+    "controls": ("In place of the study's.", '["ln_gdp"]'),
+    "draws": ("Permutations, and draws of the wild bootstrap.", "9999"),
+    "seed": ("Of both.", "1"),
+    "convention": ("Small-sample factor of regressions that hold all groups.", '"stata"'),
+}
+EVENT_TIME: Words = {
+    "leads": ("How many periods ahead the exposure enters.", "2"),
+    "lags": ("How many periods before.", "2"),
+    "model": ("Hierarchical model whose errors and priors are taken; the first static one without it.", '"regions"'),
+}
+CONFOUNDING: Words = {
+    "benchmarks": (
+        "Controls that an omitted confounder is compared with; all of the study's without it.",
+        '["ln_gdp"]',
+    ),
+    "multiples": ("Times as strong as each.", "[1, 2, 3]"),
+    "mean_multiple": ("Mean of the exponential prior on the multiple.", "1.0"),
 }
 ROBUSTNESS: Words = {
     "models": ("Models it applies to; the first two-way fixed effects model without it.", '["baseline"]'),

@@ -7,6 +7,9 @@ from bayes_npp.panels.transforms import TRANSFORMS
 from bayes_npp.records import Record
 from bayes_npp.study import dictionary as words
 from bayes_npp.study.claims import Claim, ClaimRules
+from bayes_npp.study.confounding import ConfoundingRules
+from bayes_npp.study.differences import Difference
+from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.models import MODEL_RECORDS
@@ -18,11 +21,14 @@ SINGLE: dict[str, tuple[type[Record], words.Words]] = {
     "study": (StudyHeader, words.STUDY),
     "roles": (Roles, words.ROLES),
     "measurement": (Measurement, words.MEASUREMENT),
+    "event_time": (EventTime, words.EVENT_TIME),
+    "confounding": (ConfoundingRules, words.CONFOUNDING),
     "claims": (ClaimRules, words.CLAIMS),
 }
 REPEATED: dict[str, tuple[type[Record], words.Words]] = {
     "robustness": (Robustness, {"name": words.NAMED["name"], **words.ROBUSTNESS}),
     "overlap": (Concept, words.OVERLAP),
+    "difference": (Difference, words.DIFFERENCE),
     "claim": (Claim, words.CLAIM),
     "table": (PaperTable, words.TABLE),
 }
@@ -42,8 +48,8 @@ def sections() -> list[Section]:
     for record, names in kinds.items():
         heading = " or ".join(f'`kind = "{name}"`' for name in names)
         out.append((f"[[model]] with {heading}", record, {**words.NAMED, **words.MODEL}))
-    out += [(f"[[{name}]]", *REPEATED[name]) for name in ("robustness", "claim", "table", "overlap")]
-    return out + [(f"[{name}]", *SINGLE[name]) for name in ("measurement", "claims")]
+    out += [(f"[[{name}]]", *REPEATED[name]) for name in ("robustness", "claim", "difference", "table", "overlap")]
+    return out + [(f"[{name}]", *SINGLE[name]) for name in ("measurement", "event_time", "confounding", "claims")]
 
 
 def json_schema() -> dict[str, Any]:
