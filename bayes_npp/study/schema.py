@@ -37,8 +37,8 @@ def sections() -> list[Section]:
         for name, record in TRANSFORMS.items()
     ]
     kinds: dict[type[Record], list[str]] = {}
-    for kind, model in MODEL_RECORDS.items():
-        kinds.setdefault(model, []).append(kind)
+    for kind, record_of in MODEL_RECORDS.items():
+        kinds.setdefault(record_of, []).append(kind)
     for model, names in kinds.items():
         heading = " or ".join(f'`kind = "{name}"`' for name in names)
         out.append((f"[[model]] with {heading}", model, {**words.NAMED, **words.MODEL}))
