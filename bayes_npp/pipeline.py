@@ -28,6 +28,7 @@ from bayes_npp.analysis.records import Estimated
 from bayes_npp.analysis.robustness_rows import rerun_altered
 from bayes_npp.analysis.settings import RunSettings, run_settings
 from bayes_npp.analysis.stacking import ladder_accuracy
+from bayes_npp.analysis.without_units import posterior_influence
 from bayes_npp.claims.answer import answer_claims
 from bayes_npp.claims.choices import every_choice
 from bayes_npp.errors import OutputError, SpecError, located
@@ -96,6 +97,11 @@ def run_study(
         measurement = measure(study, ladders, settings, shown)
     with clock.of("claims"):
         ledger = answer_claims(study, estimates, ladders, [*fits, *beside], measurement, settings, shown)
+    decided = influence(study)
+    with clock.of("influence"):
+        played = posterior_influence(study, decided, estimates, ladders, settings, shown)
+    if played is not None:
+        estimates = concat([estimates, *played.tables])
     mechanisms = tuple(own.mechanism for own in declared if own.mechanism is not None)
     reproduced = replication(study, estimates)
     result = Result(
@@ -117,7 +123,8 @@ def run_study(
         descriptives=describe(study.panel, study.roles),
         mechanisms=mechanisms,
         specification=specification_tests(study),
-        influence=influence(study),
+        influence=decided,
+        posterior_influence=played,
         robustness=robustness,
         equality=tuple(group_tests(study)),
         replication=reproduced,

@@ -1,6 +1,6 @@
 """What the models of a study gave, with every decision already taken: one record a fit, a ladder, a robustness row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,7 +21,8 @@ class FitRecord:
     """What the report says of one Bayesian fit; everything in it is decided here, not in the report.
 
     `between` holds (unit | time, contrasts that a between part spans, all contrasts); `engine` is what sampled it, and
-    `why` why chains were run where weighted points would have done, if they had been good.
+    `why` why chains were run where weighted points would have done, if they had been good; `error_scales` and `factors`
+    what `latent_parts` says of them, None where the model has none.
     """
 
     model: str
@@ -34,6 +35,8 @@ class FitRecord:
     reused: bool
     engine: str = "collapsed"
     why: str = ""
+    error_scales: pd.DataFrame | None = field(default=None, compare=False)
+    factors: pd.DataFrame | None = field(default=None, compare=False)
 
     @property
     def errors_fit(self) -> bool:

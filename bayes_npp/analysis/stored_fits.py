@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.cache import Form, key_of, not_stored, recalled, stamp
+from bayes_npp.analysis.latent_parts import error_scales, factor_rows
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord
 from bayes_npp.analysis.settings import RunSettings
@@ -268,4 +269,6 @@ def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:
         reused=reused,
         engine=fit.engine,
         why=fit.why,
+        error_scales=error_scales(fit),
+        factors=factor_rows(model, fit),
     )

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.measures import measurement_rows
+from bayes_npp.analysis.without_units import influence_rows
 from bayes_npp.claims.choices import choice_rows
 from bayes_npp.reporting.base.keys import ESTIMATE, harmless, keyed
 from bayes_npp.reporting.base.result import Result
@@ -24,7 +25,10 @@ def csv_frames(result: Result) -> dict[str, pd.DataFrame]:
         "scores": keyed(score_rows(result), ("ladder", "part", "method", "model")),
     }
     if result.influence is not None:
-        frames["influence"] = keyed(result.influence.rows(), ("unit",))
+        frames["influence"] = keyed(influence_rows(result.influence, result.posterior_influence), ("unit",))
+    factors = [record.factors for record in result.every_fit if record.factors is not None]
+    if factors:
+        frames["factors"] = keyed(pd.concat(factors, ignore_index=True), ("fit", "factor", "of", "label"))
     sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
     if result.ledger is not None:
         frames["claims"] = keyed(result.ledger.frame(), ("id",))

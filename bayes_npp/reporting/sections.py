@@ -20,6 +20,7 @@ from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import model_word
 from bayes_npp.reporting.figures.claims import curve_figure, pooling_figure, priors_figure, sceptic_figure
+from bayes_npp.reporting.figures.factors import factor_figures
 from bayes_npp.reporting.figures.measurement import measurement_figure
 from bayes_npp.reporting.figures.slopes import confounding_figure, forest_figure, predictive_figure, shrinkage_figure
 from bayes_npp.reporting.findings import finding_blocks
@@ -235,6 +236,7 @@ SECTIONS = (
         why_heading,
         (
             _why,
+            factor_figures,
             influence_blocks,
             each(
                 lambda result: result.ladders,

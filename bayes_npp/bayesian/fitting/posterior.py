@@ -118,7 +118,8 @@ def build_tree(
     log_prior = {
         name: priors[slot].log_density(parameters[name])
         for name, slot in prior_of().items()
-        if name in parameters and priors[slot].proper and not (name == "intercept" and data.has_flat_level)
+        if name in parameters and parameters[name].size and priors[slot].proper
+        if not (name == "intercept" and data.has_flat_level)
     }
     if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:
         slopes = parameters["exposure_slope"][..., None] + parameters["slope_offset"]

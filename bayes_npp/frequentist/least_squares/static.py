@@ -157,9 +157,10 @@ def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Er
 
 
 def replace_slopes(spec: Spec, slopes: str | None) -> Spec:
-    """The same specification with other slopes; with one common slope nothing else varies by group either."""
+    """The same specification for least squares with other slopes; with a common one nothing else varies by group."""
+    pooled = {name: Spec.model_fields[name].default for name in ("slope_pooling", "slope_correlation")}
     varying = {} if slopes else {"varying": ()}
-    return Spec(**{**spec.model_dump(), **varying, "slopes": slopes})
+    return Spec(**{**spec.model_dump(), **pooled, **varying, "slopes": slopes})
 
 
 def static_estimates(design: Design, effects: str, errors: Errors, source: str) -> Regression:

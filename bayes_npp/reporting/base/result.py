@@ -10,6 +10,7 @@ from bayes_npp.analysis.comparison import Heterogeneity
 from bayes_npp.analysis.influence import Influence
 from bayes_npp.analysis.readings import Readings
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
+from bayes_npp.analysis.without_units import PosteriorInfluence
 from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
@@ -50,6 +51,8 @@ class Result(Shown):
         Tests on the baseline regression; the reason where one could not be computed.
     influence : Influence, optional
         Who decides the baseline slope; None in a cross-section.
+    posterior_influence : PosteriorInfluence, optional
+        What the model behind the verdicts makes of them.
     robustness : tuple of RobustnessRecord
     equality : tuple of GroupTests
         Of two-way fixed effects by group, interacted or in subsamples.
@@ -79,6 +82,7 @@ class Result(Shown):
     mechanisms: tuple[Mechanism, ...] = ()
     specification: tuple[SpecificationTest | str, ...] = ()
     influence: Influence | None = None
+    posterior_influence: PosteriorInfluence | None = None
     robustness: tuple[RobustnessRecord, ...] = ()
     equality: tuple[GroupTests, ...] = ()
     replication: pd.DataFrame | None = None
@@ -102,7 +106,8 @@ class Result(Shown):
         """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
         altered = (row.fit for row in self.robustness if row.fit)
         equations = (fit for m in self.mechanisms for fit in (*m.fits, *m.tried))
-        return (*self.fits, *self.ladder_fits, *equations, *altered)
+        without = self.posterior_influence.fits if self.posterior_influence else ()
+        return (*self.fits, *self.ladder_fits, *equations, *altered, *without)
 
     @property
     def failures(self) -> tuple[str, ...]:
