@@ -74,7 +74,7 @@ class Family:
     coded: Callable[..., tuple[float, ...]] = lambda **p: tuple(v for name, v in p.items() if name not in BOUNDS)
     typical: Callable[..., float] = lambda **p: p.get("sigma", p.get("scale", 1.0))
     scaled: Callable[..., dict[str, float]] = lambda multiple, **p: {
-        name: value * multiple if name in ("sigma", "scale") else value for name, value in p.items()
+        name: value * multiple if name in ("mu", "sigma", "scale", *BOUNDS) else value for name, value in p.items()
     }
     mixture: Callable[..., Mixture] | None = None
     collapses: bool = False
