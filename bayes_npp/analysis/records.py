@@ -10,6 +10,7 @@ from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck, errors_verdict
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
+from bayes_npp.design.scales import Scales
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.study.model_spec import ModelSpec
@@ -20,9 +21,10 @@ from bayes_npp.study.robustness import Altered
 class FitRecord:
     """What the report says of one Bayesian fit; everything in it is decided here, not in the report.
 
-    `between` holds (unit | time, contrasts that a between part spans, all contrasts); `engine` is what sampled it, and
-    `why` why chains were run where weighted points would have done, if they had been good; `error_scales` and `factors`
-    what `latent_parts` says of them, None where the model has none.
+    `between` holds (unit | time, contrasts that a between part spans, all contrasts); `outcome` and `scales` say what
+    its priors are about; `engine` is what sampled it, and `why` why chains were run where weighted points would have
+    done, if they had been good; `error_scales` and `factors` what `latent_parts` says of them, None where the model has
+    none.
     """
 
     model: str
@@ -33,6 +35,8 @@ class FitRecord:
     saturated: tuple[str, ...]
     between: tuple[tuple[str, int, int], ...]
     reused: bool
+    outcome: str
+    scales: Scales
     engine: str = "collapsed"
     why: str = ""
     error_scales: pd.DataFrame | None = field(default=None, compare=False)

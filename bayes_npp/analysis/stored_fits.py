@@ -267,6 +267,8 @@ def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:
         saturated=tuple(name for name, effect in fit.data.effects.items() if effect.saturated),
         between=tuple((name, e.rank, e.size - 1) for name, e in fit.data.effects.items() if e.rank),
         reused=reused,
+        outcome=fit.spec.outcome,
+        scales=fit.design.scales,
         engine=fit.engine,
         why=fit.why,
         error_scales=error_scales(fit),

@@ -13,6 +13,7 @@ from bayes_npp.auditing.printed import PrintedRow
 from bayes_npp.claims.evidence import MATTHEWS, ONE_SIDED, normal_posterior, reverse_bayes, tail_prior_sd, type_s_m
 
 CONVENTIONS = {"one-sided 95 %": ONE_SIDED, "Matthews, 95 % interval": MATTHEWS}
+THRESHOLD = "Matthews, 95 % interval"  # of sentences: P of the sign .975, where the ledger calls a claim supported
 FLAT = "flat"
 
 

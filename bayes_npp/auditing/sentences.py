@@ -8,6 +8,7 @@ from bayes_npp.auditing.differences import SubsampleDifference
 from bayes_npp.auditing.long_run import LongRun
 from bayes_npp.auditing.printed import SOURCES, PrintedRow
 from bayes_npp.auditing.record import Audit, Sentence
+from bayes_npp.auditing.rows import THRESHOLD
 from bayes_npp.auditing.text import probability_range, probability_relation, value_range
 from bayes_npp.reporting.base.cells import number, probability
 
@@ -67,18 +68,18 @@ def _contradiction(row: PrintedRow) -> str:
 def _credibility(row: PrintedRow, audit: Audit) -> str:
     assert row.estimate is not None
     assert row.se is not None
-    own = audit.reverse[(audit.reverse["row"] == row.line) & audit.reverse["convention"].str.startswith("one-sided")]
+    own = audit.reverse[(audit.reverse["row"] == row.line) & (audit.reverse["convention"] == THRESHOLD)]
     best, worst = own.iloc[0], own.iloc[1]
     error = value_range(row.se.lo, row.se.hi)
     start = f"{row.label}: {number(row.estimate)}, standard error {error} ({SOURCES[row.source]}). "
     sign = ">" if row.estimate > 0 else "<"
     if not best["credible"]:
-        text = f"Not credible even under a flat prior: P({sign} 0) is at most 0.95 whatever the standard error."
+        text = f"Not credible even under a flat prior: P({sign} 0) is at most 0.975 whatever the standard error."
     elif not worst["credible"]:
-        text = f"Whether P({sign} 0) reaches 0.95 even under a flat prior depends on the standard error."
+        text = f"Whether P({sign} 0) reaches 0.975 even under a flat prior depends on the standard error."
     else:
         prior_sd, limit = (value_range(best[name], worst[name]) for name in ("prior_sd", "limit"))
-        text = f"P({sign} 0) falls to 0.95 at a sceptical prior SD of {prior_sd} (scepticism limit {limit})."
+        text = f"P({sign} 0) falls to 0.975 at a sceptical prior SD of {prior_sd} (scepticism limit {limit})."
     return start + text + _risk(row, audit)
 
 

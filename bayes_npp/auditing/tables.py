@@ -58,8 +58,9 @@ def reverse_table(audit: Audit) -> Table:
         rows.append(line)
     notes = (
         "Reverse Bayes: the SD of the zero-mean normal prior below which the effect is no longer credible, se / "
-        "sqrt(z^2 / q^2 - 1), q = 1.645 (P of the estimate's sign 0.95) or 1.96 (Matthews 2018: the 95 % interval "
-        "leaves out zero). It exists only for |z| > q; otherwise not even the flat prior makes the effect credible. "
+        "sqrt(z^2 / q^2 - 1), q = 1.645 (P of the estimate's sign 0.95) or 1.96 (P 0.975, the threshold of sentences "
+        "and of the ledger; Matthews 2018: the 95 % interval leaves out zero). It exists only for |z| > q; "
+        "otherwise not even the flat prior makes the effect credible. "
         "Limit: 1.96 prior SDs, in the units of the coefficient.",
         "Smallest to largest standard error allowed; both numbers rise with it.",
     )

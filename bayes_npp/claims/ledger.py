@@ -33,8 +33,8 @@ class ClaimRecord:
     test : PropositionTest, optional
         The frequentist test of the proposition; `no_test` says why there is none.
     variants : DataFrame
-        kind (priors, measurement, specification), variant, probability; NaN where there is none, with the reason;
-        within, differ and counted as in `verdicts.Seen`.
+        kind (priors, measurement, specification, errors), variant, probability; NaN where there is none, with the
+        reason; within, differ and counted as in `verdicts.Seen`.
     conflict : str
         Priors that power-scaling flags as in conflict with the data.
     scepticism : Scepticism, optional
@@ -79,6 +79,11 @@ class ClaimRecord:
     @property
     def highest(self) -> float:
         return max([self.probability, *self.variants["probability"].dropna()])
+
+    def varied(self, kind: str) -> int:
+        """How many variants of a kind have a probability."""
+        own = self.variants[self.variants["kind"] == kind]
+        return int(own["probability"].notna().sum())
 
     @property
     def unanswered(self) -> pd.DataFrame:

@@ -8,11 +8,13 @@ import pandas as pd
 
 from bayes_npp.analysis.index_posteriors import variants_of
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.fit import fit_design
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.contrasts import path_draws
-from bayes_npp.bayesian.mediation.mediation import Mediation
+from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, shares_of, variant_row
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
@@ -68,6 +70,12 @@ def path_variants(
     variants = [variant for variant in every if not variant.reason]
     priors = study.priors(model)
     names = list(mediation.equations)  # a variant's equations stand in the same order, its outcome by another name
+    answered: list[pd.DataFrame] = []
+    if mediation.paths.correlated:
+        for number, variant in enumerate(variants):
+            other = refitted(mediation, dict(zip(names, variant.designs, strict=True)), priors, sampler.seed + number)
+            answered.append(rows_of(other, variant.kind, variant.label, propositions, smallest))
+        variants = []
     tasks: list[tuple[int, str, Design]] = []
     for number, variant in enumerate(variants):
         pairs = zip(names, variant.designs, strict=True)
@@ -90,11 +98,40 @@ def path_variants(
         own = {name: one for (at, name, _), one in zip(tasks, found, strict=True) if at == number}
         passed = all(one.diagnostics.passed for one in own.values())
         other = _with(mediation, dict(zip(names, variant.designs, strict=True)), own)
-        for p in propositions:
-            shares = shares_of(p, path_draws(p, other), (smallest or {}).get(str(p)))
-            reason = "" if passed else SAMPLER_FAILED
-            rows.append((str(p), *variant_row(variant.kind, variant.label, shares[0], reason, shares[1])))
+        answered.append(rows_of(other, variant.kind, variant.label, propositions, smallest, passed))
+    return stacked([pd.DataFrame(rows, columns=COLUMNS), *answered])
+
+
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of variants below each other."""
+    return pd.concat([frame for frame in frames if len(frame)] or [pd.DataFrame(columns=COLUMNS)])
+
+
+def rows_of(
+    mediation: Mediation,
+    kind: str,
+    label: str,
+    propositions: Sequence[Proposition],
+    smallest: Mapping[str, float] | None,
+    passed: bool | None = None,
+) -> pd.DataFrame:
+    """What a variant answers to every proposition; `passed` where draws are not those of the equations' own fits."""
+    reason = "" if (not mediation.failures if passed is None else passed) else SAMPLER_FAILED
+    rows = []
+    for p in propositions:
+        holds, inside = shares_of(p, path_draws(p, mediation), (smallest or {}).get(str(p)))
+        rows.append((str(p), *variant_row(kind, label, holds, reason, inside)))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def refitted(mediation: Mediation, designs: Mapping[str, Design], priors: PriorSet, seed: int) -> Mediation:
+    """The mediation from equations fitted anew, paths tied as they are; equations on the same rows and priors stay."""
+    equations = {}
+    for number, (name, fit) in enumerate(mediation.equations.items()):
+        stays = priors == fit.priors and same_rows(designs[name], fit.design)
+        own = replace(SHORT, seed=seed + number)
+        equations[name] = fit if stays else fit_design(designs[name], priors, own, "auto")
+    return assemble(mediation.spec, mediation.mediators, mediation.paths, equations, mediation.missing, seed)
 
 
 def altered_equations(study: Study, model: MediationModel) -> Iterator[Altered]:

@@ -17,9 +17,9 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
 from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
 from bayes_npp.claims.counterparts import smallest_effects
-from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, shares_of, variant_row
+from bayes_npp.claims.entry import VARIANTS, Source, claim_record, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.path_variants import path_variants
+from bayes_npp.claims.path_variants import path_variants, refitted, rows_of, stacked
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
@@ -86,16 +86,21 @@ def _path_variants(
 
     A quick run varies the priors alone.
     """
-    if mediation.correlation is not None or any(not fit.is_collapsed for fit in mediation.equations.values()):
+    if any(not fit.is_collapsed for fit in mediation.equations.values()):
         reason = "the equations have no collapsed posteriors of their own, from which variants are fitted"
         blank = variant_row("priors, measures and samples", "all", np.nan, reason, counted=False)
         rows = [(str(p), *blank) for p in propositions]
         return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
-    priors = _under_named_sets(mediation, propositions, smallest, seed)
+    priors = stacked(
+        [
+            _under_named_sets(mediation, propositions, smallest, seed),
+            _otherwise_tied(mediation, propositions, smallest, seed),
+        ]
+    )
     if quick:
         return priors
     others = path_variants(study, model, mediation, propositions, replace(SHORT, seed=seed), smallest)
-    return pd.concat([priors, others])
+    return stacked([priors, others])
 
 
 def _under_named_sets(
@@ -103,11 +108,19 @@ def _under_named_sets(
 ) -> pd.DataFrame:
     """Probabilities under each named prior set."""
     sets = [load_priors(name) for name in NAMED_SETS]
+    if mediation.paths.correlated:
+        designs = {name: fit.design for name, fit in mediation.equations.items()}
+        return stacked(
+            [
+                rows_of(refitted(mediation, designs, own, seed), "priors", f"{own.name} priors", propositions, smallest)
+                for own in sets
+            ]
+        )
     found = {
         name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number))
         for number, (name, fit) in enumerate(mediation.equations.items())
     }
-    rows = []
+    rows: list[pd.DataFrame] = []
     for position, own in enumerate(sets):
         shared = min(len(fits[position].slopes) for fits in found.values())
         parameters = {
@@ -116,11 +129,19 @@ def _under_named_sets(
         }
         other = replace(mediation, parameters=parameters)
         passed = all(fits[position].diagnostics.passed for fits in found.values())
-        for p in propositions:
-            holds, inside = shares_of(p, path_draws(p, other), smallest.get(str(p)))
-            reason = "" if passed else SAMPLER_FAILED
-            rows.append((str(p), *variant_row("priors", f"{own.name} priors", holds, reason, inside)))
-    return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
+        rows.append(rows_of(other, "priors", f"{own.name} priors", propositions, smallest, passed))
+    return stacked(rows)
+
+
+def _otherwise_tied(
+    mediation: Mediation, propositions: Sequence[Proposition], smallest: Mapping[str, float], seed: int
+) -> pd.DataFrame:
+    """Probabilities where paths a and b of a group may correlate, if they are independent a priori, or the reverse."""
+    if not mediation.can_tie:
+        return pd.DataFrame(columns=["proposition", *VARIANTS])
+    correlated = not mediation.paths.correlated
+    label = "paths of a group may correlate" if correlated else "paths of a group independent a priori"
+    return rows_of(mediation.with_ties(correlated, seed), "priors", label, propositions, smallest)
 
 
 def _path_test(

@@ -1,13 +1,13 @@
 """Claims about slopes, under other priors, measures and samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.cache import Form, json_form, remembered
-from bayes_npp.analysis.ladder import behind_verdicts
+from bayes_npp.analysis.ladder import behind_verdicts, error_rungs
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
@@ -22,10 +22,10 @@ from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
 from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
 from bayes_npp.claims.counterparts import leads, near, smallest_effects, wrong_weights
-from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, variant_row
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.specification_curve import DECLARED, FREQUENTIST, OWN_FACTOR, specification_curve
-from bayes_npp.claims.verdicts import JOINT_LEVEL
+from bayes_npp.claims.verdicts import DIFFERENT, JOINT_LEVEL
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
@@ -100,6 +100,7 @@ def about_slopes(
         say=settings.say,
     )
     ahead = leads(study, model)
+    richer = _richer(study, model, ladder, before)
     factor = _factor(fit, ladder) if any(p.is_difference for p in propositions) else None
     out = []
     for claim in claims:
@@ -107,7 +108,12 @@ def about_slopes(
         weights = slope_weights(p, fit.design)
         draws = fit.slopes @ weights
         variants = pd.concat(
-            [over_priors(answers, p, delta), over_measures(measured, name, p, delta), over_samples(curve, behind, p)]
+            [
+                over_priors(answers, p, delta),
+                over_measures(measured, name, p, delta),
+                over_samples(curve, behind, p),
+                over_errors(richer, ladder, p, delta),
+            ]
         )
         power = answers.power[(answers.power["quantity"] == str(p)) & (answers.power["diagnosis"] == CONFLICT)]
         conflict = ", ".join(slot for slot in power["prior"] if slot != "all")
@@ -138,6 +144,40 @@ def _factor(fit: Fit, ladder: Ladder | None) -> Homogeneity:
     """The Bayes factor of equal slopes of the fit behind the verdicts: its ladder's, or its own where it has none."""
     found = ladder.errors.homogeneity.get(ladder.errors.chosen) if ladder else None
     return found or homogeneity(fit)
+
+
+def _richer(
+    study: Study, model: HierarchicalModel, ladder: Ladder | None, settings: RunSettings
+) -> dict[str, tuple[Fit, FitRecord]]:
+    """Fits and records of the error models beyond the chosen one that pass every check, by their name."""
+    if ladder is None:
+        return {}
+    steps = {rung.label: rung.model for rung in error_rungs(model)}
+    return {
+        errors: (fit_model(study.sample, steps[errors], settings)[0], ladder.errors.records[errors])
+        for errors in ladder.errors.richer
+    }
+
+
+def over_errors(
+    richer: Mapping[str, tuple[Fit, FitRecord]],
+    ladder: Ladder | None,
+    proposition: Proposition,
+    smallest: float | None = None,
+) -> pd.DataFrame:
+    """Probabilities under every richer error model that passes, a difference with its own Bayes factor."""
+    rows = []
+    for errors, (fit, record) in richer.items():
+        weights = slope_weights(proposition, fit.design)
+        inside = shares_of(proposition, fit.slopes @ weights, smallest)[1]
+        differ = np.nan
+        if proposition.is_difference:
+            found = None if ladder is None else ladder.errors.homogeneity.get(errors)
+            differ = float((found or homogeneity(fit)).factor < DIFFERENT)
+        holds = fit.probability(weights, proposition.threshold, proposition.sign)
+        reason = "" if record.diagnostics.passed else SAMPLER_FAILED
+        rows.append(variant_row("errors", errors, holds, reason, inside, differ))
+    return pd.DataFrame(rows, columns=VARIANTS)
 
 
 def over_priors(answers: Sensitivity, proposition: Proposition, smallest: float | None = None) -> pd.DataFrame:

@@ -2,8 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,28 +10,13 @@ import pandas as pd
 from bayes_npp.design.lags import with_lags
 from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding, two_way_parts
+from bayes_npp.design.scales import Scales, removed_effects, scales_of, with_further
 from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import DesignError
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.variation import constant
 
 NEGATIVE = -1e-9  # of a weight of two-way fixed effects: below is below zero
-
-
-@dataclass(frozen=True)
-class Scales:
-    """Divisors between the data's units and the standardised scale of the priors, from one baseline sample."""
-
-    outcome_mean: float
-    outcome_sd: float
-    divisors: dict[str, float]
-
-    def of(self, *names: str) -> np.ndarray:
-        """SDs of the named regressors, shape (len(names),)."""
-        return np.array([self.divisors[name] for name in names])
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -135,7 +119,7 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     panel : Panel
     spec : Spec
     scales : Scales, optional
-        Of the study's baseline sample; computed from these rows if not given.
+        Of the study's baseline sample; computed from these rows, less the specification's effects, if not given.
     where : ndarray of bool, shape (len(panel.frame),), optional
         Rows to keep, for a subsample.
 
@@ -211,6 +195,8 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         periods = pd.Series(times[time], index=rows).map(panel.calendar.label)
         cells = groupings[spec.group_time_effects].iloc[rows].astype(str) + " " + periods
         group_time, group_times = pd.factorize(cells)
+    removed = removed_effects(spec, panel) if scales is None else scales.removed
+    own = scales_of(levels[rows], names, unit, time, removed)
     return Design(
         spec=spec,
         outcome=values[:, 0],
@@ -225,7 +211,7 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         times=tuple(panel.calendar.period(label) for label in times),
         groups=tuple(str(label) for label in labels),
         group_times=tuple(str(label) for label in group_times),
-        scales=_scales(levels[rows], names, scales),
+        scales=own if scales is None else with_further(scales, own),
         left_out=left_out(panel, keep, complete, names, no_group),
         lag=before[rows, 0] if spec.dynamic else None,
         initial=before[rows[np.unique(unit, return_index=True)[1]]] if spec.dynamic else None,
@@ -385,12 +371,3 @@ def _less_lines(columns: np.ndarray, unit: np.ndarray) -> np.ndarray:
     cross = np.column_stack([np.bincount(unit, weights=first * column) for column in others.T])
     slopes = np.divide(cross, square[:, None], out=np.zeros_like(cross), where=square[:, None] > 0)
     return others - first[:, None] * slopes[unit]
-
-
-def _scales(values: np.ndarray, names: tuple[str, ...], baseline: Scales | None) -> Scales:
-    """Scales of these rows, overruled by those of the baseline sample."""
-    spread = values.std(axis=0, ddof=1)
-    divisors = {name: float(sd) for name, sd in zip(names[1:], spread[1:], strict=True)}
-    if baseline is None:
-        return Scales(float(values[:, 0].mean()), float(spread[0]), divisors)
-    return Scales(baseline.outcome_mean, baseline.outcome_sd, {**divisors, **baseline.divisors})

@@ -58,6 +58,20 @@ def two_way_parts(columns: np.ndarray, unit: np.ndarray, time: np.ndarray) -> Pa
     return Parts(unit_part - unit_part.mean(axis=0), time_part - time_part.mean(axis=0), residual)
 
 
+def connected_parts(unit: np.ndarray, time: np.ndarray) -> int:
+    """Number of sets of units that share no period with each other: each has one period dummy to spare."""
+    n_units, n_times = unit.max() + 1, time.max() + 1
+    if len(unit) == n_units * n_times or n_times == 1 or n_units == 1:
+        return 1
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(unit), dtype=np.int8)
+    size = n_units + n_times
+    graph = coo_array((ones, (unit, n_units + time)), shape=(size, size))
+    return int(connected_components(graph, directed=False, return_labels=False))
+
+
 def part_basis(parts: np.ndarray) -> np.ndarray:
     """Orthonormal basis, shape (J, rank), of the unit or period parts (J, k) of columns.
 

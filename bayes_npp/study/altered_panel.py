@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
-from bayes_npp.design.design import Scales
+from bayes_npp.design.scales import Scales, within_sds
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.panels.labels import clean
 from bayes_npp.panels.panel import Panel
@@ -22,10 +23,20 @@ def moments(panel: Panel, name: str) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1))
 
 
+def within_sd(panel: Panel, name: str, scales: Scales) -> float:
+    """SD over the window within the effects that the study's scales are taken within."""
+    moments(panel, name)  # refuses a constant
+    values = panel.numbers(name)
+    rows = panel.in_window & ~np.isnan(values)
+    unit = pd.factorize(panel.frame[panel.unit][rows])[0]
+    time = np.zeros(len(unit), dtype=int) if panel.time is None else pd.factorize(panel.frame[panel.time][rows])[0]
+    return float(within_sds(values[rows, None], unit, time, scales.removed)[0][0])
+
+
 def rescaled(panel: Panel, name: str, scales: Scales) -> Panel:
     """With a column moved and scaled to mean and SD of the study's outcome."""
     mean, sd = moments(panel, name)
-    return panel.with_column(name, scales.outcome_mean + (panel.numbers(name) - mean) / sd * scales.outcome_sd)
+    return panel.with_column(name, scales.outcome_mean + (panel.numbers(name) - mean) / sd * scales.total_sd)
 
 
 def without(panel: Panel, units: tuple[str, ...]) -> Panel:

@@ -1,10 +1,10 @@
 """The [event_time] table of a study: leads and lags of the exposure in one model."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
-from bayes_npp.design.design import Scales
 from bayes_npp.design.event_time import event_columns
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
@@ -36,7 +36,7 @@ class EventTime(Record):
         exposure, scales = baseline.roles.exposure, baseline.scales
         panel, names = event_columns(baseline.panel, exposure, self.leads, self.lags)
         divisors = {**scales.divisors, **dict.fromkeys(names, scales.divisors[exposure])}
-        return Sample(panel, baseline.roles, Scales(scales.outcome_mean, scales.outcome_sd, divisors)), names
+        return Sample(panel, baseline.roles, replace(scales, divisors=divisors)), names
 
     def beside(self, models: tuple[ModelSpec, ...]) -> HierarchicalModel | None:
         """The hierarchical model that is declared, or the first that fits.

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.design.design import Design, Scales, build_design, check_membership, check_two_way
+from bayes_npp.design.design import Design, build_design, check_membership, check_two_way
 from bayes_npp.design.projection import two_way_parts
+from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices

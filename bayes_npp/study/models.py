@@ -301,7 +301,7 @@ class MediationModel(BayesianModel):
     varying_paths: tuple[Literal["a", "b", "direct", "serial"], ...] = ("a", "b", "direct", "serial")
     serial: tuple[tuple[str, str], ...] = ()
     lags: tuple[Periods, Periods] = (0, 0)
-    path_correlation: bool = False
+    path_correlation: bool | None = None
     missing: Literal["drop", "error", "interpolate", "extrapolate", "impute"] = "drop"
     extrapolation: Literal["linear", "carry"] = "linear"
     mediator_errors: str | Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] | None = None
@@ -333,7 +333,7 @@ class MediationModel(BayesianModel):
                 check_two_way(design, sample.panel.source)
         for design in designs:
             with located(f"equation of '{design.spec.outcome}'"):
-                check_equation(design.spec, bool(self.treated(sample).unknown), self.path_correlation)
+                check_equation(design.spec, bool(self.treated(sample).unknown), bool(self.path_correlation))
                 check_prepared(design)
         return rows_of(replace(designs[-1], left_out=self.treated(sample).missing.left_out))
 

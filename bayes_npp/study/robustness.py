@@ -1,16 +1,15 @@
 """Robustness rows: a declared model again, on altered data or with more effects absorbed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from bayes_npp.design.design import Scales
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.panels.panel import Panel
 from bayes_npp.records import Record
-from bayes_npp.study.altered_panel import lost, moments, narrowed, periods, rescaled, winsorised, without
+from bayes_npp.study.altered_panel import lost, narrowed, periods, rescaled, winsorised, within_sd, without
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import CceModel, FrequentistModel, HierarchicalModel, InteractiveModel
@@ -183,7 +182,8 @@ def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
     changes, sample, placebo = [], [], ""
     divisors = dict(scales.divisors)
     for name in (exposure, *controls):
-        divisors.setdefault(name, moments(panel, name)[1])
+        if name not in divisors:
+            divisors[name] = within_sd(panel, name, scales)
     if row.outcome:
         changes.append(f"outcome {row.outcome} in place of {roles.outcome}")
         if row.rescale:
@@ -240,7 +240,7 @@ def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
         data=Sample(
             panel=panel,
             roles=Roles(outcome=outcome, exposure=exposure, controls=roles.controls, mediators=roles.mediators),
-            scales=Scales(scales.outcome_mean, scales.outcome_sd, divisors),
+            scales=replace(scales, divisors=divisors),
         ),
         model=_altered_model(model, row, controls),
         sample="; ".join(sample) or "all",

@@ -4,7 +4,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bayes_npp.design.design import Design, Scales, build_design
+from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.panels.panel import Panel
 from bayes_npp.study.header import Roles
@@ -40,7 +41,14 @@ class Sample:
         return self._built[key]
 
 
-def baseline_sample(panel: Panel, roles: Roles) -> Sample:
-    """The sample of a study as declared; its scales are those of the regression of its roles."""
-    spec = Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls)
+def baseline_sample(panel: Panel, roles: Roles, baseline: Spec | None = None) -> Sample:
+    """The sample of a study as declared; its scales are those of the regression of its roles.
+
+    Parameters
+    ----------
+    baseline : Spec, optional
+        Of the model whose effects scales are taken within (default: units and periods).
+    """
+    effects = {} if baseline is None else {name: getattr(baseline, name) for name in ("unit_effects", "time_effects")}
+    spec = Spec(outcome=roles.outcome, exposure=roles.exposure, controls=roles.controls, **effects)
     return Sample(panel, roles, build_design(panel, spec).scales)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
-from bayes_npp.design.design import Scales
 from bayes_npp.design.lags import with_lags
+from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.panels.panel import Panel
@@ -25,7 +25,7 @@ from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
-from bayes_npp.study.models import MODEL_RECORDS, BayesianModel
+from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, HierarchicalModel
 from bayes_npp.study.overlap import Concept, Overlap, overlaps, parts_of_study
 from bayes_npp.study.positions import Position, read_positions
 from bayes_npp.study.published import read_published
@@ -134,8 +134,12 @@ class Study(Shown):
 
     @cached_property
     def sample(self) -> Sample:
-        """The baseline sample: the panel, the roles, and the scales that every model shares."""
-        return baseline_sample(self.panel, self.roles)
+        """The baseline sample: the panel, the roles, and the scales that every model shares.
+
+        Scales are taken within the effects of the first hierarchical model.
+        """
+        hierarchical = (model.spec(self.roles) for model in self.models if isinstance(model, HierarchicalModel))
+        return baseline_sample(self.panel, self.roles, next(hierarchical, None))
 
     @property
     def scales(self) -> Scales:

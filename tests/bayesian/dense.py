@@ -36,6 +36,7 @@ def indicator(index, size):
 
 def blocks(data, priors, values):
     """Every block of the model whose scales are `values`; coefficients whose prior is not normal are left out."""
+    priors = priors.on_within_scale(data.design.scales)
     spec, design = data.design.spec, data.design
     out = []
 
@@ -179,7 +180,7 @@ def with_loadings(data, priors, values):
     parts.append(split(data.control_columns)[1])
     parts += [split(columns @ basis)[1] for columns in data.varying_columns]
     scales = [values[c.scale] if c.scale else None for c in columns] + list(values.get("loading_sd", []))
-    between = priors["between"].parameters["sigma"]
+    between = priors["between"].parameters["sigma"]  # of loadings: on the within scale, as declared
     return replace(data, **changes), [(np.hstack(parts), between), *zip(loaded, scales, strict=True)]
 
 

@@ -6,9 +6,13 @@ import pytest
 from scipy import stats
 
 import bayes_npp as bn
+from bayes_npp.analysis.stored_fits import fit_record
+from bayes_npp.bayesian.comparison.homogeneity import homogeneity
 from bayes_npp.claims.counterparts import leads, near, smallest_effects, tail, within, wrong_weights
+from bayes_npp.claims.slopes import over_errors
 from bayes_npp.design.design import build_design, twfe_weights
 from bayes_npp.design.propositions import parse_proposition
+from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
 from bayes_npp.frequentist.hypotheses.proposition import proposition_test, regression_of
 from bayes_npp.study.claims import Claim
@@ -115,3 +119,17 @@ def test_smallest_effects_stand_by_proposition():
     own = {"text": "t", "model": "m", "proposition": "average_slope > 0"}
     assert smallest_effects([Claim(id="a", **own)]) == {}
     assert smallest_effects([Claim(id="a", **own, smallest_effect=0.1)]) == {"average_slope > 0": 0.1}
+
+
+def test_richer_errors_answer_with_their_own_probability_and_bayes_factor(panel):
+    fit = bn.fit(panel, GROUPED, errors="ar1", seed=1)
+    record = fit_record("slopes--errors-ar1", fit, False)
+    for text in ("average_slope > 0", "slope[a] > slope[b]"):
+        p = parse_proposition(text)
+        (row,) = over_errors({"ar1": (fit, record)}, None, p, 0.1).to_dict("records")
+        weights = slope_weights(p, fit.design)
+        assert (row["kind"], row["variant"], row["counted"]) == ("errors", "ar1", True)
+        assert row["probability"] == fit.probability(weights, 0.0, 1)
+        assert row["within"] == pytest.approx((np.abs(fit.slopes @ weights) < 0.1).mean(), abs=0.001)
+        expected = float(homogeneity(fit).factor < 1 / 3) if p.is_difference else np.nan
+        assert row["differ"] == pytest.approx(expected, nan_ok=True)

@@ -43,6 +43,7 @@ def lay_out(
     Elements of `more` follow those that have a part in `Layout`.
     """
     spec, parts = data.design.spec, data.design.spec.error_parts
+    priors = priors.on_within_scale(data.design.scales)
     if kept is None:
         names = {term.variable for term in columns}
         kept = tuple(term for term in terms(data, priors) if term.variable not in names)

@@ -115,10 +115,11 @@ def build_tree(
     parameters = {**parameters, **in_data_units(parameters, data)}
     if "factor" in parameters and parameters["intercept"].size * design.n_obs <= CACHE_CELLS:
         parameters["common_component"] = common_component(parameters)
+    taken = priors.on_within_scale(design.scales)
     log_prior = {
-        name: priors[slot].log_density(parameters[name])
-        for name, slot in prior_of().items()
-        if name in parameters and parameters[name].size and priors[slot].proper
+        name: taken.of(name).log_density(parameters[name])
+        for name in prior_of()
+        if name in parameters and parameters[name].size and taken.of(name).proper
         if not (name == "intercept" and data.has_flat_level)
     }
     if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:

@@ -10,8 +10,9 @@ import numpy as np
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
-from bayes_npp.design.design import Design, Scales
+from bayes_npp.design.design import Design
 from bayes_npp.design.left_out import LeftOut
+from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import OutputError
 from bayes_npp.panels.calendar import Period
@@ -65,10 +66,16 @@ def read_fit(path: Path) -> tuple["xr.DataTree", Design, PriorSet, Sampler]:
         times=tuple(Period(number, label) if named else number for number, label, named in labels["times"]),
         groups=tuple(labels["groups"]),
         group_times=tuple(labels["group_times"]),
-        scales=Scales(**json.loads(tree.attrs["scales"])),
+        scales=_scales(json.loads(tree.attrs["scales"])),
         left_out=LeftOut(**labels["left_out"]),
         doubt=tuple(labels["doubt"]),
     )
     own = {slot: PriorSpec(**prior) for slot, prior in priors.pop("prior").items()}
     sampler = Sampler(**json.loads(tree.attrs["sampler"]))
     return tree, design, PriorSet(**priors, prior=own), sampler
+
+
+def _scales(values: dict[str, Any]) -> Scales:
+    """Scales from JSON, whose lists are tuples."""
+    tuples = {name: tuple(values[name]) for name in ("removed", "absorbed")}
+    return Scales(**{**values, **tuples})

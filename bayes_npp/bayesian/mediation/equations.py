@@ -1,24 +1,29 @@
 """Equations of a mediation model: what explains what, on which rows."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
 
+from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
 from bayes_npp.bayesian.model.error_models import names_where, parts
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.propositions import PATHS as PATH_QUANTITIES
 from bayes_npp.design.propositions import Proposition
+from bayes_npp.design.scales import within_sds
 from bayes_npp.design.slope_contrasts import no_group, position
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
+from bayes_npp.panels.variation import constant
 
 PATHS = ("a", "b", "direct", "serial")
+MOST_UNITS = 300  # with paths of their own: every one adds a column to each equation
+TIED_FROM = 8  # groups: with as many their paths say whether they correlate, and independent priors would say that not
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,14 @@ class Paths:
         Links (m1, m2): mediator m1 explains mediator m2.
     lags : tuple of int
         Periods from exposure to mediators and from mediators to outcome; the direct path then takes their sum.
-    correlated : bool
-        Whether groups' offsets of a_k and b_k may correlate.
+    correlated : bool, optional
+        Whether groups' offsets of a_k and b_k may correlate; by default as `ties` says.
     """
 
     varying: tuple[str, ...] = PATHS
     serial: tuple[tuple[str, str], ...] = ()
     lags: tuple[int, int] = (0, 0)
-    correlated: bool = False
+    correlated: bool | None = None
 
     def causes(self, mediator: str) -> tuple[str, ...]:
         """Mediators that explain a mediator."""
@@ -68,6 +73,7 @@ def equation_designs(
 
     Without lags all equations have the same rows; with them, each those on which its own variables are complete.
     """
+    panel, spec = units_as_groups(panel, spec)
     _check(panel, spec, mediators, missing)
     _check_paths(spec, mediators, paths)
     panel = _with_lags(panel, spec, mediators, paths)
@@ -85,11 +91,55 @@ def equation_designs(
             fix="Fill it, or use missing = 'drop'",
         )
     designs = [build_design(panel, one, where=where) for one, where in zip(equations, complete, strict=True)]
+    if any(paths.lags):
+        designs = _on_shared_scales(designs, panel, np.logical_and.reduce(complete))
     shared = equations if not any(paths.lags) else equations[-1:]
     names = tuple(dict.fromkeys(name for equation in shared for name in _columns(equation)))
     grouping = designs[-1].spec.slope_group
     no_group = panel.labels(grouping).isna().to_numpy() if grouping else np.zeros(len(gone), dtype=bool)
     return designs, left_out(panel, panel.in_window, complete[-1] & ~no_group, names, no_group)
+
+
+def units_as_groups(panel: Panel, spec: Spec) -> tuple[Panel, Spec]:
+    """With `slopes = "unit"` every unit is a group of its own: the panel with such a column, and slopes by it."""
+    if spec.slopes != "unit":
+        return panel, spec
+    n_units = panel.frame[panel.unit][panel.in_window].nunique()
+    if n_units > MOST_UNITS:
+        raise SpecError(
+            f"slopes = 'unit' in a mediation of {n_units} units, each with paths of its own (at most {MOST_UNITS})",
+            fix="Let paths vary by a grouping column",
+        )
+    name = f"each {panel.unit}"
+    return panel.with_column(name, panel.frame[panel.unit]), Spec(**{**spec.model_dump(), "slopes": name})
+
+
+def _on_shared_scales(designs: list[Design], panel: Panel, shared: np.ndarray) -> list[Design]:
+    """Designs of equations on different rows with scales from the rows that all share, where these carry them."""
+    removed = designs[-1].scales.removed
+    rows = shared & panel.in_window
+    names = tuple(dict.fromkeys(name for design in designs for name in _columns(design.spec)))
+    values = np.column_stack([panel.numbers(name) for name in names])[rows]
+    if len(values) < 2 or constant(values).any():
+        return designs
+    unit, time = (np.unique(panel.frame[name][rows], return_inverse=True)[1] for name in (panel.unit, panel.time))
+    sds, absorbed = within_sds(values, unit, time, removed)
+    if absorbed.any():
+        return designs
+    own = dict(zip(names, map(float, sds), strict=True))
+    totals = dict(zip(names, map(float, values.std(axis=0, ddof=1)), strict=True))
+    return [
+        replace(
+            design,
+            scales=replace(
+                design.scales,
+                outcome_sd=own[design.spec.outcome],
+                total_sd=totals[design.spec.outcome],
+                divisors={name: own[name] for name in design.scales.divisors},
+            ),
+        )
+        for design in designs
+    ]
 
 
 def _equations(spec: Spec, mediators: tuple[str, ...], paths: Paths) -> list[Spec]:
@@ -157,9 +207,26 @@ def _check(panel: Panel, spec: Spec, mediators: tuple[str, ...], missing: str) -
         raise SpecError(f"unknown missing = '{missing}'", fix="Use 'drop' or 'error'")
     if spec.unit_slopes or spec.dynamic or spec.transform != "levels" or spec.slope_pooling == "none":
         raise SpecError(
-            "mediation takes a static specification in levels, slopes by a grouping column or none",
-            fix="Leave unit slopes, dynamic, transform and slope_pooling at their defaults",
+            "mediation takes a static specification in levels, slopes by a grouping column, by unit or none",
+            fix="Leave units within groups, dynamic, transform and slope_pooling at their defaults",
         )
+
+
+def ties(paths: Paths, designs: Sequence[Design], imputed: bool) -> bool:
+    """Whether paths correlate: as declared, or from eight groups on where the equations can be tied."""
+    if paths.correlated is not None:
+        return paths.correlated
+    return min(len(design.groups) for design in designs) >= TIED_FROM and can_tie(paths, designs, imputed)
+
+
+def can_tie(paths: Paths, designs: Sequence[Design], imputed: bool) -> bool:
+    """Whether a prior can tie paths a and b: both vary by group, and all coefficients integrate out."""
+    by_group = {"a", "b"} <= set(paths.varying) and all(design.groups for design in designs)
+    return by_group and not imputed and all(_tieable(design.spec) for design in designs)
+
+
+def _tieable(spec: Spec) -> bool:
+    return not (why_not_collapsible(spec) or loads(spec) or "period_scale" in spec.error_parts)
 
 
 def check_equation(spec: Spec, imputed: bool, tied: bool) -> None:
@@ -182,10 +249,10 @@ def check_imputes(errors: str) -> None:
 
 def check_tied(spec: Spec) -> None:
     """Raise for an equation whose paths no prior can tie to those of others: the tie takes sums of cross-products."""
-    if loads(spec) or "period_scale" in spec.error_parts:
+    if not _tieable(spec):
         raise SpecError(
-            "path_correlation does not take scales of periods, common factors or other columns on which units load "
-            f"(errors = '{spec.errors}')",
+            "path_correlation takes normal errors without scales of periods, common factors or other columns on which "
+            f"units load (errors = '{spec.errors}')",
             fix="Use path_correlation = false, or errors of units alone",
         )
 

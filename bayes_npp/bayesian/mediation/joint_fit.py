@@ -18,7 +18,8 @@ from bayes_npp.bayesian.mediation.missing import missing_rows
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
-from bayes_npp.design.design import Design, Scales
+from bayes_npp.design.design import Design
+from bayes_npp.design.scales import Scales, scales_of
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import summarise
 from bayes_npp.panels.calendar import shown
@@ -36,18 +37,18 @@ def on_observed_scales(designs: Sequence[Design], missing: Mapping[str, np.ndarr
     missing : mapping of ndarray, shape (n,) of bool
         Rows in which each mediator is missing.
     """
-    moments = {}
+    observed: dict[str, Scales] = {}
     for design in designs:
         name = design.spec.outcome
         if name in missing:
-            values = design.outcome[~missing[name]]
-            moments[name] = float(values.mean()), float(values.std(ddof=1))
+            seen = ~missing[name]
+            unit, time = (np.unique(index[seen], return_inverse=True)[1] for index in (design.unit, design.time))
+            observed[name] = scales_of(design.outcome[seen, None], (name,), unit, time, design.scales.removed)
     out = []
     for design in designs:
-        scales = design.scales
-        mean, sd = moments.get(design.spec.outcome, (scales.outcome_mean, scales.outcome_sd))
-        divisors = {name: moments[name][1] if name in moments else v for name, v in scales.divisors.items()}
-        out.append(replace(design, scales=Scales(mean, sd, divisors)))
+        scales, own = design.scales, observed.get(design.spec.outcome)
+        divisors = {name: observed[name].outcome_sd if name in observed else v for name, v in scales.divisors.items()}
+        out.append(replace(design, scales=replace(scales if own is None else own, divisors=divisors)))
     return out
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
@@ -11,15 +11,14 @@ import numpy as np
 
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, with_errors
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, fit_ladder, make_sampler
-from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.psis import BAD_K
-from bayes_npp.bayesian.mediation.equations import PATHS, Paths, lagged
+from bayes_npp.bayesian.mediation.equations import PATHS, Paths, can_tie, lagged, ties
+from bayes_npp.bayesian.mediation.error_correlation import correlation_of_errors
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, fit_jointly
 from bayes_npp.bayesian.mediation.missing import MissingCells, design_with_errors, treat
 from bayes_npp.bayesian.mediation.path_correlation import tie
 from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
@@ -127,23 +126,7 @@ class Mediation(Tabled):
         """Correlation of the mediators' errors in every draw, shape (S, K, K), from the draws' residuals."""
         if self.missing.imputed:
             raise SpecError("no correlation of errors with imputed cells", fix="Use another treatment of missing cells")
-        n_draws = len(self.direct)
-        out = np.empty((n_draws, len(self.mediators), len(self.mediators)))
-        fits = [self.equations[name] for name in self.mediators]
-        parameters = [fit.parameters(n_draws) for fit in fits]
-        step = max(1, CHUNK_CELLS // self.design.n_obs)
-        for start in range(0, n_draws, step):
-            some = slice(start, start + step)
-            residuals = np.stack(
-                [
-                    fit.data.outcome - fitted_values({name: draws[some] for name, draws in own.items()}, fit.data)
-                    for fit, own in zip(fits, parameters, strict=True)
-                ],
-                axis=1,
-            )
-            residuals /= np.sqrt((residuals**2).sum(axis=2, keepdims=True))
-            out[some] = residuals @ np.swapaxes(residuals, 1, 2)
-        return out
+        return correlation_of_errors([self.equations[name] for name in self.mediators], len(self.direct))
 
     @cached_property
     def indirect(self) -> np.ndarray:
@@ -202,6 +185,16 @@ class Mediation(Tabled):
             return f"{self.spec.errors} errors, {own[self.mediators[0]]} of mediators"
         return ", ".join([f"{self.spec.errors} errors", *(f"{errors} of {name}" for name, errors in own.items())])
 
+    @property
+    def can_tie(self) -> bool:
+        """Whether a prior can tie paths a and b of a group."""
+        return can_tie(self.paths, [fit.design for fit in self.equations.values()], self.missing.imputed)
+
+    def with_ties(self, correlated: bool, seed: int = 1) -> "Mediation":
+        """The same equations with paths a and b of a group that may correlate, or that are independent a priori."""
+        paths = replace(self.paths, correlated=correlated)
+        return assemble(self.spec, self.mediators, paths, self.equations, self.missing, seed)
+
     def estimates(self) -> Estimates:
         """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
 
@@ -241,8 +234,14 @@ class Mediation(Tabled):
             n_units=len(self.design.units),
             n_periods=len(self.design.times),
             sample="all",
-            convention=f"priors: {fit.priors.name}; averages over observations{self._timing()}",
+            convention=f"priors: {fit.priors.name}; averages over observations{self._tying()}{self._timing()}",
         )
+
+    def _tying(self) -> str:
+        """Whether paths of a group correlate, where they vary by group."""
+        if not self.groups or not {"a", "b"} <= set(self.paths.varying):
+            return ""
+        return f"; paths a and b of a group {'may correlate' if self.paths.correlated else 'independent a priori'}"
 
     def _timing(self) -> str:
         """When causes stand, of paths with lags."""
@@ -295,7 +294,7 @@ def mediate(
     varying: Sequence[str] = PATHS,
     serial: Sequence[tuple[str, str]] = (),
     lags: tuple[int, int] = (0, 0),
-    path_correlation: bool = False,
+    path_correlation: bool | None = None,
     missing: str = "drop",
     extrapolation: str = "linear",
     errors: str | None = None,
@@ -314,7 +313,7 @@ def mediate(
     ----------
     panel : Panel
     spec : Spec
-        Of the outcome without mediators; with `slopes` a grouping column, paths vary by group.
+        Of the outcome without mediators; with `slopes` a grouping column, or "unit", paths vary by group, or unit.
     mediators : sequence of str
     priors : str or PriorSet
         Of every equation, on its standardised scale: `exposure` of paths a and direct, `controls` of path b.
@@ -326,8 +325,9 @@ def mediate(
     lags : pair of int
         Periods from exposure to mediators, and from mediators to outcome; the direct path and the total take the sum.
         Controls and effects stay those of the period an equation explains.
-    path_correlation : bool
-        Whether groups' offsets of a_k and b_k may correlate (prior `slope_correlation`).
+    path_correlation : bool, optional
+        Whether groups' offsets of a_k and b_k may correlate (prior `slope_correlation`). By default they may from eight
+        groups on, where errors are normal and nothing is imputed; `Mediation.with_ties` gives the other answer.
     missing : {"drop", "error", "interpolate", "extrapolate", "impute"}
         Rows with a missing variable: left out of every equation, or an error. Of mediators alone: linear over time
         between a unit's observed years; also beyond them; or estimated jointly with the equations, missingness
@@ -389,6 +389,7 @@ def assemble(
     seed: int = 1,
 ) -> Mediation:
     """A mediation from its fitted equations, the outcome's last."""
+    paths = replace(paths, correlated=ties(paths, [fit.design for fit in equations.values()], missing.imputed))
     if paths.correlated:
         entering = [lagged(name, paths.lags[1]) for name in mediators]
         tied = tie(equations, entering, equations[spec.outcome].priors["slope_correlation"], seed)

@@ -19,6 +19,7 @@ from bayes_npp.bayesian.priors.families import PriorSpec
 
 SLOPES = ("exposure_slope", "slope_offset", "control_slope")
 WEIGHTED_DRAWS = 1000  # of theta; coefficients are drawn anew, so more add little
+MOST_CELLS = 40_000_000  # of the factors of all coefficients at these draws, 320 MB: fewer draws of large equations
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def tie(equations: Mapping[str, Fit], mediators: Sequence[str], prior: PriorSpec
     random = np.random.default_rng(seed)
     fits = list(equations.values())
     n_draws = len(fits[0].thetas)
-    some = np.linspace(0, n_draws - 1, min(WEIGHTED_DRAWS, n_draws)).astype(int)
+    width = max(len(fit.collapsed.prior_means) for fit in fits)
+    some = np.linspace(0, n_draws - 1, min(WEIGHTED_DRAWS, n_draws, max(MOST_CELLS // width**2, 100))).astype(int)
     rho = prior.draw(random, (len(some), len(mediators)))
     blocks = [_Block(fit, some, _columns(fit, mediators if fit is fits[-1] else ())) for fit in fits]
     mean = np.concatenate([block.mean[:, block.at] / block.sd for block in blocks], axis=1)

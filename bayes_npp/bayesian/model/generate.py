@@ -38,6 +38,7 @@ def prior_parameters(data: ModelData, priors: PriorSet, draws: int, seed: int) -
         A flat prior of the exposure or the controls, from which nothing can be drawn.
     """
     random = np.random.default_rng(seed)
+    priors = priors.on_within_scale(data.design.scales)
     spec, n_units = data.design.spec, len(data.design.units)
     errors = parts(spec.errors)
     shapes = [name for part in errors if not part.factors for name in part.priors] + [
@@ -83,7 +84,7 @@ def _with_loadings(
             out[term.variable] *= (known / out[term.scale])[:, None]
             out[term.scale] = known
     every = tuple(sloped_terms(data, priors))
-    out[PART] = priors["between"].draw(random, (draws, part_term(data, every).width))
+    out[PART] = priors[PART].draw(random, (draws, part_term(data, every).width))
     return stored(out, data, sloped_coefficients(out, data, priors))
 
 

@@ -120,7 +120,7 @@ def part_term(data: ModelData, columns: tuple[Term, ...]) -> Term:
     """What columns with slopes keep of unit x columns of time: a coefficient for each column and pair of loadings."""
     number = sum(term.scale is not None for term in loading_terms(data))
     width = sum(term.width for term in columns if term.variable in SLOPED) * number**2
-    return Term(PART, np.empty((data.design.n_obs, width)), slot="between")
+    return Term(PART, np.empty((data.design.n_obs, width)), slot=PART)
 
 
 def factor_basis(n_times: int) -> np.ndarray:

@@ -45,7 +45,8 @@ def loaded(data: ModelData, priors: PriorSet, prior: Any, sd: Any, memory: Any) 
     total = -pt.where(free[design.unit], within, pt.as_tensor(dense) @ slopes)
     pooled = [j for j, term in enumerate(loading_terms(data), start=1) if term.scale]
     width = len(pooled) ** 2 * dense.shape[1]
-    between = pm.Normal(PART, 0.0, model["between_sigma"], shape=width).reshape((len(pooled), len(pooled), -1))
+    part_sd = pm.Data("loading_between_sigma", priors[PART].parameters["sigma"])
+    between = pm.Normal(PART, 0.0, part_sd, shape=width).reshape((len(pooled), len(pooled), -1))
     for i, to in enumerate(pooled):
         for j, k in enumerate(pooled):
             loading = ((own[:, k] - mean[k]) @ between[i, j]) * free

@@ -42,6 +42,7 @@ def build_model(data: ModelData, priors: PriorSet) -> "pm.Model":
     import pymc as pm
     import pytensor.tensor as pt
 
+    priors = priors.on_within_scale(data.design.scales)
     design, spec = data.design, data.design.spec
     coords = {
         "observation": np.arange(design.n_obs),
@@ -222,6 +223,7 @@ def separate(draws: dict[str, np.ndarray], data: ModelData, priors: PriorSet, se
         them.
     """
     random = np.random.default_rng(seed)
+    priors = priors.on_within_scale(data.design.scales)
     out = {name: draws[name] for name in (*OWN_NAMES, *top_priors(), *error_effects()) if name in draws}
     if "free_slope" in draws:
         out.update(common_and_offsets(draws["free_slope"]))

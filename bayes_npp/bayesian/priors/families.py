@@ -74,7 +74,7 @@ class Family:
     coded: Callable[..., tuple[float, ...]] = lambda **p: tuple(v for name, v in p.items() if name not in BOUNDS)
     typical: Callable[..., float] = lambda **p: p.get("sigma", p.get("scale", 1.0))
     scaled: Callable[..., dict[str, float]] = lambda multiple, **p: {
-        name: value * multiple if name in ("sigma", "scale") else value for name, value in p.items()
+        name: value * multiple if name in ("mu", "sigma", "scale", *BOUNDS) else value for name, value in p.items()
     }
     mixture: Callable[..., Mixture] | None = None
     collapses: bool = False
@@ -370,8 +370,19 @@ class PriorSpec(Record):
         return self.definition.draw(random, size, **self.parameters)
 
     def scaled(self, multiple: float) -> "PriorSpec":
-        """The prior of `multiple` times the parameter."""
+        """The prior that is `multiple` times as wide about its location."""
         return PriorSpec(family=self.family, reason=self.reason, **self.definition.scaled(multiple, **self.parameters))
+
+    def times(self, multiple: float) -> "PriorSpec":
+        """The prior of `multiple` times the parameter: its location moves too."""
+        own = self.parameters
+        if self.family == "log_normal":
+            return PriorSpec(
+                family=self.family, reason=self.reason, **{**own, "mu": own["mu"] + float(np.log(multiple))}
+            )
+        power = {"beta": -1 if self.family == "gamma" else 1, "nu": 0, "alpha": 0}
+        own = {name: value * multiple ** power.get(name, 1) for name, value in own.items()}
+        return PriorSpec(family=self.family, reason=self.reason, **own)
 
     def mixture(self) -> Mixture:
         """The prior as normals of one mean; `SpecError` where it is none.

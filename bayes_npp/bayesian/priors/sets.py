@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bayes_npp.bayesian.priors.families import PriorSpec, families_of
+from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record, is_file, read_toml
@@ -31,6 +32,9 @@ SLOTS = {
 # Parameters of every hierarchical model; a set may leave the others out where no model needs them.
 ALWAYS = ("exposure", "controls", "intercept", "between", "slope_sd", "unit_sd", "time_sd", "error_sd")
 
+# Of the outcome's level and of effects: on its total scale. Every other prior is on the within scale (`design.scales`).
+ON_TOTAL_SCALE = ("intercept", "between", "unit_sd", "time_sd", "group_time_sd")
+
 # What a scale implies for the effects under it (never power-scaled); of the errors see `role`.
 GROUP_PRIORS = (
     "slope_offset",
@@ -56,6 +60,18 @@ class PriorSet(Record):
         if slot not in self.prior:
             raise SpecError(f"prior set '{self.name}' has no prior for '{slot}'", fix=f"Add [prior.{slot}]")
         return self.prior[slot]
+
+    def of(self, variable: str) -> PriorSpec:
+        """The prior of a parameter of the posterior."""
+        return self.prior[variable] if variable in self.prior else self[prior_of()[variable]]
+
+    def on_within_scale(self, scales: Scales) -> "PriorSet":
+        """The set as models take it: every prior in units of the outcome's within SD.
+
+        Coefficients of loadings on parts of columns are no level: their prior, as declared, is `loading_between`.
+        """
+        level = {slot: self.prior[slot].times(scales.level) for slot in ON_TOTAL_SCALE if slot in self.prior}
+        return self.model_copy(update={"prior": {**self.prior, **level, "loading_between": self.prior["between"]}})
 
     def replaced(self, **priors: PriorSpec) -> "PriorSet":
         """The set with some priors exchanged, and 'changed' in its name."""

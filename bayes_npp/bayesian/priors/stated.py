@@ -1,11 +1,10 @@
 """Priors as a user states them: a few changed over a named set, on the standardised or on the data's scale."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from bayes_npp.bayesian.priors.families import PriorSpec
-from bayes_npp.bayesian.priors.sets import PriorSet, check_support, load_priors, slots
+from bayes_npp.bayesian.priors.sets import ON_TOTAL_SCALE, PriorSet, check_support, load_priors, slots
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import error_registry
 from bayes_npp.errors import SpecError, nearest
@@ -77,27 +76,14 @@ def _from_data(slot: str, prior: PriorSpec, design: Design) -> PriorSpec:
     scales, spec = design.scales, design.spec
     levels = {*LEVELS, *(name for part in error_registry().ERROR_MODELS.values() for name in part.in_outcome_units)}
     if slot in SLOPES and spec.exposure:
-        return times(prior, scales.divisors[spec.exposure] / scales.outcome_sd)
+        return prior.times(scales.divisors[spec.exposure] / scales.outcome_sd)
     if slot == "controls" and len(spec.controls) == 1:
-        return times(prior, scales.divisors[spec.controls[0]] / scales.outcome_sd)
+        return prior.times(scales.divisors[spec.controls[0]] / scales.outcome_sd)
+    unit = scales.total_sd if slot in ON_TOTAL_SCALE else scales.outcome_sd
     if slot in levels:
-        return times(prior, 1 / scales.outcome_sd)
+        return prior.times(1 / unit)
     if slot == "intercept" and prior.family == "normal":
         moved = {**prior.parameters, "mu": prior.parameters["mu"] - scales.outcome_mean}
-        return times(PriorSpec(family=prior.family, reason=prior.reason, **moved), 1 / scales.outcome_sd)
+        return PriorSpec(family=prior.family, reason=prior.reason, **moved).times(1 / unit)
     why = "each control has units of its own" if slot == "controls" else f"'{slot}' has no unit of the data"
     raise SpecError(f"no prior on the data's scale: {why}", fix="State it on the standardised scale")
-
-
-def times(prior: PriorSpec, multiple: float) -> PriorSpec:
-    """The prior of `multiple` times a parameter that has this one: its location moves too.
-
-    (`PriorSpec.scaled` widens a prior about its location.)
-    """
-    own = prior.parameters
-    if prior.family == "log_normal":
-        own = {**own, "mu": own["mu"] + math.log(multiple)}
-    else:
-        power = {"beta": -1 if prior.family == "gamma" else 1, "nu": 0, "alpha": 0}
-        own = {name: value * multiple ** power.get(name, 1) for name, value in own.items()}
-    return PriorSpec(family=prior.family, reason=prior.reason, **own)

@@ -7,7 +7,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.sets import check_priors, prior_of
+from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import build_design
 from bayes_npp.design.spec import Spec
@@ -31,15 +31,16 @@ def prior_overlap(fit: Fit) -> pd.DataFrame:
     rows = []
     log_prior = fit.tree["log_prior"].dataset
     names = [str(name) for name in fit.tree["posterior"].data_vars if name in log_prior]
+    priors = fit.priors.on_within_scale(fit.design.scales)
     for name in (name for name in names if not name.endswith("_between")):
-        prior = fit.priors[prior_of()[name]]
+        prior = priors.of(name)
         values = fit.values(name).reshape(len(fit.values(name)), -1)
         labels = [name] if values.shape[1] == 1 else _labels(fit, name)
         for label, draws in zip(labels, values.T, strict=True):
             grid, density, _ = array_stats.kde(draws, grid_len=POINTS)
             shared = np.minimum(density, np.exp(prior.log_density(grid)))
             overlap = float(np.trapezoid(shared, grid)) if prior.proper else np.nan
-            rows.append((label, str(prior), min(overlap, 1.0)))
+            rows.append((label, str(fit.priors.of(name)), min(overlap, 1.0)))
     return pd.DataFrame(rows, columns=["parameter", "prior", "overlap"])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.design.design import Design, slope_names
-from bayes_npp.design.projection import EPSILON, check_identified, check_residuals, row_rounding
+from bayes_npp.design.projection import EPSILON, check_identified, check_residuals, connected_parts, row_rounding
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more, check_degrees
 from bayes_npp.frequentist.least_squares.covariance import SLACK, VANISHING, Counts
@@ -135,18 +135,8 @@ def _check_spec(design: Design, source: str) -> None:
 
 
 def _connected_parts(design: Design, effects: str) -> int:
-    """Number of sets of units that share no period with each other: each has one period dummy to spare."""
-    n_units, n_times = len(design.units), len(design.times)
     # With trends or cells of groups the rank of the dummies is counted where they are projected out.
-    if effects != "two-way" or absorbs_more(design.spec) or design.n_obs == n_units * n_times:
-        return 1
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ones = np.ones(design.n_obs, dtype=np.int8)
-    size = n_units + n_times
-    graph = coo_array((ones, (design.unit, n_units + design.time)), shape=(size, size))
-    return int(connected_components(graph, directed=False, return_labels=False))
+    return connected_parts(design.unit, design.time) if effects == "two-way" and not absorbs_more(design.spec) else 1
 
 
 def _note(design: Design, effects: str, n_parts: int) -> str:

@@ -8,6 +8,7 @@ from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.claims.verdicts import UNDECIDED, VERDICTS, rule_in_words
 from bayes_npp.reporting.base.cells import Table, number, p_relation, probability, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import KINDS
 from bayes_npp.reporting.tables.ladder import factor
 
 
@@ -23,7 +24,7 @@ def ledger_table(result: Result) -> Table | None:
             "the paper": _printed(record),
             "frequentist test": _test(record),
             "probability": probability(record.probability),
-            "over variants": f"{probability(record.lowest)} to {probability(record.highest)}",
+            "over variants": f"{probability(record.lowest)} to {probability(record.highest)} ({varied(record)})",
             "verdict": record.verdict.name,
             "because": "; ".join(record.verdict.because),
         }
@@ -34,8 +35,9 @@ def ledger_table(result: Result) -> Table | None:
     notes = [
         rule_in_words(rules.support, rules.contradict),
         f"Posterior probabilities: {', '.join(behind)}. Over variants: the lowest and highest over priors (those that "
-        "the grid does not name as declared), measures of outcome and exposure, and robustness rows that the model can "
-        "be fitted to; the errors are those behind the verdict throughout.",
+        "the grid does not name as declared), measures of outcome and exposure, samples (robustness rows), and errors: "
+        "every richer error model that passes its checks. Elsewhere the errors are those behind the verdict. In "
+        "brackets how many of each have a probability.",
         f"A claim is one-sided: {rules.support:g} is its bar. A sign elsewhere in this report is clear at 0.975, and "
         "p-values are two-sided.",
         "No claim is called negligible without a smallest effect that matters, which a claim declares as "
@@ -112,8 +114,15 @@ def claim_sentence(record: ClaimRecord) -> str:
         test += f"; the posterior, with {record.errors} errors, {number(record.estimate)}."
     return (
         f"{record.claim.id}, '{record.claim.text}' ({record.claim.parsed}) {text}: {because}. Over variants its "
-        f"probability runs from {probability(record.lowest)} to {probability(record.highest)}.{test}"
+        f"probability runs from {probability(record.lowest)} to {probability(record.highest)} "
+        f"({varied(record)}).{test}"
     )
+
+
+def varied(record: ClaimRecord) -> str:
+    """How many variants of each kind stand behind a range."""
+    counts = {word: record.varied(kind) for kind, word in KINDS.items()}
+    return ", ".join(f"{word} {count or 'not varied'}" for word, count in counts.items())
 
 
 def _printed(record: ClaimRecord) -> str:

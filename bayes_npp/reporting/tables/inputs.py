@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import FitRecord
-from bayes_npp.reporting.base.cells import Table
+from bayes_npp.reporting.base.cells import Table, number
 from bayes_npp.reporting.base.result import Result
 
 
@@ -12,9 +12,29 @@ def prior_table(record: FitRecord, result: Result) -> Table:
     rows = [
         {"parameter": slot, "prior": str(prior), "reason": prior.reason} for slot, prior in record.priors.prior.items()
     ]
-    note = "On the standardised scale: outcome, exposure and controls in SDs of the study's baseline sample."
     title = f"Priors of '{record.model}': {record.priors.name}"
-    return Table(f"priors_{record.model}", title, pd.DataFrame(rows), (note,))
+    return Table(f"priors_{record.model}", title, pd.DataFrame(rows), _scale_notes(record))
+
+
+def _scale_notes(record: FitRecord) -> tuple[str, ...]:
+    """What one unit of each scale is."""
+    scales, word = record.scales, {"unit": "units", "time": "periods"}
+    removed = " and ".join(word[name] for name in scales.removed)
+    where = f"within {removed}" if removed else "over all rows"
+    sds = {record.outcome: scales.outcome_sd, **scales.divisors}
+    listed = ", ".join(f"{name} {number(sd)}" for name, sd in sds.items())
+    notes = [
+        f"Priors of slopes, of their SDs, of errors and of loadings are in SDs {where} ({listed}). Those of the "
+        f"intercept, of effects and of between parts are in SDs of the outcome over all rows "
+        f"({number(scales.total_sd)}). One baseline sample gives both."
+    ]
+    if removed:
+        notes.append(
+            f"Constants that {removed} add to a column do not move the first: least squares does not see them."
+        )
+    if scales.absorbed and scales.removed:
+        notes.append(f"Nothing is left of {', '.join(scales.absorbed)} within them: its total SD stands in.")
+    return tuple(notes)
 
 
 def weight_table(result: Result) -> Table | None:

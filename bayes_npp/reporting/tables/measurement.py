@@ -73,7 +73,7 @@ def _variant_table(records: list[MeasurementRecord], result: Result, left_out: b
     notes = [
         f"Average slope of {exposure} with the weights of two-way fixed effects ('{first.declared}'). Every index has "
         f"the mean and the total SD of {outcome} over the sample (n - 1, over all its rows and not within units: "
-        f"{number(study.scales.outcome_sd)}), every other exposure those of {exposure}, so that slopes are in the "
+        f"{number(study.scales.total_sd)}), every other exposure those of {exposure}, so that slopes are in the "
         f"units of {outcome} over {exposure}. TWFE: estimate, 95 % confidence interval [p-value], errors clustered by "
         "unit, convention stata. Posterior: mean, 95 % equal-tailed interval, P(> 0), the model's own priors.",
         "Correlations over all rows, and of what unit and period effects leave of both, from which slopes are "

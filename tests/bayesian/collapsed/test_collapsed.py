@@ -90,6 +90,7 @@ def dense(collapsed, theta, priors):
     Kept coefficients are part of theta: their columns times their values are part of the mean.
     """
     data = collapsed.data
+    priors = priors.on_within_scale(data.design.scales)
     values = {name: array[0] for name, array in collapsed.constrained(theta[None]).items()}
     n, unit = data.design.n_obs, data.design.unit
     mean, covariance = np.zeros(n), np.zeros((n, n))
@@ -171,13 +172,14 @@ def test_prior_of_a_scale_enters_with_its_jacobian(prior, panel, grouped_spec, p
     other = priors.replaced(slope_sd=prior, error_sd=prior)
     collapsed = posterior_of(panel, grouped_spec, other, {})
     theta = a_theta(collapsed)
+    taken = other.on_within_scale(collapsed.data.design.scales)
     values = {name: array[0] for name, array in collapsed.constrained(theta[None]).items()}
     expected = collapsed.log_density(theta, likelihood_only=True)[0]
     for j, element in enumerate(collapsed.elements):
         step = 1e-6
         up, down = (collapsed.constrained((theta + s * np.eye(len(theta))[j])[None]) for s in (step, -step))
         slope = (up[element.variable][0] - down[element.variable][0]) / (2 * step)
-        expected += float(other[element.variable].log_density(values[element.variable])) + np.log(slope)
+        expected += float(taken[element.variable].log_density(values[element.variable])) + np.log(slope)
     assert collapsed.log_density(theta)[0] == pytest.approx(expected, rel=1e-8)
     check_gradient(collapsed, theta)
 
@@ -323,8 +325,8 @@ def test_prior_draws_have_the_model_covariance(panel, grouped_spec, priors):
     other = priors.replaced(**fixed)
     drawn = outcomes(prior_parameters(data, other, 40_000, seed=1), data, seed=2)
     collapsed = collapse(data, other)
-    unit = collapsed.priors.upper
-    theta = np.array([np.log(np.expm1(np.exp(fixed[e.variable].mu) / u)) if e.variable in names else 0.0
+    unit, taken = collapsed.priors.upper, other.on_within_scale(data.design.scales)
+    theta = np.array([np.log(np.expm1(np.exp(taken[e.variable].mu) / u)) if e.variable in names else 0.0
                       for e, u in zip(collapsed.elements, unit, strict=False)])  # fmt: skip
     theta = np.append(theta, np.zeros(collapsed.size - len(theta)))
     if collapsed.layout.centred:

@@ -242,7 +242,8 @@ def test_value_and_gradient_equal_autodiff_of_a_dense_normal(case):
     collapsed = collapse(data, priors)
     elements = [e.variable for e in collapsed.elements]
     theta = pt.dvector("theta")
-    unit = {"slope_sd": 0.5, "unit_slope_sd": 0.5, "unit_sd": 1.0, "time_sd": 0.5, "error_sd": 1.0}
+    level = data.design.scales.level
+    unit = {"slope_sd": 0.5, "unit_slope_sd": 0.5, "unit_sd": level, "time_sd": 0.5 * level, "error_sd": 1.0}
     values, logp = {}, 0.0
     for j, name in enumerate(elements):
         if name in unit:

@@ -42,6 +42,7 @@ def test_converged(posterior):
 def metropolis(unbalanced, grouped_spec):
     """Random-walk Metropolis on the four scales, every coefficient integrated out by dense linear algebra."""
     data, priors = model_data(build_design(unbalanced, grouped_spec)), load_priors("weakly_informative")
+    priors = priors.on_within_scale(data.design.scales)
     names = ("slope_sd", "unit_sd", "time_sd", "error_sd")
     x, n = data.slope_columns, data.design.n_obs
     groups = x.shape[1]

@@ -105,17 +105,22 @@ def test_imputed_against_an_independent_joint_model(imputed, seed):
     }
     y = (frame["outcome"].to_numpy() - scales_y.outcome_mean) / scales_y.outcome_sd
     seen = (frame["mediator_1"].to_numpy()[~missing] - scales_m.outcome_mean) / scales_m.outcome_sd
+    total = {"m": scales_m.level, "y": scales_y.level}
     with pm.Model() as model:
-        sds = {f"{e}_{k}": pm.HalfNormal(f"{e}_{k}", s) for e in "my" for k, s in (("u", 1.0), ("t", 0.5), ("e", 1.0))}
+        sds = {
+            f"{e}_{k}": pm.HalfNormal(f"{e}_{k}", s)
+            for e, wide in total.items()
+            for k, s in (("u", wide), ("t", 0.5 * wide), ("e", 1.0))
+        }
         rho = pm.Uniform("rho", -1, 1)
         cells = pm.Flat("cells", shape=int(missing.sum()))
         m = pt.set_subtensor(pt.set_subtensor(pt.zeros(n)[~missing], seen)[missing], cells)
 
         def level(e):
             units, times = pm.Normal(f"{e}_units", shape=n_units), pm.Normal(f"{e}_times", shape=n_times)
-            mean = pm.Normal(f"{e}_level") + sds[f"{e}_u"] * units[unit] + sds[f"{e}_t"] * times[time]
+            mean = pm.Normal(f"{e}_level", 0, total[e]) + sds[f"{e}_u"] * units[unit] + sds[f"{e}_t"] * times[time]
             for side in ("unit", "time"):
-                mean += pm.Normal(f"{e}_{side}_part") * leading[side]
+                mean += pm.Normal(f"{e}_{side}_part", 0, total[e]) * leading[side]
             return mean
 
         a = pm.Normal("a")
@@ -128,7 +133,7 @@ def test_imputed_against_an_independent_joint_model(imputed, seed):
         for side, matrix in (("unit", of_unit), ("time", of_time)):
             part = pt.dot(matrix, raw)
             part = part - leading[side] * (part * leading[side]).mean()
-            mean += pm.Normal(f"y_{side}_of_m") * bases[side] * part
+            mean += pm.Normal(f"y_{side}_of_m", 0, total["y"]) * bases[side] * part
         pm.Normal("y", mean, sds["y_e"], observed=y)
     tree = draw(compile_model(model), make_sampler("nuts", 1000, 2, seed + 1, tune=600))
     found = {k: tree["posterior"][k].to_numpy().reshape(2000, -1) for k in ("a", "b", "direct", "cells", "rho", "m_e")}

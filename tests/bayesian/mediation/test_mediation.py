@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
+from bayes_npp.bayesian.mediation.error_correlation import correlation_of_errors
+from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.errors import DesignError
 from tests.bands import share_band
 from tests.bayesian.mediation.panels import GROUPED, SPEC, TWO, simulated
@@ -191,3 +193,19 @@ def test_coverage_over_simulated_panels(seed):
     lo, hi = share_band(n_panels, 0.95, comparisons=len(seen))  # groups of one panel are not independent
     for key, count in seen.items():
         assert lo <= covered[key] / count <= hi, (key, covered[key] / count)
+
+
+def test_errors_of_mediators_correlate_as_their_residuals_do():
+    """`error_correlation` of each draw, by hand at one of them."""
+    panel = simulated(n_units=12, n_periods=6, **TWO)
+    found = bn.mediate(panel, GROUPED, ["mediator_1", "mediator_2"], draws=250, seed=1)
+    fits = [found.equations[name] for name in found.mediators]
+    correlation = correlation_of_errors(fits, len(found.direct))
+    np.testing.assert_array_equal(correlation, found.error_correlation)
+    residuals = []
+    for fit in fits:
+        own = {name: draws[7:8] for name, draws in fit.parameters(len(found.direct)).items()}
+        residuals.append((fit.data.outcome - fitted_values(own, fit.data))[0])
+    first, second = residuals
+    expected = first @ second / np.sqrt((first @ first) * (second @ second))
+    assert correlation[7, 0, 1] == pytest.approx(expected, rel=1e-10)

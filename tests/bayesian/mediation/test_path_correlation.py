@@ -1,12 +1,13 @@
 """Paths a and b of a group that correlate."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.errors import SpecError
-from tests.bayesian.mediation.panels import GROUPED, SPEC, simulated
+from tests.bayesian.mediation.panels import GROUPED, SPEC, TWO, simulated
 
 
 def eight_groups(correlation: float) -> bn.Panel:
@@ -21,7 +22,7 @@ def eight_groups(correlation: float) -> bn.Panel:
 def test_tied_paths_equal_weighted_draws():
     """The tie in closed form against weights of the untied draws themselves, by an independent route."""
     panel = eight_groups(0.8)
-    plain = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, seed=1)
+    plain = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, path_correlation=False, seed=1)
     tied = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, path_correlation=True, seed=1)
     basis = plain.equations["outcome"].data.slope_basis
     values = {name: fit.values for name, fit in plain.equations.items()}
@@ -66,3 +67,52 @@ def test_a_tie_takes_paths_by_group():
         bn.mediate(eight_groups(0.5), SPEC, ["mediator_1"], path_correlation=True)
     with pytest.raises(SpecError, match="vary by group"):
         bn.mediate(eight_groups(0.5), GROUPED, ["mediator_1"], path_correlation=True, varying=("a",))
+
+
+def test_paths_correlate_by_default_from_eight_groups_on():
+    eight = bn.mediate(eight_groups(0.8), GROUPED, ["mediator_1"], draws=250, seed=1)
+    assert eight.correlation is not None
+    assert eight.estimates().frame["convention"].str.contains("paths a and b of a group may correlate").all()
+    asked = bn.mediate(eight_groups(0.8), GROUPED, ["mediator_1"], draws=250, path_correlation=True, seed=1)
+    np.testing.assert_array_equal(eight.indirect, asked.indirect)
+    apart = eight.with_ties(False)
+    assert apart.correlation is None
+    assert apart.estimates().frame["convention"].str.contains("independent a priori").all()
+    two = bn.mediate(simulated(n_units=12, n_periods=6, **TWO), GROUPED, ["mediator_1"], draws=250, seed=1)
+    assert two.correlation is None
+    assert two.can_tie
+    np.testing.assert_array_equal(two.with_ties(True, seed=3).correlation, two.with_ties(True, seed=3).correlation)
+
+
+def diary():
+    """As large as Bolger and Laurenceau's diaries (2013, chapter 9; BLch9 of bmlm): 100 people, 21 days, paths of each.
+
+    Mean paths .19 and .15, SDs .2, correlation .75: a mean product of .0585, of which the means make .0285.
+    """
+    random = np.random.default_rng(9)
+    cross = 0.75 * 0.2 * 0.2
+    a, b = random.multivariate_normal([0.19, 0.15], [[0.04, cross], [cross, 0.04]], 100).T
+    x = random.standard_normal((100, 21))
+    m = random.standard_normal((100, 1)) + a[:, None] * x + random.standard_normal((100, 21))
+    y = random.standard_normal((100, 1)) + 0.1 * x + b[:, None] * m + random.standard_normal((100, 21))
+    columns = {"outcome": y, "exposure": x, "mediator": m}
+    keys = {"person": np.repeat([f"p{i:03d}" for i in range(100)], 21), "day": np.tile(np.arange(21), 100)}
+    frame = pd.DataFrame({**keys, **{name: values.ravel() for name, values in columns.items()}})
+    return bn.read_panel(frame, unit="person", time="day"), float((a * b).mean())
+
+
+@pytest.mark.slow(minutes=5)
+def test_the_average_indirect_effect_of_a_diary_is_covered_by_default():
+    panel, truth = diary()
+    spec = bn.Spec(outcome="outcome", exposure="exposure", slopes="unit", time_effects="none")
+    found = bn.mediate(panel, spec, ["mediator"], draws=500, seed=1)
+    assert found.correlation is not None
+    assert len(found.groups) == 100
+    own, apart = (
+        one.estimates().select(estimand="indirect", term="mediator", group="").iloc[0]
+        for one in (found, found.with_ties(False))
+    )
+    assert own["lo"] < truth < own["hi"]
+    assert abs(own["estimate"] - truth) < own["spread"]
+    # Independent priors pull the covariance of the paths, half of the truth here, towards zero.
+    assert apart["estimate"] < own["estimate"] - 0.25 * own["spread"]

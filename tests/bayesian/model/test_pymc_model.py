@@ -61,6 +61,7 @@ def zero_sum(values):
 
 def parameters_of(point, data, priors):
     values = constrained(point)
+    priors = priors.on_within_scale(data.design.scales)
     draws = {k: v[None, None] for k, v in values.items() if not k.endswith("_raw") and "zerosum" not in k}
     free = next(v for k, v in point.items() if k.startswith("slope_offset"))
     scale = 1.0 if data.slopes_centred else values["slope_sd"]
@@ -76,6 +77,7 @@ def parameters_of(point, data, priors):
 def written_out(point, data, priors):
     """Log density by hand: priors, coordinates of the effects, level, likelihood; no Jacobian."""
     draws = {k: v[0, 0] for k, v in parameters_of(point, data, priors).items()}
+    priors = priors.on_within_scale(data.design.scales)
     values = constrained(point)
     total = priors["exposure"].log_density(draws["exposure_slope"]).sum()
     total += priors["controls"].log_density(draws["control_slope"]).sum()
@@ -151,21 +153,21 @@ def test_separated_parameters_reproduce_the_fitted_values(model, data, priors):
 def test_separation_has_the_prior_distribution_it_should(data, priors):
     """Level and contrasts drawn from their marginals separate into intercept, effects and between as in the prior."""
     random = np.random.default_rng(0)
-    size, sds = 40_000, {"unit": 0.7, "time": 0.4}
+    size, sds, level = 40_000, {"unit": 0.7, "time": 0.4}, data.design.scales.level
     draws = {"error_sd": np.ones((1, size)), "exposure_slope": np.zeros((1, size))}
-    variance = 1.0
+    variance = level**2
     for name, effect in data.effects.items():
         draws[f"{name}_sd"] = np.full((1, size), sds[name])
-        spread = np.sqrt(effect.size * effect.has_part + sds[name] ** 2)
+        spread = np.sqrt(level**2 * effect.size * effect.has_part + sds[name] ** 2)
         draws[f"{name}_contrasts"] = spread * random.standard_normal((1, size, effect.n_contrasts))
         variance += sds[name] ** 2 / effect.size
     draws["level"] = np.sqrt(variance) * random.standard_normal((1, size))
     out = separate(draws, data, priors, seed=2)
-    assert out["intercept"].std() == pytest.approx(1.0, rel=0.02)
+    assert out["intercept"].std() == pytest.approx(level, rel=0.02)
     for name, effect in data.effects.items():
         effects = out[f"{name}_effect"][0]
         np.testing.assert_allclose(effects.std(axis=0), sds[name], rtol=0.03)
         assert abs(np.corrcoef(effects[:, 0], effects[:, 1])[0, 1]) < 0.02
         assert abs(np.corrcoef(effects.mean(axis=1), out["intercept"][0])[0, 1]) < 0.02
-        np.testing.assert_allclose(out[f"{name}_between"][0].std(axis=0), 1.0, rtol=0.03)
+        np.testing.assert_allclose(out[f"{name}_between"][0].std(axis=0), level, rtol=0.03)
         assert effects.shape == (size, effect.size)

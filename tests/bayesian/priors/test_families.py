@@ -9,7 +9,8 @@ from scipy import integrate
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.theta import encode
 from bayes_npp.bayesian.priors.families import FAMILIES, PriorSpec, families_of
-from bayes_npp.bayesian.priors.sets import check_support, slots
+from bayes_npp.bayesian.priors.sets import check_support, load_priors, slots
+from bayes_npp.design.scales import Scales
 from bayes_npp.errors import SpecError
 
 EXAMPLES = {
@@ -153,13 +154,31 @@ def test_typical_value_is_of_the_priors_order(family):
     assert 0.05 < mass(prior, 0.0, prior.typical) < 0.95
 
 
-@pytest.mark.parametrize("family", families_of("positive"))
+@pytest.mark.parametrize("family", [*families_of("positive"), *(set(families_of("real")) - {"flat"})])
 def test_scaled_prior_is_of_the_multiple(family):
     prior = prior_of(family)
     values = inner(prior)
     for multiple in (0.25, 4.0):
         expected = prior.log_density(values / multiple) - np.log(multiple)
-        np.testing.assert_allclose(prior.scaled(multiple).log_density(values), expected, rtol=1e-10, atol=1e-10)
+        inside = np.isfinite(expected)
+        own = prior.scaled(multiple).log_density(values)
+        np.testing.assert_allclose(own[inside], expected[inside], rtol=1e-10, atol=1e-10)
+        np.testing.assert_array_equal(np.isfinite(own), inside)
+
+
+def test_effects_and_level_have_priors_on_the_total_scale():
+    """In units of a within SD of 2 where the total one is 10: five times as wide, and everything else as declared."""
+    base = load_priors("weakly_informative").replaced(
+        intercept=PriorSpec(family="normal", mu=0.4, sigma=1.5, reason="a test")
+    )
+    taken = base.on_within_scale(Scales(0.0, 2.0, {}, 10.0))
+    assert taken["intercept"].parameters == {"mu": 2.0, "sigma": 7.5}
+    for slot in ("between", "unit_sd", "time_sd", "group_time_sd"):
+        assert taken[slot].parameters["sigma"] == 5 * base[slot].parameters["sigma"]
+    others = set(base.prior) - {"intercept", "between", "unit_sd", "time_sd", "group_time_sd"}
+    assert all(taken[slot] == base[slot] for slot in others)
+    assert taken.of("loading_between") == base["between"]
+    assert taken.of("unit_between") == taken["between"]
 
 
 @pytest.mark.parametrize("family", [name for name in PROPER if FAMILIES[name].mixture])

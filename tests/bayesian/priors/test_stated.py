@@ -6,7 +6,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.bayesian.priors.families import FAMILIES, PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
-from bayes_npp.bayesian.priors.stated import stated_priors, times
+from bayes_npp.bayesian.priors.stated import stated_priors
 from bayes_npp.design.design import build_design
 
 
@@ -41,7 +41,7 @@ def test_the_datas_scale_is_that_of_slopes_and_outcomes(design, grouped_spec):
     assert own["exposure"].parameters == pytest.approx({"mu": 0.2 * slope, "sigma": 0.1 * slope})
     assert own["slope_sd"].parameters == pytest.approx({"sigma": 0.3 * slope})
     assert own["error_sd"].parameters == pytest.approx({"scale": 2.0 / scales.outcome_sd})
-    assert own["intercept"].parameters == pytest.approx({"mu": 3 / scales.outcome_sd, "sigma": 2 / scales.outcome_sd})
+    assert own["intercept"].parameters == pytest.approx({"mu": 3 / scales.total_sd, "sigma": 2 / scales.total_sd})
 
 
 def test_a_tight_prior_in_the_datas_units_pins_the_slope(unbalanced, grouped_spec):
@@ -112,5 +112,5 @@ def test_density_of_a_multiple_is_that_of_the_change_of_variable(family):
     prior = PriorSpec(family=family, reason="test", **PRIORS[family])
     values = np.array([0.1, 0.5, 1.7])
     np.testing.assert_allclose(
-        times(prior, 2.5).log_density(2.5 * values), prior.log_density(values) - np.log(2.5), rtol=1e-10
+        prior.times(2.5).log_density(2.5 * values), prior.log_density(values) - np.log(2.5), rtol=1e-10
     )
