@@ -1,5 +1,6 @@
 """The one table every estimator returns: schema, vocabulary of estimands, validation."""
 
+import html
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.errors import EstimatesError
+from bayes_npp.records import MOST_LINES, Shown
 
 LEVEL = 0.95  # of every interval
 NOT_PASSED = "sampler: failed"  # begins the note of every row of a fit that failed them
@@ -70,8 +72,11 @@ ALLOWED = {
 }
 
 
-@dataclass(frozen=True)
-class Estimates:
+SUMMARY = ("term", "group", "estimand", "estimate", "spread", "lo", "hi", "p_value", "prob_positive")
+
+
+@dataclass(frozen=True, repr=False)
+class Estimates(Shown):
     """Rows of estimates in the data's units.
 
     Attributes
@@ -101,8 +106,43 @@ class Estimates:
         """The same rows as those of a model of a study."""
         return Estimates(self.frame.assign(study=study, model=model), self.diagnostics)
 
+    def summary(self) -> pd.DataFrame:
+        """The columns that one reads: term, group, estimand, estimate, its spread, interval, p-value or P(> 0)."""
+        told = [name for name in SUMMARY if name in SUMMARY[:5] or self.frame[name].notna().any()]
+        return self.frame[told].copy()
+
+    def headline(self) -> str:
+        said = (" | ".join(dict.fromkeys(self.frame[name])) for name in ("estimator", "outcome", "covariance"))
+        first, outcome, covariance = said
+        return f"{type(self).__name__}: {first}; outcome {outcome}; {covariance}; {len(self.frame)} rows"
+
+    def details(self) -> list[str]:
+        """The first rows; `summary()` has them all."""
+        shown = self.summary().drop(columns="estimand").head(MOST_LINES - 3)
+        text = shown.to_string(index=False, float_format=lambda value: f"{value:.4g}", max_colwidth=30)
+        rest = len(self.frame) - len(shown)
+        return [*text.splitlines(), *([f"... and {rest} more: .summary(), .frame"] if rest else [])]
+
     def _repr_html_(self) -> str:
-        return str(self.frame.to_html(escape=True))
+        shown = self.summary().head(MOST_LINES)
+        rest = len(self.frame) - len(shown)
+        table = shown.to_html(escape=True, index=False, float_format=lambda value: f"{value:.4g}")
+        more = f"<p>... and {rest} more rows: <code>.summary()</code></p>" if rest else ""
+        return f"<p>{html.escape(self.headline())}</p>{table}{more}"
+
+
+class Tabled(Shown):
+    """A posterior that shows the first rows of its estimates."""
+
+    def estimates(self) -> Estimates:
+        """Its table."""
+        raise NotImplementedError
+
+    def details(self) -> list[str]:
+        return self.estimates().details()
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.headline())}</p>{self.estimates()._repr_html_()}"
 
 
 def positive(values: np.ndarray) -> np.ndarray:

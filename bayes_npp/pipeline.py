@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bayes_npp import __version__
 from bayes_npp.analysis.companions import (
@@ -17,7 +18,9 @@ from bayes_npp.analysis.companions import (
     twfe_weight_table,
 )
 from bayes_npp.analysis.descriptives import describe
+from bayes_npp.analysis.differences import study_differences
 from bayes_npp.analysis.estimation import estimate_model
+from bayes_npp.analysis.event_time import event_times
 from bayes_npp.analysis.influence import influence
 from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.made_from import made_by
@@ -28,8 +31,11 @@ from bayes_npp.analysis.records import Estimated
 from bayes_npp.analysis.robustness_rows import rerun_altered
 from bayes_npp.analysis.settings import RunSettings, run_settings
 from bayes_npp.analysis.stacking import ladder_accuracy
+from bayes_npp.analysis.without_units import posterior_influence
 from bayes_npp.claims.answer import answer_claims
 from bayes_npp.claims.choices import every_choice
+from bayes_npp.claims.confounding import claims_confounded
+from bayes_npp.claims.multiplicity import differences_adjusted
 from bayes_npp.errors import OutputError, SpecError, located
 from bayes_npp.estimates import concat
 from bayes_npp.reporting.base.result import Result
@@ -37,6 +43,8 @@ from bayes_npp.reporting.csv_files import csv_frames
 from bayes_npp.reporting.report import write_report
 from bayes_npp.store import file_hash, read_sealed_json, remove_leftovers, write_sealed_json, write_text
 from bayes_npp.study.checks import check_study
+from bayes_npp.study.instruments import IvModel
+from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import GmmModel, HierarchicalModel
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.study import Study, load_study
@@ -96,6 +104,17 @@ def run_study(
         measurement = measure(study, ladders, settings, shown)
     with clock.of("claims"):
         ledger = answer_claims(study, estimates, ladders, [*fits, *beside], measurement, settings, shown)
+    decided = influence(study)
+    with clock.of("influence"):
+        played = posterior_influence(study, decided, estimates, ladders, settings, shown)
+    if played is not None:
+        estimates = concat([estimates, *played.tables])
+    with clock.of("event time"):
+        moments = event_times(study, ladders, settings)
+    with clock.of("confounding"):
+        hidden = claims_confounded(study, ledger, ladders, settings)
+    with clock.of("differences"):
+        differences = study_differences(study, estimates, ladders)
     mechanisms = tuple(own.mechanism for own in declared if own.mechanism is not None)
     reproduced = replication(study, estimates)
     result = Result(
@@ -107,22 +126,24 @@ def run_study(
         comparisons=tuple(comparisons(study, estimates, ladders)),
         weights=twfe_weight_table(study),
         spreads=spread_table(study, ladders),
-        gmm={
-            model.name: own.table.diagnostics
-            for model, own in zip(study.models, declared, strict=True)
-            if isinstance(model, GmmModel)
-        },
+        gmm=_diagnostics(study, declared, GmmModel),
+        instruments=_diagnostics(study, declared, IvModel),
         accuracy=ladder_accuracy(ladders),
         readings=read_run(study, estimates, mechanisms, robustness, reproduced),
         descriptives=describe(study.panel, study.roles),
         mechanisms=mechanisms,
         specification=specification_tests(study),
-        influence=influence(study),
+        influence=decided,
+        posterior_influence=played,
         robustness=robustness,
         equality=tuple(group_tests(study)),
         replication=reproduced,
         measurement=measurement,
         ledger=ledger,
+        differences=differences,
+        adjusted=differences_adjusted(ledger),
+        confounding=hidden,
+        event_time=moments,
         choices=every_choice(ledger, ladders, estimates),
         out=folder,
     )
@@ -132,6 +153,12 @@ def run_study(
         content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed}}
         write_sealed_json(folder / "manifest.json", content)
     return result
+
+
+def _diagnostics(study: Study, declared: list[Estimated], kind: type[ModelSpec]) -> dict[str, dict[str, Any]]:
+    """Tests beside the estimates of every model of a kind, by its name."""
+    pairs = zip(study.models, declared, strict=True)
+    return {model.name: own.table.diagnostics for model, own in pairs if isinstance(model, kind)}
 
 
 @dataclass

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ SEAL = b"\nsha256 of all before this line: "  # readers of netCDF stop before it
 VERIFIED, NOT_VERIFIED = "verified", "not verified"
 TEMPORARY = ".bayes-npp-"  # and the process that writes the file
 FORGOTTEN = 86_400  # seconds after which a temporary file is nobody's, where processes cannot be asked for
+
+
+def shipped(packaged: str, checkout: str) -> Path:
+    """A folder that travels in the wheel as `packaged`, and in a checkout is `checkout` under its root."""
+    inside = Path(str(resources.files("bayes_npp"))) / packaged
+    return inside if inside.is_dir() else Path(__file__).parents[1] / checkout
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

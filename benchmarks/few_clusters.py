@@ -90,7 +90,7 @@ the convention "stata"; a right test has 5.0, with a Monte Carlo error of {error
 because fewer than 4 clusters (5 periods with Driscoll-Kraay errors) say nothing of the errors' variance, or because the
 variance is rounding (two units, or two periods, whose scores cancel).
 
-A row whose clusters number 4 to 9 quotes its share in its note, and the wild bootstrap's p-value; a row with 10 to 29
+A row whose clusters number 4 to 9 quotes its share in its note, and the wild bootstrap's p-value; a row with 10 to 30
 quotes it where it is above 7 % by more than two Monte Carlo errors. The share quoted is
 that of the nearest number of units, then of periods, not above the sample's. Noise here is independent and normal:
 with other errors the shares are others. A group's slope and its difference from another group

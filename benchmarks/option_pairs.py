@@ -4,7 +4,7 @@
 
 Pairs that `check` accepts are put into few studies that hold them all; each is run, report included. Those that take
 the full PyMC model, whose every graph is compiled, are run with --full only. What is found is kept in
-option_pairs.json, so that an interrupted run goes on. Prints a table: pairs, refused by `check`, run, died.
+option_pairs.json, so that an interrupted run goes on; the table of it is docs/option_pairs.md.
 """
 
 import json
@@ -27,23 +27,47 @@ from bayes_npp.study.study import load_study
 from tests.study import pairs
 
 KEPT = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).parents[1] / "docs" / "option_pairs.md"
+TEXT = """# Every pair of options: refused by `check`, or run to the end
+
+Written by `benchmarks/option_pairs.py`; what became of each study is in `benchmarks/option_pairs.json`.
+
+A setting is one value of one option: a key of a model's kind, a claim, a row of robustness, other measures, another
+panel, another model beside. Every pair of settings is declared on a panel of 12 units and 7 periods. What `check` does
+not refuse, with its reason, is put into few studies that together hold every such pair. Each is run to its report, with
+warnings as errors. A study that ends otherwise has died.
+
+Pairs that only the full PyMC model samples are compiled one by one, a minute each: they are run with `--full`.
+
+"""
 
 
 def main(arguments: list[str]) -> None:
     full, kinds = "--full" in arguments, [kind for kind in arguments if kind != "--full"]
-    print("| kind | pairs | refused by `check` | run | of them sampled in full | studies | died |")
-    print("|---|---|---|---|---|---|---|")
     for kind in kinds or pairs.kinds():
         with tempfile.TemporaryDirectory() as name:
             for own in tried(kind, Path(name), kept().get(kind, {}).get("studies", {}), full):
                 text = json.dumps({**kept(), kind: own}, indent=1, ensure_ascii=False)
                 KEPT.write_text(text + "\n", encoding="utf-8")
-        died = sum(found != "run" for found in own["studies"].values())
-        print(f"| {kind} | {own['pairs']} | {own['refused']} | {own['accepted']} | {own['full']} | ", end="")
-        print(f"{len(own['studies'])} | {died} |", flush=True)
         for chosen, found in own["studies"].items():
             if found != "run":
-                print(f"died: {chosen}: {found}", flush=True)
+                print(f"{kind} died: {chosen}: {found}", flush=True)
+    PAGE.write_text(TEXT + table(kept()), encoding="utf-8")
+
+
+def table(found: dict[str, Any]) -> str:
+    """Of every kind: pairs, refused, accepted, of these sampled in full and so tried with --full; studies, died."""
+    lines = [
+        "| kind | pairs | refused by `check` | accepted | of them only in full | studies | of them in full | died |"
+    ]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for kind, own in found.items():
+        counts = [own[name] for name in ("pairs", "refused", "accepted", "full")]
+        studies = own["studies"]
+        in_full = sum(label in own.get("in_full", ()) for label in studies)
+        died = sum(end != "run" for end in studies.values())
+        lines.append(" | ".join(["", kind, *map(str, [*counts, len(studies), in_full, died]), ""]).strip())
+    return "\n".join(lines) + "\n"
 
 
 def kept() -> dict[str, Any]:
@@ -66,14 +90,16 @@ def tried(kind: str, folder: Path, before: dict[str, str], full: bool) -> Iterat
 
     every = list(pairs.pairs(kind))
     taken = [pair for pair in every if accepted(pair)]
-    counts = {"pairs": len(every), "refused": len(every) - len(taken), "accepted": len(taken)}
+    counts: dict[str, Any] = {"pairs": len(every), "refused": len(every) - len(taken), "accepted": len(taken)}
     counts["full"] = sum(map(pairs.sampled_in_full, taken))
-    studies = dict(before)
+    in_full = pairs.covering(kind, accepted, full=True) if full else []
+    chosen_studies = {
+        "; ".join(map(str, chosen)): chosen for chosen in [*pairs.covering(kind, accepted, full=False), *in_full]
+    }
+    counts["in_full"] = ["; ".join(map(str, chosen)) for chosen in in_full]
+    studies = {label: found for label, found in before.items() if label in chosen_studies}  # options may have changed
     yield {**counts, "studies": studies}
-    chosen_studies = pairs.covering(kind, accepted, full=False)
-    chosen_studies += pairs.covering(kind, accepted, full=True) if full else []
-    for chosen in chosen_studies:
-        label = "; ".join(map(str, chosen))
+    for label, chosen in chosen_studies.items():
         if studies.get(label) != "run":
             pairs.write_study(folder, pairs.content(kind, chosen))
             started = time.time()

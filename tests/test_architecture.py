@@ -116,7 +116,7 @@ def test_tests_use_public_names(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bayes_npp"):
             private += [alias.name for alias in node.names if re.match(r"_[a-z]", alias.name)]
         elif isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
-            private += {node.attr} - {"_fields", "_replace"}  # public, of named tuples
+            private += {node.attr} - {"_fields", "_replace", "_repr_html_"}  # public, of named tuples and notebooks
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "delattr"):
             texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
             private += [text for text in texts if re.search(r"(^|\.)_[a-z]", text)]

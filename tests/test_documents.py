@@ -108,7 +108,7 @@ def test_sources_of_statistics_are_cited_and_citations_listed():
     body, _, listed = ALL["docs/statistics.md"].partition("## Sources")
     body = " ".join(body.split())
     sources = {
-        (entry, *re.match(r"(?:de )?([^\W\d][\w-]+), .*?\((\d{4})\)", entry).groups())
+        (entry, *re.match(r"(?:de )?([^\W\d][\w -]+), .*?\((\d{4})\)", entry).groups())
         for entry in re.findall(r"^- (.+)", listed, re.MULTILINE)
     }
     assert len(sources) > 40
@@ -155,7 +155,7 @@ def test_your_study_names_every_table_kind_and_transform():
 
 
 def test_keys_of_the_kinds_of_models_are_theirs():
-    table = ALL["docs/your_study.md"].partition("## Kinds")[2]
+    table = ALL["docs/your_study.md"].partition("## Kinds")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.+?`) \| [^|]+ \| (.+) \|$", table.partition("|---|")[2], re.MULTILINE)
     for kinds, keys in rows:
         for kind in re.findall(r"`(\w+)`", kinds):

@@ -14,8 +14,10 @@ from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
 from bayes_npp.frequentist.factors.cce import cce_estimates
 from bayes_npp.frequentist.factors.interactive import interactive_estimates
+from bayes_npp.frequentist.instruments.iv import iv_estimates
 from bayes_npp.frequentist.least_squares.static import Errors, static_estimates, subsample_estimates
 from bayes_npp.frequentist.mediation.mediation import Options, path_estimates
+from bayes_npp.study.instruments import IvModel
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import (
     CceModel,
@@ -57,6 +59,11 @@ def _interactive_fe(sample: Sample, model: InteractiveModel, settings: RunSettin
 def _cce(sample: Sample, model: CceModel, settings: RunSettings) -> Estimated:
     options = _options(model, ("averages", "pooled", "covariance", "convention"))
     return Estimated(cce_estimates(sample.design(model.spec(sample.roles)), **options, source=sample.panel.source))
+
+
+def _iv(sample: Sample, model: IvModel, settings: RunSettings) -> Estimated:
+    options = _options(model, ("method", "covariance", "convention"))
+    return Estimated(iv_estimates(model.equation(sample), **options, source=sample.panel.source))
 
 
 def _dynamic_within(sample: Sample, model: DynamicWithinModel, settings: RunSettings) -> Estimated:
@@ -114,6 +121,7 @@ ESTIMATORS: dict[str, Callable[[Sample, Any, RunSettings], Estimated]] = {
     "twfe": _static,
     "interactive_fe": _interactive_fe,
     "cce": _cce,
+    "iv": _iv,
     "dynamic_within": _dynamic_within,
     "difference_gmm": _gmm,
     "system_gmm": _gmm,

@@ -28,6 +28,8 @@ class Influence:
         On all units.
     without : tuple of (str, float)
         Left out, and the slope without: the unit whose absence moves it most, and the two that do.
+    left_out : tuple of (str, tuple of str)
+        These units, by what `without` calls them.
     """
 
     frame: pd.DataFrame
@@ -35,6 +37,7 @@ class Influence:
     held: float
     slope: float
     without: tuple[tuple[str, float], ...]
+    left_out: tuple[tuple[str, tuple[str, ...]], ...]
 
     def rows(self) -> pd.DataFrame:
         """The frame, with the slope on all units ("all") and without several; their shares are blank."""
@@ -57,10 +60,12 @@ def influence(study: Study) -> Influence | None:
         return None
     first = frame.head(min(MOST, max(1, (len(frame) - 1) // 2)))
     moving = frame.reindex(frame["change"].abs().sort_values(ascending=False, kind="stable").index)["unit"].tolist()
+    several = tuple((" and ".join(moving[:k]), tuple(moving[:k])) for k in (1, 2) if k < len(frame))
     return Influence(
         frame=frame,
         first=tuple(first["unit"]),
         held=float(first["share"].sum()),
         slope=slope_without(design, ()),
-        without=tuple((" and ".join(moving[:k]), slope_without(design, moving[:k])) for k in (1, 2) if k < len(frame)),
+        without=tuple((name, slope_without(design, units)) for name, units in several),
+        left_out=several,
     )

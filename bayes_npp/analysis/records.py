@@ -1,6 +1,6 @@
 """What the models of a study gave, with every decision already taken: one record a fit, a ladder, a robustness row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -23,7 +23,8 @@ class FitRecord:
 
     `between` holds (unit | time, contrasts that a between part spans, all contrasts); `outcome` and `scales` say what
     its priors are about; `engine` is what sampled it, and `why` why chains were run where weighted points would have
-    done, if they had been good.
+    done, if they had been good; `error_scales` and `factors` what `latent_parts` says of them, None where the model has
+    none.
     """
 
     model: str
@@ -38,6 +39,8 @@ class FitRecord:
     scales: Scales
     engine: str = "collapsed"
     why: str = ""
+    error_scales: pd.DataFrame | None = field(default=None, compare=False)
+    factors: pd.DataFrame | None = field(default=None, compare=False)
 
     @property
     def errors_fit(self) -> bool:

@@ -22,13 +22,13 @@ def rerun_altered(
         begun, name = time.time(), altered.model.name
         with located(f"robustness '{row.name}' of '{declared}'"):
             found = estimate_model(altered.data, altered.model, settings)
-        tables.append(_labelled(found.table, altered))
+        tables.append(labelled(found.table, altered))
         records.append(RobustnessRecord(declared, name, altered, row.note, found.fit))
         walls[name] = round(time.time() - begun, 2)
     return tuple(records), tables
 
 
-def _labelled(table: Estimates, altered: Altered) -> Estimates:
+def labelled(table: Estimates, altered: Altered) -> Estimates:
     """The rows with what was left out as their sample and what was altered in their note."""
     left = "" if altered.sample == "all" else altered.sample
     samples = table.frame["sample"].replace("all", "")

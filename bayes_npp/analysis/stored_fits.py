@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayes_npp.analysis.cache import Form, key_of, not_stored, recalled, stamp
+from bayes_npp.analysis.latent_parts import error_scales, factor_rows
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord
 from bayes_npp.analysis.settings import RunSettings
@@ -21,7 +23,7 @@ from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
-from bayes_npp.errors import BayesNppError, SpecError
+from bayes_npp.errors import BayesNppError, ImportanceError, SpecError
 from bayes_npp.store import read_tree, write_tree
 from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
 from bayes_npp.study.sample import Sample
@@ -206,7 +208,11 @@ def _stored_or_fitted(
             return kept, True
     if settings.stored_only:
         raise not_stored("fit is", path)
-    fit = fit_design(design, priors, sampler, engine)
+    try:
+        fit = fit_design(design, priors, sampler, engine)
+    except ImportanceError as error:  # to a script a message; in a study a chain, so that the other fits go on
+        fit = replace(fit_design(design, priors, sampler, "collapsed"), why=error.problem)
+        fit.tree.attrs["why"] = error.problem  # goes with it into its file
     _keep(fit, made_from, path)
     return fit, False
 
@@ -265,4 +271,6 @@ def fit_record(model: str, fit: Fit, reused: bool) -> FitRecord:
         scales=fit.design.scales,
         engine=fit.engine,
         why=fit.why,
+        error_scales=error_scales(fit),
+        factors=factor_rows(model, fit),
     )

@@ -11,6 +11,7 @@ from bayes_npp.auditing.printed import PrintedRow
 from bayes_npp.auditing.rows import audited
 from bayes_npp.auditing.significance import STARS
 from bayes_npp.errors import SpecError
+from bayes_npp.records import Shown
 
 REFERENCES = ("auto", "normal")
 
@@ -84,8 +85,8 @@ class Sentence:
         return self.text if self.status == "result" else f"{self.status.capitalize()}. {self.text}"
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Shown):
     """An audit of published numbers.
 
     Parameters

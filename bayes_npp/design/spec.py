@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from bayes_npp.design.formula import placed_effects, read_formula
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 
@@ -84,6 +85,35 @@ class Spec(Record):
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
+
+    @classmethod
+    def from_formula(cls, formula: str, *, exposure: str | None = None, panel: Any = None, **options: Any) -> "Spec":
+        """A specification from 'outcome ~ exposure + control | unit + time'.
+
+        Parameters
+        ----------
+        formula : str
+            Columns (lags as L1.x) joined by +, a name with blanks in backquotes. Effects behind the bar are partially
+            pooled, `fixed(unit)` is fixed; without a bar there are none, and no correlated means either.
+        exposure : str, optional
+            One of the terms; the first without it.
+        panel : Panel, optional
+            By whose keys effects are told apart; without it the first is the unit's, the second the period's.
+        **options
+            Every other key of a specification, such as slopes="region".
+
+        Raises
+        ------
+        SpecError
+            A term that is no column (derive it first), an effect that is neither the unit's nor the period's.
+        """
+        read = read_formula(formula)
+        chosen = exposure or read.regressors[0]
+        if chosen not in read.regressors:
+            raise SpecError(f"exposure '{chosen}' is no term of the formula", fix=nearest(chosen, read.regressors))
+        own: dict[str, Any] = {**placed_effects(read, panel), "correlated_means": bool(read.effects), **options}
+        controls = tuple(name for name in read.regressors if name != chosen)
+        return cls(outcome=read.outcome, exposure=chosen, controls=controls, **own)
 
     @field_validator("unit_trends", mode="before")
     @classmethod

@@ -17,6 +17,8 @@ DATED = re.compile(r"(\d{4})([-/]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?:[T ]
 QUARTERS = re.compile(r"(\d{4})[-_/: ]?(?:[Qq][-_ ]?0?)?([1-4])")
 MONTHS = re.compile(r"(\d{4})(?:[-_/: ]?[Mm]?(0[1-9]|1[0-2])|(?:[-_/: ]|[-_ ]?[Mm])([1-9]))")
 YEARS = re.compile(r"(\d{4})")
+SAYS_QUARTER = re.compile(r"\d{4}[-_/: ]?[Qq][-_ ]?0?[1-4]")
+SAYS_MONTH = re.compile(r"\d{4}(?:[-_/: ]?([Mm])|[-_/:])(0?[1-9]|1[0-2])")
 LIKELY_YEARS = (1500, 2499)
 DAYS_OF_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -158,7 +160,7 @@ def read_times(
     distinct = np.unique(numbers)
     even, doubt, mend = True, "", ""
     if not frequency and period is None and factor == 1:
-        doubt, mend = _calendar_like(distinct)
+        doubt, mend = calendar_like(distinct)
         even = not doubt
     common = int(np.gcd.reduce(np.diff(distinct))) if len(distinct) > 1 else 1
     if not doubt and step is None and common > 1:
@@ -211,6 +213,8 @@ def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, np.ndarray]
         wrong, what = np.isnan(numbers), f"no {period}"
         fix = f"Write it as {WRITTEN[period]}, in one form throughout"
     else:
+        if written := undeclared(keys):
+            return _ordinals(keys, written, place)
         numbers = pd.to_numeric(keys, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         wrong, what = ~(np.abs(numbers) < 2**53) | (numbers != np.round(numbers)), "not a whole number"
         forms = (other for other in FREQUENCY if wrong.any() and not np.isnan(_written(keys, other)).any())
@@ -224,6 +228,18 @@ def _ordinals(keys: pd.Series, period: str | None, place: tuple[str, np.ndarray]
             fix=fix,
         )
     return numbers.astype(np.int64), FREQUENCY.get(period or "", "")
+
+
+def undeclared(keys: pd.Series) -> Literal["quarter", "month", ""]:
+    """What texts say they are: 2019Q3 a quarter, 2019-07 and 2019M7 a month; nothing where they may be either."""
+    text = [_text(key) for key in keys.dropna().unique()]
+    if text and all(SAYS_QUARTER.fullmatch(key) for key in text):
+        return "quarter"
+    found = [SAYS_MONTH.fullmatch(key) for key in text]
+    if not text or not all(found):
+        return ""
+    lettered = all(match[1] for match in found if match)
+    return "month" if lettered or any(int(match[2]) > 4 for match in found if match) else ""
 
 
 def _written(keys: pd.Series, period: str) -> np.ndarray:
@@ -271,7 +287,7 @@ def _text(key: Any) -> str:
     return str(key).strip()
 
 
-def _calendar_like(keys: np.ndarray) -> tuple[str, str]:
+def calendar_like(keys: np.ndarray) -> tuple[str, str]:
     """What whole numbers look like, and what to declare; nothing where they pass for numbers of periods."""
     if len(keys) < 2 or keys.min() < 0:
         return "", ""

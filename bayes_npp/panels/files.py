@@ -1,5 +1,6 @@
 """Files of panels: CSV, Parquet, Stata and Excel as a frame, with the row of each observation in its file."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def read_file(
         No file, an unknown kind, a file that its reader cannot read, two columns of one name.
     """
     if not is_file(path):
-        raise PanelError("the file does not exist", place=str(path), fix="Check the path")
+        what = "is a folder" if os.path.isdir(path) else "does not exist"  # long names too
+        raise PanelError(f"the file {what}", place=str(path), fix="Check the path")
     kind = READERS.get(path.suffix.lower())
     if kind is None:
         raise PanelError(

@@ -9,6 +9,7 @@ from bayes_npp.errors import DesignError, PanelError, nearest
 from bayes_npp.panels.calendar import Calendar
 from bayes_npp.panels.labels import WORDS_FOR_BLANK, check_alike, labels_of
 from bayes_npp.panels.notices import Notice
+from bayes_npp.records import Shown
 
 WEIGHT_COLUMNS = ["index", "method", "indicator", "direction", "weight", "entropy"]
 
@@ -23,8 +24,8 @@ class FilledCell:
     value: float
 
 
-@dataclass(frozen=True)
-class Balance:
+@dataclass(frozen=True, repr=False)
+class Balance(Shown):
     """Shape of a panel: rows, units, periods, and every (unit, period) cell missing inside a unit's own span."""
 
     n_rows: int
@@ -44,8 +45,8 @@ class Balance:
         return f"{shape}, unbalanced ({low} to {high} rows a unit, {len(self.gaps)} gaps inside a unit's span)"
 
 
-@dataclass(frozen=True)
-class Panel:
+@dataclass(frozen=True, repr=False)
+class Panel(Shown):
     """Unit x period rows, sorted by unit and time.
 
     Attributes
@@ -86,6 +87,20 @@ class Panel:
     notices: tuple[Notice, ...] = ()
     moved: frozenset[str] = frozenset()
 
+    def headline(self) -> str:
+        return f"Panel: {self.balance()}"
+
+    def details(self) -> list[str]:
+        """Keys, window, columns, and what may be wrong."""
+        keys = f"unit: {self.unit}; time: {self.time or 'none'}; group: {self.group or 'none'}"
+        label = self.calendar.label
+        times = () if self.time is None else (self.frame[self.time].min(), self.frame[self.time].max())
+        span = f"periods: {' to '.join(map(label, times))}" if times else "a cross-section of units"
+        span += f"; window: {' to '.join(map(label, self.window))}" if self.window else ""
+        names = [str(name) for name in self.frame if name not in (self.unit, self.time, self.group)]
+        columns = f"{len(names)} columns: {', '.join(names)}"
+        return [keys, span, columns, f"source: {self.source}", *map(str, self.notices)]
+
     @property
     def in_window(self) -> np.ndarray:
         """Mask of the estimation rows, shape (n,)."""
@@ -111,8 +126,8 @@ class Panel:
         values = self.column(name)
         if pd.api.types.is_bool_dtype(values):
             return values.to_numpy(dtype=float)
-        if pd.api.types.is_datetime64_any_dtype(values):
-            values = values.astype(str)  # a date is no number, though pandas would count its nanoseconds
+        if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_object_dtype(values)):
+            values = values.astype(str).where(values.notna())  # no count of nanoseconds since 1970, or between dates
         numbers = pd.to_numeric(values, errors="coerce").astype(float)
         bad = (numbers.isna() & values.notna() & ~values.isin(WORDS_FOR_BLANK)) | np.isinf(numbers)
         if bad.any():

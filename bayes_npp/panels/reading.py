@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from bayes_npp.errors import PanelError, PanelWarning, located, nearest
 from bayes_npp.panels.calendar import Calendar, PeriodKind, read_times
 from bayes_npp.panels.files import read_file
+from bayes_npp.panels.frames import SOURCE, as_frame, keys_of
 from bayes_npp.panels.labels import check_alike, clean, holds_containers, printed, tidy, tidy_text, words_for_blank
 from bayes_npp.panels.notices import Notice, rows_in_words, stand_apart
 from bayes_npp.panels.panel import Panel
@@ -18,9 +20,9 @@ Key = int | str
 
 
 def read_panel(
-    path: str | Path | pd.DataFrame,
-    unit: str,
-    time: str | None,
+    path: Any,
+    unit: str | None = None,
+    time: str | None = None,
     group: str | None = None,
     window: tuple[Key, Key] | None = None,
     encoding: str = "utf-8",
@@ -33,10 +35,11 @@ def read_panel(
 
     Parameters
     ----------
-    path : path or DataFrame
-        A .csv, .parquet, .dta (Stata) or .xlsx file, or the rows themselves.
+    path : path, DataFrame, Arrow or polars table, Dataset of xarray
+        A .csv, .parquet, .dta (Stata) or .xlsx file, or the rows themselves (see `frames.as_frame`).
     unit, time, group : str
-        Key columns. `time=None` reads a cross-section of units. `group` must not vary within a unit.
+        Key columns, or levels of the index. An index of two levels, or two dimensions, need not be named: unit, time.
+        `unit` without `time` reads a cross-section of units. `group` must not vary within a unit.
     window : (int or str, int or str), optional
         Estimation window in the file's keys, inclusive; earlier rows serve lags only.
     encoding : str
@@ -76,9 +79,9 @@ def read_panel(
 
 
 def load_panel(
-    path: str | Path | pd.DataFrame,
-    unit: str,
-    time: str | None,
+    path: Any,
+    unit: str | None = None,
+    time: str | None = None,
     group: str | None = None,
     window: tuple[Key, Key] | None = None,
     encoding: str = "utf-8",
@@ -88,10 +91,13 @@ def load_panel(
     missing: Sequence[str | int | float] = (),
 ) -> Panel:
     """As `read_panel`, without warnings: whoever calls it shows the notices."""
+    if unit is None:
+        unit, time = _own_keys(path, time)
     labels = [name for name in (unit, group) if name is not None]
     notices: list[Notice] = []
-    if isinstance(path, pd.DataFrame):
-        frame, source, file_rows = path.copy(), "the panel", np.arange(len(path)) + 1
+    rows = as_frame(path)
+    if rows is not None:
+        frame, source, file_rows = rows.copy(), SOURCE, np.arange(len(rows)) + 1
         if frame.columns.nlevels > 1:
             fix = "Give each column one name, such as frame.columns = [...]"
             raise PanelError("the columns have names of several levels", place=source, fix=fix)
@@ -146,6 +152,14 @@ def load_panel(
         calendar=calendar,
         notices=tuple(notices),
     )
+
+
+def _own_keys(rows: Any, time: str | None) -> tuple[str, str]:
+    keys = keys_of(rows)
+    if keys is None or time is not None:
+        fix = "Say unit= and time=, or give rows with an index of two levels, unit and time"
+        raise PanelError("no column is named for the unit", place=SOURCE, fix=fix)
+    return keys
 
 
 def _notices(

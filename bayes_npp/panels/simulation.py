@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.errors import SpecError
+from bayes_npp.records import Shown
 
 
-@dataclass(frozen=True)
-class Simulation:
+@dataclass(frozen=True, repr=False)
+class Simulation(Shown):
     """A simulated panel.
 
     Attributes

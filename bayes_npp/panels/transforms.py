@@ -13,29 +13,10 @@ from pydantic import Field
 
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
+from bayes_npp.panels.changes import Deflate, Difference, Growth, PerHead, Product, Share, Square
 from bayes_npp.panels.panel import FilledCell, Panel
+from bayes_npp.panels.transform import Columns, Periods, Transform, divided
 from bayes_npp.panels.variation import constant
-from bayes_npp.records import Record
-
-Columns = Annotated[tuple[str, ...], Field(min_length=1)]
-Periods = Annotated[int, Field(ge=1, lt=2**31)]
-
-
-class Transform(Record):
-    """A declared variable: `name` and one transform key; `title` is what readers see, its unit included.
-
-    `apply` returns the panel with the column added.
-    """
-
-    name: str
-    title: str = ""
-
-    def apply(self, panel: Panel) -> Panel:
-        return panel.with_column(self.name, self.values(panel))
-
-    def values(self, panel: Panel) -> np.ndarray:
-        """Values of the column, shape (n,)."""
-        raise VariableError(f"{type(self).__name__} is computed by apply")
 
 
 class Ratio(Transform):
@@ -45,16 +26,7 @@ class Ratio(Transform):
     scale: float = 1.0
 
     def values(self, panel: Panel) -> np.ndarray:
-        over, under = (panel.numbers(name) for name in self.ratio)
-        zero = (under == 0) & panel.in_window
-        if zero.any():
-            raise VariableError(
-                f"denominator '{self.ratio[1]}' is zero",
-                place=panel.place(int(np.flatnonzero(zero)[0])),
-                fix="Leave the cell blank if the value is unknown, or choose another denominator",
-            )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(under == 0, np.nan, over / under) * self.scale
+        return divided(panel, *self.ratio) * self.scale
 
 
 class Sum(Transform):
@@ -267,6 +239,51 @@ class BaselineSplit(Transform):
         return panel.with_column(self.name, labels)
 
 
+class ShiftShare(Transform):
+    """Shares of one period times shifts of each period, summed: sum over k of share_k(unit, at) x shift_k(period).
+
+    A shift is the mean of a column over the units of a period; with `leave_one_out` over the other units, so that a
+    unit's own value is not in its instrument. Every share has its shift, in the same order.
+    """
+
+    shift_share: Columns
+    shifts: Columns
+    at: int | str
+    leave_one_out: bool = True
+
+    def values(self, panel: Panel) -> np.ndarray:
+        if panel.time is None:
+            raise VariableError("shift_share needs a time column", fix="Read the panel with time=")
+        if len(self.shift_share) != len(self.shifts):
+            raise VariableError(
+                f"{len(self.shift_share)} shares and {len(self.shifts)} shifts", fix="Give every share its shift"
+            )
+        pairs = zip(self.shift_share, self.shifts, strict=True)
+        return np.sum([self._share(panel, share) * self._shift(panel, shift) for share, shift in pairs], axis=0)
+
+    def _share(self, panel: Panel, name: str) -> np.ndarray:
+        units = panel.frame[panel.unit]
+        then = (panel.frame[panel.time] == panel.calendar.number(self.at)).to_numpy()
+        by_unit = pd.Series(panel.numbers(name)[then], index=units[then])
+        missing = [unit for unit in units[panel.in_window].unique() if pd.isna(by_unit.get(unit))]
+        if missing:
+            raise VariableError(
+                f"share '{name}' is missing in {self.at} for {', '.join(map(str, missing[:5]))}",
+                fix="Choose a period in which every unit is observed",
+            )
+        return units.map(by_unit).to_numpy(dtype=float)
+
+    def _shift(self, panel: Panel, name: str) -> np.ndarray:
+        values = pd.Series(panel.numbers(name))
+        by_period = values.groupby(panel.frame[panel.time].to_numpy())
+        total, count = by_period.transform("sum"), by_period.transform("count")
+        if not self.leave_one_out:
+            return (total / count).to_numpy()
+        own = values.notna().astype(int)
+        others = count - own
+        return ((total - values.fillna(0.0)) / others.where(others > 0)).to_numpy()
+
+
 TRANSFORMS: dict[str, type[Transform]] = {
     "ratio": Ratio,
     "sum": Sum,
@@ -279,8 +296,16 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "structure_level": StructureLevel,
     "winsorise": Winsorise,
     "standardise": Standardise,
+    "product": Product,
+    "square": Square,
+    "difference": Difference,
+    "growth": Growth,
+    "per_head": PerHead,
+    "deflate": Deflate,
+    "share": Share,
     "interpolate": Interpolate,
     "baseline_split": BaselineSplit,
+    "shift_share": ShiftShare,
 }
 
 
@@ -289,8 +314,9 @@ def parse_variable(data: Mapping[str, Any], place: str) -> Transform:
     if not isinstance(data, Mapping):
         raise SpecError("a variable must be a table", place=place, fix="Give name and one transform")
     keys = [key for key in data if key in TRANSFORMS]
-    if "ratio" in keys and "scale" in keys:
-        keys.remove("scale")  # an option of ratio, not a second transform
+    for transform, option in (("ratio", "scale"), ("deflate", "index")):
+        if transform in keys and option in keys:
+            keys.remove(option)  # an option of it, not a second transform
     if len(keys) != 1:
         problem = "no transform" if not keys else f"two transforms ({keys[0]}, {keys[1]})"
         unknown = [key for key in data if key not in TRANSFORMS and key != "name"]

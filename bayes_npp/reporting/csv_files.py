@@ -5,7 +5,10 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.measures import measurement_rows
+from bayes_npp.analysis.without_units import influence_rows
 from bayes_npp.claims.choices import choice_rows
+from bayes_npp.claims.confounding import confounding_rows
+from bayes_npp.frequentist.instruments.iv import ar_words
 from bayes_npp.reporting.base.keys import ESTIMATE, harmless, keyed
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.tables.summary import PUBLISHED
@@ -24,7 +27,16 @@ def csv_frames(result: Result) -> dict[str, pd.DataFrame]:
         "scores": keyed(score_rows(result), ("ladder", "part", "method", "model")),
     }
     if result.influence is not None:
-        frames["influence"] = keyed(result.influence.rows(), ("unit",))
+        frames["influence"] = keyed(influence_rows(result.influence, result.posterior_influence), ("unit",))
+    if result.differences:
+        frames["differences"] = keyed(difference_rows(result), ("difference", "test", "group_1", "group_2"))
+    if result.event_time is not None:
+        frames["event_time"] = keyed(result.event_time.frame, ("paradigm", "term"))
+    if result.confounding:
+        frames["confounding"] = keyed(confounding_rows(result.confounding), ("claim", "benchmark", "k", "quantity"))
+    factors = [record.factors for record in result.every_fit if record.factors is not None]
+    if factors:
+        frames["factors"] = keyed(pd.concat(factors, ignore_index=True), ("fit", "factor", "of", "label"))
     sensitivity = [measurement_rows(result.measurement)] if result.measurement else []
     if result.ledger is not None:
         frames["claims"] = keyed(result.ledger.frame(), ("id",))
@@ -56,6 +68,12 @@ def test_rows(result: Result) -> pd.DataFrame:
             for pair in equal.pairs:
                 what = f"{equal.name}: {pair.groups}"
                 rows.append(_row(own.model, what, pair.statistic, pair.distribution, pair.p_value, note=pair.note))
+    if (found := result.event_time) is not None:
+        rows.append(_row("event time", "leads", found.leads_f, found.leads_df, found.leads_p))
+    for difference in result.differences:
+        for row in difference.tests.frame.itertuples(index=False):
+            what = f"{row.test}: {row.group_1} - {row.group_2}"
+            rows.append(_row(difference.declared.name, what, row.statistic, "", row.p_value, note=row.note))
     for model, tests in result.gmm.items():
         for name, label in (("hansen", "Hansen"), ("sargan", "Sargan"), ("ar1", "AR(1)"), ("ar2", "AR(2)")):
             if name not in tests["not_computable"]:
@@ -65,6 +83,8 @@ def test_rows(result: Result) -> pd.DataFrame:
             what = f"difference in Hansen: {part['instruments']}"
             df = "" if part["df"] is None else str(part["df"])
             rows.append(_row(model, what, part["difference"], df, part["p_value"], note=part["not_computable"]))
+    for model, tests in result.instruments.items():
+        rows += instrument_rows(model, tests)
     for ladder in result.ladders:
         for errors, alike in ladder.errors.homogeneity.items():
             low, high = alike.range
@@ -84,6 +104,43 @@ def test_rows(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TESTS))
 
 
+def instrument_rows(model: str, tests: dict[str, Any]) -> list[dict[str, Any]]:
+    """Strength of the instruments, the Anderson-Rubin set, overidentification, endogeneity."""
+    own = tests["not_computable"]
+    rows = [
+        _row(model, "first-stage F", tests["first_stage_f"], tests["first_stage_df"], tests["first_stage_p"]),
+        _row(model, "effective F", tests["effective_f"]),
+        _row(
+            model,
+            "Anderson-Rubin, slope of zero",
+            None,
+            "",
+            tests["ar_p"],
+            tests["ar_low"],
+            tests["ar_high"],
+            own.get("ar", ar_words(tests)),
+        ),
+        _row(model, "Wu-Hausman", tests["wu_hausman"], tests["wu_hausman_df"], tests["wu_hausman_p"]),
+    ]
+    for name, label in (("sargan", "Sargan"), ("hansen", "Hansen")):
+        if name not in own:
+            rows.append(_row(model, label, tests[name], str(tests[f"{name}_df"]), tests[f"{name}_p"]))
+    return rows
+
+
+def difference_rows(result: Result) -> pd.DataFrame:
+    """Every test of every [[difference]], p-values adjusted for all pairs of a test beside their own."""
+    frames = []
+    for own in result.differences:
+        tests = own.tests
+        adjusted = tests.frame.merge(
+            tests.holm.drop(columns="p_value"), on=["test", "group_1", "group_2"], how="left", validate="one_to_one"
+        )
+        adjusted.insert(0, "difference", own.declared.name)
+        frames.append(adjusted.assign(group=tests.group))
+    return pd.concat(frames, ignore_index=True)
+
+
 def score_rows(result: Result) -> pd.DataFrame:
     """Every measure of predictive accuracy of the report: ways to pool, and error models."""
     errors = []
@@ -97,7 +154,7 @@ def score_rows(result: Result) -> pd.DataFrame:
 def _row(
     about: str,
     test: str,
-    statistic: float,
+    statistic: float | None,
     df: str = "",
     p_value: float | None = None,
     lo: float | None = None,

@@ -20,6 +20,9 @@ from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import model_word
 from bayes_npp.reporting.figures.claims import curve_figure, pooling_figure, priors_figure, sceptic_figure
+from bayes_npp.reporting.figures.confounding import contour_figure
+from bayes_npp.reporting.figures.event_time import event_time_blocks
+from bayes_npp.reporting.figures.factors import factor_figures
 from bayes_npp.reporting.figures.measurement import measurement_figure
 from bayes_npp.reporting.figures.slopes import confounding_figure, forest_figure, predictive_figure, shrinkage_figure
 from bayes_npp.reporting.findings import finding_blocks
@@ -47,8 +50,10 @@ from bayes_npp.reporting.tables.claims import (
     prior_predictive_table,
     sets_table,
 )
+from bayes_npp.reporting.tables.confounding import confounded_first, confounding_folds, confounding_lead
 from bayes_npp.reporting.tables.descriptives import descriptive_table
 from bayes_npp.reporting.tables.diagrams import diagrams, main_mechanism
+from bayes_npp.reporting.tables.differences import difference_blocks
 from bayes_npp.reporting.tables.equality import equality_table
 from bayes_npp.reporting.tables.forest import (
     differences_cards,
@@ -58,6 +63,7 @@ from bayes_npp.reporting.tables.forest import (
 )
 from bayes_npp.reporting.tables.influence import influence_blocks
 from bayes_npp.reporting.tables.inputs import prior_table, published_table, weight_table
+from bayes_npp.reporting.tables.instruments import instrument_blocks
 from bayes_npp.reporting.tables.ladder import accuracy_table, error_table, pooling_table, spread_table
 from bayes_npp.reporting.tables.measurement import (
     average_group_table,
@@ -235,6 +241,7 @@ SECTIONS = (
         why_heading,
         (
             _why,
+            factor_figures,
             influence_blocks,
             each(
                 lambda result: result.ladders,
@@ -270,6 +277,7 @@ SECTIONS = (
         (
             group_cards,
             differences_cards,
+            difference_blocks,
             each(
                 lambda result: result.comparisons,
                 folded(slope_table),
@@ -292,6 +300,10 @@ SECTIONS = (
             robustness_cards,
             dynamic_cards,
             fold("Every row of robustness", robustness_table),
+            event_time_blocks,
+            instrument_blocks,
+            each(confounded_first, confounding_lead, contour_figure),
+            confounding_folds,
             each(
                 measured,
                 folded(variant_table),

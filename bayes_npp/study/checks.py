@@ -111,6 +111,27 @@ def _paper_tables(study: Study) -> Iterator[str]:
     yield from ()
 
 
+def _differences(study: Study) -> Iterator[str]:
+    """Every [[difference]] has groups that can be compared, and a model that is there."""
+    for declared in study.differences:
+        with located(shown_path(study.path)):
+            yield declared.check(study.sample, study.models)
+
+
+def _confounding(study: Study) -> Iterator[str]:
+    """What a confounder is compared with is a control."""
+    with located(f"{shown_path(study.path)}, [confounding]"):
+        study.confounding.named(study.roles)
+    yield from ()
+
+
+def _event_time(study: Study) -> Iterator[str]:
+    """Leads and lags leave rows, and the model beside them can have them."""
+    if study.event_time is not None:
+        with located(f"{shown_path(study.path)}, [event_time]"):
+            yield study.event_time.check(study.sample, study.models)
+
+
 def _claims(study: Study) -> Iterator[str]:
     """Every claim is about something its model estimates."""
     if study.claims:
@@ -192,6 +213,9 @@ CHECKS = (
     _measurement,
     _concepts,
     _paper_tables,
+    _differences,
+    _confounding,
+    _event_time,
     _claims,
     _published,
     _positions,
@@ -214,6 +238,6 @@ def _model_columns(model: ModelSpec, roles: Roles) -> list[tuple[str, str]]:
     named = {"slopes": spec.slope_group, "group_time_effects": spec.group_time_effects, "se": spec.se}
     named |= {key: getattr(model, key, None) for key in ("subsamples", "outcome", "exposure")}
     out = [(f"model '{model.name}', {key}", name) for key, name in named.items() if name]
-    for key in ("controls", "mediators"):
+    for key in ("controls", "mediators", "instruments", "endogenous"):
         out += [(f"model '{model.name}', {key}", name) for name in getattr(model, key, None) or ()]
     return out

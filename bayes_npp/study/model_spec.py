@@ -1,12 +1,15 @@
 """What every kind of model declares, and what is asked of it before it is estimated."""
 
 from collections.abc import Container
+from typing import Literal
 
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import Spec
 from bayes_npp.records import Record
 from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
+
+Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
 
 
 class ModelSpec(Record):

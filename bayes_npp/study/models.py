@@ -18,12 +18,12 @@ from bayes_npp.frequentist.factors.checks import check_averages, check_factors, 
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
 from bayes_npp.study.header import Roles
+from bayes_npp.study.instruments import IvModel
 from bayes_npp.study.model_checks import check_collapsible, check_ladder, check_lags, check_prepared, with_lags
-from bayes_npp.study.model_spec import ModelSpec, rows_of
+from bayes_npp.study.model_spec import Convention, ModelSpec, rows_of
 from bayes_npp.study.sample import Sample
 
 Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
-Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
 Engine = Literal["auto", "importance", "collapsed", "nuts"]
 Periods = Annotated[int, Field(ge=0, lt=2**31)]
 MOST_DRAWS = 10_000_000  # a computer's memory ends before
@@ -389,6 +389,7 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "twfe": FrequentistModel,
     "interactive_fe": InteractiveModel,
     "cce": CceModel,
+    "iv": IvModel,
     "dynamic_within": DynamicWithinModel,
     "difference_gmm": GmmModel,
     "system_gmm": GmmModel,

@@ -10,14 +10,18 @@ import pandas as pd
 
 from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
+from bayes_npp.design.lags import with_lags
 from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.reading import load_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
-from bayes_npp.records import content_hash, is_file, read_toml
+from bayes_npp.records import Shown, content_hash, is_file, read_toml
 from bayes_npp.study.claims import Claim, ClaimRules
+from bayes_npp.study.confounding import ConfoundingRules
+from bayes_npp.study.differences import Difference
+from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
@@ -28,12 +32,26 @@ from bayes_npp.study.published import read_published
 from bayes_npp.study.robustness import Altered, Robustness, alter, targets
 from bayes_npp.study.sample import Sample, baseline_sample
 
-TABLES = ("study", "roles", "variable", "model", "table", "robustness", "measurement", "overlap", "claims", "claim")
+TABLES = (
+    "study",
+    "roles",
+    "variable",
+    "model",
+    "table",
+    "robustness",
+    "measurement",
+    "overlap",
+    "difference",
+    "confounding",
+    "event_time",
+    "claims",
+    "claim",
+)
 READ = ("panel", "published", "positions", "sample")  # properties that keep what they read
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Shown):
     """A parsed study file: what to read, derive and estimate. Nothing is read until `panel` is asked for."""
 
     path: Path
@@ -46,8 +64,27 @@ class Study:
     robustness: tuple[Robustness, ...] = ()
     measurement: Measurement | None = None
     concepts: tuple[Concept, ...] = ()
+    differences: tuple[Difference, ...] = ()
     claims: tuple[Claim, ...] = ()
     claim_rules: ClaimRules = field(default_factory=ClaimRules)
+    event_time: EventTime | None = None
+    confounding: ConfoundingRules = field(default_factory=ConfoundingRules)
+
+    def headline(self) -> str:
+        return f"Study: {self.header.title}"
+
+    def details(self) -> list[str]:
+        """What it declares."""
+        roles = self.roles
+        models = [f"{model.name} ({model.kind})" for model in self.models]
+        counts = {"robustness rows": self.robustness, "claims": self.claims, "tables of the paper": self.tables}
+        return [
+            f"file: {shown_path(self.path)}; panel: {self.header.panel}",
+            f"{roles.outcome} on {roles.exposure}; controls: {', '.join(roles.controls) or 'none'}",
+            f"mediators: {', '.join(roles.mediators) or 'none'}; {len(self.variables)} derived variables",
+            f"{len(models)} models: {', '.join(models)}",
+            ", ".join(f"{len(rows)} {what}" for what, rows in counts.items()),
+        ]
 
     @property
     def name(self) -> str:
@@ -74,7 +111,16 @@ class Study:
         )
         panel = replace(panel, source=shown_path(self.panel_path))
         with located(shown_path(self.path)):
-            return derive(panel, self.variables)
+            return with_lags(derive(panel, self.variables), self._named_columns(), self.roles.outcome)
+
+    def _named_columns(self) -> list[str]:
+        """Regressors of the roles and of models and robustness rows, lags among them."""
+        lists = [
+            self.roles.controls,
+            *((getattr(own, "controls", None) or ()) for own in self.models + self.robustness),
+        ]
+        single = [self.roles.exposure, *(getattr(own, "exposure", None) for own in self.models + self.robustness)]
+        return [*(name for name in single if name), *(name for names in lists for name in names)]
 
     @cached_property
     def published(self) -> pd.DataFrame | None:
@@ -172,7 +218,7 @@ def load_study(path: str | Path) -> Study:
     for table in ("study", "roles", "model"):
         if not content.get(table):
             raise SpecError(f"table [{table}] is missing", place=place, fix=f"A study has {', '.join(TABLES)}")
-    for table in ("variable", "model", "table", "robustness", "overlap", "claim"):
+    for table in ("variable", "model", "table", "robustness", "overlap", "difference", "claim"):
         if not isinstance(content.get(table, []), list):
             raise SpecError(f"[{table}] must be a list of tables", place=place, fix=f"Write [[{table}]]")
 
@@ -188,6 +234,8 @@ def load_study(path: str | Path) -> Study:
     robustness = parsed("robustness", Robustness.parse)
     _names_differ([row.name for row in robustness], "robustness rows", "row", place)
     tables = parsed("table", PaperTable.parse)
+    differences = parsed("difference", Difference.parse)
+    _names_differ([one.name for one in differences], "differences", "difference", place)
     claims = parsed("claim", Claim.parse)
     _names_differ([claim.id for claim in claims], "claims", "claim", place)
     measurement = None
@@ -204,8 +252,13 @@ def load_study(path: str | Path) -> Study:
         robustness=robustness,
         measurement=measurement,
         concepts=parsed("overlap", Concept.parse),
+        differences=differences,
         claims=claims,
         claim_rules=ClaimRules.parse(content.get("claims", {}), f"{place}, [claims]"),
+        event_time=EventTime.parse(content["event_time"], f"{place}, [event_time]")
+        if "event_time" in content
+        else None,
+        confounding=ConfoundingRules.parse(content.get("confounding", {}), f"{place}, [confounding]"),
     )
 
 

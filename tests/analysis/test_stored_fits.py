@@ -9,6 +9,8 @@ from bayes_npp.analysis.settings import run_settings
 from bayes_npp.analysis.stored_fits import fit_model
 from bayes_npp.errors import SpecError
 from bayes_npp.store import read_tree, write_tree
+from bayes_npp.study.study import load_study
+from tests.conftest import TINY
 
 
 def test_a_stored_fit_of_other_groups_is_not_reused(tiny_run):
@@ -81,3 +83,14 @@ def test_a_damaged_fit_is_made_again_with_a_word(tiny_run, tmp_path, damage):
     assert after.tree["posterior"].identical(before.tree["posterior"])
     assert after.diagnostics == before.diagnostics
     assert fit_model(study.sample, model, settings)[1]
+
+
+def test_importance_that_cannot_be_had_is_a_chain_in_a_study_and_says_why(tmp_path):
+    """A script gets the message; a study its posterior, so that its other fits go on."""
+    study = load_study(TINY)
+    model = study.model("groups").model_copy(update={"engine": "importance", "errors": "unit_scale", "ladder": False})
+    settings = run_settings(study, tmp_path, quick=True, seed=1)
+    for stored in (False, True):
+        fit, was_stored = fit_model(study.sample, model, settings)
+        assert (was_stored, fit.engine) == (stored, "collapsed")
+        assert fit.why == "every unit has a scale of its own"

@@ -99,7 +99,8 @@ def blocks(data, priors, values):
     if data.time.kind == "partial":
         add("time_effect", time, values["time_sd"])
     elif data.time.kind == "fixed":
-        basis = sum_to_zero(len(design.times))
+        flat = [column.values for column in data.time_columns if not column.scale]  # common to units: in theirs already
+        basis = linalg.null_space(np.vstack([np.ones(len(design.times)), *flat]))
         add({"time_effect": basis}, time @ basis)
     if design.group_time is not None:
         add("group_time_effect", indicator(design.group_time, len(design.group_times)), values["group_time_sd"])

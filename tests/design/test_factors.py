@@ -5,7 +5,8 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
-from bayes_npp.design.factors import exposure_factors
+from bayes_npp.design.factors import components, exposure_factors
+from bayes_npp.design.projection import two_way_parts
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb
 from tests.frequentist.factors.test_interactive import PLAIN, SPEC, world
@@ -20,6 +21,27 @@ def test_figures_of_the_default_study(count, slope, se, study):
     row = bn.twfe(study.panel, with_factor(SPEC, exposure_factors=count), convention="cr1").frame.iloc[0]
     assert row["estimate"] == pytest.approx(slope, abs=5.1e-5)  # as printed, docs/statistics.md section 6
     assert row["spread"] == pytest.approx(se, abs=5.1e-5)
+
+
+def test_the_first_factor_of_exposure_and_controls_in_the_default_study(study):
+    """Two-way residuals of the four columns, each over its own SD, stacked by unit; the loadings as dense dummies."""
+    design = build_design(study.panel, SPEC)
+    columns = np.column_stack([design.outcome, design.exposure, design.controls])
+    residual = two_way_parts(columns, design.unit, design.time).residual
+    tables = np.zeros((columns.shape[1], len(design.units), len(design.times)))
+    tables[:, design.unit, design.time] = (residual / residual.std(axis=0)).T
+    factor = components(tables[1:].reshape(-1, tables.shape[2]), 1)[:, 0]
+    units, periods = np.eye(tables.shape[1])[design.unit], np.eye(tables.shape[2])[design.time]
+    dummies = np.column_stack([units, units * factor[design.time][:, None], periods])
+    left = columns - dummies @ np.linalg.lstsq(dummies, columns, rcond=None)[0]
+    y, x = left[:, 0], left[:, 1:]
+    slopes = np.linalg.lstsq(x, y, rcond=None)[0]
+    scores = units.T @ (x * (y - x @ slopes)[:, None])
+    bread = np.linalg.inv(x.T @ x)
+    n_units = tables.shape[1]
+    assert slopes[0] == pytest.approx(-0.0098, abs=5.1e-5)  # as printed, docs/statistics.md section 6
+    variance = (bread @ scores.T @ scores @ bread)[0, 0] * n_units / (n_units - 1)
+    assert np.sqrt(variance) == pytest.approx(0.0304, abs=5.1e-5)
 
 
 def test_columns_are_singular_vectors_of_what_two_way_effects_leave():

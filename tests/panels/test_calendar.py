@@ -250,7 +250,11 @@ def test_interpolated_cells_have_their_keys():
 BAD = {
     "durations": ([pd.Timedelta(days=d) for d in (1, 2)], {}, "holds durations"),
     "dates without a period": ([pd.Timestamp(2019, m, 1) for m in (1, 4)], {}, "is a date.*Say period = 'quarter'"),
-    "text without a period": (["2019Q1", "2019Q2"], {}, '2019Q1, which is not a whole number.*Say period = "quarter"'),
+    "text that may be quarters or months": (
+        ["2019-01", "2019-02"],
+        {},
+        '2019-01, which is not a whole number.*Say period = "month"',
+    ),
     "fifth quarter": ([20194, 20195], {"period": "quarter"}, "row 2: .*20195, which is no quarter"),
     "thirteenth month": (["2019-12", "2019-13"], {"period": "month"}, "2019-13, which is no month"),
     "two forms": (["2019Q1", "2019-06"], {"period": "quarter"}, "2019-06, which is no quarter.*one form throughout"),

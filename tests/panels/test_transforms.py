@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import bayes_npp as bn
+from bayes_npp.errors import VariableError
 from bayes_npp.panels.indices import entropy_weights, min_max
 
 
@@ -103,3 +104,31 @@ def test_baseline_split(panel):
     assert split.tolist() == ["small"] * 4 + ["large"] * 4
     with pytest.raises(bn.BayesNppError, match="missing in 2000 for b"):
         column(panel, baseline_split="y", at=2000)
+
+
+def test_shift_share():
+    """Two shares of period 1 times the mean of each shift over the other units; a blank shift counts in no mean."""
+    frame = pd.DataFrame(
+        {
+            "unit": ["a", "a", "b", "b", "c", "c"],
+            "year": [1, 2, 1, 2, 1, 2],
+            "s": [0.2, 0.9, 0.5, 0.9, 0.3, 0.9],
+            "t": [0.8, 0.1, 0.5, 0.1, 0.7, 0.1],
+            "v": [1.0, 2.0, 3.0, 4.0, np.nan, 6.0],
+            "w": [1.0, 1.0, 2.0, 2.0, 3.0, 3.0],
+        }
+    )
+    panel = bn.read_panel(frame, unit="unit", time="year")
+    declared = {"name": "z", "shift_share": ["s", "t"], "shifts": ["v", "w"], "at": 1}
+    z = bn.derive(panel, [declared]).frame["z"].tolist()
+    left = [3.0, 5.0, 1.0, 4.0, 2.0, 3.0]  # means of v without the unit
+    other = [2.5, 2.5, 2.0, 2.0, 1.5, 1.5]
+    shares = [(0.2, 0.8)] * 2 + [(0.5, 0.5)] * 2 + [(0.3, 0.7)] * 2
+    assert z == pytest.approx([s * a + t * b for (s, t), a, b in zip(shares, left, other, strict=True)])
+    whole = bn.derive(panel, [{**declared, "leave_one_out": False}]).frame["z"].tolist()
+    assert whole[0] == pytest.approx(0.2 * 2.0 + 0.8 * 2.0)
+    with pytest.raises(VariableError, match="2 shares and 1 shifts"):
+        bn.derive(panel, [{**declared, "shifts": ["v"]}])
+    holes = bn.read_panel(frame.assign(s=frame["s"].where(frame.index != 2)), unit="unit", time="year")
+    with pytest.raises(VariableError, match="share 's' is missing in 1 for b"):
+        bn.derive(holes, [declared])

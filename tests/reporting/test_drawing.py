@@ -64,16 +64,30 @@ def test_shapes_of_one_style_say_it_once(tmp_path):
     axes.vlines(range(7), 0, 1, color="#c8553d", linewidth=1.234)
     axes.plot(range(5), range(5), "o", color="#1d4e89")
     svg = drawing.save_figure(figure, pd.DataFrame({"at": [1, 1], "what": ["=1+1", "b"]}), tmp_path / "some")
-    assert svg.count("stroke-width: 1.23") == 1
-    style = svg.index("stroke-width: 1.23")
+    assert svg.count("stroke-width:1.23") == 1
+    style = svg.index("stroke-width:1.23")
     assert svg[style : svg.index("</g>", style)].count("<path") == 7
     before = (tmp_path / "some.svg").read_text(encoding="utf-8")
     assert svg.count("<path") == before.count("<path")
     assert svg.count("<use") == before.count("<use")
     assert svg.count("<g") == svg.count("</g>")
     ids = set(re.findall(r'id="([^"]+)"', svg))
-    assert all(name.startswith("some-") for name in ids)
+    assert len({name.split("-")[0] for name in ids}) == 1
     assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg)) <= ids
     rows = pd.read_csv(tmp_path / "some.csv")
     assert rows["key"].tolist() == ["1", "1#2"]
     assert rows["what"].tolist() == ["'=1+1", "b"]
+
+
+def test_texts_keep_every_digit_and_places_lose_theirs(tmp_path):
+    figure, axes = drawing.new_figure(3, 2)
+    axes.plot([0, 1], [0.0125, 0.12345])
+    axes.set_yticks([0.0125, 0.125])
+    axes.set_title("p = 0.0251:  a; b > c")
+    table = pd.DataFrame({"at": [1]})
+    svg = drawing.save_figure(figure, table, tmp_path / "one")
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    assert {"0.0125", "0.1250", "p = 0.0251:  a; b &gt; c"} <= set(texts)
+    assert re.findall(r' [dxy]="[^"]*\d\.\d\d', svg) == []
+    other = drawing.save_figure(figure, table, tmp_path / "two")
+    assert not set(re.findall(r'id="([^"]+)"', svg)) & set(re.findall(r'id="([^"]+)"', other))

@@ -3,6 +3,7 @@
 import re
 import warnings
 
+import numpy as np
 import pytest
 
 from bayes_npp.errors import BayesNppError
@@ -12,7 +13,7 @@ from bayes_npp.study.study import load_study
 from tests.study import pairs
 
 FEW = 121  # the fast lane checks every pair of so many
-SAMPLED = ("hierarchical", "mediation")  # too long here: benchmarks/option_pairs.py samples them
+SAMPLED = ("hierarchical", "mediation")  # too long here but for a few: benchmarks/option_pairs.py runs them all
 
 
 def checked(folder, kind, chosen):
@@ -44,7 +45,7 @@ def test_some_pairs_are_accepted_or_refused_with_a_reason(kind, tmp_path):
 @pytest.mark.slow(minutes=5)
 @pytest.mark.parametrize("kind", [kind for kind in pairs.kinds() if kind not in SAMPLED])
 def test_accepted_pairs_run(kind, tmp_path):
-    """All of the least-squares and GMM kinds; `benchmarks/option_pairs.py` runs the Bayesian ones."""
+    """All of the least-squares and GMM kinds."""
     pairs.write_panels(tmp_path)
     known = {}
 
@@ -54,11 +55,31 @@ def test_accepted_pairs_run(kind, tmp_path):
         return known[chosen]
 
     studies = pairs.covering(kind, accepted, full=False)
+    assert died_of(tmp_path, kind, studies) == {}
+
+
+@pytest.mark.slow(minutes=5)
+@pytest.mark.parametrize("kind", SAMPLED)
+def test_some_sampled_settings_run(kind, tmp_path, seed):
+    """Drawn three at a time, of those that need no full model."""
+    pairs.write_panels(tmp_path)
+    random, own = np.random.default_rng(18 + seed), list(pairs.settings(kind).values())
+    studies = []
+    while len(studies) < 12:
+        options = random.choice(len(own), 3, replace=False)
+        chosen = tuple(own[k][random.integers(len(own[k]))] for k in sorted(options))
+        if not pairs.sampled_in_full(chosen) and checked(tmp_path, kind, chosen):
+            studies.append(chosen)
+    assert died_of(tmp_path, kind, studies) == {}
+
+
+def died_of(folder, kind, studies):
+    """What studies that `check` accepts died of."""
     died = {}
     for number, chosen in enumerate(studies):
-        pairs.write_study(tmp_path, pairs.content(kind, chosen))
+        pairs.write_study(folder, pairs.content(kind, chosen))
         try:
-            run_study(tmp_path, tmp_path / "out" / str(number), quick=True, seed=1)
+            run_study(folder, folder / "out" / str(number), quick=True, seed=1)
         except Exception as error:
             died["; ".join(map(str, chosen))] = repr(error)
-    assert died == {}
+    return died

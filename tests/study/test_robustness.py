@@ -9,7 +9,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.design.design import build_design
-from bayes_npp.errors import DesignError, SpecError
+from bayes_npp.errors import BayesNppError, DesignError, SpecError
 from bayes_npp.study.altered_panel import without
 from bayes_npp.study.checks import check_study
 from bayes_npp.study.header import Roles
@@ -19,6 +19,7 @@ from bayes_npp.study.robustness import Robustness, alter
 from bayes_npp.study.sample import Sample
 from bayes_npp.study.study import load_study
 from tests.conftest import REFERENCE, ROOT, SLOPES
+from tests.study import pairs
 
 GOLDEN = pd.read_csv(REFERENCE / "static_panel.csv")
 TWFE = FrequentistModel(name="m", kind="twfe")
@@ -262,3 +263,28 @@ def test_the_default_study_declares_the_paper_s_rows():
     lines = "\n".join(check_study(study))
     for part in ("winsorised at 1 and 99 %", "without Beijing, Tianjin, Shanghai, Chongqing", "outcome npp_pca"):
         assert part in lines
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"exposure": "flat"}, "robustness 'again': column 'flat' does not vary in the window"),
+        ({"controls": ["control_1", "flat"]}, "robustness 'again': column 'flat' does not vary in the window"),
+        ({"outcome": "flat", "rescale": True}, "robustness 'again': column 'flat' does not vary in the window"),
+        (None, "variable 'made': indicator 'flat' is constant in the window"),
+    ],
+    ids=["exposure", "control", "outcome", "indicator"],
+)
+def test_a_column_that_is_constant_up_to_rounding_is_refused_before_a_run(tmp_path, change, message):
+    """The ratio of proportional columns, whose values differ by 1e-16."""
+    content = pairs.content("twfe", ())
+    threefold = {"name": "threefold", "scale": "second_exposure", "by": 3.0}
+    content["variable"] = [threefold, {"name": "flat", "ratio": ["second_exposure", "threefold"]}, *content["variable"]]
+    if change is None:
+        content["variable"][2] = {**content["variable"][2], "positive": ["first", "second", "flat"]}
+    else:
+        content["robustness"] = [{"name": "again", "models": ["m"], **change}]
+    pairs.write_panels(tmp_path)
+    pairs.write_study(tmp_path, content)
+    with pytest.raises(BayesNppError, match=message):
+        check_study(load_study(tmp_path))

@@ -3,6 +3,7 @@
 See docs/statistics.md, section 6, and `loading_density`.
 """
 
+import contextlib
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
@@ -162,7 +163,7 @@ class CollapsedLoadings(Collapsed):
         p = sds.shape[1]
         precision = sds[:, :, None] * q_matrices[:, :p, :p] * sds[:, None, :]
         precision += np.diag((self.layout.column_scale != kernel.FLAT_SD).astype(float))
-        lower = np.linalg.cholesky(precision)
+        lower = _lower_factors(precision)
         white = np.linalg.solve(lower, (sds * q_matrices[:, :p, p])[..., None])
         drawn[:] = sds * np.linalg.solve(np.swapaxes(lower, 1, 2), white + normals[..., None])[..., 0]
         quadratic = q_matrices[:, p, p] - (white**2).sum(axis=(1, 2))
@@ -180,7 +181,7 @@ class CollapsedLoadings(Collapsed):
         order = np.append(chosen, p)
         own = matrix[:, others[:, None], others]
         own = own + np.diag((self.layout.column_scale[others] != kernel.FLAT_SD).astype(float))
-        lower = np.linalg.cholesky(own)
+        lower = _lower_factors(own)
         white = np.linalg.solve(lower, matrix[:, others[:, None], order])
         blocks = matrix[:, order[:, None], order] - np.swapaxes(white, 1, 2) @ white
         core = -half_logs - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1) - 0.5 * blocks[:, -1, -1]
@@ -277,3 +278,18 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
         data, columns, effects, elements, NOTHING, nothing, nothing, layout, encoded, means,
         rows, every_row, loading_layout, unit_of_row,
     )  # fmt: skip
+
+
+def _lower_factors(matrices: np.ndarray) -> np.ndarray:
+    """Cholesky factors (S, p, p); NaN, as of the compiled density, where rounding leaves a matrix none.
+
+    Scales far in a prior's tails do: those of periods a factor of e^30 apart, say.
+    """
+    try:
+        return np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        out = np.full(matrices.shape, np.nan)
+        for s, matrix in enumerate(matrices):
+            with contextlib.suppress(np.linalg.LinAlgError):
+                out[s] = np.linalg.cholesky(matrix)
+        return out

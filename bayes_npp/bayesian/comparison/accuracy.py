@@ -21,6 +21,7 @@ from bayes_npp.bayesian.fitting.psis import BAD_K, expected, importance
 from bayes_npp.bayesian.fitting.refit import SHORT, sample_thetas
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.error_models import memory_of, shape_of
+from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError
 
@@ -106,7 +107,8 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     """All rows of a unit given all rows of the others: what the model says about a unit it has not seen.
 
     Given theta the density is exact, with the coefficients and the unit's own effects and error scale integrated. Draws
-    of theta are the fit's, weighted by PSIS; where the k of a unit is above 0.7 they come from a refit without it.
+    of theta are the fit's, weighted by PSIS; where the k of a unit is above 0.7 they come from a refit without it (with
+    loadings weighted too: the refit projects columns with slopes on its own rows).
 
     Parameters
     ----------
@@ -117,8 +119,8 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     Raises
     ------
     SpecError
-        Fixed effects of units, which nothing but the unit itself identifies; Student-t errors; a unit that alone
-        identifies a fixed period or a flat slope.
+        Fixed effects or trends of units, or fixed loadings, which nothing but the unit itself identifies; Student-t
+        errors; a unit that alone identifies a fixed period or a flat slope.
 
     References
     ----------
@@ -128,6 +130,11 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     if fit.spec.unit_effects == "fixed":
         raise SpecError(
             "fixed effects of units say nothing about a unit that is not there", fix="Use unit_effects = 'partial'"
+        )
+    if any(not column.scale for column in fit.data.time_columns):
+        raise SpecError(
+            "fixed trends or loadings of units say nothing about a unit that is not there",
+            fix="Use unit_trends = 'partial' and exposure_factor = 'partial'",
         )
     design = fit.design
     blocks = np.split(np.arange(design.n_obs), fit.data.segments[1:])
@@ -143,7 +150,10 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
         train = collapse(restrict(fit.data, np.setdiff1d(np.arange(design.n_obs), blocks[i])), fit.priors)
         thetas, passed = _sample(train, replace(sampler, seed=sampler.seed + int(i)))
         at_all = carry(thetas, train, fit.collapsed, random)
-        scores[i], k_hat[i] = _mean(HeldOut(fit.collapsed, fit.priors).units(at_all)[:, i]), np.nan
+        if loads(fit.spec):
+            scores[i], k_hat[i] = on_all_rows(fit, int(i), at_all, train.log_likelihoods(thetas))
+        else:
+            scores[i], k_hat[i] = _mean(HeldOut(fit.collapsed, fit.priors).units(at_all)[:, i]), np.nan
         n_exact, failed = n_exact + 1, failed + (not passed)
     sizes = np.array([len(rows) for rows in blocks])
     scores -= sizes * np.log(design.scales.outcome_sd)
@@ -167,7 +177,8 @@ def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHOR
     Raises
     ------
     SpecError
-        Fixed effects of periods; Student-t errors; no period left to predict, or too few to identify a flat slope.
+        Fixed effects of periods; Student-t errors; units that load on columns of time; no period left to predict, or
+        too few to identify a flat slope.
 
     References
     ----------
@@ -178,6 +189,11 @@ def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHOR
     if fit.spec.time_effects == "fixed":
         raise SpecError(
             "fixed effects of periods say nothing about a period that is not there", fix="Use time_effects = 'partial'"
+        )
+    if loads(fit.spec):
+        raise SpecError(
+            "units load on columns of time: columns with slopes are projected on the periods to be predicted too",
+            fix="Use leave_one_row_out or leave_one_unit_out",
         )
     n_times = len(design.times)
     first = max(2, (n_times + 1) // 2) if first is None else first
@@ -227,6 +243,18 @@ def accuracy(fit: Fit, method: str) -> Accuracy:
         return METHODS[method](fit)
     except SpecError as error:
         return Accuracy(method, reason=error.problem)
+
+
+def on_all_rows(fit: Fit, unit: int, thetas: np.ndarray, refit: np.ndarray) -> tuple[float, float]:
+    """Log density of a unit given the others at draws of a refit without it, and k of the weights of these draws.
+
+    Where columns with slopes are projected in the metric of theta, the model's own projection is on all rows and the
+    refit's on the rows left. Weights are the ratio of the two likelihoods of these, `refit` (S,) the refit's.
+    """
+    own = HeldOut(fit.collapsed, fit.priors).units(thetas, given_scale=True)[:, unit]
+    rest = fit.collapsed.log_likelihoods(thetas) - own
+    log_weights, k = importance((refit - rest)[:, None])
+    return float(logsumexp(log_weights[:, 0] + own)), float(k[0])
 
 
 def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> tuple[np.ndarray, np.ndarray, int, str]:

@@ -77,18 +77,18 @@ class HeldOut:
             out[draw] = 0.5 * (np.log(known) - deviation / known - LOG_2PI)
         return out - self.log_se[self.unit, self.position]
 
-    def units(self, thetas: np.ndarray) -> np.ndarray:
+    def units(self, thetas: np.ndarray, given_scale: bool = False) -> np.ndarray:
         """Log density of every unit's rows given those of all others, at draws of theta (S, d); shape (S, N).
 
         Where units have error scales of their own, the unit's is integrated over its prior given theta: a unit not seen
-        has no other. Effects of units must not be flat.
+        has no other. With `given_scale` it is theta's. Effects of units must not be flat.
         """
         constant = -0.5 * self.counts * LOG_2PI - self.log_se.sum(axis=1)
         out = np.empty((len(thetas), len(self.counts)))
         for draw, theta in enumerate(thetas):
             at = self._at(theta)
             precision = at.own - at.shared @ np.swapaxes(at.shared, 1, 2)
-            if self.collapsed.layout.unit_scales == kernel.ABSENT:
+            if given_scale or self.collapsed.layout.unit_scales == kernel.ABSENT:
                 lower = np.linalg.cholesky(precision)
                 square = np.linalg.solve(lower, at.deviation[..., None])[..., 0]
                 out[draw] = _half_log(lower) - 0.5 * (square**2).sum(axis=1) + self.padding * np.log(at.scale)

@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse, why_not_collapsible
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import slopes_of_units
+from bayes_npp.bayesian.fitting.coefficients import PosteriorCoefficients
 from bayes_npp.bayesian.fitting.collapsed_draws import (
     ThetaDraws,
     draw_thetas,
@@ -23,20 +25,21 @@ from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_f
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at, errors_verdict
-from bayes_npp.bayesian.fitting.quantities import scales_and_shapes, slope_quantities
+from bayes_npp.bayesian.fitting.quantities import estimates_of
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
-from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, Weights, normal_slopes
-from bayes_npp.bayesian.model.dynamic import long_run_summary
+from bayes_npp.bayesian.fitting.saved import read_fit, write_fit
+from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, normal_slopes
 from bayes_npp.bayesian.model.error_models import label_of
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
+from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, Estimates, drawn_share, estimates_from_rows, positive, row_of_draws
+from bayes_npp.estimates import Estimates, Tabled, drawn_share, positive
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -49,8 +52,10 @@ TUNE, COLLAPSED_TUNE = 1000, 500
 
 
 @dataclass(frozen=True, repr=False)
-class Fit:
+class Fit(PosteriorCoefficients, Tabled):
     """A posterior and what it was made from.
+
+    It has the names of a regression (`PosteriorCoefficients`); `save(path)` keeps it, `Fit.load(path)` reads it.
 
     Attributes
     ----------
@@ -66,7 +71,7 @@ class Fit:
     diagnostics : Diagnostics or WeightDiagnostics
         Of the sampler alone; `checks` are those of the errors.
     why : str
-        Why chains were run although the engine was left open; empty otherwise.
+        Why chains were run where importance weights might have been; empty otherwise.
     ladder : tuple of ErrorRung
         The error models tried, each with its own fit, where the errors were left to the ladder; else empty.
     """
@@ -80,8 +85,24 @@ class Fit:
     why: str = ""
     ladder: tuple[ErrorRung["Fit"], ...] = ()
 
-    def __repr__(self) -> str:
-        return f"Fit({self.label}, {self.spec.errors} errors, {self.design.n_obs} rows; {self.verdict})"
+    def headline(self) -> str:
+        rows = f"{self.design.n_obs} rows, {len(self.design.units)} units, {len(self.design.times)} periods"
+        return f"Fit: {self.label}, {self.spec.errors} errors; {rows}; {self.verdict}"
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit with its design as one netCDF file; the other rungs of a ladder are left out.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        write_fit(self.tree, self.design, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> "Fit":
+        """The fit that `save` wrote; `OutputError` where there is none, or it was altered."""
+        return restore(*read_fit(Path(path)))
 
     @cached_property
     def checks(self) -> tuple[PredictiveCheck, ...]:
@@ -168,41 +189,7 @@ class Fit:
 
     def estimates(self) -> Estimates:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
-        design, scales, spec = self.design, self.design.scales, self.spec
-        note = "" if self.passed else self.verdict
-        rows = [self._slope_row(labels, of_slopes) for labels, of_slopes in slope_quantities(self)]
-        if spec.controls:
-            slopes = self.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
-            rows += [_row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(spec.controls)]
-        if not spec.exposure and not spec.dynamic:
-            level = scales.outcome_mean + scales.outcome_sd * self.values("intercept")
-            rows.append(_row(level, term="intercept", estimand="coefficient"))
-        for name, kind in scales_and_shapes().items():
-            if name in self.tree["posterior"]:
-                unit = scales.outcome_sd if kind else 1.0
-                unit = unit / scales.divisors[spec.exposure] if kind == "slope" and spec.exposure else unit
-                estimand = "scale" if name.endswith("_sd") else "coefficient"
-                draws = self.values(name) * unit
-                for k, own in enumerate(draws.T if draws.ndim == 2 else [draws], start=1):
-                    rows.append(_row(own, term=f"{name} {k}" if k > 1 else name, estimand=estimand))
-        for row in rows:
-            row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
-        return estimates_from_rows(
-            rows,
-            paradigm="bayesian",
-            estimator=self.label,
-            covariance=f"{spec.errors} errors",
-            outcome=spec.outcome,
-            spread_kind="sd",
-            level=LEVEL,
-            interval="eti",
-            n_obs=design.n_obs,
-            n_units=len(design.units),
-            n_periods=len(design.times),
-            left_out=str(design.left_out),
-            sample="all",
-            convention=f"priors: {self.priors.name}",
-        )
+        return estimates_of(self)
 
     @property
     def label(self) -> str:
@@ -221,17 +208,11 @@ class Fit:
         parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
         return checks_at(parameters, self.data, seed, stats["innovation"].to_numpy())
 
-    def _slope_row(self, labels: dict[str, str], of_slopes: np.ndarray | Weights) -> dict[str, Any]:
-        """A row from draws, or from weights on the groups' slopes."""
-        if not isinstance(of_slopes, Weights):
-            return _row(of_slopes, **labels)
-        return _row((self.slopes @ (w := of_slopes.on_groups)), **labels) | {"prob_positive": self.probability(w)}
-
 
 def fit(
     panel: Panel,
     spec: Spec,
-    priors: str | PriorSet = "weakly_informative",
+    priors: Stated = "weakly_informative",
     engine: str = "auto",
     draws: int = 1000,
     chains: int = 4,
@@ -249,8 +230,9 @@ def fit(
     spec : Spec
         Without `slopes` the exposure has one common slope; with a grouping column each group has its own, partially
         pooled towards their mean; with "unit", or "<group>/unit", each unit.
-    priors : str or PriorSet
-        A named set of `models/priors`, or a .toml file.
+    priors : str, PriorSet or dict
+        A named set of `models/priors`, a .toml file, or priors by parameter over a named set, on the standardised or
+        the data's scale (`stated.stated_priors`); `bn.prior_preview` shows what they imply.
     engine : {"auto", "importance", "collapsed", "nuts"}
         "importance" and "collapsed" integrate all coefficients out; the scales and shapes left, where they are few, are
         weighted points, or sampled by NUTS. "nuts" is the full PyMC model sampled with nutpie. "auto" is the first of
@@ -269,10 +251,9 @@ def fit(
     ------
     DesignError, SpecError, PanelError
     """
-    own = load_priors(priors)
 
     def fitted(design: Design) -> Fit:
-        chosen = choose_engine(design.spec, engine)
+        chosen, own = choose_engine(design.spec, engine), stated_priors(priors, design)
         return fit_design(design, own, make_sampler(chosen, draws, chains, seed, tune, target_accept), chosen)
 
     if errors != AUTO:
@@ -387,8 +368,3 @@ def restore(tree: "xr.DataTree", design: Design, priors: PriorSet, sampler: Samp
     """A Fit from a stored tree and the design, priors and sampler it was made with."""
     diagnostics = diagnostics_from(json.loads(tree.attrs["diagnostics"]))
     return Fit(prepare(design), priors, sampler, tree.attrs["engine"], tree, diagnostics, tree.attrs.get("why", ""))
-
-
-def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
-    row = row_of_draws(draws, **labels)
-    return {**row, **long_run_summary(draws, labels.get("note", ""))} if labels["estimand"] == "long_run" else row

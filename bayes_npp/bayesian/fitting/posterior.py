@@ -119,7 +119,8 @@ def build_tree(
     log_prior = {
         name: taken.of(name).log_density(parameters[name])
         for name in prior_of()
-        if name in parameters and taken.of(name).proper and not (name == "intercept" and data.has_flat_level)
+        if name in parameters and parameters[name].size and taken.of(name).proper
+        if not (name == "intercept" and data.has_flat_level)
     }
     if data.design.spec.slope_pooling == "none" and "exposure_slope" in log_prior:
         slopes = parameters["exposure_slope"][..., None] + parameters["slope_offset"]

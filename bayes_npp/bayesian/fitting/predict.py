@@ -1,48 +1,28 @@
 """Out-of-sample prediction: a new year of a known unit, a new unit, any row whose outcome is blank."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid, why_not_collapsible
 from bayes_npp.bayesian.collapsed.restrict import restrict
-from bayes_npp.bayesian.fitting.diagnostics import Gate
+from bayes_npp.bayesian.fitting.coefficients import Prediction, prediction
 from bayes_npp.bayesian.fitting.fit import make_sampler
 from bayes_npp.bayesian.fitting.refit import sample_until_passed
 from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.model.likelihood import error_sds, follow
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
-from bayes_npp.bayesian.priors.sets import PriorSet, check_priors, load_priors
+from bayes_npp.bayesian.priors.sets import check_priors
+from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import build_design, check_not_exact
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.estimates import summarise
 from bayes_npp.panels.calendar import shown
 from bayes_npp.panels.panel import Panel
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Posterior predictive draws of rows that were not observed.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        unit, time, mean, sd, lo, hi (95 % equal-tailed), in the data's units.
-    draws : ndarray, shape (S, rows)
-    diagnostics : Gate
-        Of the fit to the observed rows.
-    """
-
-    frame: pd.DataFrame
-    draws: np.ndarray
-    diagnostics: Gate
-
-
 def predict(
-    panel: Panel, spec: Spec, priors: str | PriorSet = "weakly_informative", draws: int = 1000, seed: int = 1
+    panel: Panel, spec: Spec, priors: Stated = "weakly_informative", draws: int = 1000, seed: int = 1
 ) -> Prediction:
     """Fit the rows with an outcome and predict those without one.
 
@@ -54,7 +34,8 @@ def predict(
     ----------
     panel : Panel
     spec : Spec
-    priors : str or PriorSet
+    priors : str, PriorSet or dict
+        As in `fit`.
     draws, seed : int
 
     Raises
@@ -69,9 +50,9 @@ def predict(
     reason = reason or ("a blank outcome is the lag of the row after it" if spec.dynamic else "")
     if reason:
         raise SpecError(f"no prediction from this model: {reason}", fix="Choose other errors, or levels")
-    priors = load_priors(priors)
-    check_priors(priors, spec)
     observed = build_design(panel, spec)
+    own_priors = stated_priors(priors, observed)
+    check_priors(own_priors, spec)
     check_not_exact(observed, panel.source)
     scales = observed.scales
     outcome = panel.numbers(spec.outcome)
@@ -88,19 +69,13 @@ def predict(
     _check_identified(data, missing)
     own = restrict(data, np.flatnonzero(~missing))
     sampler = make_sampler("collapsed", draws, 4, seed)
-    fit = sample_until_passed(collapse(own, priors), priors, sampler, keep=4 * draws)
+    fit = sample_until_passed(collapse(own, own_priors), own_priors, sampler, keep=4 * draws)
     parameters = _with_new_units(fit.draws, own, data, random)
     drawn = fitted_values(parameters, data) + _errors(parameters, data, missing, random)
     drawn = scales.outcome_mean + scales.outcome_sd * drawn[:, missing]
-    summary = summarise(drawn, axis=0)
-    frame = pd.DataFrame(
-        {
-            "unit": np.array(design.units)[design.unit[missing]],
-            "time": np.array(shown(design.times))[design.time[missing]],
-            **{name: summary[name] for name in ("mean", "sd", "lo", "hi")},
-        }
-    )
-    return Prediction(frame, drawn, fit.diagnostics)
+    units, times = np.array(design.units, dtype=object), np.array(shown(design.times), dtype=object)
+    rows = [units[design.unit[missing]], times[design.time[missing]]]
+    return prediction(pd.MultiIndex.from_arrays(rows, names=["unit", "time"]), drawn, fit.diagnostics)
 
 
 def _blank_rows(marked: Panel, data: ModelData) -> np.ndarray:

@@ -1,14 +1,23 @@
-"""What a fit reports: quantities of the exposure's slopes, scales and shapes."""
+"""What a fit reports: quantities of the exposure's slopes, scales and shapes, and their table."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
+from bayes_npp.bayesian.fitting.diagnostics import Gate
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.fitting.slope_probabilities import Weights
-from bayes_npp.bayesian.model.dynamic import quantities
+from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
+from bayes_npp.bayesian.model.terms import ModelData
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design, group_pairs, twfe_weights
 from bayes_npp.design.spec import Spec
+from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Labels = dict[str, str]
 
@@ -17,13 +26,86 @@ class Posterior(Protocol):
     """What is asked of a fit."""
 
     @property
+    def data(self) -> ModelData: ...
+    @property
     def design(self) -> Design: ...
     @property
     def spec(self) -> Spec: ...
     @property
+    def priors(self) -> PriorSet: ...
+    @property
+    def sampler(self) -> Sampler: ...
+    @property
+    def tree(self) -> "xr.DataTree": ...
+    @property
+    def diagnostics(self) -> Gate: ...
+    @property
+    def passed(self) -> bool: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
     def slopes(self) -> np.ndarray: ...
+    @property
+    def fitted(self) -> pd.Series: ...
     def values(self, name: str) -> np.ndarray: ...
+    def parameters(self, draws: int) -> dict[str, np.ndarray]: ...
     def slopes_of_units(self) -> np.ndarray: ...
+    def probability(self, weights: np.ndarray) -> float: ...
+    def estimates(self) -> Estimates: ...
+    def coefficient_draws(self) -> pd.DataFrame: ...
+
+
+def estimates_of(fit: Posterior) -> Estimates:
+    """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""
+    design, scales, spec = fit.design, fit.design.scales, fit.spec
+    note = "" if fit.passed else fit.verdict
+    rows = [_slope_row(fit, labels, of_slopes) for labels, of_slopes in slope_quantities(fit)]
+    if spec.controls:
+        slopes = fit.values("control_slope") * scales.outcome_sd / scales.of(*spec.controls)
+        rows += [_row(slopes[:, k], term=name, estimand="coefficient") for k, name in enumerate(spec.controls)]
+    if not spec.exposure and not spec.dynamic:
+        level = scales.outcome_mean + scales.outcome_sd * fit.values("intercept")
+        rows.append(_row(level, term="intercept", estimand="coefficient"))
+    for name, kind in scales_and_shapes().items():
+        if name in fit.tree["posterior"]:
+            unit = scales.outcome_sd if kind else 1.0
+            unit = unit / scales.divisors[spec.exposure] if kind == "slope" and spec.exposure else unit
+            estimand = "scale" if name.endswith("_sd") else "coefficient"
+            draws = fit.values(name) * unit
+            for k, own in enumerate(draws.T if draws.ndim == 2 else [draws], start=1):
+                rows.append(_row(own, term=f"{name} {k}" if k > 1 else name, estimand=estimand))
+    for row in rows:
+        row["note"] = "; ".join(part for part in (row.get("note", ""), note) if part)
+    return estimates_from_rows(
+        rows,
+        paradigm="bayesian",
+        estimator=fit.label,
+        covariance=f"{spec.errors} errors",
+        outcome=spec.outcome,
+        spread_kind="sd",
+        level=LEVEL,
+        interval="eti",
+        n_obs=design.n_obs,
+        n_units=len(design.units),
+        n_periods=len(design.times),
+        left_out=str(design.left_out),
+        sample="all",
+        convention=f"priors: {fit.priors.name}",
+    )
+
+
+def _slope_row(fit: Posterior, labels: Labels, of_slopes: np.ndarray | Weights) -> dict[str, Any]:
+    """A row from draws, or from weights on the groups' slopes."""
+    if not isinstance(of_slopes, Weights):
+        return _row(of_slopes, **labels)
+    return _row((fit.slopes @ (w := of_slopes.on_groups)), **labels) | {"prob_positive": fit.probability(w)}
+
+
+def _row(draws: np.ndarray, **labels: str) -> dict[str, Any]:
+    row = row_of_draws(draws, **labels)
+    return {**row, **long_run_summary(draws, labels.get("note", ""))} if labels["estimand"] == "long_run" else row
 
 
 def slope_quantities(fit: Posterior) -> list[tuple[Labels, np.ndarray | Weights]]:

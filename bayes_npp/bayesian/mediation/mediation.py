@@ -23,7 +23,7 @@ from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Design, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, proportion_mediated, row_of_draws
+from bayes_npp.estimates import LEVEL, Estimates, Tabled, estimates_from_rows, proportion_mediated, row_of_draws
 from bayes_npp.panels.panel import Panel
 
 VARIABLES = (
@@ -37,8 +37,8 @@ VARIABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Mediation:
+@dataclass(frozen=True, repr=False)
+class Mediation(Tabled):
     """Posterior of a mediation model with K mediators, in the data's units.
 
     Attributes
@@ -71,6 +71,10 @@ class Mediation:
     k_hat: float
     n_dropped: int
     missing: MissingCells
+
+    def headline(self) -> str:
+        named = f"Mediation of {self.spec.exposure} on {self.spec.outcome} through {', '.join(self.mediators)}"
+        return f"{named}; {self.errors}; {self.design.n_obs} rows"
 
     @property
     def design(self) -> Design:
@@ -188,8 +192,8 @@ class Mediation:
 
     def with_ties(self, correlated: bool, seed: int = 1) -> "Mediation":
         """The same equations with paths a and b of a group that may correlate, or that are independent a priori."""
-        paths = replace(self.paths, correlated=correlated)
-        return assemble(self.spec, self.mediators, paths, self.equations, self.missing, seed)
+        own = replace(self.paths, correlated=correlated)
+        return assemble(self.spec, self.mediators, own, self.equations, self.missing, seed)
 
     def estimates(self) -> Estimates:
         """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
@@ -235,9 +239,8 @@ class Mediation:
 
     def _tying(self) -> str:
         """Whether paths of a group correlate, where they vary by group."""
-        if not self.groups or not {"a", "b"} <= set(self.paths.varying):
-            return ""
-        return f"; paths a and b of a group {'may correlate' if self.paths.correlated else 'independent a priori'}"
+        how = "may correlate" if self.paths.correlated else "independent a priori"
+        return f"; paths a and b of a group {how}" if self.groups and {"a", "b"} <= set(self.paths.varying) else ""
 
     def _timing(self) -> str:
         """When causes stand, of paths with lags."""

@@ -33,6 +33,8 @@ class Effect:
         The parts span all contrasts, so they are left out (columns enter as residuals; slopes are unaffected).
     centred : bool
         Parametrisation of the contrasts in the full model.
+    spanned : ndarray, shape (J, k)
+        Orthonormal contrasts that flat coefficients of units span already: fixed effects leave them out.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Effect:
     leading: np.ndarray
     saturated: bool
     centred: bool
+    spanned: np.ndarray
 
     @property
     def size(self) -> int:
@@ -51,13 +54,15 @@ class Effect:
 
     @cached_property
     def basis(self) -> np.ndarray:
-        """All contrasts, the leading ones first, shape (J, J - 1); only the full model needs them."""
+        """All contrasts, the leading ones first, less those spanned already, shape (J, J - 1 - k)."""
+        if self.kind == "fixed":  # nothing leads
+            return contrast_basis(self.spanned)[:, self.spanned.shape[1] :]
         return contrast_basis(self.leading)
 
     @property
     def n_contrasts(self) -> int:
         """Coordinates to sample: all contrasts, or only those of the between part where there is no effect."""
-        return self.rank if self.kind == "none" else self.size - 1
+        return self.rank if self.kind == "none" else self.basis.shape[1]
 
     @property
     def has_part(self) -> np.ndarray:
@@ -205,7 +210,8 @@ def model_data(design: Design) -> ModelData:
     fitted = np.column_stack([everything.residual[:, :1], everything.residual[:, 1:][:, distinct]])
     coefficients, rss = _least_squares(fitted)
     df = design.n_obs - len(design.units) - len(design.times) + 1 - len(distinct)
-    effects = {}
+    effects, own_columns = {}, time_columns(design)
+    flat = [column.values for column in own_columns if not column.scale]
     sides = (
         ("unit", design.unit, everything.unit, spec.unit_effects),
         ("time", design.time, everything.time, spec.time_effects),
@@ -225,7 +231,8 @@ def model_data(design: Design) -> ModelData:
         strength = scaled - (len(parts) - 1 - leading.shape[1])
         # Beside a lagged outcome the within coefficients are biased, and so is what they leave to units.
         centred = strength > CENTRED_ABOVE and not (name == "unit" and spec.dynamic)
-        effects[name] = Effect(kind, index, leading, saturated, centred)
+        spanned = part_basis(np.array(flat).T) if flat and name == "time" else leading[:, :0]
+        effects[name] = Effect(kind, index, leading, saturated, centred, spanned)
     used = everything.residual[:, 1 : 1 + columns.shape[1]] if spec.correlated_means else columns - columns.mean(axis=0)
     split = np.cumsum([n_slopes, n_controls])
     return ModelData(
@@ -246,7 +253,7 @@ def model_data(design: Design) -> ModelData:
         centred_errors=centred_scales(spec.errors, fitted[:, 0] - fitted[:, 1:] @ coefficients, design.unit, df),
         se=None if design.se is None else design.se / scales.outcome_sd,
         lag=None if history is None else history.lag_within_periods,
-        time_columns=time_columns(design),
+        time_columns=own_columns,
     )
 
 

@@ -1,7 +1,6 @@
 """Named prior sets: which prior each parameter may have, the role of each, and sets read from files."""
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 from bayes_npp.bayesian.priors.families import PriorSpec, families_of
@@ -9,6 +8,7 @@ from bayes_npp.design.scales import Scales
 from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record, is_file, read_toml
+from bayes_npp.store import shipped
 
 # What kind of prior each parameter has; those of the errors are in the registry of error models. The intercept and the
 # between coefficients are integrated against the unit and period effects in closed form, which takes a normal prior: a
@@ -163,6 +163,8 @@ def load_priors(name: str | PriorSet, folder: Path | None = None) -> PriorSet:
     """
     if isinstance(name, PriorSet):
         return name
+    if not isinstance(name, str):
+        raise SpecError("priors by parameter belong to bn.fit, bn.predict and bn.prior_preview", fix="Name a set")
     if name.endswith(".toml"):
         path = (folder or Path()) / name
         if not is_file(path):
@@ -188,5 +190,4 @@ def load_priors(name: str | PriorSet, folder: Path | None = None) -> PriorSet:
 
 def priors_folder() -> Path:
     """Folder of the named sets: package data of an installed wheel, `models/priors` of a checkout."""
-    packaged = Path(str(resources.files("bayes_npp"))) / "prior_sets"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "models" / "priors"
+    return shipped("prior_sets", "models/priors")

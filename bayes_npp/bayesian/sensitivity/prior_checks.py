@@ -5,6 +5,13 @@ import pandas as pd
 
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.model.terms import ModelData
+from bayes_npp.bayesian.priors.sets import check_priors
+from bayes_npp.bayesian.priors.stated import Stated, stated_priors
+from bayes_npp.design.design import build_design
+from bayes_npp.design.spec import Spec
+from bayes_npp.panels.panel import Panel
 
 POINTS = 512
 PREDICTIVE_DRAWS = 1000
@@ -58,10 +65,54 @@ def prior_predictive(fit: Fit, seed: int = 1) -> pd.DataFrame:
     SpecError
         A flat prior of the exposure or the controls.
     """
-    truths = prior_parameters(fit.data, fit.priors, PREDICTIVE_DRAWS, seed)
-    drawn = outcomes(truths, fit.data, seed + 1, in_data_units=True)
-    observed = fit.design.outcome[None, :]
-    same = np.diff(fit.design.unit) == 0
+    return _implied_outcomes(fit.data, prior_parameters(fit.data, fit.priors, PREDICTIVE_DRAWS, seed), seed)
+
+
+def prior_preview(panel: Panel, spec: Spec, priors: Stated = "weakly_informative", seed: int = 1) -> pd.DataFrame:
+    """What a set of priors implies before any fit, in the data's units: slopes of the exposure, and outcomes.
+
+    Parameters
+    ----------
+    panel : Panel
+    spec : Spec
+    priors : str, PriorSet or dict
+        As in `bn.fit`.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        quantity, observed (of outcomes), lo, median, hi (2.5, 50 and 97.5 %): the common slope, the distance between
+        two groups' slopes, and the rows of `prior_predictive`.
+
+    Raises
+    ------
+    SpecError
+        A flat prior of the exposure or the controls.
+    """
+    design = build_design(panel, spec)
+    own = stated_priors(priors, design)
+    check_priors(own, spec)
+    data = prepare(design)
+    truths = prior_parameters(data, own, PREDICTIVE_DRAWS, seed)
+    rows = []
+    if spec.exposure:
+        unit = design.scales.outcome_sd / design.scales.divisors[spec.exposure]
+        slopes = {f"slope of {spec.exposure}": truths["exposure_slope"]}
+        if "slope_offset" in truths:
+            offsets = truths["slope_offset"]
+            slopes["distance between two groups' slopes"] = np.abs(offsets[:, 0] - offsets[:, 1])
+        rows = [(name, np.nan, *np.quantile(draws * unit, TAILS)) for name, draws in slopes.items()]
+    table = pd.DataFrame(rows, columns=["quantity", "observed", "lo", "median", "hi"])
+    outcomes_too = _implied_outcomes(data, truths, seed)
+    return pd.concat([table, outcomes_too], ignore_index=True) if rows else outcomes_too
+
+
+def _implied_outcomes(data: ModelData, truths: dict[str, np.ndarray], seed: int) -> pd.DataFrame:
+    """Rows of `prior_predictive`, from parameters drawn from their priors."""
+    drawn = outcomes(truths, data, seed + 1, in_data_units=True)
+    observed = data.design.outcome[None, :]
+    same = np.diff(data.design.unit) == 0
     measures = {
         "SD over all rows": lambda y: y.std(axis=1),
         "SD of changes from row to row within units": lambda y: np.diff(y, axis=1)[:, same].std(axis=1),

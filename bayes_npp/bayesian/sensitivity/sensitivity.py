@@ -19,14 +19,15 @@ from bayes_npp.bayesian.sensitivity.sweep import Answers, of_fit, sweep
 from bayes_npp.design.propositions import Proposition, parse_proposition
 from bayes_npp.design.slope_contrasts import Contrasts, contrasts
 from bayes_npp.errors import SpecError
+from bayes_npp.records import Shown
 
 NAMED_SETS = ("sceptical", "weakly_informative", "diffuse", "enthusiastic")
 PRIOR_SCALES = np.geomspace(0.005, 5.0, 9)  # of the prior that pools slopes, standardised units
 QUICK_CELLS, QUICK_POINTS, QUICK_SCALES = 25, 5, 4  # of the grid, a curve, the scales: every how many are kept
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(Shown):
     """One fit under other priors.
 
     Attributes

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, estimates_from_rows
 from bayes_npp.frequentist.dynamic.diagnostics import (
     Statistic,
     difference_in_hansen,
@@ -16,17 +17,21 @@ from bayes_npp.frequentist.dynamic.diagnostics import (
 )
 from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
+from bayes_npp.frequentist.dynamic.lagged import named_regression
 from bayes_npp.frequentist.dynamic.moments import CONSTANT, Equations, build_moments
 from bayes_npp.frequentist.dynamic.noise import Shares, measured
+from bayes_npp.frequentist.dynamic.results import GmmRegression
 from bayes_npp.frequentist.dynamic.within import dynamic_rows
 from bayes_npp.panels.panel import Panel
 
 
 def difference_gmm(
     panel: Panel,
+    spec: Spec | None = None,
     *,
-    outcome: str,
-    regressors: Sequence[str],
+    outcome: str | None = None,
+    regressors: Sequence[str] = (),
+    outcome_lags: int = 1,
     gmm: Sequence[GmmInstrument],
     iv: Sequence[IvInstrument] = (),
     steps: int = 2,
@@ -37,16 +42,20 @@ def difference_gmm(
     time_dummies: str | None = None,
     small: bool = False,
     h: int = 3,
-) -> Estimates:
+) -> GmmRegression:
     """Difference GMM: the equation in first differences or forward deviations, lagged levels as instruments.
 
     Parameters
     ----------
     panel : Panel
         Unbalanced panels and gaps are allowed; lags are by time, and periods before the window serve.
-    outcome : str
+    spec : Spec, optional
+        Its outcome with `outcome_lags` lags, its exposure and controls; in place of `outcome` and `regressors`.
+    outcome : str, optional
     regressors : sequence of str
         Columns or their lags: "L1.n" is n one period before.
+    outcome_lags : int
+        Of a specification.
     gmm : sequence
         Instruments (column, first lag, last lag[, equation]), one for each period unless collapsed: lags 2 and up of an
         endogenous variable such as the outcome, 1 and up of a predetermined one, 0 and up of an exogenous one. A last
@@ -96,8 +105,7 @@ def difference_gmm(
     Windmeijer (2005), Journal of Econometrics 126. Roodman (2009), Stata Journal 9.
     """
     equations = Equations(
-        outcome,
-        tuple(regressors),
+        *named_regression(spec, outcome, regressors, outcome_lags),
         tuple(gmm),
         tuple(iv),
         False,
@@ -110,9 +118,11 @@ def difference_gmm(
 
 def system_gmm(
     panel: Panel,
+    spec: Spec | None = None,
     *,
-    outcome: str,
-    regressors: Sequence[str],
+    outcome: str | None = None,
+    regressors: Sequence[str] = (),
+    outcome_lags: int = 1,
     gmm: Sequence[GmmInstrument],
     iv: Sequence[IvInstrument] = (),
     steps: int = 2,
@@ -123,7 +133,7 @@ def system_gmm(
     time_dummies: str | None = None,
     small: bool = False,
     h: int = 3,
-) -> Estimates:
+) -> GmmRegression:
     """System GMM: transformed equations, and level equations with lagged changes as instruments and a constant.
 
     Parameters are those of `difference_gmm`; a GMM-style instrument (column, a, b) also gives the level equation the
@@ -141,8 +151,7 @@ def system_gmm(
     Blundell & Bond (1998), Journal of Econometrics 87. Roodman (2009), Stata Journal 9.
     """
     equations = Equations(
-        outcome,
-        tuple(regressors),
+        *named_regression(spec, outcome, regressors, outcome_lags),
         tuple(gmm),
         tuple(iv),
         True,
@@ -161,7 +170,7 @@ def estimate_gmm(
     robust: bool = True,
     small: bool = False,
     h: int = 3,
-) -> Estimates:
+) -> GmmRegression:
     """Estimate declared equations; the parameters are those of `difference_gmm`."""
     fit = fit_gmm(build_moments(panel, equations), steps, windmeijer, robust, h)
     m = fit.moments
@@ -172,7 +181,7 @@ def estimate_gmm(
     for row in rows:
         row["note"] = "; ".join(part for part in (row.get("note", ""), *common) if part)
     name = "system GMM" if equations.system else "difference GMM"
-    return Estimates(
+    return GmmRegression(
         estimates_from_rows(
             rows,
             paradigm="frequentist",
@@ -190,6 +199,9 @@ def estimate_gmm(
             convention=_convention(equations, h, small, df),
         ).frame,
         diagnostics,
+        fit,
+        factor,
+        df,
     )
 
 

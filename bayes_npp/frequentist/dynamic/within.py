@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from bayes_npp.estimates import LEVEL, Estimates, above_zero, estimates_from_rows
+from bayes_npp.design.spec import Spec
+from bayes_npp.estimates import LEVEL, above_zero, estimates_from_rows
 from bayes_npp.frequentist.dynamic.instruments import lag_of
-from bayes_npp.frequentist.dynamic.lagged import lagged_design
+from bayes_npp.frequentist.dynamic.lagged import lagged_design, named_regression
 from bayes_npp.frequentist.least_squares.inference import LinearFit, row_of
+from bayes_npp.frequentist.least_squares.results import Regression
 from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
 
@@ -18,13 +20,15 @@ FAMILY = "TWFE with lagged outcome"
 
 def dynamic_within(
     panel: Panel,
+    spec: Spec | None = None,
     *,
-    outcome: str,
-    regressors: Sequence[str],
+    outcome: str | None = None,
+    regressors: Sequence[str] = (),
+    outcome_lags: int = 1,
     covariance: str = "clustered",
     convention: str = "stata",
     lags: int | None = None,
-) -> Estimates:
+) -> Regression:
     """Two-way fixed effects with lags of the outcome: biased, shown for comparison with GMM.
 
     The within transformation correlates the lagged outcome with the errors; its coefficient is too low by about
@@ -33,9 +37,13 @@ def dynamic_within(
     Parameters
     ----------
     panel : Panel
-    outcome : str
+    spec : Spec, optional
+        Its outcome with `outcome_lags` lags, its exposure and controls; in place of `outcome` and `regressors`.
+    outcome : str, optional
     regressors : sequence of str
         Columns or their lags, "L1.n" for n one period before; at least one lag of the outcome.
+    outcome_lags : int
+        Of a specification.
     covariance, convention, lags
         As in `twfe`.
 
@@ -54,6 +62,7 @@ def dynamic_within(
     ----------
     Nickell (1981), Econometrica 49.
     """
+    outcome, regressors = named_regression(spec, outcome, regressors, outcome_lags)
     design = lagged_design(panel, outcome, regressors)
     fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
     n_units, n_periods = len(design.units), len(design.times)
@@ -62,7 +71,7 @@ def dynamic_within(
         f"(1 + rho) / {n_periods - 1}"
     )
     rows = dynamic_rows(fit.names, fit.coefficients, fit.covariance, outcome, fit.df, row=lambda *at: _rested(fit, *at))
-    return estimates_from_rows(
+    table = estimates_from_rows(
         [{**row, "note": "; ".join(part for part in (row.get("note", ""), note) if part)} for row in rows],
         paradigm="frequentist",
         estimator="TWFE with lagged outcome (Nickell-biased)",
@@ -78,6 +87,7 @@ def dynamic_within(
         sample="all",
         convention=fit.convention_label,
     )
+    return Regression(table.frame, table.diagnostics, fit)
 
 
 def dynamic_rows(

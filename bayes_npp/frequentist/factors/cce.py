@@ -17,6 +17,7 @@ from bayes_npp.frequentist.factors.grid import Grid, grid_of, project
 from bayes_npp.frequentist.factors.slopes import combinations, fitted, slope_rows
 from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS
 from bayes_npp.frequentist.least_squares.inference import LinearFit
+from bayes_npp.frequentist.least_squares.results import Regression
 from bayes_npp.panels.panel import Panel
 
 WITHOUT_SPREAD = 1e-8  # of the largest singular value of a unit's regressors: below it they are not told apart
@@ -84,13 +85,14 @@ def cce_estimates(
     spec = design.spec
     check_pooled(pooled, covariance, convention)
     names = check_averages(design, averages, pooled, source)
+    fit = None
     if pooled:
         fit = cce_fit(design, names, covariance, convention, source)
         rows, texts = slope_rows(fit), (fit.covariance_label, fit.convention_label)
     else:
         rows = _mean_group(design, _averages(design, names), source)
         texts = ("variance of the units' slopes over their number", "t, units less groups")
-    return estimates_from_rows(
+    table = estimates_from_rows(
         rows,
         paradigm="frequentist",
         estimator=label(spec, names, pooled),
@@ -106,6 +108,7 @@ def cce_estimates(
         left_out=str(design.left_out),
         sample="all",
     )
+    return table if fit is None else Regression(table.frame, table.diagnostics, fit)
 
 
 def label(spec: Spec, averages: Sequence[str], pooled: bool) -> str:

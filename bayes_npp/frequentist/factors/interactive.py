@@ -9,11 +9,12 @@ from bayes_npp.design.design import Design, build_design, slope_names
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
-from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
+from bayes_npp.estimates import LEVEL, estimates_from_rows
 from bayes_npp.frequentist.factors.checks import check_factors
 from bayes_npp.frequentist.factors.grid import Grid, Projected, grid_of, project
 from bayes_npp.frequentist.factors.slopes import fitted, slope_rows
 from bayes_npp.frequentist.least_squares.inference import LinearFit, joined
+from bayes_npp.frequentist.least_squares.results import Regression
 from bayes_npp.panels.panel import Panel
 
 SAME = 1e-6  # of the sum of squares: two starts end in one minimum
@@ -62,7 +63,7 @@ def interactive_fe(
     *,
     convention: str = "cr1",
     seed: int = 1,
-) -> Estimates:
+) -> Regression:
     """Two-way fixed effects with interactive effects: outcome on regressors, unit and period effects, common factors.
 
     Parameters
@@ -117,7 +118,7 @@ def interactive_estimates(
     convention: str = "cr1",
     seed: int = 1,
     source: str = "",
-) -> Estimates:
+) -> Regression:
     """`interactive_fe` of a design; `source` is the panel's, for messages."""
     spec = design.spec
     fit, found = interactive_fit(design, factors, covariance, convention, seed, source)
@@ -139,7 +140,7 @@ def interactive_estimates(
     )
     df = design.n_obs - fit.solved.counts.n_all
     numbers = {"sum_of_squares": found.sum_of_squares, "df": df, "starts": found.starts, "agree": found.agree}
-    return Estimates(table.frame, numbers)
+    return Regression(table.frame, numbers, fit)
 
 
 def least_squares(design: Design, factors: int, source: str = "", seed: int = 1) -> Factors:

@@ -15,6 +15,7 @@ from bayes_npp.frequentist.least_squares.covariance import VANISHING, group_sums
 from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS, quoted
 from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.panel import Panel
+from bayes_npp.records import Shown
 
 RANK = 1e-8  # of singular values, relative to the largest
 POSITIVE = 1e-10  # smallest eigenvalue of a difference of covariances, in units of the larger one
@@ -23,8 +24,8 @@ CHUNK_CELLS = 4_000_000
 HAUSMAN, CD, SERIAL = "Hausman's test", "Pesaran's CD", "Wooldridge's test"  # in the table of simulated shares
 
 
-@dataclass(frozen=True)
-class SpecificationTest:
+@dataclass(frozen=True, repr=False)
+class SpecificationTest(Shown):
     """One test of a specification.
 
     Attributes

@@ -76,7 +76,7 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
         one = np.zeros_like(design.unit)
         parts = two_way_parts(columns, design.unit if by_unit else one, design.time if by_time else one)
         return Absorbed(parts.residual, n_units_absorbed, n_times - 1 if by_time else 0)
-    basis = _unit_basis(design) if by_unit else []
+    basis = unit_basis(design) if by_unit else []
     n_trends, n_loadings = 0, 0
     for number, vector in enumerate(basis[1:]):
         found = int((np.bincount(design.unit, weights=vector**2) > 0.5).sum())
@@ -125,7 +125,7 @@ def slope_weights(design: Design) -> np.ndarray:
     return exposure @ design.slope_columns / (exposure @ columns[:, 0])
 
 
-def _unit_basis(design: Design) -> list[np.ndarray]:
+def unit_basis(design: Design) -> list[np.ndarray]:
     """Orthonormal columns of every unit, stored as one vector (n,) each: constant, trend, factors of the exposure.
 
     Where the columns before it leave a unit nothing of one, it is zero there.

@@ -12,7 +12,7 @@ from bayes_npp.frequentist.least_squares.covariance import Sandwich
 FEWEST_CLUSTERS = 4  # below: no test, no interval
 FEWEST_PERIODS = 5  # of Driscoll-Kraay errors, whose periods are correlated
 ENOUGH = 10  # from here on a test says how often it rejects only where that is clearly too often
-MANY = 30
+MANY = 30  # more were not simulated
 LEVEL = 0.05
 TOO_OFTEN = 0.07  # two standard errors of a simulated share more are "clearly"
 FIX = "covariance = 'classical' or 'robust' needs no clusters, if errors are uncorrelated"
@@ -88,7 +88,7 @@ def support(
     Notes
     -----
     Below `FEWEST_CLUSTERS` clusters (`FEWEST_PERIODS` periods of Driscoll-Kraay errors) there is no test. Below
-    `ENOUGH` the note says how often the test rejects true nulls; below `MANY` it does so where that is above 7 % by
+    `ENOUGH` the note says how often the test rejects true nulls; up to `MANY` it does so where that is above 7 % by
     more than two standard errors. docs/few_clusters.md has the whole table, benchmarks/few_clusters.py makes it.
 
     References
@@ -114,7 +114,7 @@ def support(
     found = measured(family, own, counts.get("units", units), counts.get("periods", periods))
     name, fewest = min(counts.items(), key=lambda item: item[1], default=("units", units))
     few = bool(counts) and fewest < ENOUGH
-    often = found is not None and fewest < MANY and found.too_often
+    often = found is not None and fewest <= MANY and found.too_often
     if not few and not often:
         return Support()
     where = " in the group" if name == "units" and group_units is not None else ""

@@ -18,7 +18,7 @@ from bayes_npp.frequentist.least_squares.within import WithinFit
 MOST_DRAWN = 1000  # clusters
 MOST_CELLS = 40_000_000  # rows times clusters
 PROJECTED = {"none": "pooled OLS", "unit": "FE unit", "time": "FE time", "two-way": "TWFE"}
-ESTIMATORS = {**PROJECTED, "interactive": "interactive FE", "averages": "CCE"}
+ESTIMATORS = {**PROJECTED, "interactive": "interactive FE", "averages": "CCE", "instruments": "IV"}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.least_squares.absorbed import slope_weights
 from bayes_npp.frequentist.least_squares.covariance import check_options, sandwich
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, t_row
+from bayes_npp.frequentist.least_squares.results import Regression
 from bayes_npp.frequentist.least_squares.wild_bootstrap import all_signs, check_wild, wild_bootstrap
 from bayes_npp.frequentist.least_squares.within import WithinFit, within_fit
 from bayes_npp.panels.panel import Panel
@@ -44,7 +45,7 @@ def pooled_ols(
     weights: str = "rademacher",
     draws: int = 9999,
     seed: int = 1,
-) -> Estimates:
+) -> Regression:
     """Pooled OLS with a constant; see `twfe` for the parameters, docs/statistics.md, section 1.9 for the formulas."""
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     return static_estimates(build_design(panel, spec), "none", errors, panel.source)
@@ -62,7 +63,7 @@ def fixed_effects(
     weights: str = "rademacher",
     draws: int = 9999,
     seed: int = 1,
-) -> Estimates:
+) -> Regression:
     """One-way or two-way fixed effects; see `twfe` for the parameters and sources."""
     if effects not in ("unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'unit', 'time' or 'two-way'")
@@ -113,11 +114,12 @@ def twfe(
 
     Returns
     -------
-    Estimates
-        95 % confidence intervals and p-values from t: G - 1 degrees of freedom for clustered errors (G the fewer of
-        units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical and robust
-        ones. None below 4 clusters (5 periods for Driscoll-Kraay); between 4 and 9 the note says how often the test
-        rejects noise, and the wild bootstrap's p-value (docs/few_clusters.md).
+    Regression
+        Estimates that know their regression (`params`, `cov`, `wald_test()`, `predict()`, ...); with `subsamples`
+        Estimates alone. 95 % confidence intervals and p-values from t: G - 1 degrees of freedom for clustered errors (G
+        the fewer of units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical
+        and robust ones. None below 4 clusters (5 periods for Driscoll-Kraay); between 4 and 9 the note says how often
+        the test rejects noise, and the wild bootstrap's p-value (docs/few_clusters.md).
 
     Raises
     ------
@@ -155,12 +157,13 @@ def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Er
 
 
 def replace_slopes(spec: Spec, slopes: str | None) -> Spec:
-    """The same specification with other slopes; with one common slope nothing else varies by group either."""
+    """The same specification for least squares with other slopes; with a common one nothing else varies by group."""
+    pooled = {name: Spec.model_fields[name].default for name in ("slope_pooling", "slope_correlation")}
     varying = {} if slopes else {"varying": ()}
-    return Spec(**{**spec.model_dump(), **varying, "slopes": slopes})
+    return Spec(**{**spec.model_dump(), **pooled, **varying, "slopes": slopes})
 
 
-def static_estimates(design: Design, effects: str, errors: Errors, source: str) -> Estimates:
+def static_estimates(design: Design, effects: str, errors: Errors, source: str) -> Regression:
     """Least squares with the given effects on a design: what `twfe` and its siblings give of a panel.
 
     Raises
@@ -200,7 +203,7 @@ def static_estimates(design: Design, effects: str, errors: Errors, source: str) 
             else {**row, "p_value": test.p_value, "lo": test.lo, "hi": test.hi, "note": joined(row["note"], test.note)}
             for row, test in zip(rows, tests, strict=True)
         ]
-    return estimates_from_rows(
+    table = estimates_from_rows(
         rows,
         paradigm="frequentist",
         estimator=_label(design.spec, effects),
@@ -216,6 +219,7 @@ def static_estimates(design: Design, effects: str, errors: Errors, source: str) 
         sample="all",
         convention=_wild_convention(design, errors) if wild else fit.convention_label,
     )
+    return Regression(table.frame, table.diagnostics, fit)
 
 
 def _wild_convention(design: Design, errors: Errors) -> str:

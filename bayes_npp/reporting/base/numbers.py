@@ -29,7 +29,7 @@ DECIMALS = 6  # at most
 
 def tagged(text: str, value: float, ref: str) -> str:
     """Text of a number with its full value and the FILE:KEY:COLUMN where it stands."""
-    return f"{_OPEN}{value!r}{_MIDDLE}{_MARKS.sub('', ref)}{_MIDDLE}{text}{_CLOSE}"
+    return f"{_OPEN}{float(value)!r}{_MIDDLE}{_MARKS.sub('', ref)}{_MIDDLE}{text}{_CLOSE}"
 
 
 def of_row(row: pd.Series, column: str = "estimate", like: float | None = None) -> str:

@@ -7,18 +7,23 @@ from typing import Any
 import pandas as pd
 
 from bayes_npp.analysis.comparison import Heterogeneity
+from bayes_npp.analysis.differences import DifferenceRecord
+from bayes_npp.analysis.event_time import EventTimes
 from bayes_npp.analysis.influence import Influence
 from bayes_npp.analysis.readings import Readings
 from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
+from bayes_npp.analysis.without_units import PosteriorInfluence
 from bayes_npp.claims.choices import Choices
+from bayes_npp.claims.confounding import ClaimConfounding
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
+from bayes_npp.records import Shown
 from bayes_npp.study.study import Study
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Shown):
     """A study that has been run.
 
     Attributes
@@ -49,6 +54,8 @@ class Result:
         Tests on the baseline regression; the reason where one could not be computed.
     influence : Influence, optional
         Who decides the baseline slope; None in a cross-section.
+    posterior_influence : PosteriorInfluence, optional
+        What the model behind the verdicts makes of them.
     robustness : tuple of RobustnessRecord
     equality : tuple of GroupTests
         Of two-way fixed effects by group, interacted or in subsamples.
@@ -57,6 +64,16 @@ class Result:
     measurement : tuple of MeasurementRecord
     ledger : Ledger, optional
         The claims, answered; None where the study declares none.
+    differences : tuple of DifferenceRecord
+        Of every [[difference]].
+    adjusted : DataFrame, optional
+        Claims about differences, adjusted for each other (`multiplicity.differences_adjusted`).
+    confounding : tuple of ClaimConfounding
+        What an omitted confounder would do to each claim.
+    event_time : EventTimes, optional
+        Leads and lags of the exposure, where the study declares them.
+    instruments : dict of dict
+        Tests of every model with instruments, by its name.
     choices : dict of Choices
         Of every claim, by its name.
     out : Path, optional
@@ -78,20 +95,38 @@ class Result:
     mechanisms: tuple[Mechanism, ...] = ()
     specification: tuple[SpecificationTest | str, ...] = ()
     influence: Influence | None = None
+    posterior_influence: PosteriorInfluence | None = None
     robustness: tuple[RobustnessRecord, ...] = ()
     equality: tuple[GroupTests, ...] = ()
     replication: pd.DataFrame | None = None
     measurement: tuple[MeasurementRecord, ...] = ()
     ledger: Ledger | None = None
+    differences: tuple[DifferenceRecord, ...] = ()
+    adjusted: pd.DataFrame | None = None
+    confounding: tuple[ClaimConfounding, ...] = ()
+    event_time: EventTimes | None = None
+    instruments: dict[str, dict[str, Any]] = field(default_factory=dict)
     choices: dict[str, Choices] = field(default_factory=dict)
     out: Path | None = None
 
+    def headline(self) -> str:
+        return f"Result of {self.study.header.title}: {'every fit passed' if self.passed else 'some fits failed'}"
+
+    def details(self) -> list[str]:
+        """Where it is, what it holds, what failed."""
+        claims = f"{len(self.choices)} claims answered" if self.choices else "no claims"
+        rows = f"{len(self.estimates.frame)} rows of estimates (.estimates), {len(self.every_fit)} fits, {claims}"
+        written = f"written to {self.out}" if self.out else "not written"
+        return [rows, written, *(f"failed: {failure}" for failure in self.failures)]
+
     @property
     def every_fit(self) -> tuple[FitRecord, ...]:
-        """Of declared models, of their neighbours, of equations of mediation models, of robustness rows."""
+        """Of declared models, their neighbours, equations of mediation models, robustness rows, leads and lags."""
         altered = (row.fit for row in self.robustness if row.fit)
         equations = (fit for m in self.mechanisms for fit in (*m.fits, *m.tried))
-        return (*self.fits, *self.ladder_fits, *equations, *altered)
+        leads = () if self.event_time is None or self.event_time.fit is None else (self.event_time.fit,)
+        without = self.posterior_influence.fits if self.posterior_influence else ()
+        return (*self.fits, *self.ladder_fits, *equations, *altered, *leads, *without)
 
     @property
     def failures(self) -> tuple[str, ...]:

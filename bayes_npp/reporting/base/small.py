@@ -83,6 +83,21 @@ def lanes(
     return _svg(width, height, words, body)
 
 
+def p_strip(values: Sequence[float], words: str, cut: float = 0.05, width: int = 260) -> str:
+    """P-values as marks between 0 and 1 on a square-root scale, which gives small ones room; the zone below a cut."""
+    height = 34
+    x = _scale(0, 1, width)
+    body = f'<rect class="zone" x="{x(0):.1f}" y="2" width="{x(cut**0.5) - x(0):.1f}" height="16"/>'
+    body += f'<line class="hair" x1="{x(0):.1f}" x2="{x(1):.1f}" y1="10" y2="10"/>'
+    for value in values:
+        at = f"{x(value**0.5):.1f}"
+        body += f'<line class="mark lane0 thick" x1="{at}" x2="{at}" y1="4" y2="16"/>'
+    for value in (0, cut, 0.25, 1):
+        anchor = "start" if value == 0 else "end" if value == 1 else "middle"
+        body += f'<text x="{x(value**0.5):.1f}" y="{height - 4}" text-anchor="{anchor}">{value:g}</text>'
+    return _svg(width, height, words, body)
+
+
 def intervals(
     series: Sequence[tuple[str, float, float, float]], ends: tuple[float, float], words: str, width: int = 260
 ) -> str:

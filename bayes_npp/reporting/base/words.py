@@ -24,6 +24,7 @@ MODELS = {
     "fixed_effects": "one-way fixed effects",
     "twfe": "two-way fixed effects",
     "dynamic_within": "fixed effects with a lagged outcome",
+    "iv": "instrumental variables",
     "difference_gmm": "difference GMM",
     "system_gmm": "system GMM",
     "hierarchical": "hierarchical model",

@@ -1,5 +1,6 @@
 """How a figure is made and saved: one style, and png, svg and csv written whole."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable
@@ -52,9 +53,11 @@ STYLE = {
 }
 # Two or more shapes in a row with the same style.
 _RUNS = re.compile(
-    r'<(?:use|path)(?: (?:[dxy]|xlink:href)="[^"]*")+(?P<style>(?: clip-path="[^"]*")? style="[^"]*")/>'
-    r'(?: <(?:use|path)(?: (?:[dxy]|xlink:href)="[^"]*")+(?P=style)/>)+'
+    r'<(?:use|path)(?: (?:[dxy]|href)="[^"]*")+(?P<style>(?: clip-path="[^"]*")? style="[^"]*")/>'
+    r'(?:<(?:use|path)(?: (?:[dxy]|href)="[^"]*")+(?P=style)/>)+'
 )
+_NUMBER = re.compile(r"-?\d+\.\d+")
+XLINK = ' xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
 def _style() -> Any:
@@ -156,21 +159,35 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wordi
 
 
 def _of_page(svg: str, name: str) -> str:
-    """A drawing inside the page: colours that follow light and dark, ids that no other drawing has, short numbers."""
+    """A drawing inside the page: colours that follow light and dark, ids that no other drawing has, short markup.
+
+    Text between tags is what readers see and is left as it is.
+    """
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r"(fill|stroke): (#[0-9a-f]{6})",
-        lambda found: f"{found[1]}: {THEME.get(found[2], found[2])}",
-        svg,
-    )
-    svg = re.sub(r"(-?\d+\.\d{2})\d+", r"\1", svg)
-    svg = re.sub(r"\s*\n\s*", " ", svg)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    ids = {found: f"{name}-{number}" for number, found in enumerate(re.findall(r'id="([^"]+)"', svg))}
+    svg = re.sub(r">\s+<", "><", svg)
+    svg = re.sub(r"<[^>]*>", _short_tag, svg)
+    svg = re.sub(r'<g id="[^"]*"(/?)>', r"<g\1>", svg)
+    while (pruned := re.sub(r"<g/>|<g></g>", "", svg)) != svg:
+        svg = pruned
+    stem = f"f{hashlib.sha256(name.encode()).hexdigest()[:7]}"
+    ids = {found: f"{stem}-{number}" for number, found in enumerate(re.findall(r'id="([^"]+)"', svg))}
     svg = re.sub(r'(id="|href="#|url\(#)([^")]+)', lambda found: found[1] + ids.get(found[2], found[2]), svg)
     return _RUNS.sub(_styled_once, svg)
+
+
+def _short_tag(found: re.Match[str]) -> str:
+    """A tag with the page's colours and fonts, without blanks that mean nothing, places to a tenth of a point."""
+    tag = re.sub(r"\s+", " ", found[0]).replace("xlink:href", "href").replace(XLINK, "")
+    tag = re.sub(r"(fill|stroke): (#[0-9a-f]{6})", lambda one: f"{one[1]}: {THEME.get(one[2], one[2])}", tag)
+    tag = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", tag)
+    tag = re.sub(r' style="[^"]*"', lambda one: re.sub(r"([:;]) ", r"\1", one[0]), tag)
+    return re.sub(r' [dxy]="[^"]*"', lambda one: _NUMBER.sub(_tenth, one[0]).replace(' "', '"'), tag)
+
+
+def _tenth(found: re.Match[str]) -> str:
+    return f"{round(float(found[0]), 1) + 0.0:.1f}".removesuffix(".0")
 
 
 def _styled_once(run: re.Match[str]) -> str:

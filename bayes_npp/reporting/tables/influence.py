@@ -2,14 +2,16 @@
 
 import pandas as pd
 
+from bayes_npp.analysis.without_units import Without
 from bayes_npp.reporting.base.blocks import Art, Block, Details, Paragraph
 from bayes_npp.reporting.base.cells import Table, number
 from bayes_npp.reporting.base.numbers import tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import bars, tiles
-from bayes_npp.reporting.base.words import counted, listed, lower, unit_word, variable_word
+from bayes_npp.reporting.base.words import counted, listed, lower, model_word, unit_word, variable_word
 
 MOST = 12  # bars, without a grid of tiles
+PLAYED_DOWN = 3  # units named
 
 
 def influence_blocks(result: Result) -> tuple[Block, ...]:
@@ -44,7 +46,54 @@ def influence_blocks(result: Result) -> tuple[Block, ...]:
         f"Two-way fixed effects on all: {tagged(number(found.slope), found.slope, 'influence.csv:all:slope_without')}"
     )
     text += f"; {moved}. Left out are those whose absence moves the slope most." if moved else "."
-    return (Art(heading, caption, drawn), Paragraph(text), Details("Every unit's share", (_table(result, frame),)))
+    further = [Paragraph(said) for said in _of_the_posterior(result) if said]
+    return (
+        Art(heading, caption, drawn),
+        Paragraph(text),
+        *further,
+        Details("Every unit's share", (_table(result, frame),)),
+    )
+
+
+def _of_the_posterior(result: Result) -> tuple[str, str]:
+    """The posterior without the units that decide, and the units whose errors are largest, in sentences."""
+    found = result.posterior_influence
+    if found is None:
+        return "", ""
+    slopes = ""
+    if found.differs:
+        told = "; ".join(f"without {own.left_out} {_slope(own)}" for own in found.without)
+        slopes = (
+            f"Two-way fixed effects lie outside the 95 % interval of the {model_word(result.study, found.model)} with "
+            f"the errors behind the verdicts: {_slope(found.whole)} on all; {told}."
+        )
+    scales = ""
+    if found.scaled is not None and found.scaled.error_scales is not None:
+        first = found.scaled.error_scales.head(PLAYED_DOWN).to_dict("records")
+        units = [
+            f"{row['unit']} ({tagged(number(row['mean']), row['mean'], _ref(row['unit'], 'error_scale'))})"
+            for row in first
+        ]
+        one, many = unit_word(result.study), unit_word(result.study, plural=True)
+        scales = (
+            f"A model with an error size of each {one} plays those {many} down whose errors are large. Largest error "
+            f"SDs, in multiples of the median {one}'s: {listed(units)}."
+        )
+    return slopes, scales
+
+
+def _slope(own: Without) -> str:
+    """Slope and interval with what they are worth, or why there are none."""
+    if pd.isna(own.estimate):
+        return f"none ({own.why})"
+    ref = own.left_out
+    numbers = zip((own.estimate, own.lo, own.hi), ("posterior_without", "posterior_lo", "posterior_hi"), strict=True)
+    estimate, low, high = (tagged(number(value), value, _ref(ref, column)) for value, column in numbers)
+    return f"{estimate} ({low} to {high}{f'; {own.why}' if own.why else ''})"
+
+
+def _ref(key: str, column: str) -> str:
+    return f"influence.csv:{key}:{column}"
 
 
 def _table(result: Result, frame: pd.DataFrame) -> Table:

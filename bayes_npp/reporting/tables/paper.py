@@ -29,6 +29,7 @@ def further_models(result: Result) -> list[Heading | Table]:
     """Models in no declared table and in no comparison: those with one slope side by side, then slopes by group."""
     frame, study = result.estimates.frame, result.study
     beside = {record.model for record in result.ladder_fits} | {record.model for record in result.robustness}
+    beside |= {record.model for record in result.posterior_influence.fits} if result.posterior_influence else set()
     declared = frame[~frame["model"].isin(beside)]
     shown = {name for table in study.tables for name in table.columns}
     shown |= {mechanism.model for mechanism in result.mechanisms} | set(path_models(result))

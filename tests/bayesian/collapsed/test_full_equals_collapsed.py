@@ -43,6 +43,7 @@ STUDENT = {
     "student, ar1, unit scale": {"errors": "ar1+unit_scale+student_t", "slopes": "group/unit"},
 }
 SHAPES = ("autocorrelation", "slope_correlation", "unit_error_log", "unit_scale_raw", "degrees")
+FREE = ("factor_direction", "period_scale_raw")  # of theta too, and without bounds
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +103,10 @@ class Full:
         return rows, {**draws, **separate(draws, data, priors, seed=1)}
 
     def is_scale(self):
-        """Which coordinates are scales or shapes; the rest are coefficients."""
+        """Which coordinates are scales, shapes or factors; the rest are coefficients."""
         out = np.zeros(self.size, dtype=bool)
         for name, (start, end) in self.bounds.items():
-            out[start:end] = name.startswith(SHAPES) or "_sd_" in name
+            out[start:end] = name.startswith((*SHAPES, *FREE)) or "_sd_" in name
         return out
 
 
@@ -156,7 +157,9 @@ def theta_of(collapsed, parameters):
     for j, element in enumerate(collapsed.elements):
         value = float(parameters[element.variable] if element.at < 0 else parameters[element.variable][element.at])
         lower, upper = collapsed.priors.lower[j], collapsed.priors.upper[j]
-        if collapsed.priors.support[j] == kernel.POSITIVE:
+        if element.variable in FREE:
+            theta[j] = value
+        elif collapsed.priors.support[j] == kernel.POSITIVE:
             theta[j] = np.log(np.expm1(value / upper))
         else:
             theta[j] = np.log((value - lower) / (upper - value))

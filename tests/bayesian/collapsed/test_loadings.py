@@ -18,6 +18,7 @@ from tests.bayesian import dense
 ROUNDING = 1e-8
 DIFFERENCES = 1e-6  # central differences with steps of 1e-5: (1e-5)^2 times third derivatives, and rounding
 
+FLAT = {"unit_trends": "fixed", "exposure_factor": "fixed", "time_effects": "fixed", "unit_effects": "fixed"}
 # Errors, share of rows missing, changes of the specification, prior set.
 MODELS = [
     ("factor", 0.0, {}, "weakly_informative"),
@@ -34,6 +35,8 @@ MODELS = [
     ("unit_scale", 0.2, {"exposure_factor": "partial"}, "weakly_informative"),
     ("iid", 0.0, {"exposure_factor": "fixed", "exposure_factors": 2}, "weakly_informative"),
     ("ar1+factor", 0.2, {"exposure_factor": "partial", "unit_trends": "fixed"}, "weakly_informative"),
+    ("unit_scale", 0.2, {"unit_trends": "fixed", "time_effects": "fixed"}, "weakly_informative"),
+    ("period_scale", 0.0, FLAT, "weakly_informative"),
     ("ar1+period_scale", 0.2, {"correlated_means": False}, "weakly_informative"),
 ]
 
@@ -214,3 +217,20 @@ def test_what_is_judged_does_not_know_signs_and_order(errors):
     for name, values in found.items():
         np.testing.assert_allclose(other[name], values, rtol=1e-12)
     assert not np.allclose(thetas, turned)
+
+
+def test_points_where_rounding_leaves_no_density_are_no_error():
+    """Importance weights meet them in the tails of diffuse priors: they have no density, and the others theirs."""
+    collapsed = collapsed_of("period_scale", 0.0, FLAT, "diffuse")
+    good = theta_for(collapsed)
+    bad = np.array(
+        [12.0 if e.variable == "period_scale_sd" else at for e, at in zip(collapsed.elements, good, strict=True)]
+    )
+    bad *= [1.0 if e.variable != "period_scale_raw" else 12.0 for e in collapsed.elements]
+    thetas = np.array([good, bad])
+    density, means = collapsed.evaluate(thetas)
+    assert density[0] == pytest.approx(collapsed.log_density(good)[0], abs=ROUNDING)
+    assert np.isfinite(means[0]).all()
+    assert not np.isfinite(density[1])
+    assert collapsed.log_density(bad)[0] == -np.inf
+    assert np.isnan(collapsed.slope_blocks(thetas, np.array([0]))[1]).tolist() == [False, True]

@@ -7,6 +7,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.comparison.accuracy import leave_one_row_out, leave_one_unit_out, loo
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity
 from bayes_npp.bayesian.fitting.fit import restore
+from bayes_npp.bayesian.sensitivity.power_scaling import power_scaling
 from bayes_npp.errors import SpecError
 
 GROWTH = np.array([0.0, 1, 2, 3, 5, 6, 8, 9, 9])
@@ -83,6 +84,12 @@ def test_the_exposure_s_own_factor_is_taken_out_too():
     flat = bn.fit(shared_world(4), spec_of("iid", exposure_factor="fixed"), draws=300, chains=2, seed=1)
     assert flat.estimates().frame["estimate"].iloc[0] == pytest.approx(row["estimate"], abs=row["spread"])
     assert len(flat.checks) == 4  # there are no parts of factors: a variable without columns
+    assert "loading_between" not in flat.tree["log_prior"]
+    with pytest.raises(SpecError, match=r"say nothing about a unit that is not there.*exposure_factor = 'partial'"):
+        leave_one_unit_out(flat)
+    assert (
+        "exposure" in power_scaling(flat, {"x": flat.tree["posterior"]["exposure_slope"].to_numpy()})["prior"].tolist()
+    )
     trends = bn.fit(shared_world(4), spec_of("ar1", unit_trends="fixed"), draws=200, chains=2, seed=1)
     assert trends.tree["posterior"]["unit_trend"].dims == ("chain", "draw", "unit")
 

@@ -268,6 +268,10 @@ def test_shares_quoted_are_those_of_the_page():
                 cell = measured(estimator, kind, 30, periods)
                 assert (cell.units, cell.periods, cell.panels) == (30, periods, 1000)
                 assert cell.share <= limit
+    own = measured("FE unit", "driscoll_kraay", 30, 30)
+    assert (own.periods, own.share) == (30, 0.09)  # above the limit, and so quoted
+    row = bn.fixed_effects(noise(30, 30), SPEC, effects="unit", covariance="driscoll_kraay").frame.iloc[0]
+    assert "30 units and 30 periods p < 0.05 in 9.0 %" in row["note"]
     assert measured("TWFE", "clustered", 25, 12) == measured("TWFE", "clustered", 20, 9)
     assert measured("TWFE", "clustered", 1, 1) is None
     assert measured("unknown", "clustered", 30, 9) is None

@@ -220,3 +220,7 @@ def test_with_one_common_slope_nothing_varies_by_group():
     plain = replace_slopes(spec, None)
     assert (plain.slopes, plain.varying) == (None, ())
     assert replace_slopes(spec, "h").varying == ("c",)
+    separate = bn.Spec(outcome="y", exposure="x", slopes="g", slope_pooling="none")
+    assert replace_slopes(separate, None) == bn.Spec(outcome="y", exposure="x")
+    correlated = bn.Spec(outcome="y", exposure="x", slopes="unit", slope_correlation=True)
+    assert replace_slopes(correlated, "g") == bn.Spec(outcome="y", exposure="x", slopes="g")

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pandas as pd
 
+from bayes_npp.analysis.without_units import Without, influence_rows
 from bayes_npp.reporting.base.blocks import Art, Details, Paragraph
 from bayes_npp.reporting.tables.influence import influence_blocks
 from bayes_npp.study.positions import Position
 
 
 def test_bars_or_tiles_and_the_slope_without_the_first(tiny_run):
-    art, said, folded = influence_blocks(tiny_run)
+    art, said, *_, folded = influence_blocks(tiny_run)
     assert isinstance(art, Art)
     assert isinstance(said, Paragraph)
     assert isinstance(folded, Details)
@@ -30,6 +31,19 @@ def test_bars_or_tiles_and_the_slope_without_the_first(tiny_run):
     assert tiled.art.count('class="tile"') == len(placed)
     assert "&lt;b&gt;" in tiled.art
     assert "bar-for" not in tiled.art
+
+
+def test_the_posterior_without_units_and_the_largest_error_scales(tiny_run):
+    found = tiny_run.posterior_influence
+    told = (Without("a", 0.2, 0.1, 0.3), Without("a and b", why="a group is gone"))
+    scales = pd.DataFrame({"unit": ["b", "a"], "mean": [6.1, 1.0]})
+    made = replace(found, differs=True, without=told, scaled=replace(tiny_run.fits[0], error_scales=scales))
+    _, _, slopes, large, _ = influence_blocks(replace(tiny_run, posterior_influence=made))
+    assert "without a and b none (a group is gone)" in slopes.text
+    assert "influence.csv:a:posterior_lo" in slopes.text
+    assert "influence.csv:b:error_scale" in large.text
+    rows = influence_rows(tiny_run.influence, made).set_index("unit")
+    assert rows.loc["all", "posterior_without"] == found.whole.estimate
 
 
 def test_a_cross_section_has_none(tiny_run):

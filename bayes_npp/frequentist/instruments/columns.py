@@ -1,0 +1,185 @@
+"""The columns of an equation with instruments, less all effects, and what may be wrong with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.projection import check_identified
+from bayes_npp.design.spec import Spec
+from bayes_npp.errors import DesignError, SpecError, nearest
+from bayes_npp.frequentist.least_squares.absorbed import absorb, check_degrees
+from bayes_npp.frequentist.least_squares.covariance import Counts
+from bayes_npp.panels.panel import Panel
+
+EFFECTS = ("none", "unit", "time", "two-way")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """An equation and its instruments, every column less unit and period effects (or its mean).
+
+    Attributes
+    ----------
+    design : Design
+        Of the specification, instruments not among its controls.
+    effects : str
+    outcome : ndarray, shape (n,)
+    endogenous : ndarray, shape (n, p)
+    exogenous : ndarray, shape (n, k)
+    instruments : ndarray, shape (n, L)
+    raw : ndarray, shape (n, p + k)
+        Regressors before projection.
+    names : tuple of str, length p + k
+        Of endogenous regressors, the exposure first, then of exogenous ones.
+    instrument_names : tuple of str
+    counts : Counts
+    """
+
+    design: Design
+    effects: str
+    outcome: np.ndarray
+    endogenous: np.ndarray
+    exogenous: np.ndarray
+    instruments: np.ndarray
+    raw: np.ndarray
+    names: tuple[str, ...]
+    instrument_names: tuple[str, ...]
+    counts: Counts
+
+    @property
+    def regressors(self) -> np.ndarray:
+        """Shape (n, p + k)."""
+        return np.column_stack([self.endogenous, self.exogenous])
+
+    @property
+    def every_instrument(self) -> np.ndarray:
+        """Exogenous regressors and instruments, shape (n, k + L)."""
+        return np.column_stack([self.exogenous, self.instruments])
+
+    @property
+    def surplus(self) -> int:
+        """Instruments beyond the endogenous regressors."""
+        return self.instruments.shape[1] - self.endogenous.shape[1]
+
+
+def check_names(spec: Spec, instruments: Sequence[str], endogenous: Sequence[str], place: str = "") -> None:
+    """Raise `SpecError` for instruments and endogenous regressors that make no equation.
+
+    Raises
+    ------
+    SpecError
+        No exposure, slopes that vary; no instrument, one named twice, one that is the outcome or a regressor; an
+        endogenous regressor that is no control; more endogenous regressors than instruments.
+    """
+    if spec.exposure is None or spec.slopes or spec.dynamic or spec.exposure_factor != "none":
+        raise SpecError(
+            "an equation with instruments takes an exposure with one slope, without lags of the outcome or factors",
+            place=place,
+            fix="Leave slopes, dynamic and exposure_factor out",
+        )
+    if not instruments:
+        raise SpecError("no instrument", place=place, fix="Name at least one: instruments = ['<column>']")
+    for number, name in enumerate(instruments):
+        if name == spec.outcome or name in spec.regressors:
+            role = "the outcome" if name == spec.outcome else "a regressor"
+            raise SpecError(
+                f"instrument '{name}' is {role} of the equation",
+                place=place,
+                fix="An instrument acts through the exposure alone: exogenous controls are their own instruments",
+            )
+        if name in instruments[:number]:
+            raise SpecError(f"instrument '{name}' is named twice", place=place, fix="Name each once")
+    for name in endogenous:
+        if name not in spec.controls:
+            raise SpecError(
+                f"endogenous '{name}' is no control", place=place, fix=nearest(name, spec.controls or [spec.exposure])
+            )
+    needed = 1 + len(set(endogenous))
+    if needed > len(instruments):
+        raise SpecError(
+            f"{needed} endogenous regressors and {len(instruments)} instruments",
+            place=place,
+            fix="Name at least as many instruments as endogenous regressors",
+        )
+
+
+def build_equation(
+    panel: Panel,
+    spec: Spec,
+    instruments: Sequence[str],
+    endogenous: Sequence[str] = (),
+    effects: str | None = None,
+) -> Equation:
+    """Rows that are complete in instruments too, every column less the effects.
+
+    Raises
+    ------
+    SpecError
+        As `check_names`; unknown effects.
+    DesignError, PanelError
+        An unknown column, an instrument that effects or exogenous regressors absorb (constant within units), too few
+        rows.
+    """
+    check_names(spec, instruments, endogenous, panel.source)
+    absorbed = effects or ("none" if panel.time is None else "two-way")
+    if absorbed not in EFFECTS:
+        raise SpecError(f"unknown effects '{effects}'", fix=nearest(str(effects), EFFECTS))
+    for name in instruments:
+        _check_instrument(panel, name)
+    wide = build_design(panel, Spec(**{**spec.model_dump(), "controls": (*spec.controls, *instruments)}))
+    n_controls = len(spec.controls)
+    controls, columns = wide.controls[:, :n_controls], wide.controls[:, n_controls:]
+    design = replace(wide, spec=spec, controls=controls)
+    taken = [spec.controls.index(name) for name in dict.fromkeys(endogenous)]
+    kept = [k for k in range(n_controls) if k not in taken]
+    inside = np.column_stack([wide.slope_columns, controls[:, taken]])
+    names = (str(spec.exposure), *(spec.controls[k] for k in taken), *(spec.controls[k] for k in kept))
+    raw = np.column_stack([inside, controls[:, kept]])
+    every = np.column_stack([raw, columns, wide.outcome])
+    if absorbed == "none":
+        left, n_units, n_others = every - every.mean(axis=0), 0, 0
+    else:
+        found = absorb(every, design, absorbed)
+        left, n_units, n_others = found.residual, found.n_units, found.n_others
+    size, n_inside = raw.shape[1], inside.shape[1]
+    check_identified(raw, left[:, :size], names, panel.source)
+    order = [*range(n_inside, size), *range(size, size + columns.shape[1])]
+    own = (*names[n_inside:], *instruments)
+    try:
+        check_identified(every[:, order], left[:, order], own, panel.source)
+    except DesignError as error:
+        named = next((name for name in instruments if error.problem.startswith(f"'{name}'")), "")
+        raise (
+            DesignError(f"instrument {error.problem}", place=panel.source, fix=_mend(error)) if named else error
+        ) from None
+    counts = Counts(len(wide.outcome), size, int(absorbed == "none"), n_units, n_others)
+    check_degrees(counts.n_obs, counts.n_all + columns.shape[1] - n_inside, panel.source)
+    return Equation(
+        design=design,
+        effects=absorbed,
+        outcome=left[:, -1],
+        endogenous=left[:, :n_inside],
+        exogenous=left[:, n_inside:size],
+        instruments=left[:, size:-1],
+        raw=raw,
+        names=names,
+        instrument_names=tuple(instruments),
+        counts=counts,
+    )
+
+
+def _check_instrument(panel: Panel, name: str) -> None:
+    """Raise for an instrument that is not there, or blank in every row of the window."""
+    values = panel.numbers(name)
+    if np.isnan(values[panel.in_window]).all():
+        raise DesignError(
+            f"instrument '{name}' is blank in every row", place=panel.source, fix="Fill it, or name another"
+        )
+
+
+def _mend(error: DesignError) -> str:
+    if "linear combination" in error.problem:
+        return "Leave it out: it adds nothing to the exogenous regressors and the instruments before it"
+    return "An instrument must vary within units and periods where their effects are in the equation"
