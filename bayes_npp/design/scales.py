@@ -55,6 +55,12 @@ class Scales:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Scales":
+        """From what `as_dict` gave, read back from JSON."""
+        own: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
+        return cls(**own)
+
 
 def removed_effects(spec: Spec, panel: Panel) -> tuple[str, ...]:
     """Which effects a specification has, partially pooled, fixed or differenced away; none without a time column."""

@@ -66,16 +66,10 @@ def read_fit(path: Path) -> tuple["xr.DataTree", Design, PriorSet, Sampler]:
         times=tuple(Period(number, label) if named else number for number, label, named in labels["times"]),
         groups=tuple(labels["groups"]),
         group_times=tuple(labels["group_times"]),
-        scales=_scales(json.loads(tree.attrs["scales"])),
+        scales=Scales.from_dict(json.loads(tree.attrs["scales"])),
         left_out=LeftOut(**labels["left_out"]),
         doubt=tuple(labels["doubt"]),
     )
     own = {slot: PriorSpec(**prior) for slot, prior in priors.pop("prior").items()}
     sampler = Sampler(**json.loads(tree.attrs["sampler"]))
     return tree, design, PriorSet(**priors, prior=own), sampler
-
-
-def _scales(values: dict[str, Any]) -> Scales:
-    """Scales from JSON, whose lists are tuples."""
-    tuples = {name: tuple(values[name]) for name in ("removed", "absorbed")}
-    return Scales(**{**values, **tuples})

@@ -192,8 +192,8 @@ class Mediation(Tabled):
 
     def with_ties(self, correlated: bool, seed: int = 1) -> "Mediation":
         """The same equations with paths a and b of a group that may correlate, or that are independent a priori."""
-        paths = replace(self.paths, correlated=correlated)
-        return assemble(self.spec, self.mediators, paths, self.equations, self.missing, seed)
+        own = replace(self.paths, correlated=correlated)
+        return assemble(self.spec, self.mediators, own, self.equations, self.missing, seed)
 
     def estimates(self) -> Estimates:
         """Paths, indirect, direct and total effects: averages over observations, groups, contrasts.
@@ -239,9 +239,8 @@ class Mediation(Tabled):
 
     def _tying(self) -> str:
         """Whether paths of a group correlate, where they vary by group."""
-        if not self.groups or not {"a", "b"} <= set(self.paths.varying):
-            return ""
-        return f"; paths a and b of a group {'may correlate' if self.paths.correlated else 'independent a priori'}"
+        how = "may correlate" if self.paths.correlated else "independent a priori"
+        return f"; paths a and b of a group {how}" if self.groups and {"a", "b"} <= set(self.paths.varying) else ""
 
     def _timing(self) -> str:
         """When causes stand, of paths with lags."""

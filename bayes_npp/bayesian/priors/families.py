@@ -370,19 +370,8 @@ class PriorSpec(Record):
         return self.definition.draw(random, size, **self.parameters)
 
     def scaled(self, multiple: float) -> "PriorSpec":
-        """The prior that is `multiple` times as wide about its location."""
+        """The prior of `multiple` times the parameter."""
         return PriorSpec(family=self.family, reason=self.reason, **self.definition.scaled(multiple, **self.parameters))
-
-    def times(self, multiple: float) -> "PriorSpec":
-        """The prior of `multiple` times the parameter: its location moves too."""
-        own = self.parameters
-        if self.family == "log_normal":
-            return PriorSpec(
-                family=self.family, reason=self.reason, **{**own, "mu": own["mu"] + float(np.log(multiple))}
-            )
-        power = {"beta": -1 if self.family == "gamma" else 1, "nu": 0, "alpha": 0}
-        own = {name: value * multiple ** power.get(name, 1) for name, value in own.items()}
-        return PriorSpec(family=self.family, reason=self.reason, **own)
 
     def mixture(self) -> Mixture:
         """The prior as normals of one mean; `SpecError` where it is none.

@@ -70,7 +70,7 @@ class PriorSet(Record):
 
         Coefficients of loadings on parts of columns are no level: their prior, as declared, is `loading_between`.
         """
-        level = {slot: self.prior[slot].times(scales.level) for slot in ON_TOTAL_SCALE if slot in self.prior}
+        level = {slot: self.prior[slot].scaled(scales.level) for slot in ON_TOTAL_SCALE if slot in self.prior}
         return self.model_copy(update={"prior": {**self.prior, **level, "loading_between": self.prior["between"]}})
 
     def replaced(self, **priors: PriorSpec) -> "PriorSet":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bayes_npp.bayesian.priors.families import PriorSpec
-from bayes_npp.bayesian.priors.sets import ON_TOTAL_SCALE, PriorSet, check_support, load_priors, slots
+from bayes_npp.bayesian.priors.sets import PriorSet, check_support, load_priors, slots
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import error_registry
 from bayes_npp.errors import SpecError, nearest
@@ -12,7 +12,8 @@ from bayes_npp.errors import SpecError, nearest
 SCALES = ("standardised", "data")
 BASE = "weakly_informative"
 SLOPES = ("exposure", "slope_sd", "unit_slope_sd")  # in units of the outcome over units of the exposure
-LEVELS = ("unit_sd", "time_sd", "group_time_sd", "unit_trend_sd", "exposure_loading_sd")  # in units of the outcome
+LOADINGS = ("unit_trend_sd", "exposure_loading_sd")  # in units of the outcome, on its within scale
+EFFECTS = ("unit_sd", "time_sd", "group_time_sd")  # the same, on its total scale
 
 Stated = str | PriorSet | Mapping[str, Any]
 
@@ -74,16 +75,17 @@ def _prior(slot: str, table: Any, design: Design) -> PriorSpec:
 def _from_data(slot: str, prior: PriorSpec, design: Design) -> PriorSpec:
     """A prior in the data's units as one of the standardised parameter."""
     scales, spec = design.scales, design.spec
-    levels = {*LEVELS, *(name for part in error_registry().ERROR_MODELS.values() for name in part.in_outcome_units)}
+    within = {*LOADINGS, *(name for part in error_registry().ERROR_MODELS.values() for name in part.in_outcome_units)}
     if slot in SLOPES and spec.exposure:
-        return prior.times(scales.divisors[spec.exposure] / scales.outcome_sd)
+        return prior.scaled(scales.divisors[spec.exposure] / scales.outcome_sd)
     if slot == "controls" and len(spec.controls) == 1:
-        return prior.times(scales.divisors[spec.controls[0]] / scales.outcome_sd)
-    unit = scales.total_sd if slot in ON_TOTAL_SCALE else scales.outcome_sd
-    if slot in levels:
-        return prior.times(1 / unit)
+        return prior.scaled(scales.divisors[spec.controls[0]] / scales.outcome_sd)
+    if slot in within:
+        return prior.scaled(1 / scales.outcome_sd)
+    if slot in EFFECTS:
+        return prior.scaled(1 / scales.total_sd)
     if slot == "intercept" and prior.family == "normal":
         moved = {**prior.parameters, "mu": prior.parameters["mu"] - scales.outcome_mean}
-        return PriorSpec(family=prior.family, reason=prior.reason, **moved).times(1 / unit)
+        return PriorSpec(family=prior.family, reason=prior.reason, **moved).scaled(1 / scales.total_sd)
     why = "each control has units of its own" if slot == "controls" else f"'{slot}' has no unit of the data"
     raise SpecError(f"no prior on the data's scale: {why}", fix="State it on the standardised scale")

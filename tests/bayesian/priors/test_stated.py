@@ -34,6 +34,7 @@ def test_the_datas_scale_is_that_of_slopes_and_outcomes(design, grouped_spec):
             "exposure": {"family": "normal", "mu": 0.2, "sigma": 0.1, "scale": "data"},
             "slope_sd": {"family": "half_normal", "sigma": 0.3, "scale": "data"},
             "error_sd": {"family": "exponential", "scale": 2.0, "units": "data"},
+            "unit_sd": {"family": "half_normal", "sigma": 2.0, "scale": "data"},
             "intercept": {"family": "normal", "mu": scales.outcome_mean + 3, "sigma": 2.0, "scale": "data"},
         },
         design,
@@ -42,6 +43,7 @@ def test_the_datas_scale_is_that_of_slopes_and_outcomes(design, grouped_spec):
     assert own["slope_sd"].parameters == pytest.approx({"sigma": 0.3 * slope})
     assert own["error_sd"].parameters == pytest.approx({"scale": 2.0 / scales.outcome_sd})
     assert own["intercept"].parameters == pytest.approx({"mu": 3 / scales.total_sd, "sigma": 2 / scales.total_sd})
+    assert own["unit_sd"].parameters == pytest.approx({"sigma": 2.0 / scales.total_sd})
 
 
 def test_a_tight_prior_in_the_datas_units_pins_the_slope(unbalanced, grouped_spec):
@@ -112,5 +114,5 @@ def test_density_of_a_multiple_is_that_of_the_change_of_variable(family):
     prior = PriorSpec(family=family, reason="test", **PRIORS[family])
     values = np.array([0.1, 0.5, 1.7])
     np.testing.assert_allclose(
-        prior.times(2.5).log_density(2.5 * values), prior.log_density(values) - np.log(2.5), rtol=1e-10
+        prior.scaled(2.5).log_density(2.5 * values), prior.log_density(values) - np.log(2.5), rtol=1e-10
     )
