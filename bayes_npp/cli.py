@@ -12,11 +12,11 @@ import click
 
 from bayes_npp import __version__
 from bayes_npp.commands.interrupts import SIGNALLED, listening
+from bayes_npp.commands.speaking import note, progress, say, speaking
 from bayes_npp.commands.starting import STARTING
 from bayes_npp.errors import BayesNppError, CacheWarning
 
 if TYPE_CHECKING:
-    from bayes_npp.analysis.progress import Progress
     from bayes_npp.study.study import Study
 
 DEFAULT_STUDY = Path("models/digital_trade")
@@ -54,15 +54,11 @@ def _study_path(study: Path | None) -> Path:
     return DEFAULT_STUDY
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
 def _warn(study: "Study") -> None:
     from bayes_npp.study.notices import study_notices
 
     for notice in study_notices(study):
-        _say(f"warning: {notice}")
+        say(f"warning: {notice}")
 
 
 def _check_folder(folder: Path, ours: tuple[str, ...], force: bool) -> None:
@@ -79,13 +75,6 @@ def _check_folder(folder: Path, ours: tuple[str, ...], force: bool) -> None:
         )
 
 
-def _progress() -> "Progress":
-    """Bars on a terminal, lines otherwise."""
-    from bayes_npp.analysis.progress import Bars, Progress
-
-    return Bars() if sys.stderr.isatty() else Progress(_say)
-
-
 @cli.command()
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the outputs; default out/<study>.")
@@ -93,6 +82,7 @@ def _progress() -> "Progress":
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files too.")
+@speaking
 def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool, force: bool) -> None:
     """Estimate every model of STUDY and write the report."""
     from bayes_npp.study.checks import check_study
@@ -102,15 +92,15 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     folder = out or Path("out") / loaded.name
     _check_folder(folder, ("manifest.json", "fits"), force)
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
-    _say(f"{loaded.header.title}: {len(loaded.models)} models")
+    note(f"{loaded.header.title}: {len(loaded.models)} models")
     from bayes_npp.pipeline import run_study
     from bayes_npp.reporting.tables.summary import claim_lines
 
-    with _progress() as progress:
-        result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=progress)
+    with progress() as steps:
+        result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps)
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
     for line in claim_lines(result):
-        _say(line)
+        note(line)
     click.echo(str(folder / "report.html"))
     _end(result.failures)
 
@@ -131,6 +121,7 @@ def check(study: Path | None) -> None:
 @click.argument("model")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--quick", is_flag=True, help="Fewer posterior draws.")
+@speaking
 def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     """Estimate one MODEL of STUDY and print its estimates as CSV."""
     from bayes_npp.study.checks import check_study
@@ -143,7 +134,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
     from bayes_npp.analysis.estimation import estimate_model
     from bayes_npp.analysis.settings import run_settings
 
-    found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True, say=_say))
+    found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True, say=note))
     click.echo(found.table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
     _finish(found.fits)
     if not all(record.diagnostics.passed for record in found.fits):
@@ -159,6 +150,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
 @click.option("--grid", default=None, help="A named grid of priors or a .toml file; default: the study's.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--quick", is_flag=True, help="Fewer cells of the grid and points of curves.")
+@speaking
 def sensitivity(
     study: Path, model: str, propositions: tuple[str, ...], grid: str | None, seed: int | None, quick: bool
 ) -> None:
@@ -183,24 +175,25 @@ def sensitivity(
     from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity as under_other_priors
 
     own_grid = load_grid(grid) if grid else load_grid(loaded.claim_rules.grid, loaded.path.parent)
-    settings = run_settings(loaded, quick=quick, seed=seed, say=_say)
+    settings = run_settings(loaded, quick=quick, seed=seed, say=note)
     fitted = fit_behind_verdicts(loaded.sample, chosen, settings)
     found = under_other_priors(fitted, asked, own_grid, seed=settings.seed, quick=quick)
     click.echo(found.rows().to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
-    _say(f"{model}: {fitted.spec.errors} errors, {fitted.verdict}")
-    _say("\n".join(map(found.span, found.propositions)))
+    note(f"{model}: {fitted.spec.errors} errors, {fitted.verdict}")
+    note("\n".join(map(found.span, found.propositions)))
     if not fitted.diagnostics.passed:
         sys.exit(FAILED_DIAGNOSTICS)
 
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@speaking
 def report(folder: Path) -> None:
     """Write report, tables and figures of the run in FOLDER again, from its stored fits."""
     from bayes_npp.pipeline import rerender
 
-    with _progress() as progress:
-        result = rerender(folder, progress)
+    with progress() as steps:
+        result = rerender(folder, steps)
     click.echo(str(folder / "report.html"))
     _end(result.failures)
 
@@ -222,7 +215,7 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
             raise EstimatesError("there are no estimates here", place=str(folder), fix="Give the --out folder of a run")
         verdict = checked_csv(path)
         if verdict != VERIFIED:
-            _say(f"warning: {path} is {verdict}")
+            say(f"warning: {path} is {verdict}")
         table = read_csv(path)
         if len(folders) > 1:
             table.frame["study"] = str(folder)
@@ -305,13 +298,13 @@ def simulate(
 
 def _finish(fits: tuple) -> None:
     for record in fits:
-        _say(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}")
+        note(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}")
 
 
 def _end(failures: tuple[str, ...]) -> None:
     """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
     for failure in failures:
-        _say(f"failed: {failure}")
+        say(f"failed: {failure}")
     if failures:
         sys.exit(FAILED_DIAGNOSTICS)
 
@@ -339,7 +332,7 @@ def _show_warning(others: Callable[..., None]) -> Callable[..., None]:
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if issubclass(category, CacheWarning):
-            _say(f"warning: {message}")
+            say(f"warning: {message}")
         else:
             others(message, category, *place, **more)
 

@@ -126,6 +126,18 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
+WANTED = {  # of pydantic's types of errors, in the words of a study file
+    "string_type": "text, in quotes",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list, such as ['a', 'b']",
+    "dict_type": "a table of keys",
+    "finite_number": "a number that is finite",
+}
+
+
 def _explain(error: ValidationError, record: type[BaseModel]) -> SpecError:
     """The first problem of a validation error, in a reader's words."""
     first = error.errors()[0]
@@ -141,6 +153,8 @@ def _explain(error: ValidationError, record: type[BaseModel]) -> SpecError:
             return SpecError(f"key '{key}' has the unknown value {first['input']!r}", fix=fix)
         case "value_error":
             return SpecError(str(first["ctx"]["error"]), place=f"key '{key}'" if first["loc"] else "")
+        case kind if (wanted := WANTED.get(kind)) is not None:
+            return SpecError(f"key '{key}' has the wrong value {first['input']!r}", fix=f"It must be {wanted}")
         case _:
             fix = first["msg"].removeprefix("Input ").strip()
             return SpecError(f"key '{key}' has the wrong value {first['input']!r}", fix=f"It {fix}")

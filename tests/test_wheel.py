@@ -36,6 +36,12 @@ def test_templates_and_prior_sets_are_in_the_wheel(wheel):
     sets = {f"bayes_npp/prior_sets/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.toml")}
     assert {"bayes_npp/prior_sets/weakly_informative.toml", "bayes_npp/prior_sets/grids/default.toml"} <= sets
     assert sets - held == set()
+    shipped = (
+        "examples/digital_trade/study.toml",
+        "examples/fiscal_tfp/published.csv",
+        "datasets/fiscal_tfp/panel.csv",
+    )
+    assert {f"bayes_npp/{name}" for name in shipped} <= held
     assert not [name for name in held if name.startswith("tests/")]
 
 
@@ -56,3 +62,12 @@ def test_a_fresh_environment_runs_a_study_elsewhere(wheel, tmp_path):
     command = (python, "-m", "bayes_npp", "run", "study", "--quick", "--seed", "1", "--out", "out")
     assert output(*command, cwd=tmp_path, env=bare).strip() == "out/report.html"
     assert "A tiny study" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    ours = (python, "-m", "bayes_npp")
+    where = {"cwd": tmp_path, "env": bare}
+    assert output(*ours, "new", "fiscal", "--example", "fiscal_tfp", **where).strip() == "fiscal/study.toml"
+    assert "217 rows" in output(*ours, "check", "fiscal", **where)
+    output(*ours, "new", "mine", "study/panel.csv", "--outcome", "first", "--exposure", "exposure", **where)
+    assert "12 units" in output(*ours, "check", "mine", **where)
+    assert output(*ours, "report", "out", **where).strip() == "out/report.html"
+    names = output(python, "-c", "import bayes_npp as bn; print(*bn.datasets())", **where)
+    assert names.split() == ["china_provinces", "fiscal_tfp"]

@@ -1,4 +1,4 @@
-"""Commands with which one starts: a new study."""
+"""Commands with which one starts: a new study, the keys of one, a look at the installation."""
 
 import sys
 from collections.abc import Sequence
@@ -48,4 +48,32 @@ def _ask(question: str, choices: Sequence[str], guess: str) -> str:
     return str(click.prompt("", default=guess, err=True, prompt_suffix="> ", type=kind, show_choices=False))
 
 
-STARTING = (new,)
+@click.command()
+@click.option("--markdown", is_flag=True, help="The page docs/study.md instead.")
+def schema(markdown: bool) -> None:
+    """Print the JSON schema of a study file: editors complete its keys and mark what is wrong.
+
+    With Taplo or Even Better TOML: bayes-npp schema > study.schema.json, and #:schema ./study.schema.json as the first
+    line of study.toml.
+    """
+    import json
+
+    from bayes_npp.study.schema import json_schema, study_page
+
+    text = study_page() if markdown else json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    click.echo(text, nl=False)
+
+
+@click.command()
+def doctor() -> None:
+    """Say what is installed, whether compiled code is kept, and whether a model can be fitted here."""
+    from bayes_npp.commands.diagnosis import diagnose
+
+    found = diagnose()
+    for check in found:
+        click.echo(f"{'ok' if check.passed else 'FAILED'}: {check.name}: {check.text}")
+    if not all(check.passed for check in found):
+        raise BayesNppError("something is not as it should be", fix="Mend what is marked FAILED above")
+
+
+STARTING = (new, schema, doctor)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_npp.design.lags import with_lags
 from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding, two_way_parts
 from bayes_npp.design.spec import Spec, error_registry
@@ -148,6 +149,7 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     """
     _check_time(panel, spec)
     names = (spec.outcome, *spec.regressors)
+    panel = with_lags(panel, spec.regressors, spec.outcome)
     values = np.column_stack([panel.numbers(name) for name in names])
     levels = values
     if spec.transform == "first_difference":

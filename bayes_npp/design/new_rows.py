@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.design.design import Design
+from bayes_npp.design.lags import with_lags
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.calendar import shown
 from bayes_npp.panels.panel import Panel
@@ -47,6 +48,8 @@ def own_rows(design: Design) -> NewRows:
 def new_rows(design: Design, new: Panel | pd.DataFrame) -> NewRows:
     """Regressors of a panel, or of a frame whose index is (unit, time), in the design's terms.
 
+    Rows in which one is missing are left out.
+
     Raises
     ------
     SpecError
@@ -61,17 +64,21 @@ def new_rows(design: Design, new: Panel | pd.DataFrame) -> NewRows:
         what = "a lagged outcome" if spec.dynamic else "changes"
         raise SpecError(f"no prediction of new rows from {what}", fix="Predict from a static model in levels")
     panel = new if isinstance(new, Panel) else load_panel(new, *_index_names(new))
-    labels = panel.frame[panel.unit].astype(str)
+    panel = with_lags(panel, spec.regressors, spec.outcome)
+    columns = np.column_stack([np.empty((len(panel.frame), 0)), *(panel.numbers(name) for name in spec.regressors)])
+    known = ~np.isnan(columns).any(axis=1)
+    frame, columns = panel.frame[known], columns[known]
+    labels = frame[panel.unit].astype(str)
     unit = _places(labels, design.units, "unit")
     times = pd.Series("0", index=labels.index)
     if panel.time is not None:
-        times = panel.frame[panel.time].map(panel.calendar.label)
+        times = frame[panel.time].map(panel.calendar.label)
     time = _places(times, tuple(map(str, design.times)), "period")
     shown_times = np.array(shown(design.times), dtype=object)[time]
     return NewRows(
         pd.MultiIndex.from_arrays([labels.to_numpy(dtype=object), shown_times], names=["unit", "time"]),
-        panel.numbers(spec.exposure) if spec.exposure else None,
-        np.column_stack([np.empty((len(labels), 0)), *(panel.numbers(name) for name in spec.controls)]),
+        columns[:, 0] if spec.exposure else None,
+        columns[:, 1:] if spec.exposure else columns,
         unit,
         time,
     )

@@ -13,29 +13,10 @@ from pydantic import Field
 
 from bayes_npp.errors import BayesNppError, SpecError, VariableError, nearest
 from bayes_npp.panels import indices
+from bayes_npp.panels.changes import Deflate, Difference, Growth, PerHead, Product, Share, Square
 from bayes_npp.panels.panel import FilledCell, Panel
+from bayes_npp.panels.transform import Columns, Periods, Transform, divided
 from bayes_npp.panels.variation import constant
-from bayes_npp.records import Record
-
-Columns = Annotated[tuple[str, ...], Field(min_length=1)]
-Periods = Annotated[int, Field(ge=1, lt=2**31)]
-
-
-class Transform(Record):
-    """A declared variable: `name` and one transform key; `title` is what readers see, its unit included.
-
-    `apply` returns the panel with the column added.
-    """
-
-    name: str
-    title: str = ""
-
-    def apply(self, panel: Panel) -> Panel:
-        return panel.with_column(self.name, self.values(panel))
-
-    def values(self, panel: Panel) -> np.ndarray:
-        """Values of the column, shape (n,)."""
-        raise VariableError(f"{type(self).__name__} is computed by apply")
 
 
 class Ratio(Transform):
@@ -45,16 +26,7 @@ class Ratio(Transform):
     scale: float = 1.0
 
     def values(self, panel: Panel) -> np.ndarray:
-        over, under = (panel.numbers(name) for name in self.ratio)
-        zero = (under == 0) & panel.in_window
-        if zero.any():
-            raise VariableError(
-                f"denominator '{self.ratio[1]}' is zero",
-                place=panel.place(int(np.flatnonzero(zero)[0])),
-                fix="Leave the cell blank if the value is unknown, or choose another denominator",
-            )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(under == 0, np.nan, over / under) * self.scale
+        return divided(panel, *self.ratio) * self.scale
 
 
 class Sum(Transform):
@@ -324,6 +296,13 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "structure_level": StructureLevel,
     "winsorise": Winsorise,
     "standardise": Standardise,
+    "product": Product,
+    "square": Square,
+    "difference": Difference,
+    "growth": Growth,
+    "per_head": PerHead,
+    "deflate": Deflate,
+    "share": Share,
     "interpolate": Interpolate,
     "baseline_split": BaselineSplit,
     "shift_share": ShiftShare,
@@ -335,8 +314,9 @@ def parse_variable(data: Mapping[str, Any], place: str) -> Transform:
     if not isinstance(data, Mapping):
         raise SpecError("a variable must be a table", place=place, fix="Give name and one transform")
     keys = [key for key in data if key in TRANSFORMS]
-    if "ratio" in keys and "scale" in keys:
-        keys.remove("scale")  # an option of ratio, not a second transform
+    for transform, option in (("ratio", "scale"), ("deflate", "index")):
+        if transform in keys and option in keys:
+            keys.remove(option)  # an option of it, not a second transform
     if len(keys) != 1:
         problem = "no transform" if not keys else f"two transforms ({keys[0]}, {keys[1]})"
         unknown = [key for key in data if key not in TRANSFORMS and key != "name"]

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bayes_npp.errors import SpecError, nearest
+from bayes_npp.panels.changes import Deflate
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.transforms import TRANSFORMS, Index, Transform
 from bayes_npp.records import Record
@@ -49,8 +50,9 @@ def inputs(variable: Transform) -> tuple[str, ...]:
         return variable.indicators
     key = next(key for key, kind in TRANSFORMS.items() if type(variable) is kind)
     value = getattr(variable, key)
-    more = getattr(variable, "shifts", ())
-    return ((value,) if isinstance(value, str) else tuple(value)) + tuple(more)
+    own = (value,) if isinstance(value, str) else tuple(value)
+    own = (*own, variable.by) if isinstance(variable, Deflate) else own
+    return (*own, *getattr(variable, "shifts", ()))
 
 
 def source_columns(name: str, variables: Mapping[str, Transform]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ COLUMNS = (
 )
 
 
+REQUIRED = ("term", "estimate")
 COUNTS = ("n_obs", "n_units")
 NUMBERS = ("estimate", "se", "t", "p", *COUNTS)
 TEXTS = tuple(name for name in COLUMNS if name not in (*NUMBERS, "significance"))
@@ -87,9 +88,10 @@ def check_published(frame: pd.DataFrame, place: str, rows: Sequence[int] | np.nd
     for name in frame.columns:
         if name not in COLUMNS:
             raise SpecError(f"unknown column '{name}'", place=place, fix=nearest(name, COLUMNS))
-    missing = [name for name in COLUMNS if name not in frame]
+    missing = [name for name in REQUIRED if name not in frame]
     if missing:
         raise SpecError(f"column '{missing[0]}' is missing", place=place, fix=f"Columns: {', '.join(COLUMNS)}")
+    frame = frame.reindex(columns=list(COLUMNS), fill_value="")  # what a table does not print is blank
     at = [f"{place}, row {row}" for row in (range(2, len(frame) + 2) if rows is None else rows)]
     frame = frame.copy()
     for name in TEXTS:

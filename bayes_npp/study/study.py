@@ -11,6 +11,7 @@ import pandas as pd
 from bayes_npp.bayesian.model.error_models import BASE
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
 from bayes_npp.design.design import Scales
+from bayes_npp.design.lags import with_lags
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.panels.panel import Panel
@@ -110,7 +111,16 @@ class Study(Shown):
         )
         panel = replace(panel, source=shown_path(self.panel_path))
         with located(shown_path(self.path)):
-            return derive(panel, self.variables)
+            return with_lags(derive(panel, self.variables), self._named_columns(), self.roles.outcome)
+
+    def _named_columns(self) -> list[str]:
+        """Regressors of the roles and of models and robustness rows, lags among them."""
+        lists = [
+            self.roles.controls,
+            *((getattr(own, "controls", None) or ()) for own in self.models + self.robustness),
+        ]
+        single = [self.roles.exposure, *(getattr(own, "exposure", None) for own in self.models + self.robustness)]
+        return [*(name for name in single if name), *(name for names in lists for name in names)]
 
     @cached_property
     def published(self) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""Commands with which one starts, `commands.starting`; interrupts are listened to where they can be."""
+"""Commands with which one starts, `commands.starting`, `commands.diagnosis`; where interrupts are listened to."""
 
 import threading
 import tomllib
@@ -37,3 +37,19 @@ def test_command_line(tmp_path):
     ):
         assert isinstance(CliRunner().invoke(cli, arguments).exception, bn.BayesNppError)
     assert sorted(examples()) == ["digital_trade", "fiscal_tfp"]
+
+
+def test_doctor_fits_a_model_and_says_what_is_installed():
+    """`commands.diagnosis`."""
+    done = CliRunner().invoke(cli, ["doctor"])
+    assert done.exit_code == 0, done.output
+    assert "ok: a fit: importance" in done.output
+    assert "ok: libraries: bayes-npp" in done.output
+
+
+def test_schema_is_printed():
+    import json
+
+    done = CliRunner().invoke(cli, ["schema"])
+    assert json.loads(done.output)["title"] == "A study of bayes_npp"
+    assert CliRunner().invoke(cli, ["schema", "--markdown"]).output.startswith("# Every key")

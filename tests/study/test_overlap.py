@@ -1,7 +1,7 @@
 """Source columns and concepts behind more than one role."""
 
 from bayes_npp.panels.transforms import parse_variable
-from bayes_npp.study.overlap import Concept, overlaps, source_columns
+from bayes_npp.study.overlap import Concept, inputs, overlaps, source_columns
 
 
 def test_overlaps_are_followed_through_derived_variables():
@@ -30,3 +30,8 @@ def test_overlaps_of_the_default_study(study):
     found = {overlap.what: overlap.roles for overlap in study.overlaps}
     assert found["fiscal_exp_scitech_100m_cny"] == ("outcome", "mediator")
     assert found["the digital economy"] == ("outcome", "exposure", "grouping")
+
+
+def test_an_amount_at_constant_prices_is_made_from_its_prices_too():
+    variable = parse_variable({"name": "real", "deflate": "gdp", "by": "cpi", "base": 2015}, "variable 1")
+    assert inputs(variable) == ("gdp", "cpi")

@@ -73,3 +73,13 @@ def test_text_has_the_form_of_the_panels_labels():
     row = checked({"estimate": "0.5", "se": "0.1", **rough}).iloc[0]
     assert row[list(rough)].tolist() == ["H1", "openness", "fe", "Cot\u00e9", "2"]
     refused({"estimate": "0.4", "term": "\u200b"}, "no term")
+
+
+def test_a_table_has_only_the_columns_that_it_prints(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text("term;estimate;t\nx;1,5;2,1\n", encoding="utf-8")
+    frame = read_published(path)
+    assert (frame["estimate"][0], frame["t"][0], frame["se"][0], frame["claim"][0]) == ("1.5", "2.1", "", "")
+    path.write_text("term,se\nx,1\n", encoding="utf-8")
+    with pytest.raises(bn.BayesNppError, match="column 'estimate' is missing"):
+        read_published(path)

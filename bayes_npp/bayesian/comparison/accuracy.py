@@ -119,8 +119,8 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     Raises
     ------
     SpecError
-        Fixed effects of units, which nothing but the unit itself identifies; Student-t errors; a unit that alone
-        identifies a fixed period or a flat slope.
+        Fixed effects or trends of units, or fixed loadings, which nothing but the unit itself identifies; Student-t
+        errors; a unit that alone identifies a fixed period or a flat slope.
 
     References
     ----------
@@ -130,6 +130,11 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     if fit.spec.unit_effects == "fixed":
         raise SpecError(
             "fixed effects of units say nothing about a unit that is not there", fix="Use unit_effects = 'partial'"
+        )
+    if any(not column.scale for column in fit.data.time_columns):
+        raise SpecError(
+            "fixed trends or loadings of units say nothing about a unit that is not there",
+            fix="Use unit_trends = 'partial' and exposure_factor = 'partial'",
         )
     design = fit.design
     blocks = np.split(np.arange(design.n_obs), fit.data.segments[1:])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.quantities import Posterior
+from bayes_npp.bayesian.fitting.whole_tree import whole_tree
 from bayes_npp.bayesian.model.generate import outcomes
 from bayes_npp.bayesian.model.likelihood import simulate_errors
 from bayes_npp.bayesian.model.loadings import loads
@@ -21,6 +22,9 @@ from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, drawn_share, summarise
 from bayes_npp.panels.panel import Panel
 from bayes_npp.records import Shown
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FEWEST_DRAWS = 100
 
@@ -118,6 +122,10 @@ class PosteriorCoefficients:
         gaps = combined - mean
         distances = np.einsum("sq,sq->s", gaps @ np.linalg.inv(spread), gaps)
         return WaldTest(stat, float(drawn_share((distances > stat).astype(float))), len(matrix), None, null)
+
+    def whole_tree(self: Posterior, draws: int = 500) -> "xr.DataTree":
+        """The tree with posterior predictive, prior and prior predictive draws: see `whole_tree.whole_tree`."""
+        return whole_tree(self, draws)
 
     @property
     def fitted(self: Posterior) -> pd.Series:

@@ -50,7 +50,7 @@ def stored(
         b = known if not n_factors else np.vstack([known, parameters["factor"][s]])
         period, own, mean, free = project(x, present, precision, b.T)
         shift = -own @ slopes[s]
-        part = parameters[PART][s].reshape(len(pooled), len(pooled), -1)
+        part = parameters[PART][s].reshape(len(pooled), len(pooled), slopes.shape[1])
         for i, to in enumerate(pooled):
             for j, k in enumerate(pooled):
                 shift[free, to] += (own[free, k] - mean[k]) @ part[i, j]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, estimates_from_rows
 from bayes_npp.frequentist.dynamic.diagnostics import (
@@ -16,6 +17,7 @@ from bayes_npp.frequentist.dynamic.diagnostics import (
 )
 from bayes_npp.frequentist.dynamic.fit import GmmFit, fit_gmm
 from bayes_npp.frequentist.dynamic.instruments import GmmInstrument, IvInstrument
+from bayes_npp.frequentist.dynamic.lagged import named_regression
 from bayes_npp.frequentist.dynamic.moments import CONSTANT, Equations, build_moments
 from bayes_npp.frequentist.dynamic.noise import Shares, measured
 from bayes_npp.frequentist.dynamic.results import GmmRegression
@@ -25,9 +27,11 @@ from bayes_npp.panels.panel import Panel
 
 def difference_gmm(
     panel: Panel,
+    spec: Spec | None = None,
     *,
-    outcome: str,
-    regressors: Sequence[str],
+    outcome: str | None = None,
+    regressors: Sequence[str] = (),
+    outcome_lags: int = 1,
     gmm: Sequence[GmmInstrument],
     iv: Sequence[IvInstrument] = (),
     steps: int = 2,
@@ -45,9 +49,13 @@ def difference_gmm(
     ----------
     panel : Panel
         Unbalanced panels and gaps are allowed; lags are by time, and periods before the window serve.
-    outcome : str
+    spec : Spec, optional
+        Its outcome with `outcome_lags` lags, its exposure and controls; in place of `outcome` and `regressors`.
+    outcome : str, optional
     regressors : sequence of str
         Columns or their lags: "L1.n" is n one period before.
+    outcome_lags : int
+        Of a specification.
     gmm : sequence
         Instruments (column, first lag, last lag[, equation]), one for each period unless collapsed: lags 2 and up of an
         endogenous variable such as the outcome, 1 and up of a predetermined one, 0 and up of an exogenous one. A last
@@ -97,8 +105,7 @@ def difference_gmm(
     Windmeijer (2005), Journal of Econometrics 126. Roodman (2009), Stata Journal 9.
     """
     equations = Equations(
-        outcome,
-        tuple(regressors),
+        *named_regression(spec, outcome, regressors, outcome_lags),
         tuple(gmm),
         tuple(iv),
         False,
@@ -111,9 +118,11 @@ def difference_gmm(
 
 def system_gmm(
     panel: Panel,
+    spec: Spec | None = None,
     *,
-    outcome: str,
-    regressors: Sequence[str],
+    outcome: str | None = None,
+    regressors: Sequence[str] = (),
+    outcome_lags: int = 1,
     gmm: Sequence[GmmInstrument],
     iv: Sequence[IvInstrument] = (),
     steps: int = 2,
@@ -142,8 +151,7 @@ def system_gmm(
     Blundell & Bond (1998), Journal of Econometrics 87. Roodman (2009), Stata Journal 9.
     """
     equations = Equations(
-        outcome,
-        tuple(regressors),
+        *named_regression(spec, outcome, regressors, outcome_lags),
         tuple(gmm),
         tuple(iv),
         True,

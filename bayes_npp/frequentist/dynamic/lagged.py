@@ -9,6 +9,34 @@ from bayes_npp.frequentist.dynamic.instruments import check_column, lag_of
 from bayes_npp.panels.panel import Panel
 
 
+def named_regression(
+    spec: Spec | None, outcome: str | None, regressors: Sequence[str], outcome_lags: int
+) -> tuple[str, tuple[str, ...]]:
+    """Outcome and regressors of a dynamic regression, named outright or by a specification.
+
+    Of a specification the outcome's lags 1 to `outcome_lags` come first, then exposure and controls.
+
+    Raises
+    ------
+    SpecError
+        Neither or both, a specification with slopes of groups, changes, or known errors.
+    """
+    if (spec is None) == (outcome is None):
+        raise SpecError(
+            "a dynamic regression has a specification or an outcome", fix="Give spec, or outcome and regressors"
+        )
+    if spec is None:
+        return outcome or "", tuple(regressors)
+    other = [name for name in ("slopes", "se") if getattr(spec, name)] + ["transform"] * (spec.transform != "levels")
+    if other or regressors:
+        what = "regressors beside a specification" if regressors else f"{other[0]} in a dynamic regression"
+        raise SpecError(what, fix="Outcome, exposure and controls of the specification are taken; leave the rest out")
+    if outcome_lags < 1:
+        raise SpecError(f"outcome_lags = {outcome_lags} is below one", fix="A dynamic regression has a lagged outcome")
+    lags = tuple(f"L{lag}.{spec.outcome}" for lag in range(1, outcome_lags + 1))
+    return spec.outcome, (*lags, *spec.regressors)
+
+
 def lagged_design(panel: Panel, outcome: str, regressors: Sequence[str]) -> Design:
     """Arrays of a regression on columns and their lags by time."""
     terms = [lag_of(name) for name in regressors]

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from bayes_npp.design.spec import Spec
 from bayes_npp.estimates import LEVEL, above_zero, estimates_from_rows
 from bayes_npp.frequentist.dynamic.instruments import lag_of
-from bayes_npp.frequentist.dynamic.lagged import lagged_design
+from bayes_npp.frequentist.dynamic.lagged import lagged_design, named_regression
 from bayes_npp.frequentist.least_squares.inference import LinearFit, row_of
 from bayes_npp.frequentist.least_squares.results import Regression
 from bayes_npp.frequentist.least_squares.static import linear_fit
@@ -19,9 +20,11 @@ FAMILY = "TWFE with lagged outcome"
 
 def dynamic_within(
     panel: Panel,
+    spec: Spec | None = None,
     *,
-    outcome: str,
-    regressors: Sequence[str],
+    outcome: str | None = None,
+    regressors: Sequence[str] = (),
+    outcome_lags: int = 1,
     covariance: str = "clustered",
     convention: str = "stata",
     lags: int | None = None,
@@ -34,9 +37,13 @@ def dynamic_within(
     Parameters
     ----------
     panel : Panel
-    outcome : str
+    spec : Spec, optional
+        Its outcome with `outcome_lags` lags, its exposure and controls; in place of `outcome` and `regressors`.
+    outcome : str, optional
     regressors : sequence of str
         Columns or their lags, "L1.n" for n one period before; at least one lag of the outcome.
+    outcome_lags : int
+        Of a specification.
     covariance, convention, lags
         As in `twfe`.
 
@@ -55,6 +62,7 @@ def dynamic_within(
     ----------
     Nickell (1981), Econometrica 49.
     """
+    outcome, regressors = named_regression(spec, outcome, regressors, outcome_lags)
     design = lagged_design(panel, outcome, regressors)
     fit = linear_fit(design, "two-way", covariance, convention, lags, panel.source)
     n_units, n_periods = len(design.units), len(design.times)

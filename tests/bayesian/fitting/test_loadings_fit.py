@@ -85,6 +85,8 @@ def test_the_exposure_s_own_factor_is_taken_out_too():
     assert flat.estimates().frame["estimate"].iloc[0] == pytest.approx(row["estimate"], abs=row["spread"])
     assert len(flat.checks) == 4  # there are no parts of factors: a variable without columns
     assert "loading_between" not in flat.tree["log_prior"]
+    with pytest.raises(SpecError, match=r"say nothing about a unit that is not there.*exposure_factor = 'partial'"):
+        leave_one_unit_out(flat)
     assert (
         "exposure" in power_scaling(flat, {"x": flat.tree["posterior"]["exposure_slope"].to_numpy()})["prior"].tolist()
     )

@@ -55,6 +55,7 @@ def test_numpy_and_compiled_code_project_alike(errors):
         ("ar1+factor", {}),
         ("factor2", {"unit_trends": "fixed", "varying": ("control_1",)}),
         ("unit_scale", {"exposure_factor": "partial", "exposure_factors": 2, "slope_pooling": "none"}),
+        ("iid", {"exposure_factor": "fixed", "unit_trends": "fixed", "time_effects": "fixed"}),
     ],
 )
 def test_prior_draws_have_everything_the_posterior_has(errors, changes):

@@ -1,0 +1,61 @@
+"""The tree of a fit with what is computed on request: posterior predictive, prior and prior predictive draws."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayes_npp.bayesian.fitting.posterior import dataset, in_data_units
+from bayes_npp.bayesian.fitting.quantities import Posterior
+from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+GROUPS = ("posterior_predictive", "prior", "prior_predictive")
+
+
+def whole_tree(fit: Posterior, draws: int = 500) -> "xr.DataTree":
+    """A copy of the tree with chain and draw coordinates and the groups that ArviZ knows.
+
+    Parameters
+    ----------
+    fit : Posterior
+    draws : int
+        Of the prior, in one chain.
+
+    Returns
+    -------
+    DataTree
+        With `posterior_predictive` (every draw of the posterior), `prior` and `prior_predictive`. Parameters and the
+        outcome y are on the standardised scale, as in `posterior` and `observed_data`.
+
+    Raises
+    ------
+    SpecError
+        A flat prior of the exposure or the controls, from which nothing can be drawn.
+    """
+    import xarray as xr
+
+    tree = fit.tree.copy()
+    posterior = tree["posterior"].dataset
+    chains, kept = posterior.sizes["chain"], posterior.sizes["draw"]
+    numbered = {"chain": np.arange(chains), "draw": np.arange(kept)}
+    for name in ("posterior", "sample_stats", "log_likelihood", "log_prior"):
+        own = tree[name].dataset
+        missing = {dim: numbered[dim] for dim in ("chain", "draw") if dim in own.dims and dim not in own.coords}
+        tree[name].dataset = own.assign_coords(missing)
+    rows = tree["observed_data"].dataset["observation"]
+
+    def predicted(values: np.ndarray, shape: tuple[int, int]) -> xr.DataTree:
+        array = (("chain", "draw", "observation"), values.reshape(*shape, -1))
+        coords = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1]), "observation": rows}
+        return xr.DataTree(xr.Dataset({"y": array}, coords))
+
+    every = {str(name): fit.values(str(name)) for name in posterior.data_vars}
+    tree["posterior_predictive"] = predicted(outcomes(every, fit.data, fit.sampler.seed), (chains, kept))
+    truths = prior_parameters(fit.data, fit.priors, draws, fit.sampler.seed)
+    tree["prior_predictive"] = predicted(outcomes(truths, fit.data, fit.sampler.seed + 1), (1, draws))
+    truths = {**truths, **in_data_units(truths, fit.data)}
+    prior = dataset({name: values[None] for name, values in truths.items()}, fit.data)
+    tree["prior"] = xr.DataTree(prior.assign_coords(chain=[0], draw=np.arange(draws)))
+    return tree
