@@ -9,13 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bayes_npp.analysis.comparison import Heterogeneity
-from bayes_npp.reporting.base.blocks import (
-    Block,
-    Details,
-    Figure,
-    Findings,
-    Part,
-)
+from bayes_npp.claims.confounding import ClaimConfounding
+from bayes_npp.reporting.base.blocks import Beside, Block, Details, Figure, Findings, Part
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import model_word
@@ -201,6 +196,12 @@ def _main_mechanism(result: Result) -> tuple[Block, ...]:
     return (*diagrams(main, result), *([figure] if figure else []), *folds)
 
 
+def _confounder(one: ClaimConfounding, result: Result) -> Beside | None:
+    """What an omitted confounder would do to a claim: the picture, and beside it the words."""
+    figure = contour_figure(one, result)
+    return None if figure is None else Beside((figure,), tuple(confounding_lead(one, result)))
+
+
 def _about(*names: str) -> Content:
     """Findings about something, in words, folded away."""
 
@@ -302,7 +303,7 @@ SECTIONS = (
             fold("Every row of robustness", robustness_table),
             event_time_blocks,
             instrument_blocks,
-            each(confounded_first, confounding_lead, contour_figure),
+            each(confounded_first, _confounder),
             confounding_folds,
             each(
                 measured,

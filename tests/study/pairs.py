@@ -37,6 +37,7 @@ NEEDED: dict[str, dict[str, Any]] = {  # keys that a kind has no default of
     "fixed_effects": {"effects": "unit"},
     "difference_gmm": {"gmm": [["made", 2, "all"]], "iv": ["exposure", "control_1"], "collapse": True},
     "system_gmm": {"gmm": [["made", 2, "all"]], "iv": ["exposure", "control_1"], "collapse": True},
+    "iv": {"instruments": ["other"]},
     "hierarchical": {"slopes": "group"},  # with which there is most to be done
     "mediation": {"slopes": "group", "mediators": ["structure", "support"]},
 }
@@ -55,6 +56,8 @@ FREE: dict[str, list[Any]] = {
     "cluster": [["unit", "time"]],
     "gmm": [[["made", 2, 2]], [["made", 2, 3], ["exposure", 1, 2, "transformed"]]],
     "iv": [[], [["exposure", "level"]]],
+    "instruments": [["other", "support"]],
+    "endogenous": [["control_1"]],
     "outcome_lags": [2],
     "unit_trends": [True],
     "factors": [2],

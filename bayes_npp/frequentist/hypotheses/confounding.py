@@ -13,6 +13,7 @@ from bayes_npp.design.omitted import Benchmark, bias_factor, robustness_value
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb
+from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS
 from bayes_npp.frequentist.least_squares.static import linear_fit
 from bayes_npp.panels.panel import Panel
 from bayes_npp.records import Shown
@@ -39,7 +40,8 @@ class Confounding(Shown):
     robustness_value_alpha : float
         That makes the adjusted estimate insignificant at `alpha`, classical standard error.
     robustness_value_alpha_clustered : float
-        The same with errors clustered by unit; NaN where there are none.
+        The same with errors clustered by unit; NaN where units have one row, or a group that it is about fewer than
+        four units.
     clusters : int
         Units, of these errors.
     q, alpha : float
@@ -200,6 +202,8 @@ def confounding_of(
     ratio = abs(estimate) / se / np.sqrt(fit.df)
     critical = float(stats.t.ppf(1 - alpha / 2, fit.df - 1)) / np.sqrt(fit.df - 1)
     clustered, clusters = _clustered(design, effects, combination, se, fit.df, alpha, source)
+    if _named_units(design, weights) < FEWEST_CLUSTERS:
+        clustered = np.nan
     found = Confounding(
         term=str(design.spec.exposure),
         estimate=estimate,
@@ -216,6 +220,14 @@ def confounding_of(
         bounds=pd.DataFrame(columns=list(BOUNDS)),
     )
     return Confounding(**{**vars(found), "bounds": _bounds(found, multiples)})
+
+
+def _named_units(design: Design, weights: np.ndarray) -> int:
+    """Units of the smallest group that a slope or a difference is about; of all units for an average."""
+    about = np.flatnonzero(weights)
+    if len(about) > 1 and abs(weights.sum()) > 1e-9:
+        return len(design.units)
+    return int(design.group_units[about].min())
 
 
 def _clustered(

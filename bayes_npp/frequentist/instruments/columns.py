@@ -138,11 +138,8 @@ def build_equation(
     names = (str(spec.exposure), *(spec.controls[k] for k in taken), *(spec.controls[k] for k in kept))
     raw = np.column_stack([inside, controls[:, kept]])
     every = np.column_stack([raw, columns, wide.outcome])
-    if absorbed == "none":
-        left, n_units, n_others = every - every.mean(axis=0), 0, 0
-    else:
-        found = absorb(every, design, absorbed)
-        left, n_units, n_others = found.residual, found.n_units, found.n_others
+    found = absorb(every, design, absorbed)
+    left = found.residual
     size, n_inside = raw.shape[1], inside.shape[1]
     check_identified(raw, left[:, :size], names, panel.source)
     order = [*range(n_inside, size), *range(size, size + columns.shape[1])]
@@ -154,7 +151,7 @@ def build_equation(
         raise (
             DesignError(f"instrument {error.problem}", place=panel.source, fix=_mend(error)) if named else error
         ) from None
-    counts = Counts(len(wide.outcome), size, int(absorbed == "none"), n_units, n_others)
+    counts = Counts(len(wide.outcome), size, int(absorbed == "none"), found.n_units, found.n_others)
     check_degrees(counts.n_obs, counts.n_all + columns.shape[1] - n_inside, panel.source)
     return Equation(
         design=design,

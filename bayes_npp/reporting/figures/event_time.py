@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bayes_npp.reporting.base.blocks import Block, Figure, Heading, Paragraph
+from bayes_npp.reporting.base.blocks import Beside, Block, Figure, Heading, Paragraph
 from bayes_npp.reporting.base.numbers import p_value
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import errors_word, lower, variable_word
@@ -45,7 +45,7 @@ def event_time_blocks(result: Result) -> list[Block]:
     )
     title = "Before and after: leads and lags of the exposure"
     figure = Figure("event_time", title, caption, found.frame, lambda: before_and_after(found.frame))
-    return [Heading("Does the outcome move first?"), Paragraph(text), figure]
+    return [Beside((figure,), (Heading("Does the outcome move first?"), Paragraph(text)))]
 
 
 def before_and_after(frame: pd.DataFrame) -> "Drawing":

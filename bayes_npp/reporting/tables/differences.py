@@ -37,15 +37,17 @@ SAID = {
 
 
 def difference_blocks(result: Result) -> list[Block]:
-    """Every [[difference]]: what is asked, a picture of the p-values of each pair, every test folded away."""
+    """Every [[difference]]: what is asked, a picture of the p-values of each pair, every test folded away.
+
+    The first grouping is in the open, others are folded away.
+    """
     blocks: list[Block] = []
-    for record in result.differences:
-        blocks += [
-            Heading(f"Is the difference by {_group(record)} a difference?"),
-            Paragraph(_lead(record, result)),
-            _cards(record, result),
-            Details(f"Every test of the differences by {_group(record)}", (_table(record, result), *_adjusted(result))),
-        ]
+    for place, record in enumerate(result.differences):
+        asked = f"Is the difference by {_group(record)} a difference?"
+        shown: tuple[Block, ...] = (Paragraph(_lead(record, result)), _cards(record, result))
+        adjusted = _adjusted(result) if place == 0 else ()
+        every = Details(f"Every test of the differences by {_group(record)}", (_table(record, result), *adjusted))
+        blocks += [Details(asked, (*shown, every))] if place else [Heading(asked), *shown, every]
     return blocks
 
 

@@ -15,6 +15,7 @@ from bayes_npp.design.design import build_design
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.hypotheses.confounding import confounding_of
 from tests.conftest import REFERENCE
+from tests.frequentist.hypotheses.test_permutation import SPEC, panel_of, world
 
 GOLDEN = pd.read_csv(REFERENCE / "textbook.csv").query("dataset == 'Darfur'").set_index("term")["estimate"]
 
@@ -136,6 +137,16 @@ def test_a_difference_of_groups_is_the_coefficient_of_its_own_column(simulated, 
         assert getattr(found, name) == pytest.approx(getattr(direct, name), rel=1e-8), name
     numbers = ["r2_dz", "r2_yz", "estimate", "se", "lo", "hi"]
     assert found.bounds[numbers].to_numpy() == pytest.approx(direct.bounds[numbers].to_numpy(), rel=1e-7)
+
+
+def test_a_difference_with_a_group_of_three_units_has_no_clustered_value():
+    panel = panel_of(world(np.random.default_rng(3), (3, 12), periods=9))
+    design = build_design(panel, bn.Spec(**{**SPEC.model_dump(), "slopes": "group"}))
+    found = confounding_of(design, np.array([1.0, -1.0]))
+    assert np.isnan(found.robustness_value_alpha_clustered)
+    assert found.robustness_value > 0
+    average = confounding_of(design, np.array([0.2, 0.8]))
+    assert not np.isnan(average.robustness_value_alpha_clustered)
 
 
 @pytest.mark.parametrize(

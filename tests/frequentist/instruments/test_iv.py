@@ -261,6 +261,14 @@ def test_bad_input(frame, change, options, problem):
         bn.iv(panel_of(changed), SPEC, **options)
 
 
+def test_trends_without_unit_effects_are_refused_and_not_forgotten(frame):
+    spec = bn.Spec(**{**SPEC.model_dump(), "unit_trends": True})
+    with pytest.raises(SpecError, match="unit_trends without unit effects"):
+        bn.iv(panel_of(frame), spec, ["z1"], effects="none")
+    dense_trends = bn.iv(panel_of(frame), spec, ["z1"], convention="hc0").frame.iloc[0]
+    assert dense_trends["estimate"] != bn.iv(panel_of(frame), SPEC, ["z1"]).frame.iloc[0]["estimate"]
+
+
 def test_slopes_are_refused_and_blank_instruments_are_counted(frame):
     with pytest.raises(SpecError, match="one slope"):
         bn.iv(panel_of(frame), bn.Spec(**{**SPEC.model_dump(), "slopes": "unit"}), ["z1"])
