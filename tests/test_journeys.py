@@ -38,9 +38,9 @@ def cities(folder):
     """Quarterly, Chinese names, GB18030; the slope of 投资 is 0.8 in the east and 0.2 in the west."""
     random = np.random.default_rng(11)
     rows = []
-    for number in range(16):
+    for number in range(10):
         level, east = random.normal(), number % 2 == 0
-        for quarter in pd.period_range("2018Q1", periods=14, freq="Q"):
+        for quarter in pd.period_range("2018Q1", periods=10, freq="Q"):
             x = 0.5 * level + random.normal()
             y = level + (0.8 if east else 0.2) * x + 0.3 * random.normal()
             rows.append((f"城市{number + 1}", str(quarter), "东部" if east else "西部", round(y, 4), round(x, 4)))
@@ -74,9 +74,11 @@ def test_from_a_file_to_a_report(make, tmp_path, monkeypatch):
     if make is cities:
         assert (study.header.unit, study.header.time, study.header.group) == ("城市", "季度", "地区")
         slopes = estimates[(estimates["model"] == "by_group") & (estimates["estimand"] == "group_slope")]
-        found = slopes.set_index("group")["estimate"]
-        assert found["东部"] == pytest.approx(0.8, abs=0.15)
-        assert found["西部"] == pytest.approx(0.2, abs=0.15)
+        found = slopes.set_index("group")[
+            "estimate"
+        ]  # of 50 rows a group, errors of SD 0.3: within 4.5 standard errors
+        assert found["东部"] == pytest.approx(0.8, abs=0.2)
+        assert found["西部"] == pytest.approx(0.2, abs=0.2)
         assert "2018Q1" in page
 
 
