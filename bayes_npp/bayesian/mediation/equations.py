@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
 from bayes_npp.bayesian.model.error_models import names_where, parts
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.design.design import Design, build_design
@@ -226,6 +225,8 @@ def can_tie(paths: Paths, designs: Sequence[Design], imputed: bool) -> bool:
 
 
 def _tieable(spec: Spec) -> bool:
+    from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible  # loads numba, which a check does without
+
     return not (why_not_collapsible(spec) or loads(spec) or "period_scale" in spec.error_parts)
 
 
