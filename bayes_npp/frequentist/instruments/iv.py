@@ -313,15 +313,15 @@ def _said(diagnostics: dict[str, Any]) -> str:
     return f"{text}; {ar_words(diagnostics)}"
 
 
-def ar_words(diagnostics: dict[str, Any]) -> str:
-    """The Anderson-Rubin set in words."""
-    low, high = diagnostics["ar_low"], diagnostics["ar_high"]
+def ar_words(diagnostics: dict[str, Any], low: str = "", high: str = "") -> str:
+    """The Anderson-Rubin set in words; `low` and `high` stand in place of its ends as four digits."""
+    low, high = low or f"{diagnostics['ar_low']:.4g}", high or f"{diagnostics['ar_high']:.4g}"
     level = f"{100 * diagnostics['ar_level']:g} %"
     match diagnostics["ar_shape"]:
         case "interval":
-            return f"Anderson-Rubin {level} set: {low:.4g} to {high:.4g}"
+            return f"Anderson-Rubin {level} set: {low} to {high}"
         case "two rays":
-            return f"Anderson-Rubin {level} set: all values but those between {low:.4g} and {high:.4g}"
+            return f"Anderson-Rubin {level} set: all values but those between {low} and {high}"
         case "whole line":
             return f"Anderson-Rubin {level} set: the whole line, the instruments say nothing of the slope"
         case "empty":

@@ -68,9 +68,9 @@ def _said(one: ClaimConfounding, result: Result) -> str:
         text += "."
     elif alpha > 0:
         shown = _share(one, "robustness_value_alpha_clustered", alpha)
-        text += f"; to make it insignificant at {found.alpha:g} (errors clustered by unit), {shown}."
+        text += f"; to make it insignificant at {100 * found.alpha:g} % (errors clustered by unit), {shown}."
     else:
-        text += f". It is not significant at {found.alpha:g} as it is (errors clustered by unit)."
+        text += f". It is not significant at {100 * found.alpha:g} % as it is (errors clustered by unit)."
     return f"{text} {_in_probability(one, result)}".strip()
 
 
@@ -82,15 +82,16 @@ def _in_probability(one: ClaimConfounding, result: Result) -> str:
     own = _number(one, chance(one.probability, (support,)), one.probability, "probability")
     near = one.nearest
     if near is None and any(cross.k == 0 for cross in one.crossings):
-        return f"The probability of the claim is {own} without any confounder, below {support:g}."
+        return f"The probability of the claim is {own} without any confounder, below `{support:g}`."
     if near is None:
-        return (
-            f"The probability of the claim is {own}, and no confounder as strong as a control takes it to {support:g}."
-        )
+        none = f"no confounder as strong as a control takes it to `{support:g}`"
+        return f"The probability of the claim is {own}, and {none}."
     name = lower(variable_word(result.study, near.benchmark, unit=False))
-    k = _number(one, f"{near.k:.2g}", near.k, "falls_to_support_at", near.benchmark)
+    k = _number(
+        one, f"{near.k:.0f}" if near.k >= 10 else f"{near.k:.2f}", near.k, "falls_to_support_at", near.benchmark
+    )
     strong = f"a confounder {k} times as strong as {name}"
-    return f"The probability of the claim is {own}; {strong} would take it to {support:g}."
+    return f"The probability of the claim is {own}; {strong} would take it to `{support:g}`."
 
 
 def _claims_table(found: tuple[ClaimConfounding, ...], result: Result) -> Table:

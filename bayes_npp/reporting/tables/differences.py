@@ -67,11 +67,11 @@ def _lead(record: DifferenceRecord, result: Result) -> str:
     below = [f"{one} and {two}" for one, two, low, high in record.p_range if high < 0.05]
     some = [f"{one} and {two}" for one, two, low, high in record.p_range if low < 0.05 <= high]
     if below:
-        text += f"Every test puts p below 0.05 for {'; '.join(below)}. "
+        text += f"Every test puts p below 5 % for {'; '.join(below)}. "
     if some:
-        text += f"Some tests put p below 0.05 and others do not for {'; '.join(some)}. "
+        text += f"Some tests put p below 5 % and others do not for {'; '.join(some)}. "
     if record.p_range and not below and not some:
-        text += "No test puts p below 0.05 for any pair. "
+        text += "No test puts p below 5 % for any pair. "
     if record.untested:
         few = "; ".join(dict.fromkeys(reason for *_, reason in record.untested))
         text += f"No test by least squares for {counted(len(record.untested), 'pair')}: {few}. "

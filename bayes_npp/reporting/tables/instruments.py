@@ -50,7 +50,7 @@ def _cards(result: Result) -> Cards:
             Cell("", (), intervals(drawn, ends, said), mark="wide"),
             Cell(of_row(row), (interval_of(row),)),
             _strength(name, tests),
-            Cell("", (sentence(ar_words(tests)), *_overidentified(name, tests))),
+            Cell("", (_not_rejected(name, tests), *_overidentified(name, tests))),
         )
         rows.append(("", cells))
     columns = (
@@ -77,6 +77,13 @@ def _strength(name: str, tests: dict[str, Any]) -> Cell:
     below = [f"effective {number(tests['effective_f'])}"] if tests["n_instruments"] > 1 else []
     shown = tagged(f"{f:.1f}", f, f"tests.csv:{name}/first-stage F:statistic")
     return Cell(shown, tuple(below), mark="failed" if tests["weak"] else "passed")
+
+
+def _not_rejected(name: str, tests: dict[str, Any]) -> str:
+    """The Anderson-Rubin set, its ends tied to their file."""
+    key = f"tests.csv:{name}/Anderson-Rubin, slope of zero"
+    ends = (("lo", tests["ar_low"]), ("hi", tests["ar_high"]))
+    return ar_words(tests, *(tagged(number(value), value, f"{key}:{column}") for column, value in ends))
 
 
 def _overidentified(name: str, tests: dict[str, Any]) -> list[str]:

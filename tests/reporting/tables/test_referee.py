@@ -27,7 +27,7 @@ def test_differences_are_said_without_the_names_of_tests(tiny_run):
     heading, lead, cards, details = difference_blocks(tiny_run)
     assert heading.text == "Is the difference by group a difference?"
     low, high = tiny_run.differences[0].p_range[0][2:]
-    said = "Some tests put p below 0.05" if low < 0.05 <= high else "test puts p below 0.05"
+    said = "Some tests put p below 5 %" if low < 0.05 <= high else "test puts p below 5 %"
     assert said in lead.text
     assert "fewer than ten units" in lead.text
     assert [len(row) for _, row in cards.rows] == [4]
