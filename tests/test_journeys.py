@@ -79,7 +79,7 @@ def test_from_a_file_to_a_report(make, tmp_path, monkeypatch):
         ]  # of 50 rows a group, errors of SD 0.3: within 4.5 standard errors
         assert found["东部"] == pytest.approx(0.8, abs=0.2)
         assert found["西部"] == pytest.approx(0.2, abs=0.2)
-        assert "2018Q1" in page
+        assert "2018Q1 to 2020Q2" in repr(study.panel)
 
 
 @pytest.mark.parametrize("make", [crime4, wage_panel, cities])
