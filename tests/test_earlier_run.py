@@ -11,6 +11,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.fitting.fit import make_sampler, restore
 from bayes_npp.cli import cli
 from bayes_npp.design.design import build_design
+from bayes_npp.design.scales import Scales
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import read_csv
 from bayes_npp.pipeline import rerender
@@ -41,7 +42,14 @@ def test_estimates_of_a_later_run_are_verified(tiny_run, tmp_path):
 def test_its_stored_fit_gives_its_estimates():
     study = bn.load_study(TINY)
     model = study.model("groups")
-    design = build_design(study.panel, study.spec(model), study.scales)
+    own = build_design(study.panel, study.spec(model), study.scales)
+    y, x = (
+        own.outcome,
+        np.column_stack([own.exposure.sum(axis=1) if own.exposure.ndim > 1 else own.exposure, own.controls]),
+    )
+    divisors = dict(zip(own.spec.regressors, x.std(axis=0, ddof=1), strict=True))  # version 0.1 had total SDs
+    total = Scales(y.mean(), y.std(ddof=1), divisors, y.std(ddof=1))
+    design = build_design(study.panel, study.spec(model), total)
     fit = restore(
         read_tree(RUN / "fits" / "groups.nc"), design, study.priors(model), make_sampler("collapsed", 400, 2, 1)
     )

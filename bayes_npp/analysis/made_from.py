@@ -13,7 +13,18 @@ from typing import Any
 PACKAGE = Path(__file__).parents[1]
 # They check, carry and show numbers and make none: another version of them leaves what is stored as it is.
 CARRIERS = frozenset(
-    {"click", "great_tables", "jinja2", "pandera", "pyarrow", "pydantic", "rich", "threadpoolctl", "xarray"}
+    {
+        "click",
+        "formulaic",
+        "great_tables",
+        "jinja2",
+        "pandera",
+        "pyarrow",
+        "pydantic",
+        "rich",
+        "threadpoolctl",
+        "xarray",
+    }
 )
 
 # So do these modules of our own: files of results and of compiled code, which are checked elsewhere.

@@ -138,8 +138,10 @@ class Study(Shown):
 
         Scales are taken within the effects of the first hierarchical model.
         """
-        hierarchical = (model.spec(self.roles) for model in self.models if isinstance(model, HierarchicalModel))
-        return baseline_sample(self.panel, self.roles, next(hierarchical, None))
+        first = next((model for model in self.models if isinstance(model, HierarchicalModel)), None)
+        if first is not None and first.leaves_errors:
+            first = first.with_errors(BASE)
+        return baseline_sample(self.panel, self.roles, first and first.spec(self.roles))
 
     @property
     def scales(self) -> Scales:

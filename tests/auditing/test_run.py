@@ -133,7 +133,7 @@ def broken(name, text, row=0):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda f: f.drop(columns="se"), ["'se'", "missing"]),
+        (lambda f: f.drop(columns="estimate"), ["'estimate'", "missing"]),
         (lambda f: f.rename(columns={"estimate": "estimat"}), ["'estimat'", "'estimate'"]),
         (broken("estimate", "0.4a"), ["row 2", "'estimate'", "'0.4a'"]),
         (broken("estimate", "inf"), ["row 2", "'estimate'", "finite"]),

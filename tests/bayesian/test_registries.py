@@ -269,8 +269,8 @@ def test_a_new_family_goes_through_a_fit(chi_square, panel):
     collapsed, theta = found.collapsed, found.thetas[:1]
     other = collapsed.with_priors(priors.replaced(unit_sd=PriorSpec(family="half_normal", sigma=1.0, reason="a test")))
     moved, log_ratio = collapsed.moved_to(other, theta)
-    value = collapsed.constrained(theta)["unit_sd"][0]
-    assert log_ratio[0] == pytest.approx(stats.halfnorm.logpdf(value) - stats.chi2.logpdf(value, 3.0))
+    value, level = collapsed.constrained(theta)["unit_sd"][0], found.design.scales.level  # of the named family alone
+    assert log_ratio[0] == pytest.approx(stats.halfnorm.logpdf(value, scale=level) - stats.chi2.logpdf(value, 3.0))
     at = [element.variable for element in collapsed.elements].index("unit_sd")
     jacobian = [
         np.log(one.priors.upper[at]) - np.log1p(np.exp(-own[0, at]))

@@ -61,7 +61,7 @@ def some_thetas(collapsed, count=2, seed=3):
 
 def dense(data, values, unit_scale=None):
     """Mean, covariance and flat columns of the outcome given theta, written down from the model's definition."""
-    design, prior = data.design, PRIORS
+    design, prior = data.design, PRIORS.on_within_scale(data.design.scales)
     n, x = design.n_obs, data.slope_columns
     same = {name: (e.index[:, None] == e.index).astype(float) for name, e in data.effects.items()}
     covariance = x.sum(axis=1)[:, None] * x.sum(axis=1) * prior["exposure"].sigma ** 2

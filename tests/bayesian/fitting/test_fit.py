@@ -167,7 +167,9 @@ def test_what_passed_is_said_with_its_name():
     failed = sum(not check.passed for check in fit.checks)
     assert fit.verdict.startswith(f"sampler: passed; errors: failed {failed} of 4 checks (")
     assert seen in fit.verdict
-    assert repr(fit) == f"Fit(hierarchical x group, iid errors, 200 rows; {fit.verdict})"
+    assert repr(fit).startswith(
+        f"Fit: hierarchical x group, iid errors; 200 rows, 20 units, 10 periods; {fit.verdict[:80]}"
+    )
     assert set(fit.estimates().frame["note"]) == {fit.verdict}
     mended = bn.fit(panel, fit.spec, errors="ar1", seed=1)
     assert mended.verdict == "sampler: passed; errors: passed 4 checks"

@@ -154,7 +154,9 @@ def test_typical_value_is_of_the_priors_order(family):
     assert 0.05 < mass(prior, 0.0, prior.typical) < 0.95
 
 
-@pytest.mark.parametrize("family", [*families_of("positive"), *(name for name in families_of("real") if name != "flat")])
+@pytest.mark.parametrize(
+    "family", [*families_of("positive"), *(name for name in families_of("real") if name != "flat")]
+)
 def test_scaled_prior_is_of_the_multiple(family):
     prior = prior_of(family)
     values = inner(prior)
