@@ -179,6 +179,7 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
         chosen=chosen.errors,
         rule=rule(model.rungs),
         richer=tuple(rung.errors for rung in rungs if rung.passed and rung is not chosen),
+        models={label: one.model for label, one in tried.items()},
     )
     pooling = []
     for rung in steps:

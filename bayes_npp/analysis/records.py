@@ -14,6 +14,7 @@ from bayes_npp.design.scales import Scales
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.study.model_spec import ModelSpec
+from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.robustness import Altered
 
 
@@ -73,6 +74,8 @@ class ErrorChoice:
         In words (`error_ladder.rule`).
     richer : tuple of str
         Error models beyond the chosen one that pass too (`error_ladder.beyond_of`).
+    models : dict of HierarchicalModel
+        What was fitted, by error model.
     """
 
     model: str
@@ -82,6 +85,7 @@ class ErrorChoice:
     chosen: str
     rule: str
     richer: tuple[str, ...] = ()
+    models: dict[str, HierarchicalModel] = field(default_factory=dict)
 
     @property
     def record(self) -> FitRecord:

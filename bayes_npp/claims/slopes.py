@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.cache import Form, json_form, remembered
-from bayes_npp.analysis.ladder import behind_verdicts, error_rungs
+from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
@@ -100,7 +100,7 @@ def about_slopes(
         say=settings.say,
     )
     ahead = leads(study, model)
-    richer = _richer(study, model, ladder, before)
+    richer = _richer(study, ladder, before)
     factor = _factor(fit, ladder) if any(p.is_difference for p in propositions) else None
     out = []
     for claim in claims:
@@ -146,16 +146,13 @@ def _factor(fit: Fit, ladder: Ladder | None) -> Homogeneity:
     return found or homogeneity(fit)
 
 
-def _richer(
-    study: Study, model: HierarchicalModel, ladder: Ladder | None, settings: RunSettings
-) -> dict[str, tuple[Fit, FitRecord]]:
+def _richer(study: Study, ladder: Ladder | None, settings: RunSettings) -> dict[str, tuple[Fit, FitRecord]]:
     """Fits and records of the error models beyond the chosen one that pass every check, by their name."""
     if ladder is None:
         return {}
-    steps = {rung.label: rung.model for rung in error_rungs(model)}
+    own = ladder.errors
     return {
-        errors: (fit_model(study.sample, steps[errors], settings)[0], ladder.errors.records[errors])
-        for errors in ladder.errors.richer
+        errors: (fit_model(study.sample, own.models[errors], settings)[0], own.records[errors]) for errors in own.richer
     }
 
 

@@ -141,7 +141,7 @@ class Study(Shown):
         first = next((model for model in self.models if isinstance(model, HierarchicalModel)), None)
         if first is not None and first.leaves_errors:
             first = first.with_errors(BASE)
-        return baseline_sample(self.panel, self.roles, first and first.spec(self.roles))
+        return baseline_sample(self.panel, self.roles, None if first is None else first.spec(self.roles))
 
     @property
     def scales(self) -> Scales:

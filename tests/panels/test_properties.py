@@ -14,6 +14,7 @@ from bayes_npp.design.projection import two_way_parts
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import BayesNppError
 from bayes_npp.panels import indices
+from bayes_npp.panels.labels import WORDS_FOR_BLANK
 from bayes_npp.panels.transforms import TRANSFORMS, derive, parse_variable
 from bayes_npp.records import Record
 from bayes_npp.study.header import Roles, StudyHeader
@@ -24,12 +25,17 @@ finite = st.floats(-1e6, 1e6, allow_subnormal=False)
 names = st.text(string.ascii_letters + "省é .-", min_size=1, max_size=6).map(str.strip).filter(bool)
 
 
+def is_label(name):
+    """Words that stand for a blank elsewhere are labels with a warning, which is an error here."""
+    return name not in WORDS_FOR_BLANK
+
+
 @st.composite
 def frames(draw, min_times=1):
     """A valid unit x period frame in any row order, with blank values and missing rows."""
     units = draw(
         st.lists(
-            st.one_of(st.integers(0, 99), names.filter(lambda name: not name.isdigit())).map(str),
+            st.one_of(st.integers(0, 99), names.filter(lambda name: not name.isdigit())).map(str).filter(is_label),
             min_size=1,
             max_size=5,
             unique_by=lambda label: "".join(label.split()).casefold(),

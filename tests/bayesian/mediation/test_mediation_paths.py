@@ -155,8 +155,9 @@ def test_lags_are_a_relabelled_panel():
         moved = moved.merge(earlier, on=["unit", "time"], how="outer")
     relabelled = bn.read_panel(moved, unit="unit", time="time")
     fit = bn.mediate(relabelled, SPEC, ["mediator_1"], lags=(2, 1), draws=300, seed=1)
+    # Priors are on the scales of rows that both equations share: all of them there, those of nine periods in ten here.
     for name in ("path_a", "path_b", "direct"):
-        np.testing.assert_allclose(getattr(fit, name), getattr(plain, name), rtol=1e-6)
+        np.testing.assert_allclose(getattr(fit, name), getattr(plain, name), rtol=0, atol=0.002)
     with pytest.raises(SpecError, match="lagged paths"):
         sensitivity(fit)
 
