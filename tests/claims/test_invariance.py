@@ -64,7 +64,7 @@ def test_constants_of_units_and_periods_do_not_move_verdicts(tmp_path):
         own.frame.to_csv(folder / "panel.csv", index=False)
         (folder / "study.toml").write_text(STUDY)
         bn.run_study(bn.load_study(folder), folder / "run", quick=True, seed=1)
-        told.append(pd.read_csv(folder / "run" / "claims.csv").set_index("claim"))
+        told.append(pd.read_csv(folder / "run" / "claims.csv").set_index("id"))
     assert len(told[0]) == 3
     for column in ("verdict", "verdict_line", "answer_line"):
         assert list(told[0][column]) == list(told[1][column])
