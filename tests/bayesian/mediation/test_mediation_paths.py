@@ -157,7 +157,9 @@ def test_lags_are_a_relabelled_panel():
     fit = bn.mediate(relabelled, SPEC, ["mediator_1"], lags=(2, 1), draws=300, seed=1)
     # Priors are on the scales of rows that both equations share: all of them there, those of nine periods in ten here.
     for name in ("path_a", "path_b", "direct"):
-        np.testing.assert_allclose(getattr(fit, name), getattr(plain, name), rtol=0, atol=0.002)
+        ours, theirs = getattr(fit, name), getattr(plain, name)
+        np.testing.assert_allclose(ours.mean(axis=0), theirs.mean(axis=0), rtol=0, atol=0.01 * theirs.std())
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.05 * theirs.std())
     with pytest.raises(SpecError, match="lagged paths"):
         sensitivity(fit)
 
