@@ -159,7 +159,7 @@ def test_lags_are_a_relabelled_panel():
     for name in ("path_a", "path_b", "direct"):
         ours, theirs = getattr(fit, name), getattr(plain, name)
         np.testing.assert_allclose(ours.mean(axis=0), theirs.mean(axis=0), rtol=0, atol=0.01 * theirs.std())
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.05 * theirs.std())
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.1 * theirs.std())
     with pytest.raises(SpecError, match="lagged paths"):
         sensitivity(fit)
 
