@@ -226,6 +226,7 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
         run_study(ledger.study, folder)
 
 
+@pytest.mark.slow(minutes=1)
 def test_same_seed_gives_the_same_files(ledger, tmp_path):
     again = run_study(ledger.study, tmp_path)
     assert not again.fits[0].reused
