@@ -153,8 +153,7 @@ class Fit(PosteriorCoefficients, Tabled):
     def parameters(self, draws: int) -> dict[str, np.ndarray]:
         """Every variable of the posterior at that many evenly spaced draws, shape (draws, ...)."""
         names = [str(name) for name in self.tree["posterior"].data_vars]
-        total = len(self.values(names[0]))
-        some = np.linspace(0, total - 1, min(draws, total)).astype(int)
+        some = spaced(len(self.values(names[0])), draws)
         if "y_total" in self.tree["log_likelihood"]:  # the effects of units are not among the stored draws
             return self.collapsed.coefficients(self.thetas[some], self.sampler.seed, with_units=True)
         return {name: self.values(name)[some] for name in names}
@@ -207,6 +206,11 @@ class Fit(PosteriorCoefficients, Tabled):
         at = stats["checked_draw"].to_numpy()
         parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
         return checks_at(parameters, self.data, seed, stats["innovation"].to_numpy())
+
+
+def spaced(n_draws: int, some: int) -> np.ndarray:
+    """Positions of evenly spaced draws."""
+    return np.linspace(0, n_draws - 1, min(some, n_draws)).astype(int)
 
 
 def fit(
