@@ -176,6 +176,15 @@ class Fit(PosteriorCoefficients, Tabled):
             return normal.probability(weights, cutoff, sign)
         return float(drawn_share(positive(sign * (self.slopes @ weights - cutoff))))
 
+    def monte_carlo_error(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Standard error of `probability` that the number of draws leaves."""
+        if normal := self.normal_slopes:
+            variance = normal.variance(weights, cutoff, sign)
+        else:
+            share = self.probability(weights, cutoff, sign)
+            variance = share * (1 - share)
+        return float(np.sqrt(variance / min(self.diagnostics.effective, len(self.slopes))))
+
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
         if "slope_of_unit" in self.tree["posterior"]:
