@@ -24,7 +24,8 @@ from bayes_npp.design.propositions import Proposition
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
-from bayes_npp.study.models import MediationModel, MediationPathsModel
+from bayes_npp.study.mediation_paths import MediationPathsModel
+from bayes_npp.study.models import MediationModel
 from bayes_npp.study.study import Study
 
 

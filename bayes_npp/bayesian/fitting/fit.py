@@ -23,8 +23,15 @@ from bayes_npp.bayesian.fitting.collapsed_draws import (
 )
 from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
+from bayes_npp.bayesian.fitting.plots import Plots
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at, errors_verdict
+from bayes_npp.bayesian.fitting.predictive_checks import (
+    CHECKED_DRAWS,
+    Discrepancy,
+    PredictiveCheck,
+    discrepancies_at,
+    errors_verdict,
+)
 from bayes_npp.bayesian.fitting.quantities import estimates_of
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
 from bayes_npp.bayesian.fitting.saved import read_fit, write_fit
@@ -108,6 +115,11 @@ class Fit(PosteriorCoefficients, Tabled):
     def checks(self) -> tuple[PredictiveCheck, ...]:
         """Posterior predictive checks of the errors."""
         return self.predictive_checks()
+
+    @property
+    def plot(self) -> Plots:
+        """Plots by arviz-plots: `fit.plot.forest()`, `.pooling()`, `.checks()`, `.factor()` and ArviZ's own by name."""
+        return Plots(self, partial(_pooled_otherwise, self))
 
     @property
     def verdict(self) -> str:
@@ -208,13 +220,17 @@ class Fit(PosteriorCoefficients, Tabled):
 
     def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
         """Checks of the errors; imputed cells as each draw has them, scales of units and periods drawn anew."""
+        return tuple(one.check for one in self.discrepancies())
+
+    def discrepancies(self) -> tuple[Discrepancy, ...]:
+        """Draws of what the checks of the errors compare."""
         stats, seed = self.tree["sample_stats"], self.sampler.seed
         if "innovation" not in stats:
             parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
-            return checks_at(parameters, self.data, seed)
+            return discrepancies_at(parameters, self.data, seed)
         at = stats["checked_draw"].to_numpy()
         parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
-        return checks_at(parameters, self.data, seed, stats["innovation"].to_numpy())
+        return discrepancies_at(parameters, self.data, seed, stats["innovation"].to_numpy())
 
 
 def spaced(n_draws: int, some: int) -> np.ndarray:
@@ -302,6 +318,17 @@ def fit_design(design: Design, priors: PriorSet, sampler: Sampler, engine: str) 
     if engine == "nuts":
         return sample_full(data, priors, sampler)
     return fit_collapsed(collapse(data, priors), priors, sampler, engine)
+
+
+def _pooled_otherwise(fit: Fit, slope_pooling: str) -> Fit:
+    """The same model with each group's slope on its own ("none"), or with one slope ("complete")."""
+    changes: dict[str, object] = {"slope_pooling": "none", "varying": ()}
+    design = fit.design
+    if slope_pooling == "complete":
+        changes = {"slopes": None, "varying": (), "slope_pooling": "sum_to_zero"}
+        design = replace(design, group=None, groups=())
+    design = replace(design, spec=Spec(**{**design.spec.model_dump(), **changes}))
+    return fit_design(design, fit.priors, fit.sampler, "nuts" if fit.engine == "nuts" else "auto")
 
 
 def make_sampler(

@@ -8,6 +8,7 @@ from bayes_npp.analysis.readings import MEDIATOR_RULE, MechanismReading, Mediato
 from bayes_npp.analysis.records import Mechanism
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, posterior_note, reason, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import period_word
 
 
 def effect_table(mechanism: Mechanism, result: Result) -> Table:
@@ -87,10 +88,11 @@ def missing_table(mechanism: Mechanism, result: Result) -> Table | None:
     """Indirect effects under every treatment of mediators' missing cells; None where no cell is missing."""
     if mechanism.treatments is None:
         return None
+    period = period_word(result.study)
     lines = [
         {
             "mediator": row.mediator,
-            "missing years": row.treatment,
+            f"missing {period}s": row.treatment,
             "cells filled": "" if row.why else str(int(row.filled)),
             "rows used": "" if row.why else str(int(row.n_obs)),
             "indirect effect": row.why or _treated_effect(row),
@@ -102,9 +104,9 @@ def missing_table(mechanism: Mechanism, result: Result) -> Table | None:
         "mediators' missing cells alone. Interpolated and extrapolated cells are treated as data: their intervals do "
         "not know that they were filled.",
         "Imputed cells are unknowns of the model, drawn with its coefficients. That takes ignorable missingness, and "
-        "where no unit has a year its common level is known from the prior of period effects alone.",
+        f"where no unit has a {period} its common level is known from the prior of period effects alone.",
     )
-    title = f"Indirect effects by treatment of missing years: {mechanism.model}"
+    title = f"Indirect effects by treatment of missing {period}s: {mechanism.model}"
     return Table(f"missing_{mechanism.model}", title, pd.DataFrame(lines), notes)
 
 
