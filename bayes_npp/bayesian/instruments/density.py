@@ -104,7 +104,8 @@ class CollapsedInstruments:
         steps = STEP * np.eye(self.size)
         values = self.evaluate(np.vstack([theta, theta + steps, theta - steps]))[0]
         ahead, behind = values[1:].reshape(2, -1)
-        return float(values[0]), (ahead - behind) / (2 * STEP)
+        with np.errstate(invalid="ignore"):  # where there is no density
+            return float(values[0]), (ahead - behind) / (2 * STEP)
 
     def evaluate(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log posterior density (S,), and the coefficients' means (S, p) less their prior means, at theta (S, d)."""
@@ -161,7 +162,9 @@ class CollapsedInstruments:
         """The stacked system at theta (S, d)."""
         rows, _, _, width = self.products.unit_cross.shape
         step = max(1, CELLS // max(1, rows * width + width * width))
-        parts = [self._given(thetas[k : k + step]) for k in range(0, len(thetas), step)]
+        # At the unit root, and where a scale overflows, there is no density: no number comes back.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            parts = [self._given(thetas[k : k + step]) for k in range(0, len(thetas), step)]
         return At(*(np.concatenate(pieces) for pieces in zip(*parts, strict=True)))
 
     def _given(self, thetas: np.ndarray) -> At:
