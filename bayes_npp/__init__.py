@@ -35,6 +35,7 @@ _HOME = {
     "hausman": "frequentist.hypotheses.specification",
     "interactive_fe": "frequentist.factors.interactive",
     "iv": "frequentist.instruments.iv",
+    "iv_hierarchical": "bayesian.instruments.iv_hierarchical",
     "load_study": "study.study",
     "mediate": "bayesian.mediation.mediation",
     "mediation_paths": "frequentist.mediation.mediation",

@@ -9,9 +9,8 @@ from functools import cache
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.fitting.diagnostics import WeightDiagnostics
-from bayes_npp.bayesian.fitting.modes import Mode, find_mode
+from bayes_npp.bayesian.fitting.modes import Density, Mode, find_mode
 from bayes_npp.bayesian.fitting.pairs import pair
 from bayes_npp.bayesian.fitting.proposal import Proposal, along_axes, missed
 from bayes_npp.bayesian.fitting.psis import normalised, smoothed
@@ -46,7 +45,7 @@ class WeightedPoints:
     mode: Mode | None
 
 
-def why_not(collapsed: Collapsed) -> str:
+def why_not(collapsed: Density) -> str:
     """Why importance sampling is not tried on a posterior; empty where it is."""
     if collapsed.layout.unit_scales != kernel.ABSENT:
         return "every unit has a scale of its own"
@@ -56,13 +55,13 @@ def why_not(collapsed: Collapsed) -> str:
 
 
 def weigh(
-    collapsed: Collapsed, seed: int, chains: int = 4, points: int = POINTS, near: np.ndarray | None = None
+    collapsed: Density, seed: int, chains: int = 4, points: int = POINTS, near: np.ndarray | None = None
 ) -> WeightedPoints:
     """Points of theta with importance weights.
 
     Parameters
     ----------
-    collapsed : Collapsed
+    collapsed : Density
     seed : int
         Of the scramblings.
     chains : int
@@ -113,7 +112,7 @@ def weigh(
     return found
 
 
-def propose(collapsed: Collapsed, mode: Mode) -> Proposal:
+def propose(collapsed: Density, mode: Mode) -> Proposal:
     """A proposal around a mode: with serial correlation and partially pooled unit effects, a table of both in it."""
     tails, axes = along_axes(mode, lambda thetas: collapsed.evaluate(thetas)[0])
     names = [element.variable for element in collapsed.elements]
@@ -144,13 +143,13 @@ def nets(d: int, scramblings: int, points: int) -> np.ndarray:
 
 
 def judge(
-    collapsed: Collapsed, thetas: np.ndarray, means: np.ndarray, log_ratio: np.ndarray, weights: np.ndarray
+    collapsed: Density, thetas: np.ndarray, means: np.ndarray, log_ratio: np.ndarray, weights: np.ndarray
 ) -> WeightDiagnostics:
     """Pareto k, Kish's effective size, and how far the scramblings' means differ.
 
     Parameters
     ----------
-    collapsed : Collapsed
+    collapsed : Density
     thetas : ndarray, shape (R n, d)
     means : ndarray, shape (R n, p)
         Of the coefficients given theta.

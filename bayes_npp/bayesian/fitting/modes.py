@@ -1,21 +1,47 @@
 """Modes of a collapsed posterior: climbed to from dispersed starts that have to agree, and the curvature there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.posterior import Collapsed
+from bayes_npp.bayesian.collapsed.packed import Layout, Priors
+from bayes_npp.bayesian.collapsed.theta import Element
+from bayes_npp.bayesian.model.terms import Term
 from bayes_npp.errors import ImportanceError
 
 STARTS = 6
 SPREAD = 3.0  # of the starts in theta: a scale of a twentieth of its prior's unit, or of three of them
+CLIMBS = 5  # from one start and from nearer the centre, until one ends where the density does not rise
+SLOPE = 1.0  # gradient per unit of theta above which a climb has stopped on its way
 SAME = 0.1  # posterior SDs: two ends of climbs within it are one mode
 FLAT_ENOUGH = 0.05  # gradient per posterior SD at a mode
 NEGLIGIBLE = np.log(1e-4)  # mass of a second mode over that of the first that changes no printed number
 EDGE = 12.0  # of a bounded element of theta: e^-12 of its unit from the edge
 STEP = 1e-4  # of the differences of gradients
+
+
+class Density(Protocol):
+    """What is asked of a posterior of few scales and shapes: `collapsed.posterior.Collapsed`, or one like it."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def start(self) -> np.ndarray: ...
+    @property
+    def elements(self) -> Sequence[Element]: ...
+    @property
+    def columns(self) -> Sequence[Term]: ...
+    @property
+    def layout(self) -> Layout: ...
+    @property
+    def priors(self) -> Priors: ...
+    def log_density(self, theta: np.ndarray, /) -> tuple[float, np.ndarray]: ...
+    def evaluate(self, thetas: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]: ...
+    def constrained(self, thetas: np.ndarray, /) -> dict[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -50,12 +76,12 @@ class Mode:
         return np.asarray(np.linalg.solve(self.axes, (thetas - self.at).T).T)
 
 
-def find_mode(collapsed: Collapsed, near: np.ndarray | None = None) -> Mode:
+def find_mode(collapsed: Density, near: np.ndarray | None = None) -> Mode:
     """The mode of a collapsed posterior, which has to be the only one.
 
     Parameters
     ----------
-    collapsed : Collapsed
+    collapsed : Density
     near : ndarray, shape (d,), optional
         Mode of a posterior like it, found from dispersed starts. The climbs then start there and at the centre of the
         priors only.
@@ -87,7 +113,7 @@ def find_mode(collapsed: Collapsed, near: np.ndarray | None = None) -> Mode:
     return best
 
 
-def dispersed(collapsed: Collapsed) -> np.ndarray:
+def dispersed(collapsed: Density) -> np.ndarray:
     """Starts of climbs, shape (`STARTS`, d): the centre of the priors and points far from it in all directions."""
     from scipy.stats import qmc
 
@@ -100,8 +126,11 @@ def dispersed(collapsed: Collapsed) -> np.ndarray:
     return np.vstack([collapsed.start, collapsed.start + away])
 
 
-def _climb(collapsed: Collapsed, start: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Where BFGS from a start ends, and the log density there; None where it is lost."""
+def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Where BFGS from a start ends, and the log density there; None where it is lost.
+
+    A climb that leaves for where there is no density stops on a slope: it then begins again, half as far out.
+    """
     from scipy.optimize import minimize
 
     def downhill(theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -110,11 +139,15 @@ def _climb(collapsed: Collapsed, start: np.ndarray) -> tuple[np.ndarray, float] 
             return 1e12, np.zeros_like(gradient)
         return -value, -gradient
 
-    found = minimize(downhill, start, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+    for nearer in 0.5 ** np.arange(CLIMBS):
+        begin = start if nearer == 1.0 else collapsed.start + nearer * (start - collapsed.start)
+        found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+        if found.fun < 1e12 and np.abs(found.jac).max() <= SLOPE:
+            break
     return (found.x, -float(found.fun)) if found.fun < 1e12 and np.isfinite(found.x).all() else None
 
 
-def _mode_at(collapsed: Collapsed, at: np.ndarray) -> Mode:
+def _mode_at(collapsed: Density, at: np.ndarray) -> Mode:
     """The mode where a climb ended, once it is one."""
     bounded = collapsed.priors.support != kernel.REAL_LINE
     names = [element.variable for element in collapsed.elements]
@@ -130,7 +163,7 @@ def _mode_at(collapsed: Collapsed, at: np.ndarray) -> Mode:
     return Mode(at, height, axes)
 
 
-def curvature(collapsed: Collapsed, at: np.ndarray) -> np.ndarray:
+def curvature(collapsed: Density, at: np.ndarray) -> np.ndarray:
     """Second derivatives of the log density, shape (d, d), by central differences of its gradient."""
     steps = STEP * np.eye(len(at))
     rows = [(collapsed.log_density(at + s)[1] - collapsed.log_density(at - s)[1]) / (2 * STEP) for s in steps]

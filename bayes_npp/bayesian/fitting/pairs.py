@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.posterior import Collapsed
-from bayes_npp.bayesian.fitting.modes import Mode, curvature
+from bayes_npp.bayesian.fitting.modes import Density, Mode, curvature
 from bayes_npp.bayesian.fitting.proposal import Axes, along_axes
 from bayes_npp.bayesian.fitting.tables import LOST, Tables, both_sides, tabulate
 
@@ -96,7 +95,7 @@ class Pair:
         return np.asarray(self.mode[self.others] + both @ self.slopes.T + shift)
 
 
-def pair(collapsed: Collapsed, mode: Mode, at: tuple[int, int]) -> Pair:
+def pair(collapsed: Density, mode: Mode, at: tuple[int, int]) -> Pair:
     """Tabulate a posterior over two elements of theta, the others at their conditional modes.
 
     The conditional modes are one Newton step from their linear prediction, with the curvature at the mode.

@@ -27,6 +27,8 @@ SLOTS = {
     "exposure_loading_sd": "positive",
     "slope_correlation": "correlation",
     "persistence": "persistence",
+    "first_stage_sd": "positive",
+    "endogeneity": "real",
 }
 
 # Parameters of every hierarchical model; a set may leave the others out where no model needs them.
@@ -112,6 +114,8 @@ def prior_of() -> dict[str, str]:
         "exposure_loading_sd": "exposure_loading_sd",
         **of_errors,
         "persistence": "persistence",
+        "first_stage_sd": "first_stage_sd",
+        "endogeneity": "endogeneity",
         "unit_between": "between",
         "time_between": "between",
         "loading_between": "between",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.instruments import check_instrument_names, check_not_blank, of_instrument
 from bayes_npp.design.projection import check_identified
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError, nearest
@@ -85,18 +86,7 @@ def check_names(spec: Spec, instruments: Sequence[str], endogenous: Sequence[str
             place=place,
             fix="Leave slopes, dynamic and exposure_factor out",
         )
-    if not instruments:
-        raise SpecError("no instrument", place=place, fix="Name at least one: instruments = ['<column>']")
-    for number, name in enumerate(instruments):
-        if name == spec.outcome or name in spec.regressors:
-            role = "the outcome" if name == spec.outcome else "a regressor"
-            raise SpecError(
-                f"instrument '{name}' is {role} of the equation",
-                place=place,
-                fix="An instrument acts through the exposure alone: exogenous controls are their own instruments",
-            )
-        if name in instruments[:number]:
-            raise SpecError(f"instrument '{name}' is named twice", place=place, fix="Name each once")
+    check_instrument_names(spec, instruments, place)
     for name in endogenous:
         if name not in spec.controls:
             raise SpecError(
@@ -134,8 +124,7 @@ def build_equation(
     absorbed = effects or ("none" if panel.time is None else "two-way")
     if absorbed not in EFFECTS:
         raise SpecError(f"unknown effects '{effects}'", fix=nearest(str(effects), EFFECTS))
-    for name in instruments:
-        _check_instrument(panel, name)
+    check_not_blank(panel, instruments)
     with_instruments = Spec(**{**spec.model_dump(), "controls": (*spec.controls, *instruments)})
     wide = clustered_by(build_design(panel, with_instruments, weighted=True), panel, cluster)
     n_controls = len(spec.controls)
@@ -156,10 +145,7 @@ def build_equation(
     try:
         check_identified(every[:, order], left[:, order], own, panel.source)
     except DesignError as error:
-        named = next((name for name in instruments if error.problem.startswith(f"'{name}'")), "")
-        raise (
-            DesignError(f"instrument {error.problem}", place=panel.source, fix=_mend(error)) if named else error
-        ) from None
+        raise of_instrument(error, instruments, panel.source) from None
     counts = Counts(len(wide.outcome), size, int(absorbed == "none"), found.n_units, found.n_others)
     check_degrees(counts.n_obs, counts.n_all + columns.shape[1] - n_inside, panel.source)
     return Equation(
@@ -174,18 +160,3 @@ def build_equation(
         instrument_names=tuple(instruments),
         counts=counts,
     )
-
-
-def _check_instrument(panel: Panel, name: str) -> None:
-    """Raise for an instrument that is not there, or blank in every row of the window."""
-    values = panel.numbers(name)
-    if np.isnan(values[panel.in_window]).all():
-        raise DesignError(
-            f"instrument '{name}' is blank in every row", place=panel.source, fix="Fill it, or name another"
-        )
-
-
-def _mend(error: DesignError) -> str:
-    if "linear combination" in error.problem:
-        return "Leave it out: it adds nothing to the exogenous regressors and the instruments before it"
-    return "An instrument must vary within units and periods where their effects are in the equation"
