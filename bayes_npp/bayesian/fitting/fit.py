@@ -24,7 +24,7 @@ from bayes_npp.bayesian.fitting.collapsed_draws import (
 from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
 from bayes_npp.bayesian.fitting.plots import Plots
-from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported
+from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported, spaced
 from bayes_npp.bayesian.fitting.predictive_checks import (
     CHECKED_DRAWS,
     Discrepancy,
@@ -190,20 +190,18 @@ class Fit(PosteriorCoefficients, Tabled):
 
     def monte_carlo_error(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
         """Standard error of `probability` that the number of draws leaves."""
-        if normal := self.normal_slopes:
-            variance = normal.variance(weights, cutoff, sign)
-        else:
-            share = self.probability(weights, cutoff, sign)
-            variance = share * (1 - share)
+        normal, share = self.normal_slopes, self.probability(weights, cutoff, sign)
+        variance = normal.variance(weights, cutoff, sign) if normal else share * (1 - share)
         return float(np.sqrt(variance / min(self.diagnostics.effective, len(self.slopes))))
 
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
         if "slope_of_unit" in self.tree["posterior"]:
             return self.values("slope_of_unit")
-        names = [name for name in ("exposure_slope", "slope_offset") if name in self.tree["posterior"]]
         coefficients = self.tree["sample_stats"]["collapsed_coefficients"].to_numpy()
-        draws = {name: self.values(name) for name in names}
+        draws = {
+            name: self.values(name) for name in ("exposure_slope", "slope_offset") if name in self.tree["posterior"]
+        }
         draws["collapsed_coefficients"] = np.ascontiguousarray(coefficients.reshape(-1, coefficients.shape[-1]))
         return slopes_of_units(self.collapsed, self.thetas, draws, self.sampler.seed)
 
@@ -231,11 +229,6 @@ class Fit(PosteriorCoefficients, Tabled):
         at = stats["checked_draw"].to_numpy()
         parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
         return discrepancies_at(parameters, self.data, seed, stats["innovation"].to_numpy())
-
-
-def spaced(n_draws: int, some: int) -> np.ndarray:
-    """Positions of evenly spaced draws."""
-    return np.linspace(0, n_draws - 1, min(some, n_draws)).astype(int)
 
 
 def fit(
@@ -335,12 +328,12 @@ def make_sampler(
     engine: str, draws: int, chains: int, seed: int, tune: int | None = None, target_accept: float | None = None
 ) -> Sampler:
     """Settings of a run, with the engine's defaults where none are given."""
-    own = TARGET_ACCEPT if engine == "nuts" else COLLAPSED_TARGET_ACCEPT
+    own_tune, own_accept = (TUNE, TARGET_ACCEPT) if engine == "nuts" else (COLLAPSED_TUNE, COLLAPSED_TARGET_ACCEPT)
     return Sampler(
         draws=draws,
-        tune=(TUNE if engine == "nuts" else COLLAPSED_TUNE) if tune is None else tune,
+        tune=own_tune if tune is None else tune,
         chains=chains,
-        target_accept=own if target_accept is None else target_accept,
+        target_accept=own_accept if target_accept is None else target_accept,
         seed=seed,
     )
 
@@ -384,8 +377,7 @@ def _finish(
     sampled: dict[str, np.ndarray] | None = None,
     drawn: ThetaDraws | None = None,
 ) -> Fit:
-    tree = build_tree(parameters, data, priors, stats, totals)
-    why = drawn.why if drawn else ""
+    tree, why = build_tree(parameters, data, priors, stats, totals), drawn.why if drawn else ""
     diagnostics: Gate
     if drawn and drawn.points:
         diagnostics = drawn.points.diagnostics.with_draws(parameters)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from bayes_npp.bayesian.fitting.fit import spaced
+from bayes_npp.bayesian.fitting.posterior import spaced
 from bayes_npp.bayesian.fitting.psis import BAD_K, FLAT, normalised, smoothed
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.errors import SpecError

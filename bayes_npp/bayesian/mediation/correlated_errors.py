@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.bayesian.comparison.held_out import HeldOut
-from bayes_npp.bayesian.fitting.fit import Fit, spaced
-from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
+from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, spaced
 from bayes_npp.bayesian.model.likelihood import error_sds, follow, innovations
 from bayes_npp.bayesian.model.terms import WHOLE, Term, common_and_offsets
 
