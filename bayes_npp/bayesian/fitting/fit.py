@@ -196,12 +196,11 @@ class Fit(PosteriorCoefficients, Tabled):
 
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
-        if "slope_of_unit" in self.tree["posterior"]:
+        posterior = self.tree["posterior"]
+        if "slope_of_unit" in posterior:
             return self.values("slope_of_unit")
         coefficients = self.tree["sample_stats"]["collapsed_coefficients"].to_numpy()
-        draws = {
-            name: self.values(name) for name in ("exposure_slope", "slope_offset") if name in self.tree["posterior"]
-        }
+        draws = {name: self.values(name) for name in ("exposure_slope", "slope_offset") if name in posterior}
         draws["collapsed_coefficients"] = np.ascontiguousarray(coefficients.reshape(-1, coefficients.shape[-1]))
         return slopes_of_units(self.collapsed, self.thetas, draws, self.sampler.seed)
 
@@ -281,7 +280,6 @@ def fit(
     if errors != AUTO:
         return fitted(build_design(panel, with_errors(spec, errors or spec.errors)))
     panel.check_distances("errors = 'auto', which tries AR(1) errors,")
-
     return fit_ladder(lambda tried: build_design(panel, with_errors(spec, tried)), fitted, progress)
 
 
