@@ -12,6 +12,7 @@ from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
+from bayes_npp.bayesian.mediation.equal_paths import equal_paths
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
@@ -65,6 +66,7 @@ def about_paths(
         again=settings.refit,
         say=settings.say,
     )
+    factors = {str(p): equal_paths(p, mediation) for p in propositions}
     out = []
     for claim in claims:
         p = claim.parsed
@@ -73,7 +75,8 @@ def about_paths(
         draws = path_draws(p, mediation)
         gates = [fit.diagnostics for fit in mediation.equations.values()]
         mcse = drawn_numbers(draws, shares_of(p, draws, None)[0], gates)["mcse"]
-        out.append(claim_record(study, claim, source, draws, variants, tested, mcse=mcse))
+        alike = factors.get(str(p))
+        out.append(claim_record(study, claim, source, draws, variants, tested, homogeneity=alike, mcse=mcse))
     return out
 
 
