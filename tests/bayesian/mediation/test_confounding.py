@@ -135,12 +135,12 @@ def test_priors_are_met_by_reweighting():
     kind = type(content["controls"])
     tight = kind(family="normal", mu=0.0, sigma=0.1, reason="a test")
     priors = prior_set("tight", {**content, "controls": tight})
-    fit = bn.mediate(panel, SPEC, ["mediator_1"], priors=priors, draws=4000, seed=1)
+    fit = bn.mediate(panel, SPEC, ["mediator_1"], priors=priors, draws=1500, seed=1)
     moved = at_rho(fit, np.array([0.2]))
     weights = np.exp(moved.log_weights - moved.log_weights.max())
     weights /= weights.sum()
     # The same by quadrature-free algebra: b has precision 1 / se^2 from the data about its flat estimate less delta.
-    flat = bn.mediate(panel, SPEC, ["mediator_1"], priors=flat_slopes(), draws=4000, seed=1)
+    flat = bn.mediate(panel, SPEC, ["mediator_1"], priors=flat_slopes(), draws=1500, seed=1)
     outcome = fit.equations["outcome"].design.scales
     unit = outcome.outcome_sd / outcome.divisors["mediator_1"]
     b = flat.path_b[:, 0, 0] / unit
