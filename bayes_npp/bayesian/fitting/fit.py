@@ -165,8 +165,7 @@ class Fit(PosteriorCoefficients, Tabled):
     def parameters(self, draws: int) -> dict[str, np.ndarray]:
         """Every variable of the posterior at that many evenly spaced draws, shape (draws, ...)."""
         names = [str(name) for name in self.tree["posterior"].data_vars]
-        total = len(self.values(names[0]))
-        some = np.linspace(0, total - 1, min(draws, total)).astype(int)
+        some = spaced(len(self.values(names[0])), draws)
         if "y_total" in self.tree["log_likelihood"]:  # the effects of units are not among the stored draws
             return self.collapsed.coefficients(self.thetas[some], self.sampler.seed, with_units=True)
         return {name: self.values(name)[some] for name in names}
@@ -188,6 +187,15 @@ class Fit(PosteriorCoefficients, Tabled):
         if normal := self.normal_slopes:
             return normal.probability(weights, cutoff, sign)
         return float(drawn_share(positive(sign * (self.slopes @ weights - cutoff))))
+
+    def monte_carlo_error(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Standard error of `probability` that the number of draws leaves."""
+        if normal := self.normal_slopes:
+            variance = normal.variance(weights, cutoff, sign)
+        else:
+            share = self.probability(weights, cutoff, sign)
+            variance = share * (1 - share)
+        return float(np.sqrt(variance / min(self.diagnostics.effective, len(self.slopes))))
 
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
@@ -223,6 +231,11 @@ class Fit(PosteriorCoefficients, Tabled):
         at = stats["checked_draw"].to_numpy()
         parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
         return discrepancies_at(parameters, self.data, seed, stats["innovation"].to_numpy())
+
+
+def spaced(n_draws: int, some: int) -> np.ndarray:
+    """Positions of evenly spaced draws."""
+    return np.linspace(0, n_draws - 1, min(some, n_draws)).astype(int)
 
 
 def fit(
