@@ -16,12 +16,13 @@ from bayes_npp.design.spec import Spec, error_registry
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.variation import constant
+from bayes_npp.records import Shown
 
 NEGATIVE = -1e-9  # of a weight of two-way fixed effects: below is below zero
 
 
-@dataclass(frozen=True)
-class Design:
+@dataclass(frozen=True, repr=False)
+class Design(Shown):
     """Estimation rows as arrays, in the data's units.
 
     Attributes

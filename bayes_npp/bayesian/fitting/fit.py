@@ -33,7 +33,7 @@ from bayes_npp.bayesian.fitting.predictive_checks import (
     errors_verdict,
 )
 from bayes_npp.bayesian.fitting.quantities import estimates_of
-from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
+from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, make_sampler
 from bayes_npp.bayesian.fitting.saved import read_fit, write_fit
 from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, normal_slopes
 from bayes_npp.bayesian.model.error_models import label_of
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 ENGINES = ("auto", "importance", "collapsed", "nuts")
-# Of the full model where the user does not say, and of chains of the collapsed one, which is small and nearly round.
-TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
-TUNE, COLLAPSED_TUNE = 1000, 500
 
 
 @dataclass(frozen=True, repr=False)
@@ -261,7 +258,7 @@ def fit(
     draws, chains, seed
         Of the sampler.
     tune, target_accept : optional
-        Default: what suits the engine (`TUNE`, `TARGET_ACCEPT`).
+        Default: what suits the engine (`sample.make_sampler`).
     errors : str, optional
         In place of those of `spec`. "auto": the first rung of the ladder that passes its checks
         (`error_ladder.climb_errors`); `Fit.ladder` has every rung tried. Rungs with common factors take minutes.
@@ -320,20 +317,6 @@ def _pooled_otherwise(fit: Fit, slope_pooling: str) -> Fit:
         design = replace(design, group=None, groups=())
     design = replace(design, spec=Spec(**{**design.spec.model_dump(), **changes}))
     return fit_design(design, fit.priors, fit.sampler, "nuts" if fit.engine == "nuts" else "auto")
-
-
-def make_sampler(
-    engine: str, draws: int, chains: int, seed: int, tune: int | None = None, target_accept: float | None = None
-) -> Sampler:
-    """Settings of a run, with the engine's defaults where none are given."""
-    own_tune, own_accept = (TUNE, TARGET_ACCEPT) if engine == "nuts" else (COLLAPSED_TUNE, COLLAPSED_TARGET_ACCEPT)
-    return Sampler(
-        draws=draws,
-        tune=own_tune if tune is None else tune,
-        chains=chains,
-        target_accept=own_accept if target_accept is None else target_accept,
-        seed=seed,
-    )
 
 
 def choose_engine(spec: Spec, engine: str) -> str:

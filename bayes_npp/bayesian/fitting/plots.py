@@ -1,5 +1,6 @@
 """Plots of a fit by arviz-plots, which is imported when the first is asked for."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 from bayes_npp.bayesian.fitting.quantities import Posterior
 from bayes_npp.bayesian.fitting.whole_tree import whole_tree
 from bayes_npp.errors import SpecError, nearest
+from bayes_npp.records import WIDEST, Shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,8 +27,8 @@ OF_GROUP = "slope_group"  # in place of the dimension "group", which `plot_prior
 NO_TREE = ("combine", "compare", "khat")  # take something else than a tree
 
 
-@dataclass(frozen=True)
-class Plots:
+@dataclass(frozen=True, repr=False)
+class Plots(Shown):
     """Plots of one fit. Every function `plot_<name>` of arviz-plots that takes a tree is here as `<name>`.
 
     It is given the fit's tree with the draws that it needs, and every argument. `forest`, `pooling`, `checks` and
@@ -58,8 +60,11 @@ class Plots:
     def __dir__(self) -> list[str]:
         return sorted({"forest", "pooling", "checks", "factor", "tree", *_names()})
 
-    def __repr__(self) -> str:
-        return f"Plots: {', '.join(dir(self))}"
+    def details(self) -> list[str]:
+        """What it draws itself, and what arviz-plots does."""
+        own = ["forest", "pooling", "checks", "factor"]
+        others = ", ".join(name for name in _names() if name not in own)
+        return [", ".join(own), *textwrap.wrap(f"of arviz-plots: {others}", WIDEST - 10)]
 
     def tree(self, name: str = "") -> "xr.DataTree":
         """The tree that the plot of this name is given.

@@ -77,7 +77,9 @@ def no_window():
 def test_the_gallery_is_known(fit):
     own = {"forest", "pooling", "checks", "factor", "tree"}
     assert {*PLOTS, *NOT_OF_ONE_FIT} | own == set(dir(fit.plot))
-    assert repr(fit.plot).startswith("Plots: autocorr, bf, checks")
+    lines = repr(fit.plot).splitlines()
+    assert lines[:2] == ["Plots", "  forest, pooling, checks, factor"]
+    assert lines[2].startswith("  of arviz-plots: autocorr, bf, ")
 
 
 @pytest.mark.slow(minutes=2)
