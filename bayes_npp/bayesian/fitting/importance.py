@@ -157,9 +157,9 @@ def judge(
         Log posterior density less the proposal's.
     weights : ndarray, shape (R, n)
     """
-    natural = [values.reshape(len(thetas), -1) for values in collapsed.constrained(thetas).values()]
-    functions = np.concatenate([*natural, means], axis=1)
-    names = [element.variable for element in collapsed.elements]
+    natural = {name: values.reshape(len(thetas), -1) for name, values in collapsed.constrained(thetas).items()}
+    functions = np.concatenate([*natural.values(), means], axis=1)
+    names = [name for name, values in natural.items() for _ in range(values.shape[1])]
     names += [term.variable for term in collapsed.columns for _ in range(term.width)]
     finite = np.isfinite(functions).all(axis=1) & np.isfinite(log_ratio)
     lost = int((~finite & (weights.ravel() > 0)).sum())

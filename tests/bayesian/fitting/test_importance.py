@@ -224,6 +224,22 @@ def test_two_modes_are_refused_and_left_to_chains():
     assert "2 modes" in fit.why
 
 
+def test_the_worst_estimated_is_named_where_scales_are_made_of_others(unbalanced, grouped_spec):
+    """Scales of periods are functions of elements of theta; every function of theta has its own name."""
+    spec = grouped_spec.model_copy(update={"errors": "period_scale", "exposure_factor": "partial"})
+    priors = load_priors("weakly_informative")
+    collapsed = collapse(prepare(build_design(unbalanced, spec)), priors)
+    random = np.random.default_rng(1)
+    thetas = 0.3 * random.standard_normal((64, collapsed.size))
+    given = collapsed.constrained(thetas)
+    assert set(given) > {element.variable for element in collapsed.elements}
+    for name, values in given.items():
+        means = np.zeros((64, len(collapsed.prior_means)))
+        draws = {one: np.zeros_like(v) for one, v in given.items()} | {name: values}
+        own = SimpleNamespace(columns=collapsed.columns, constrained=lambda thetas, draws=draws: draws)
+        assert judge(own, thetas, means, random.standard_normal(64), np.full((4, 16), 1 / 64)).worst == name
+
+
 def test_what_is_not_tried_says_why(unbalanced, grouped_spec):
     scales = collapsed_of(unbalanced, grouped_spec, errors="unit_scale")
     assert why_not(scales) == "every unit has a scale of its own"
