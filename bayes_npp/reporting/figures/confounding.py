@@ -48,8 +48,10 @@ def contour_frame(found: Confounding) -> pd.DataFrame:
     one, two = np.meshgrid(r2_dz, r2_yz)
     grid = pd.DataFrame({"r2_dz": one.ravel(), "r2_yz": two.ravel(), "estimate": found.grid(r2_dz, r2_yz).ravel()})
     grid.insert(0, "what", "grid")
-    own = marks[["r2_dz", "r2_yz", "estimate"]].assign(
-        what=[f"{k:g} x {name}" for name, k in zip(marks["benchmark"], marks["k"], strict=True)]
+    own = (
+        marks[["r2_dz", "r2_yz", "estimate"]]
+        .astype(float)
+        .assign(what=[f"{k:g} x {name}" for name, k in zip(marks["benchmark"], marks["k"], strict=True)])
     )
     return pd.concat([grid, own[["what", "r2_dz", "r2_yz", "estimate"]]], ignore_index=True)
 

@@ -3,6 +3,7 @@
 """
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,14 @@ def test_instruments_stand_beside_least_squares(tiny_run):
     assert tests.loc["with_instrument/first-stage F", "statistic"] == pytest.approx(own["first_stage_f"], rel=1e-8)
     assert tests.loc["with_instrument/Anderson-Rubin, slope of zero", "p_value"] == pytest.approx(own["ar_p"], rel=1e-8)
     assert ar_words(own) in str(tests.loc["with_instrument/Anderson-Rubin, slope of zero", "note"])
+
+
+def test_contours_without_controls_to_compare_with(tiny_run):
+    (first,) = confounded_first(tiny_run)
+    bare = replace(first, found=replace(first.found, bounds=first.found.bounds.iloc[:0].astype(object)))
+    figure = contour_figure(bare, tiny_run)
+    assert (figure.data["what"] == "grid").all()
+    assert figure.draw() is not None
 
 
 def test_contours_pass_through_the_estimate_and_the_bounds(tiny_run):
