@@ -26,7 +26,7 @@ test: setup
 
 # Statistical tests and whole studies. SLOW_BOX=40 skips what would not end within 40 minutes.
 test-slow: setup
-	$(BIN)/python -m pytest -n 2 -m slow --no-loadscope-reorder $(if $(SLOW_BOX),--slow-box $(SLOW_BOX))
+	$(BIN)/python -m pytest -n 2 -m slow $(if $(SLOW_BOX),--slow-box $(SLOW_BOX))
 
 test-all: setup
 	$(BIN)/python -m pytest -n 2

@@ -16,6 +16,17 @@ pytest_plugins = ["tests.slow_box"]
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 TINY = Path(__file__).parent / "studies" / "tiny"
+# Groups of tests that take longest in the fast lane.
+LONG = (
+    "tiny_run",
+    "tests/bayesian/collapsed/test_full_equals_collapsed.py",
+    "tests/bayesian/mediation/test_joint_fit.py",
+    "tests/study/test_missing_study.py",
+    "tests/test_slow_box.py",
+    "tests/claims/test_claims.py",
+    "tests/bayesian/mediation/test_path_correlation.py",
+    "tests/bayesian/mediation/test_confounding.py",
+)
 
 
 def report_text(out):
@@ -27,12 +38,18 @@ def report_text(out):
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Tests of a run share a worker, so that it is made once; all others share it with their file."""
+    """Tests of a run share a worker, so that it is made once; all others share it with their file.
+
+    What takes longest starts first: no worker is left alone with it at the end.
+    """
+    groups = {}
     for item in items:
         given = item.callspec.params.values() if hasattr(item, "callspec") else ()
         asked = {*item.fixturenames, *(value for value in given if isinstance(value, str))}
         runs = [name for name in ("run", "tiny_run") if name in asked]
-        item.add_marker(pytest.mark.xdist_group(runs[0] if runs else item.nodeid.partition("::")[0]))
+        groups[item] = runs[0] if runs else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: LONG.index(groups[item]) if groups[item] in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,7 @@
 """The first hour: from a file to a report in at most five commands, no TOML edited but roles."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +88,10 @@ def test_from_a_file_to_a_report(make, tmp_path, monkeypatch):
         assert found["东部"] == pytest.approx(0.8, abs=0.2)
         assert found["西部"] == pytest.approx(0.2, abs=0.2)
         assert "2018Q1 to 2020Q2" in repr(study.panel)
+        assert "2018Q1 to 2020Q2, each line over its own range" in page
+        assert "errors with the quarter before" in page
+        words = page.replace("a year's memory", "")  # the reason of a prior set
+        assert not re.findall(r".{30}\byears?\b.{30}", words)
 
 
 @pytest.mark.parametrize("make", [crime4, wage_panel, cities])

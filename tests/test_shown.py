@@ -15,6 +15,7 @@ EVIL = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def objects(tiny_run):
+    one = bn.Spec(outcome="outcome", exposure="exposure")
     simulated = bn.simulate(n_units=12, n_periods=6, seed=4, slopes={"a": 0.5, EVIL: 0.1})
     panel = bn.read_panel(simulated.frame, unit="unit", time="time", group="group")
     spec = bn.Spec(outcome="outcome", exposure="exposure", slopes="group")
@@ -37,7 +38,20 @@ def objects(tiny_run):
         "tiny Study": bn.load_study(TINY),
         "Result": tiny_run,
         "Audit": audit(ROOT / "models" / "digital_trade" / "published.csv"),
-        "Hausman": bn.pesaran_cd(panel, spec.model_copy(update={"slopes": None})),
+        "Plots": fit.plot,
+        "design": fit.design,
+        "pesaran_cd": bn.pesaran_cd(panel, one),
+        "hausman": bn.hausman(panel, one),
+        "wooldridge_serial": bn.wooldridge_serial(panel, one),
+        "confounding": bn.confounding(panel, one),
+        "event_time": bn.event_time(panel, one),
+        "group_differences": bn.group_differences(panel, one, group="group"),
+        "difference_gmm": bn.difference_gmm(panel, one, gmm=[("outcome", 2, 3)], iv=["exposure"]),
+        "dynamic_within": bn.dynamic_within(panel, one),
+        "prior_preview": bn.prior_preview(panel, spec, "weakly_informative"),
+        "sensitivity": bn.sensitivity(fit, quick=True),
+        "dataset": bn.datasets.fiscal_tfp,
+        "simulate_dynamic": bn.simulate_dynamic(n_units=12, n_periods=6, seed=4),
         "PriorSet": load_priors("weakly_informative"),
         "model": study.models[0],
     }

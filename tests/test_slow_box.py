@@ -10,6 +10,10 @@ from tests.conftest import ROOT
 from tests.slow_box import MINUTES, MOST, SECOND, rotated
 
 HEAD = "import os, pathlib, time\nimport pytest\n"
+WORKERS = [
+    pytest.param((), id="alone"),
+    pytest.param(("-n", "2"), id="two workers", marks=pytest.mark.slow(minutes=1)),
+]
 INI = "[pytest]\nmarkers =\n    slow: a test\n"
 
 
@@ -48,7 +52,7 @@ def test_fast(): pass
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two workers"])
+@pytest.mark.parametrize("workers", WORKERS)
 def test_what_no_longer_fits_is_skipped_and_counted(lane, workers):
     code, out = lane(SLOW_ENOUGH, "--slow-box", "1", *workers)
     assert code == 0
@@ -87,7 +91,7 @@ def test_fast_tests_get_one_attempt(seed):
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two workers"])
+@pytest.mark.parametrize("workers", WORKERS)
 def test_a_slow_test_that_fails_runs_once_more_with_other_seeds(lane, workers):
     code, out = lane(AGAIN, *workers)
     assert code == 0

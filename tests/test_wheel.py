@@ -45,7 +45,7 @@ def test_templates_and_prior_sets_are_in_the_wheel(wheel):
     assert not [name for name in held if name.startswith("tests/")]
 
 
-@pytest.mark.slow(minutes=4)
+@pytest.mark.slow(minutes=5)
 def test_a_fresh_environment_runs_a_study_elsewhere(wheel, tmp_path):
     """The environment has the wheel, and from this one only the dependencies: its path configuration is not read."""
     fresh = tmp_path / "fresh"
@@ -68,6 +68,11 @@ def test_a_fresh_environment_runs_a_study_elsewhere(wheel, tmp_path):
     assert "217 rows" in output(*ours, "check", "fiscal", **where)
     output(*ours, "new", "mine", "study/panel.csv", "--outcome", "first", "--exposure", "exposure", **where)
     assert "12 units" in output(*ours, "check", "mine", **where)
+    assert output(*ours, "run", "mine", "--quick", "--seed", "1", **where).strip() == "out/mine/report.html"
+    assert output(*ours, "report", "out/mine", **where).strip() == "out/mine/report.html"
+    page = (tmp_path / "out" / "mine" / "report.html").read_text(encoding="utf-8")
+    assert "exposure" in page
+    assert "A tiny study" not in page
     assert output(*ours, "report", "out", **where).strip() == "out/report.html"
     names = output(python, "-c", "import bayes_npp as bn; print(*bn.datasets())", **where)
     assert names.split() == ["china_provinces", "fiscal_tfp"]

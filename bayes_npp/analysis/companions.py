@@ -19,6 +19,7 @@ from bayes_npp.frequentist.hypotheses.specification import (
     pesaran_cd_test,
     wooldridge_serial,
 )
+from bayes_npp.frequentist.least_squares.clusters import clustered_by
 from bayes_npp.frequentist.least_squares.static import Errors, replace_slopes, static_estimates
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
 from bayes_npp.study.study import Study
@@ -58,7 +59,8 @@ def group_tests(study: Study) -> list[GroupTests]:
         options: dict[str, Any] = {"covariance": model.covariance, "convention": model.convention, "lags": model.lags}
         try:
             separate = model.subsamples is not None
-            test = equal_slopes(study.sample.design(spec), **options, separate=separate, source=study.panel.source)
+            design = clustered_by(study.sample.design(spec), study.panel, model.cluster)
+            test = equal_slopes(design, **options, separate=separate, source=study.panel.source)
             out.append(GroupTests(model.name, grouping, test))
         except (DesignError, SpecError) as error:
             out.append(GroupTests(model.name, grouping, None, error.problem))
@@ -101,7 +103,7 @@ def comparisons(study: Study, estimates: Estimates, ladders: Sequence[Ladder]) -
         for model in study.models
         if isinstance(model, FrequentistModel)
         and model.kind == "twfe"
-        and not (model.unit_trends or model.group_time_effects)
+        and not (model.unit_trends or model.group_time_effects or model.analytic_weights)
     ]
     for model in study.models:
         # Without correlated means, beside a lagged outcome or of changes, slopes answer another question than TWFE's.

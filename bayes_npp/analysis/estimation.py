@@ -19,6 +19,7 @@ from bayes_npp.frequentist.instruments.iv import iv_estimates
 from bayes_npp.frequentist.least_squares.static import Errors, static_estimates, subsample_estimates
 from bayes_npp.frequentist.mediation.mediation import Options, path_estimates
 from bayes_npp.study.instruments import HierarchicalIvModel, IvModel
+from bayes_npp.study.mediation_paths import MediationPathsModel
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import (
     CceModel,
@@ -28,13 +29,12 @@ from bayes_npp.study.models import (
     HierarchicalModel,
     InteractiveModel,
     MediationModel,
-    MediationPathsModel,
 )
 from bayes_npp.study.sample import Sample
 
 STATIC_OPTIONS = ("covariance", "convention", "lags", "cluster", "weights", "draws", "seed")
 GMM_OPTIONS = ("steps", "windmeijer", "robust", "small", "h")
-PATH_OPTIONS = ("method", "effects", "covariance", "interval", "convention", "lags")
+PATH_OPTIONS = ("method", "effects", "covariance", "interval", "convention", "lags", "cluster")
 
 
 def estimate_model(sample: Sample, model: ModelSpec, settings: RunSettings) -> Estimated:
@@ -47,8 +47,7 @@ def _static(sample: Sample, model: FrequentistModel, settings: RunSettings) -> E
     errors, source = Errors(**_options(model, STATIC_OPTIONS)), sample.panel.source
     if model.subsamples:
         return Estimated(subsample_estimates(model.subsample_designs(sample), model.subsamples, errors, source))
-    design = sample.design(model.spec(sample.roles))
-    return Estimated(static_estimates(design, model.absorbed_effects, errors, source))
+    return Estimated(static_estimates(model.design(sample), model.absorbed_effects, errors, source))
 
 
 def _interactive_fe(sample: Sample, model: InteractiveModel, settings: RunSettings) -> Estimated:

@@ -12,7 +12,7 @@ import pandas as pd
 from bayes_npp.analysis.comparison import sign_reading
 from bayes_npp.analysis.records import Mechanism, RobustnessRecord
 from bayes_npp.estimates import Estimates
-from bayes_npp.study.models import MediationPathsModel
+from bayes_npp.study.mediation_paths import MediationPathsModel
 from bayes_npp.study.study import Study
 
 OPEN = "undecided"

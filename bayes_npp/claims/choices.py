@@ -1,13 +1,14 @@
 """What each claim's probability is under every other choice tried, and which of them move it across a threshold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from bayes_npp.analysis.records import Ladder
+from bayes_npp.claims.entry import NUMBERS
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
-from bayes_npp.claims.slopes import positive_share
+from bayes_npp.claims.slopes import answering
 from bayes_npp.estimates import Estimates
 from bayes_npp.study.claims import ClaimRules
 
@@ -28,11 +29,14 @@ class Lane:
     marks : tuple of (variant, probability)
         Lowest first; empty where the kind was not varied.
     unanswered : tuple of (variant, reason)
+    numbers : tuple of dict
+        `entry.NUMBERS` of each mark.
     """
 
     kind: str
     marks: tuple[tuple[str, float], ...]
     unanswered: tuple[tuple[str, str], ...] = ()
+    numbers: tuple[dict[str, float], ...] = field(default=(), compare=False)  # some of them no numbers
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,13 @@ def choice_rows(ledger: Ledger, found: dict[str, Choices]) -> pd.DataFrame:
     for record in ledger.records:
         own = {"claim_id": record.claim.id, "errors": record.errors}
         own |= dict.fromkeys(("priors", "measure", "sample"), DECLARED)
-        answered = {"probability": record.probability, "mean": record.estimate, "lo": record.lo, "hi": record.hi}
+        answered = {"probability": record.probability, "mcse": record.mcse}
+        answered |= {"mean": record.estimate, "lo": record.lo, "hi": record.hi}
         rows.append({**own, **answered, "status": "the verdict's"})
         for lane in found[record.name].lanes:
-            for variant, probability in lane.marks:
-                rows.append({**own, VARIED[lane.kind]: variant, "probability": probability, "status": "answered"})
+            for (variant, probability), numbers in zip(lane.marks, lane.numbers, strict=True):
+                found_here = {"probability": probability, **numbers, "status": "answered"}
+                rows.append({**own, VARIED[lane.kind]: variant, **found_here})
             for variant, reason in lane.unanswered:
                 rows.append({**own, VARIED[lane.kind]: variant, "status": f"not answered: {reason}"})
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
@@ -97,15 +103,19 @@ def choice_rows(ledger: Ledger, found: dict[str, Choices]) -> pd.DataFrame:
 
 def _lane(kind: str, record: ClaimRecord, ladders: Sequence[Ladder], estimates: Estimates) -> Lane:
     if kind == "errors":
-        return Lane(kind, tuple(sorted(_other_errors(record, ladders, estimates), key=lambda mark: mark[1])))
+        others = sorted(_other_errors(record, ladders, estimates), key=lambda mark: mark[1])
+        return Lane(kind, tuple(other[:2] for other in others), (), tuple(other[2] for other in others))
     own = record.variants[record.variants["kind"] == kind]
     answered = own.dropna(subset="probability").sort_values("probability", kind="stable")
     marks = tuple((str(v), float(p)) for v, p in zip(answered["variant"], answered["probability"], strict=True))
     blank = own[own["probability"].isna()]
-    return Lane(kind, marks, tuple((str(v), str(r)) for v, r in zip(blank["variant"], blank["reason"], strict=True)))
+    unanswered = tuple((str(v), str(r)) for v, r in zip(blank["variant"], blank["reason"], strict=True))
+    return Lane(kind, marks, unanswered, tuple(answered[list(NUMBERS)].to_dict("records")))
 
 
-def _other_errors(record: ClaimRecord, ladders: Sequence[Ladder], estimates: Estimates) -> list[tuple[str, float]]:
+def _other_errors(
+    record: ClaimRecord, ladders: Sequence[Ladder], estimates: Estimates
+) -> list[tuple[str, float, dict[str, float]]]:
     """The same proposition under the other rungs of its model's ladder whose sampler passed."""
     ladder = next((own for own in ladders if own.model == record.claim.model), None)
     if ladder is None or record.claim.parsed.is_mechanism:
@@ -113,9 +123,10 @@ def _other_errors(record: ClaimRecord, ladders: Sequence[Ladder], estimates: Est
     out = []
     for errors, fit in ladder.errors.records.items():
         if errors != record.errors and fit.diagnostics.passed:
-            found = positive_share(estimates.select(model=fit.model), record.claim.parsed)
+            found = answering(estimates.select(model=fit.model), record.claim.parsed)
             if found is not None:
-                out.append((errors, found))
+                row = found[0].iloc[0]
+                out.append((errors, found[1], {"mean": row["estimate"], "lo": row["lo"], "hi": row["hi"]}))
     return out
 
 

@@ -1,6 +1,6 @@
 """One claim's entry in the ledger: what is known of it, and the verdict that follows."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
+from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.evidence import type_s_m
 from bayes_npp.claims.ledger import ClaimRecord
@@ -18,7 +19,8 @@ from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.study import Study
 
-VARIANTS = ["kind", "variant", "probability", "reason", "within", "differ", "counted"]
+NUMBERS = ("mean", "lo", "hi", "mcse")  # of what the proposition is about; mcse of its probability
+VARIANTS = ["kind", "variant", "probability", "reason", "within", "differ", "counted", *NUMBERS]
 DECLARED = ("specification", "errors")  # kinds of variants whose opposite answer is a conflict
 DOTS = 40  # of a quantile dotplot
 SAMPLER_FAILED = "sampler diagnostics failed"
@@ -47,6 +49,7 @@ def claim_record(
     probability: float | None = None,
     leads: tuple[str, ...] = (),
     weights: str = "",
+    mcse: float = np.nan,
 ) -> ClaimRecord:
     """What is known of a claim, and its verdict.
 
@@ -69,6 +72,8 @@ def claim_record(
         Rows in which a lead of the exposure has an interval that excludes zero.
     weights : str
         What is wrong with the weights of the average that the claim is about.
+    mcse : float
+        Monte Carlo error of the probability.
     """
     test, no_test = tested
     p = claim.parsed
@@ -106,6 +111,7 @@ def claim_record(
         homogeneity=homogeneity,
         risks=() if test is None else tuple((effect, type_s_m(effect, test.se)) for effect in claim.effects),
         verdict=verdict(known, rules.support, rules.contradict),
+        mcse=mcse,
         quantiles=tuple(float(q) for q in np.quantile(draws, (np.arange(DOTS) + 0.5) / DOTS)),
     )
 
@@ -125,10 +131,21 @@ def variant_row(
     within: float = np.nan,
     differ: float = np.nan,
     counted: bool = True,
+    numbers: Mapping[Any, Any] | None = None,
 ) -> tuple[object, ...]:
-    """A row of `VARIANTS`; no probability where there is a reason. `differ` is 1, 0 or NaN."""
-    blank = bool(reason)
-    return kind, name, np.nan if blank else probability, reason, np.nan if blank else within, differ, counted
+    """A row of `VARIANTS`; none of its numbers where there is a reason.
+
+    `differ` is 1, 0 or NaN; `numbers` has some of `NUMBERS`.
+    """
+    found = [np.nan if reason else value for value in (probability, within)]
+    shown = [np.nan if reason else float((numbers or {}).get(name, np.nan)) for name in NUMBERS]
+    return kind, name, found[0], reason, found[1], differ, counted, *shown
+
+
+def drawn_numbers(draws: np.ndarray, probability: float, gates: Sequence[Gate]) -> dict[str, float]:
+    """`NUMBERS` of draws (S,) that pass through samplers with these diagnostics."""
+    effective = min(len(draws), *(gate.effective for gate in gates))
+    return {**summarise(draws), "mcse": float(np.sqrt(probability * (1 - probability) / effective))}
 
 
 def _variant(row: dict[Hashable, Any]) -> Variant:

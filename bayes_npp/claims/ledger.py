@@ -46,6 +46,8 @@ class ClaimRecord:
     verdict : Verdict
     quantiles : tuple of float
         Values of what the proposition compares with its number that its posterior holds equally likely (40).
+    mcse : float
+        Monte Carlo error of the probability.
     """
 
     claim: Claim
@@ -66,6 +68,7 @@ class ClaimRecord:
     risks: tuple[tuple[float, DesignRisks], ...]
     verdict: Verdict
     quantiles: tuple[float, ...] = ()
+    mcse: float = float("nan")
 
     @property
     def name(self) -> str:

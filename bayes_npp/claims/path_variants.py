@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_npp.analysis.index_posteriors import variants_of
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.fit import fit_design
 from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
@@ -15,7 +16,7 @@ from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
-from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, shares_of, variant_row
+from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, drawn_numbers, shares_of, variant_row
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
@@ -96,9 +97,9 @@ def path_variants(
     ]
     for number, variant in enumerate(variants):
         own = {name: one for (at, name, _), one in zip(tasks, found, strict=True) if at == number}
-        passed = all(one.diagnostics.passed for one in own.values())
+        gates = [one.diagnostics for one in own.values()]
         other = _with(mediation, dict(zip(names, variant.designs, strict=True)), own)
-        answered.append(rows_of(other, variant.kind, variant.label, propositions, smallest, passed))
+        answered.append(rows_of(other, variant.kind, variant.label, propositions, smallest, gates))
     return stacked([pd.DataFrame(rows, columns=COLUMNS), *answered])
 
 
@@ -113,14 +114,18 @@ def rows_of(
     label: str,
     propositions: Sequence[Proposition],
     smallest: Mapping[str, float] | None,
-    passed: bool | None = None,
+    gates: Sequence[Gate] | None = None,
 ) -> pd.DataFrame:
-    """What a variant answers to every proposition; `passed` where draws are not those of the equations' own fits."""
-    reason = "" if (not mediation.failures if passed is None else passed) else SAMPLER_FAILED
+    """What a variant answers to every proposition; `gates` where draws are not those of the equations' own fits."""
+    passed = not mediation.failures if gates is None else all(gate.passed for gate in gates)
+    checked = [fit.diagnostics for fit in mediation.equations.values()] if gates is None else gates
     rows = []
     for p in propositions:
-        holds, inside = shares_of(p, path_draws(p, mediation), (smallest or {}).get(str(p)))
-        rows.append((str(p), *variant_row(kind, label, holds, reason, inside)))
+        draws = path_draws(p, mediation)
+        holds, inside = shares_of(p, draws, (smallest or {}).get(str(p)))
+        numbers = drawn_numbers(draws, holds, checked)
+        reason = "" if passed else SAMPLER_FAILED
+        rows.append((str(p), *variant_row(kind, label, holds, reason, inside, numbers=numbers)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -12,19 +12,21 @@ from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.fitting.refit import SHORT, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
+from bayes_npp.bayesian.mediation.equal_paths import equal_paths
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
 from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
 from bayes_npp.claims.counterparts import smallest_effects
-from bayes_npp.claims.entry import VARIANTS, Source, claim_record, variant_row
+from bayes_npp.claims.entry import VARIANTS, Source, claim_record, drawn_numbers, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.claims.path_variants import path_variants, refitted, rows_of, stacked
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
 from bayes_npp.study.claims import Claim
-from bayes_npp.study.models import MediationModel, MediationPathsModel
+from bayes_npp.study.mediation_paths import MediationPathsModel
+from bayes_npp.study.models import MediationModel
 from bayes_npp.study.study import Study
 
 
@@ -64,12 +66,17 @@ def about_paths(
         again=settings.refit,
         say=settings.say,
     )
+    factors = {str(p): equal_paths(p, mediation) for p in propositions}
     out = []
     for claim in claims:
         p = claim.parsed
         variants = under.loc[under["proposition"] == str(p), VARIANTS]
         tested = _path_test(study, model, p, estimates)
-        out.append(claim_record(study, claim, source, path_draws(p, mediation), variants, tested))
+        draws = path_draws(p, mediation)
+        gates = [fit.diagnostics for fit in mediation.equations.values()]
+        mcse = drawn_numbers(draws, shares_of(p, draws, None)[0], gates)["mcse"]
+        alike = factors.get(str(p))
+        out.append(claim_record(study, claim, source, draws, variants, tested, homogeneity=alike, mcse=mcse))
     return out
 
 
@@ -128,8 +135,8 @@ def _under_named_sets(
             for name, fits in found.items()
         }
         other = replace(mediation, parameters=parameters)
-        passed = all(fits[position].diagnostics.passed for fits in found.values())
-        rows.append(rows_of(other, "priors", f"{own.name} priors", propositions, smallest, passed))
+        gates = [fits[position].diagnostics for fits in found.values()]
+        rows.append(rows_of(other, "priors", f"{own.name} priors", propositions, smallest, gates))
     return stacked(rows)
 
 

@@ -29,6 +29,7 @@ from bayes_npp.claims.verdicts import DIFFERENT, JOINT_LEVEL
 from bayes_npp.design.propositions import Proposition, Quantity
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.errors import BayesNppError
+from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.hypotheses.proposition import NO_TEST, PropositionTest, proposition_test, regression_of
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.measurement import SOURCES
@@ -135,6 +136,7 @@ def about_slopes(
                 probability,
                 ahead,
                 wrong_weights(fit.design, p, fit.slopes.mean(axis=0)),
+                fit.monte_carlo_error(weights, p.threshold, p.sign),
             )
         )
     return out, answers, curve
@@ -166,14 +168,17 @@ def over_errors(
     rows = []
     for errors, (fit, record) in richer.items():
         weights = slope_weights(proposition, fit.design)
-        inside = shares_of(proposition, fit.slopes @ weights, smallest)[1]
+        draws = fit.slopes @ weights
+        inside = shares_of(proposition, draws, smallest)[1]
         differ = np.nan
         if proposition.is_difference:
             found = None if ladder is None else ladder.errors.homogeneity.get(errors)
             differ = float((found or homogeneity(fit)).factor < DIFFERENT)
         holds = fit.probability(weights, proposition.threshold, proposition.sign)
         reason = "" if record.diagnostics.passed else SAMPLER_FAILED
-        rows.append(variant_row("errors", errors, holds, reason, inside, differ))
+        error = fit.monte_carlo_error(weights, proposition.threshold, proposition.sign)
+        numbers = {**summarise(draws), "mcse": error}
+        rows.append(variant_row("errors", errors, holds, reason, inside, differ, numbers=numbers))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
@@ -187,7 +192,7 @@ def over_priors(answers: Sensitivity, proposition: Proposition, smallest: float 
         own = table[table["proposition"] == str(proposition)]
         for row, inside in zip(own.to_dict("records"), near(own, proposition, smallest), strict=True):
             reason = "" if row["passed"] else SAMPLER_FAILED
-            rows.append(variant_row("priors", named.format(**row), row["probability"], reason, inside))
+            rows.append(variant_row("priors", named.format(**row), row["probability"], reason, inside, numbers=row))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
@@ -208,18 +213,16 @@ def over_measures(
                     row, positive = found
                     reason = SAMPLER_FAILED if variant in failed else ""
                     inside = float(near(row, proposition, smallest)[0])
-                    rows.append(variant_row("measurement", str(variant), positive, reason, inside))
+                    numbers = row.iloc[0].to_dict()
+                    rows.append(variant_row("measurement", str(variant), positive, reason, inside, numbers=numbers))
     return pd.DataFrame(rows, columns=VARIANTS)
 
 
-def positive_share(rows: pd.DataFrame, proposition: Proposition) -> float | None:
-    """Probability of a proposition with threshold zero from rows of slopes; None where no row answers it."""
-    found = answering(rows, proposition)
-    return None if found is None else found[1]
-
-
 def answering(rows: pd.DataFrame, proposition: Proposition) -> tuple[pd.DataFrame, float] | None:
-    """The row of slopes that answers a proposition with threshold zero, and its probability; None without one."""
+    """The row of slopes that answers a proposition with threshold zero, and its probability; None without one.
+
+    Of a difference the other way round mean and interval are turned.
+    """
     if proposition.threshold:
         return None
     name, group, flipped = proposition.left.name, "", False
@@ -236,7 +239,11 @@ def answering(rows: pd.DataFrame, proposition: Proposition) -> tuple[pd.DataFram
     if found.empty:
         return None
     positive = float(found["prob_positive"].iloc[0])
-    return found.iloc[:1], positive if (proposition.sign > 0) != flipped else 1 - positive
+    row = found.iloc[:1]
+    if flipped:
+        mean = "mean" if "mean" in row else "estimate"
+        row = row.assign(**{mean: -row[mean], "lo": -row["hi"], "hi": -row["lo"]})
+    return row, positive if (proposition.sign > 0) != flipped else 1 - positive
 
 
 def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Proposition) -> pd.DataFrame:
@@ -253,7 +260,8 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
     for cell in fitted.to_dict("records"):
         sample, beside = cell["sample"], regressions.loc[cell["sample"]]
         if not cell["reason"]:
-            rows.append(variant_row("specification", sample, cell["probability"], "", cell["within"]))
+            numbers = {**cell, "mean": cell["estimate"]}
+            rows.append(variant_row("specification", sample, cell["probability"], "", cell["within"], numbers=numbers))
         elif cell["reason"] == SAMPLER_FAILED:
             rows.append(variant_row("specification", sample, np.nan, SAMPLER_FAILED))
         elif not beside["reason"] and proposition.is_difference and np.isnan(beside["joint_p"]):
@@ -262,7 +270,10 @@ def over_samples(curve: pd.DataFrame, behind: HierarchicalModel, proposition: Pr
             differ = float(beside["joint_p"] <= JOINT_LEVEL) if proposition.is_difference else np.nan
             named = "the exposure's own factor" if sample == OWN_FACTOR else sample
             name = f"{named}, by least squares"
-            rows.append(variant_row("specification", name, beside["tail"], "", beside["within"], differ))
+            numbers = {"mean": beside["estimate"], "lo": beside["lo"], "hi": beside["hi"]}
+            rows.append(
+                variant_row("specification", name, beside["tail"], "", beside["within"], differ, numbers=numbers)
+            )
         else:
             counted = sample != OWN_FACTOR and not beside["reason"].startswith(NO_TEST)
             rows.append(variant_row("specification", sample, np.nan, beside["reason"], counted=counted))

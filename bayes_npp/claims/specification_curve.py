@@ -12,7 +12,7 @@ from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.claims.counterparts import tail, twin, within
-from bayes_npp.claims.entry import SAMPLER_FAILED, shares_of
+from bayes_npp.claims.entry import SAMPLER_FAILED, drawn_numbers, shares_of
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.design.slope_contrasts import contrasts, slope_weights
@@ -32,7 +32,7 @@ CURVE_DRAWS = 1000
 DECLARED = "as declared"
 FREQUENTIST = "TWFE, clustered by unit"
 OWN_FACTOR = "exposure_own_factor"  # the row that every study has
-NUMBERS = ("estimate", "lo", "hi", "probability", "p_value", "tail", "within", "joint_p")
+NUMBERS = ("estimate", "lo", "hi", "probability", "p_value", "tail", "within", "joint_p", "mcse")
 COLUMNS = ["proposition", "sample", "estimator", *NUMBERS, "reason"]
 
 
@@ -117,7 +117,7 @@ def _frequentist(
             continue
         cell = {"estimate": found.estimate, "lo": found.lo, "hi": found.hi, "p_value": found.p_value}
         cell |= {"tail": tail(found, p), "within": within(found, p, smallest.get(str(p))), "joint_p": found.joint_p}
-        out.append({"proposition": str(p), **label, **cell, "probability": np.nan, "reason": ""})
+        out.append({"proposition": str(p), **label, **cell, "probability": np.nan, "mcse": np.nan, "reason": ""})
     return out
 
 
@@ -141,6 +141,7 @@ def _declared(model: HierarchicalModel, fit: Fit, p: Proposition, smallest: Mapp
         "estimator": f"hierarchical, {model.errors} errors",
         **{"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]},
         **{"probability": fit.probability(weights, p.threshold, p.sign), "p_value": np.nan},
+        "mcse": fit.monte_carlo_error(weights, p.threshold, p.sign),
         "within": shares_of(p, draws, smallest.get(str(p)))[1],
         "reason": "" if fit.diagnostics.passed else SAMPLER_FAILED,
     }
@@ -170,10 +171,10 @@ def _bayesian(
             out.append(_failed(p, label, error))
             continue
         draws = asked.values(found.slopes)
-        summary = summarise(draws[0])
-        cell = {"estimate": summary["mean"], "lo": summary["lo"], "hi": summary["hi"]}
         reason = "" if found.diagnostics.passed else SAMPLER_FAILED
         holds, inside = shares_of(p, draws[0], smallest.get(str(p)))
+        numbers = drawn_numbers(draws[0], holds, [found.diagnostics])
+        cell = {"estimate": numbers["mean"], **{name: numbers[name] for name in ("lo", "hi", "mcse")}}
         cell |= {"probability": holds, "within": inside}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out

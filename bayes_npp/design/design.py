@@ -7,20 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bayes_npp.design.clusters import UnitClusters
 from bayes_npp.design.lags import with_lags
 from bayes_npp.design.left_out import LeftOut, left_out
-from bayes_npp.design.projection import check_identified, check_residuals, row_rounding, two_way_parts
+from bayes_npp.design.projection import check_identified, two_way_parts
 from bayes_npp.design.scales import Scales, removed_effects, scales_of, with_further
 from bayes_npp.design.spec import Spec, error_registry
-from bayes_npp.errors import DesignError
+from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.variation import constant
+from bayes_npp.records import Shown
 
 NEGATIVE = -1e-9  # of a weight of two-way fixed effects: below is below zero
 
 
-@dataclass(frozen=True)
-class Design:
+@dataclass(frozen=True, repr=False)
+class Design(Shown):
     """Estimation rows as arrays, in the data's units.
 
     Attributes
@@ -45,6 +47,10 @@ class Design:
         Outcome of the period before, of a dynamic specification.
     initial : ndarray, shape (N, 1 + number of regressors), optional
         Outcome, exposure and controls in the period before the unit's first row, of a dynamic specification.
+    weights : ndarray, shape (n,), optional
+        Analytic weights, scaled to a mean of one.
+    cluster : UnitClusters, optional
+        What units are nested in, where errors are clustered above them.
     doubt : (str, str)
         Why distances between `times` need not be those between periods, and what to declare; empty where nothing speaks
         against them, or they are right up to a common factor.
@@ -68,6 +74,14 @@ class Design:
     lag: np.ndarray | None = None
     initial: np.ndarray | None = None
     doubt: tuple[str, str] = ("", "")
+    weights: np.ndarray | None = None
+    cluster: UnitClusters | None = None
+
+    def weighted(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (n,) or (n, k) times the roots of the analytic weights: least squares on them is weighted."""
+        if self.weights is None:
+            return rows
+        return np.sqrt(self.weights if rows.ndim == 1 else self.weights[:, None]) * rows
 
     @property
     def places(self) -> np.ndarray:
@@ -96,8 +110,16 @@ class Design:
     @property
     def group_units(self) -> np.ndarray:
         """Number of units with rows in each group, shape (max(G, 1),)."""
+        return self._in_groups(self.unit)
+
+    @property
+    def group_clusters(self) -> np.ndarray:
+        """Number of units, or of what they are nested in where errors are clustered above them, in each group."""
+        return self._in_groups(self.unit if self.cluster is None else self.cluster.of_unit[self.unit])
+
+    def _in_groups(self, index: np.ndarray) -> np.ndarray:
         group = np.zeros(self.n_obs, dtype=int) if self.group is None else self.group
-        pairs = np.unique(np.column_stack([group, self.unit]), axis=0)
+        pairs = np.unique(np.column_stack([group, index]), axis=0)
         return np.bincount(pairs[:, 0], minlength=max(len(self.groups), 1))
 
     @property
@@ -107,7 +129,14 @@ class Design:
         return np.bincount(group, minlength=max(len(self.groups), 1)) / self.n_obs
 
 
-def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: np.ndarray | None = None) -> Design:
+def build_design(
+    panel: Panel,
+    spec: Spec,
+    scales: Scales | None = None,
+    where: np.ndarray | None = None,
+    *,
+    weighted: bool = False,
+) -> Design:
     """Select complete rows of the window and lay them out as arrays.
 
     A dynamic specification takes rows whose outcome of the period before is known, by time and never by row; periods
@@ -122,9 +151,13 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         Of the study's baseline sample; computed from these rows, less the specification's effects, if not given.
     where : ndarray of bool, shape (len(panel.frame),), optional
         Rows to keep, for a subsample.
+    weighted : bool
+        Whether analytic weights are taken: by estimators that have them.
 
     Raises
     ------
+    SpecError
+        Analytic weights where they are not taken.
     DesignError
         No time column where one is needed, too few rows, a constant column, fewer than two groups, a group
         without rows.
@@ -132,6 +165,12 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         An unknown column or a cell that is no number.
     """
     _check_time(panel, spec)
+    if spec.analytic_weights and not weighted:
+        raise SpecError(
+            f"analytic_weights = '{spec.analytic_weights}' where no estimator takes them",
+            place=panel.source,
+            fix="Pooled OLS, fixed effects, two-way fixed effects and instrumental variables do; leave them out here",
+        )
     names = (spec.outcome, *spec.regressors)
     panel = with_lags(panel, spec.regressors, spec.outcome)
     values = np.column_stack([panel.numbers(name) for name in names])
@@ -152,11 +191,12 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
     se = None
     if spec.se:
         se = panel.numbers(spec.se)
-        bad = np.flatnonzero(complete & ~(se > 0))
-        if len(bad):
-            raise DesignError(
-                f"standard error '{spec.se}' is not positive", place=panel.place(bad[0]), fix="Correct the cell"
-            )
+        _check_positive(se, complete, f"standard error '{spec.se}'", panel)
+    weights = None
+    if spec.analytic_weights:
+        weights = panel.numbers(spec.analytic_weights)
+        complete &= ~np.isnan(weights)
+        _check_positive(weights, complete, f"weight '{spec.analytic_weights}'", panel)
     rows = np.flatnonzero(complete)
     if len(rows) < len(names) + 2:
         empty = [name for name, column in zip(names, values.T, strict=True) if np.isnan(column[keep]).all()]
@@ -212,11 +252,18 @@ def build_design(panel: Panel, spec: Spec, scales: Scales | None = None, where: 
         groups=tuple(str(label) for label in labels),
         group_times=tuple(str(label) for label in group_times),
         scales=own if scales is None else with_further(scales, own),
-        left_out=left_out(panel, keep, complete, names, no_group),
+        left_out=left_out(panel, keep, complete, (*names, *filter(None, [spec.analytic_weights])), no_group),
         lag=before[rows, 0] if spec.dynamic else None,
         initial=before[rows[np.unique(unit, return_index=True)[1]]] if spec.dynamic else None,
         doubt=("", "") if panel.calendar.even else panel.doubt,
+        weights=None if weights is None else weights[rows] / weights[rows].mean(),
     )
+
+
+def _check_positive(values: np.ndarray, complete: np.ndarray, what: str, panel: Panel) -> None:
+    bad = np.flatnonzero(complete & ~(values > 0))
+    if len(bad):
+        raise DesignError(f"{what} is not positive", place=panel.place(bad[0]), fix="Correct the cell")
 
 
 def _with_history(panel: Panel, before: np.ndarray, complete: np.ndarray) -> np.ndarray:
@@ -273,7 +320,8 @@ def subsample_designs(panel: Panel, spec: Spec, grouping: str) -> dict[str, Desi
     spec = Spec(**{**spec.model_dump(), "slopes": None})
     labels = panel.labels(grouping).where(pd.Series(panel.in_window, index=panel.frame.index))
     return {
-        str(label): build_design(panel, spec, where=(labels == label).to_numpy()) for label in labels.dropna().unique()
+        str(label): build_design(panel, spec, where=(labels == label).to_numpy(), weighted=True)
+        for label in labels.dropna().unique()
     }
 
 
@@ -331,43 +379,3 @@ def check_two_way(design: Design, source: str) -> None:
     columns = np.column_stack([design.slope_columns, design.controls])
     residual = two_way_parts(columns, design.unit, design.time).residual
     check_identified(columns, residual, (*slope_names(design), *design.spec.controls), source)
-
-
-def check_not_exact(design: Design, source: str) -> None:
-    """Raise `DesignError` if slopes and effects reproduce the outcome: its errors are then rounding.
-
-    Effects that are partially pooled can fit whatever fixed ones can. Known standard errors say what the errors are,
-    and a design with as many parameters as rows fits always: neither is looked at.
-    """
-    spec, none = design.spec, np.zeros(design.n_obs, dtype=int)
-    unit = none if spec.unit_effects == "none" else design.unit
-    time = none if spec.time_effects == "none" else design.time
-    time = time if design.group_time is None else design.group_time
-    columns = np.column_stack([design.slope_columns, design.controls])
-    if design.lag is not None:
-        columns = np.column_stack([columns, design.lag])
-    n_lines = len(design.units) if spec.unit_slopes and spec.unit_effects != "none" else 0
-    if design.se is not None or design.n_obs <= columns.shape[1] + unit.max() + time.max() + 1 + n_lines:
-        return
-    residual = two_way_parts(np.column_stack([columns, design.outcome]), unit, time).residual
-    if n_lines and design.exposure is not None:
-        residual = _less_lines(np.column_stack([design.exposure, columns, design.outcome]), design.unit)
-    left, target = residual[:, :-1], residual[:, -1]
-    length = np.linalg.norm(left, axis=0)
-    kept = length > 0
-    coefficients = np.zeros(len(length))
-    coefficients[kept] = np.linalg.lstsq(left[:, kept] / length[kept], target, rcond=None)[0] / length[kept]
-    rounding = row_rounding(design.outcome, columns, coefficients)
-    check_residuals(target - left @ coefficients, target, rounding, spec.outcome, source)
-
-
-def _less_lines(columns: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Columns after the first less a line in the first for every unit: those of a model with slopes of units."""
-    counts = np.bincount(unit)
-    sums = np.column_stack([np.bincount(unit, weights=column) for column in columns.T])
-    centred = columns - (sums / counts[:, None])[unit]
-    first, others = centred[:, 0], centred[:, 1:]
-    square = np.bincount(unit, weights=first**2)
-    cross = np.column_stack([np.bincount(unit, weights=first * column) for column in others.T])
-    slopes = np.divide(cross, square[:, None], out=np.zeros_like(cross), where=square[:, None] > 0)
-    return others - first[:, None] * slopes[unit]

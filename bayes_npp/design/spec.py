@@ -62,6 +62,9 @@ class Spec(Record):
         Column of known standard errors of the outcome.
     transform : {"levels", "first_difference"}
         Whether outcome and regressors enter as they are or as changes from the period before.
+    analytic_weights : str, optional
+        Column of positive weights of rows in pooled OLS, fixed effects and instrumental variables, as Stata's aweight:
+        a row is a mean of as many, so that its error variance is inversely proportional.
     dynamic : bool
         The outcome of the period before as a regressor, with correlated initial conditions (Wooldridge 2005): effects
         of units are conditional on the unit's initial outcome and on the means and initial values of the regressors.
@@ -85,6 +88,7 @@ class Spec(Record):
     se: str | None = None
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
+    analytic_weights: str | None = None
 
     @classmethod
     def from_formula(cls, formula: str, *, exposure: str | None = None, panel: Any = None, **options: Any) -> "Spec":

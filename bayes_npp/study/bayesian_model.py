@@ -7,10 +7,8 @@ from pydantic import Field
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS
 from bayes_npp.design.design import Design, check_membership, check_two_way
 from bayes_npp.design.spec import Effects
-from bayes_npp.study.model_spec import ModelSpec, rows_of
+from bayes_npp.study.model_spec import MOST_DRAWS, ModelSpec, rows_of
 from bayes_npp.study.sample import Sample
-
-MOST_DRAWS = 10_000_000  # a computer's memory ends before
 
 
 class BayesianModel(ModelSpec):

@@ -241,7 +241,9 @@ def _model_columns(model: ModelSpec, roles: Roles) -> list[tuple[str, str]]:
     """(where, column) of what a model names beyond the roles."""
     spec = model.spec(roles)
     named = {"slopes": spec.slope_group, "group_time_effects": spec.group_time_effects, "se": spec.se}
-    named |= {key: getattr(model, key, None) for key in ("subsamples", "outcome", "exposure")}
+    named |= {key: getattr(model, key, None) for key in ("subsamples", "outcome", "exposure", "analytic_weights")}
+    cluster = getattr(model, "cluster", "unit")
+    named["cluster"] = cluster if isinstance(cluster, str) and cluster != "unit" else None
     out = [(f"model '{model.name}', {key}", name) for key, name in named.items() if name]
     for key in ("controls", "mediators", "instruments", "endogenous"):
         out += [(f"model '{model.name}', {key}", name) for name in getattr(model, key, None) or ()]

@@ -123,7 +123,15 @@ MODEL: Words = {
     "covariance": ("Of standard errors; robust is White's HC1, clustered is by unit.", '"driscoll_kraay"'),
     "convention": ("Small-sample factor: Stata's, none, G/(G-1), without or with absorbed effects.", '"stata"'),
     "lags": ("Of driscoll_kraay; of mediation, how much earlier exposure and mediators stand.", "2"),
-    "cluster": ("Of clustered errors: unit, or unit and time.", '["unit", "time"]'),
+    "cluster": (
+        "Of clustered errors: unit, unit and time, or a column of which units are nested in (of the wild bootstrap and "
+        "of cluster_bootstrap too).",
+        '"region"',
+    ),
+    "analytic_weights": (
+        "Column of positive weights of rows, Stata's aweight; rows without one are left out.",
+        '"people"',
+    ),
     "weights": ("Of the wild bootstrap.", '"webb"'),
     "draws": ("Posterior draws of a chain, or draws of a bootstrap.", "2000"),
     "seed": ("Of the wild bootstrap, or of the starts of the search for factors.", "1"),

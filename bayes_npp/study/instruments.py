@@ -8,6 +8,7 @@ from bayes_npp.bayesian.instruments.equations import ERRORS, Equations, build_eq
 from bayes_npp.design.spec import Effects
 from bayes_npp.errors import SpecError
 from bayes_npp.frequentist.instruments.columns import Equation, build_equation
+from bayes_npp.frequentist.least_squares.covariance import check_options
 from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.model_spec import Convention, ModelSpec, rows_of
 from bayes_npp.study.sample import Sample
@@ -28,11 +29,18 @@ class IvModel(ModelSpec):
     group_time_effects: str | None = None
     covariance: Literal["classical", "robust", "clustered"] = "clustered"
     convention: Convention = "stata"
+    cluster: str = "unit"
+    analytic_weights: str | None = None
+
+    @model_validator(mode="after")
+    def _clusters_fit(self) -> "IvModel":
+        check_options(self.covariance, self.convention, None, self.cluster)
+        return self
 
     def equation(self, sample: Sample) -> Equation:
         """Columns and instruments less the effects; built once on a sample."""
         spec = self.spec(sample.roles)
-        options = (self.instruments, self.endogenous, self.effects)
+        options = (self.instruments, self.endogenous, self.effects, self.cluster)
         return sample.once(("iv", spec, *options), lambda: build_equation(sample.panel, spec, *options))
 
     def check(self, sample: Sample) -> str:

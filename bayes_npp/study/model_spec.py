@@ -1,7 +1,9 @@
 """What every kind of model declares, and what is asked of it before it is estimated."""
 
 from collections.abc import Container
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import Spec
@@ -10,6 +12,9 @@ from bayes_npp.study.header import Name, Roles
 from bayes_npp.study.sample import Sample
 
 Convention = Literal["stata", "hc0", "cr1", "sss", "lsdv"]
+Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
+Periods = Annotated[int, Field(ge=0, lt=2**31)]
+MOST_DRAWS = 10_000_000  # a computer's memory ends before
 
 
 class ModelSpec(Record):

@@ -16,26 +16,28 @@ from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.factors.checks import check_averages, check_factors, check_pooled
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.mediation.equations import PathEquations, path_equations
-from bayes_npp.study.bayesian_model import MOST_DRAWS, BayesianModel
+from bayes_npp.frequentist.least_squares.clusters import clustered_by
+from bayes_npp.frequentist.least_squares.covariance import check_options
+from bayes_npp.frequentist.least_squares.static import clustered_subsamples
+from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.header import Roles
 from bayes_npp.study.instruments import HierarchicalIvModel, IvModel
+from bayes_npp.study.mediation_paths import MediationPathsModel
 from bayes_npp.study.model_checks import check_collapsible, check_ladder, check_lags, check_prepared, with_lags
-from bayes_npp.study.model_spec import Convention, ModelSpec, rows_of
+from bayes_npp.study.model_spec import MOST_DRAWS, Convention, Covariance, ModelSpec, Periods, rows_of
 from bayes_npp.study.sample import Sample
 
-Covariance = Literal["classical", "robust", "clustered", "driscoll_kraay"]
 Engine = Literal["auto", "importance", "collapsed", "nuts"]
-Periods = Annotated[int, Field(ge=0, lt=2**31)]
 WILD = ("weights", "draws", "seed")
-OPTIONS_OF = {"lags": "driscoll_kraay", "cluster": "clustered"} | dict.fromkeys(WILD, "wild_bootstrap")
+OPTIONS_OF = {"lags": "driscoll_kraay"} | dict.fromkeys(WILD, "wild_bootstrap")
 
 
 class FrequentistModel(ModelSpec):
     """A [[model]] table of a frequentist estimator; outcome and exposure are the study's unless it names its own.
 
     `covariance = "robust"` is White's HC1, not clustered (Stata's `xtreg, fe robust` is "clustered"). `cluster` is
-    "unit" or ["unit", "time"]; `weights`, `draws` and `seed` are the wild bootstrap's.
+    "unit", ["unit", "time"] or a column of which units are nested in; `weights`, `draws` and `seed` are the wild
+    bootstrap's, `analytic_weights` a column of weights of rows.
     """
 
     kind: Literal["pooled_ols", "fixed_effects", "twfe"]
@@ -48,6 +50,7 @@ class FrequentistModel(ModelSpec):
     exposure_factor: Literal["none", "fixed"] = "none"
     exposure_factors: Annotated[int, Field(ge=1)] = 1
     group_time_effects: str | None = None
+    analytic_weights: str | None = None
     covariance: Covariance | Literal["wild_bootstrap"] = "clustered"
     convention: Convention = "stata"
     lags: Periods | None = None
@@ -75,8 +78,9 @@ class FrequentistModel(ModelSpec):
             if self.covariance != covariance and getattr(self, name) != type(self).model_fields[name].default:
                 fix = f"Remove {name} or change covariance"
                 raise SpecError(f"{name} belongs to covariance = '{covariance}'", fix=fix)
-        if self.cluster != "unit" and (isinstance(self.cluster, str) or sorted(self.cluster) != ["time", "unit"]):
-            raise SpecError(f"unknown cluster {self.cluster!r}", fix="Use 'unit' or ['unit', 'time']")
+        if self.exposure_factor != "none" and self.analytic_weights:
+            raise SpecError("analytic_weights beside exposure_factor", fix="Leave one of the two out")
+        check_options(self.covariance, self.convention, self.lags, self.cluster)
         return self
 
     @property
@@ -86,14 +90,21 @@ class FrequentistModel(ModelSpec):
             return self.effects or "unit"
         return "two-way" if self.kind == "twfe" else "none"
 
+    def design(self, sample: Sample) -> Design:
+        """Of the regression, with its clusters."""
+        return clustered_by(sample.design(self.spec(sample.roles)), sample.panel, self.cluster)
+
     def subsample_designs(self, sample: Sample) -> dict[str, Design]:
         """Of each subsample's own regression."""
         spec, grouping = self.spec(sample.roles), self.subsamples or ""
-        return sample.once(("subsamples", spec, grouping), lambda: subsample_designs(sample.panel, spec, grouping))
+        return sample.once(
+            ("subsamples", spec, grouping, self.cluster),
+            lambda: clustered_subsamples(subsample_designs(sample.panel, spec, grouping), sample.panel, self.cluster),
+        )
 
     def check(self, sample: Sample) -> str:
         """Rows, after checking that the effects leave something of every column, in each subsample."""
-        whole = sample.design(self.spec(sample.roles))
+        whole = self.design(sample)
         for design in self.subsample_designs(sample).values() if self.subsamples else [whole]:
             check_absorbed(design, self.absorbed_effects, sample.panel.source)
             check_lags(self.lags, sample, design)
@@ -296,51 +307,6 @@ class MediationModel(BayesianModel):
                 check_equation(design.spec, bool(self.treated(sample).unknown), bool(self.path_correlation))
                 check_prepared(design)
         return rows_of(replace(designs[-1], left_out=self.treated(sample).missing.left_out))
-
-
-class MediationPathsModel(ModelSpec):
-    """A [[model]] table of mediation by least squares: keys of `frequentist.mediation.mediation.mediation_paths`.
-
-    Mediators, outcome and exposure are the study's unless it names its own.
-    """
-
-    kind: Literal["mediation_paths"]
-    mediators: tuple[str, ...] | None = None
-    outcome: str | None = None
-    exposure: str | None = None
-    method: Literal["two_step", "baron_kenny", "product"] = "two_step"
-    effects: Literal["two-way", "unit", "time", "none"] = "two-way"
-    covariance: Covariance = "clustered"
-    convention: Convention = "stata"
-    lags: Periods | None = None
-    interval: Literal["delta", "monte_carlo", "cluster_bootstrap"] = "delta"
-    draws: Annotated[int, Field(ge=199, le=MOST_DRAWS)] = 9999
-
-    @model_validator(mode="after")
-    def _options_fit(self) -> "MediationPathsModel":
-        if self.interval == "monte_carlo" and self.method != "product":
-            raise SpecError("interval = 'monte_carlo' belongs to method = 'product'", fix="Change one of the two")
-        if self.lags is not None and self.covariance != "driscoll_kraay":
-            raise SpecError("lags belongs to covariance = 'driscoll_kraay'", fix="Remove lags or change covariance")
-        return self
-
-    def own_mediators(self, roles: Roles) -> tuple[str, ...]:
-        """The mediators of this model: the study's unless it names its own."""
-        return roles.mediators if self.mediators is None else self.mediators
-
-    def equations(self, sample: Sample) -> PathEquations:
-        """The equations on a sample."""
-        spec, mediators = self.spec(sample.roles), self.own_mediators(sample.roles)
-        return sample.once(
-            ("paths", spec, mediators, self.effects),
-            lambda: path_equations(sample.panel, spec, mediators, self.effects),
-        )
-
-    def check(self, sample: Sample) -> str:
-        """Rows that all equations share."""
-        sample.design(self.spec(sample.roles))
-        check_lags(self.lags, sample, (equations := self.equations(sample)).outcome)
-        return rows_of(replace(equations.outcome, left_out=equations.left_out))
 
 
 MODEL_RECORDS: dict[str, type[ModelSpec]] = {

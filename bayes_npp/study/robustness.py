@@ -210,7 +210,8 @@ def alter(baseline: Sample, model: Alterable, row: Robustness) -> Altered:
         sample.append(f"without {', '.join(row.drop_units)}")
     if row.window:
         panel = narrowed(panel, row.window)
-        sample.append(f"{row.window[0]} to {row.window[1]}")
+        ends = map(panel.calendar.label, panel.window or ()) if panel.calendar.frequency else map(str, row.window)
+        sample.append(" to ".join(ends))
     changes += sample
     if sample and {outcome, exposure} & set(panel.index_weights["index"]):
         changes.append("indices keep the weights of the study's whole sample")
@@ -263,6 +264,16 @@ def _check_applies(model: Alterable, row: Robustness) -> None:
             raise SpecError(
                 f"{name} does not apply to '{model.name}'", fix="Apply the row to a twfe model without subsamples"
             )
+        if getattr(row, name) is not None and getattr(model, "analytic_weights", None):
+            raise SpecError(
+                f"{name} does not apply to '{model.name}', which has analytic_weights",
+                fix="Apply the row to a twfe model without weights",
+            )
+    if row.exposure_factor and getattr(model, "analytic_weights", None):
+        raise SpecError(
+            f"exposure_factor does not apply to '{model.name}', which has analytic_weights",
+            fix="Apply the row to a twfe model without weights",
+        )
     for name in ("unit_trends", "exposure_factor", "group_time_effects"):
         if isinstance(model, InteractiveModel | CceModel) and getattr(row, name):
             raise SpecError(

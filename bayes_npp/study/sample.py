@@ -31,8 +31,8 @@ class Sample:
     _built: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def design(self, spec: Spec) -> Design:
-        """Arrays of a specification on these rows."""
-        return self.once(spec, lambda: build_design(self.panel, spec, self.scales))
+        """Arrays of a specification on these rows; only records of models that take weights have any."""
+        return self.once(spec, lambda: build_design(self.panel, spec, self.scales, weighted=True))
 
     def once[T](self, key: Hashable, build: Callable[[], T]) -> T:
         """What `build` returns, the same object for the same key."""

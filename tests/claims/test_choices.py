@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bayes_npp.claims.choices import KINDS, choice_rows, every_choice
-from bayes_npp.claims.slopes import positive_share
+from bayes_npp.claims.slopes import answering
 
 
 def test_every_answered_variant_is_a_mark(tiny_run):
@@ -59,6 +59,12 @@ def test_rows_vary_one_choice_at_a_time(tiny_run):
             own[["errors", "priors", "measure", "sample"]] != verdict[["errors", "priors", "measure", "sample"]]
         ).sum(axis=1)
         assert varied.max() <= 1
+        assert 0 < verdict["mcse"] < 0.05
+        assert (own.loc[own["priors"] != verdict["priors"], "mcse"] > 0).all()
+    answered = rows[rows["probability"].notna()]
+    assert (answered["lo"] < answered["mean"]).all()
+    assert (answered["mean"] < answered["hi"]).all()
+    assert rows.loc[rows["probability"].isna(), ["mean", "lo", "hi", "mcse"]].isna().all(axis=None)
     assert every_choice(None, (), tiny_run.estimates) == {}
     assert isinstance(rows, pd.DataFrame)
 
@@ -77,11 +83,11 @@ def test_as_declared_is_one_number_everywhere(tiny_run):
     for record in (record for record in tiny_run.ledger.records if not record.claim.parsed.is_mechanism):
         fit = next(one for one in (*tiny_run.fits, *tiny_run.ladder_fits) if one.model == record.model)
         own = tiny_run.estimates.select(model=fit.model)
-        assert positive_share(own, record.claim.parsed) == record.probability
+        assert answering(own, record.claim.parsed)[1] == record.probability
         measured = next(one for one in tiny_run.measurement if one.model == record.model)
         declared = measured.slopes[measured.slopes["variant"] == measured.variants["variant"].iloc[0]]
-        assert positive_share(declared, record.claim.parsed) == record.probability
-        assert positive_share(declared, record.claim.parsed) != 0.5
+        assert answering(declared, record.claim.parsed)[1] == record.probability
+        assert answering(declared, record.claim.parsed)[1] != 0.5
         curve = tiny_run.ledger.curves[record.claim.model]
         cell = curve[
             (curve["sample"] == "as declared")

@@ -18,7 +18,7 @@ from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.claims.cache import data_of
 from bayes_npp.claims.path_variants import altered_equations, equations_on, path_variants, same_rows
-from bayes_npp.claims.slopes import over_measures, over_priors, over_samples, positive_share
+from bayes_npp.claims.slopes import answering, over_measures, over_priors, over_samples
 from bayes_npp.claims.specification_curve import FREQUENTIST, OWN_FACTOR, SAMPLER_FAILED
 from bayes_npp.claims.verdicts import CONTRADICTED, SUPPORTED, fragile
 from bayes_npp.cli import cli
@@ -119,7 +119,7 @@ def test_the_ledger_finds_the_truth(ledger):
 def test_probabilities_are_those_of_the_estimates(ledger):
     rows = ledger.estimates.select(model="slopes")
     for record in ledger.ledger.records[:3]:
-        assert record.probability == pytest.approx(positive_share(rows, record.claim.parsed))
+        assert record.probability == pytest.approx(answering(rows, record.claim.parsed)[1])
     path = ledger.estimates.select(model="paths", estimand="indirect", group="").iloc[0]
     assert ledger.ledger.records[-1].probability == path["prob_positive"]
     product = ledger.estimates.select(model="product", estimand="indirect").iloc[0]
@@ -226,6 +226,7 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
         run_study(ledger.study, folder)
 
 
+@pytest.mark.slow(minutes=1)
 def test_same_seed_gives_the_same_files(ledger, tmp_path):
     again = run_study(ledger.study, tmp_path)
     assert not again.fits[0].reused
@@ -241,6 +242,9 @@ def test_rows_answer_propositions_both_ways():
             "estimand": ["average_slope", "group_slope", "slope_difference"],
             "group": ["", "a", "a - b"],
             "prob_positive": [0.9, 0.8, 0.7],
+            "estimate": [1.0, 2.0, 3.0],
+            "lo": [-1.0, 0.0, 2.0],
+            "hi": [2.0, 3.0, 7.0],
         }
     )
     expected = {
@@ -255,8 +259,12 @@ def test_rows_answer_propositions_both_ways():
         "slope[a] > average_slope": None,
     }
     for text, value in expected.items():
-        found = positive_share(rows, parse_proposition(text))
-        assert found == (value if value is None else pytest.approx(value)), text
+        found = answering(rows, parse_proposition(text))
+        assert (found is None) == (value is None), text
+        if found is not None:
+            assert found[1] == pytest.approx(value), text
+            turned = text in ("slope[b] > slope[a]", "slope[b] < slope[a]")
+            assert not turned or found[0][["estimate", "lo", "hi"]].to_numpy().tolist() == [[-3.0, -7.0, -2.0]]
 
 
 def test_measures_and_their_averages_are_variants():
@@ -292,7 +300,7 @@ def test_declared_rows_that_the_model_has_not_are_answered_by_least_squares():
     none = float("nan")
     for text, differs in (("average_slope > 0", none), ("slope[a] > slope[b]", 1.0)):
         p = parse_proposition(text)
-        own = {"proposition": str(p), "probability": 0.7, "within": 0.2}
+        own = {"estimate": 0.1, "lo": -0.1, "hi": 0.3, "proposition": str(p), "probability": 0.7, "within": 0.2}
         cell = {**own, "estimator": "hierarchical, iid errors"}
         least = {**own, "estimator": FREQUENTIST, "probability": none, "tail": 0.4, "joint_p": 0.03, "reason": ""}
         rows = [

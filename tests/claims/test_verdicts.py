@@ -29,7 +29,7 @@ from bayes_npp.claims.verdicts import (
     verdict,
 )
 
-checked = settings(max_examples=2000, deadline=None, derandomize=True)
+checked = settings(max_examples=700, deadline=None, derandomize=True)
 GOOD = Seen(0.99)
 
 

@@ -17,8 +17,15 @@ def shown(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.slow(minutes=1)),
+        pytest.param(390, "light", marks=pytest.mark.slow(minutes=1)),
+    ],
+)
 def test_report_is_accessible(width, scheme, shown):
     """No violation of axe-core's rules (WCAG 2 A and AA, best practices), everything unfolded."""
     from axe_playwright_python.sync_playwright import Axe

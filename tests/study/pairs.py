@@ -55,7 +55,8 @@ FREE: dict[str, list[Any]] = {
     "mediators": [["structure"], ["support"]],
     "varying_paths": [["a"], ["b"], ["direct"], []],
     "serial": [[["structure", "support"]]],
-    "cluster": [["unit", "time"]],
+    "cluster": [["unit", "time"], "above"],
+    "analytic_weights": ["second_exposure"],
     "gmm": [[["made", 2, 2]], [["made", 2, 3], ["exposure", 1, 2, "transformed"]]],
     "iv": [[], [["exposure", "level"]]],
     "instruments": [["other", "support"]],
@@ -181,6 +182,8 @@ def content(kind: str, chosen: tuple[Setting, ...]) -> dict[str, Any]:
 def write_panels(folder: Path) -> None:
     """The panels that the studies name."""
     frame = pd.read_csv(TINY / "panel.csv")
+    number = frame["unit"].str.extract(r"(\d+)")[0].astype(int)
+    frame["above"] = "pair " + ((number + 1) // 2).astype(str)  # of two units each
     frame.to_csv(folder / "panel.csv", index=False)
     frame.drop(frame.index[[2, 9, 10, 40]]).to_csv(folder / "gaps.csv", index=False)
     frame.assign(time=2000 + 2 * frame["time"]).to_csv(folder / "second.csv", index=False)

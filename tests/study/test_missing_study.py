@@ -36,6 +36,7 @@ def study(folder, keys="", missing=True):
     return folder
 
 
+@pytest.mark.slow(minutes=1)
 def test_every_treatment_is_shown_where_a_mediator_has_missing_cells(tmp_path):
     folder, out = study(tmp_path, 'missing = "extrapolate"\n'), tmp_path / "out"
     result = run_study(folder, out)

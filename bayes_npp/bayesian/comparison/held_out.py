@@ -48,6 +48,7 @@ class HeldOut:
         self.unit = data.design.unit
         self.position = np.arange(data.design.n_obs) - data.segments[self.unit]
         effects = [np.empty((len(self.unit), 0)), *(term.rows(rows) for term in collapsed.effects)]
+        self.kept, self.kept_at = tuple(kept), np.arange(len(collapsed.prior_means), sum(c.shape[1] for c in columns))
         self.columns = self._pad(np.column_stack([*columns, data.outcome]))
         self.effects = self._pad(np.column_stack(effects))
         self.gaps = self._pad(data.gaps)
@@ -55,7 +56,7 @@ class HeldOut:
         self.padding = self.counts.max() - self.counts
         self.log_se = self._pad(np.zeros(len(self.unit)) if data.se is None else np.log(data.se))
         weight = np.exp(-self.log_se)[..., None]
-        self.columns, self.effects = self.columns * weight, self.effects * weight
+        self.columns, self.effects, self.weight = self.columns * weight, self.effects * weight, weight
         self.effect_scale = collapsed.layout.effect_scale
         if isinstance(collapsed, CollapsedLoadings):
             self.effect_scale = collapsed.loading_layout.effect_scale
@@ -96,6 +97,63 @@ class HeldOut:
                 out[draw] = self._over_scales(at, precision)
         return out + constant
 
+    def regressed(
+        self, thetas: np.ndarray, outcomes: np.ndarray, slopes: frozenset[str] | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Other outcomes, of prior mean zero, on the model's columns, at draws of theta (S, d).
+
+        With `slopes`, what all else explains of them by generalised least squares, as if its priors were flat, is taken
+        from them first: effects, and columns whose coefficients are in theta.
+
+        Parameters
+        ----------
+        outcomes : ndarray, shape (S, n, K)
+        slopes : set of str, optional
+            Variables of the posterior that are no effects.
+
+        Returns
+        -------
+        coefficients : ndarray, shape (S, p, K)
+            Means of the collapsed coefficients.
+        kept : ndarray, shape (S, k, K)
+            Those of the columns whose coefficients are in theta, zero without `slopes`.
+        products : ndarray, shape (S, K)
+            u'P e, u the outcomes, P the precision and e the deviation of the model's own outcome.
+        squares : ndarray, shape (S, K, K)
+            u'P u.
+        """
+        n_draws, p, k, n_kept = len(thetas), len(self.collapsed.prior_means), outcomes.shape[2], len(self.kept_at)
+        effects = np.repeat(
+            [slopes is not None and term.variable not in slopes for term in self.collapsed.columns],
+            [term.width for term in self.collapsed.columns],
+        )
+        taken = np.append(effects, np.ones(n_kept, dtype=bool))
+        coefficients, kept = np.empty((n_draws, p, k)), np.zeros((n_draws, n_kept, k))
+        products, squares = np.empty((n_draws, k)), np.empty((n_draws, k, k))
+        both = ((0, 1), (0, 1))
+        same, flat = self._same_errors, None
+        for draw, theta in enumerate(thetas):
+            found = self._at(theta)
+            at, u = found.means, self._pad(outcomes[draw]) * self.weight
+            if slopes is not None:
+                flat = flat if flat and same else _flat_means(at)
+                means = flat.inverse @ np.tensordot(flat.weighted, u, axes=both)
+                of_units = flat.of_units @ (u - at.columns @ means)
+                u = u - at.columns[..., taken] @ means[taken] - at.acts @ of_units
+                kept[draw] = means[p:]
+            white = np.linalg.solve(at.factor, np.tensordot(at.moved, u, axes=both))
+            coefficients[draw] = at.sds[:, None] * np.linalg.solve(at.factor.T, white)
+            products[draw] = np.tensordot(found.deviation, u, axes=both)
+            squares[draw] = np.tensordot(u, found.own @ u, axes=both) - white.T @ white
+        return coefficients, kept, products, squares
+
+    @property
+    def _same_errors(self) -> bool:
+        """Whether errors have one scale and no memory: least squares are then the same at every theta."""
+        layout = self.collapsed.layout
+        absent = layout.autocorrelation == kernel.ABSENT and layout.unit_scales == kernel.ABSENT
+        return absent and not isinstance(self.collapsed, CollapsedLoadings)
+
     def _over_scales(self, at: "_AtTheta", precision: np.ndarray) -> np.ndarray:
         """Log density of units, up to the constant, integrated over the prior of each unit's scale.
 
@@ -125,14 +183,17 @@ class HeldOut:
         scale = np.exp(log_scale)
         if isinstance(self.collapsed, CollapsedLoadings):
             columns, acts, inverse = self._on_grid(self.collapsed, theta, scale)
+            unscaled = acts
         else:
             rho = values[layout.autocorrelation] if layout.autocorrelation != kernel.ABSENT else 0.0
             inverse = self._inverse_errors(rho)
             factor = np.empty((self.effects.shape[-1],) * 2)
             kernel.effect_factor(values, layout, factor)
-            columns, acts = self.columns, self.effects @ factor
-        columns = columns @ self._change(values)
-        own = inverse / scale[:, None, None] ** 2
+            columns, unscaled = self.columns, self.effects
+            acts = unscaled @ factor
+        raw, change = columns[..., :-1], self._change(values)
+        columns = columns @ change
+        own = errors = inverse / scale[:, None, None] ** 2
         reach = own @ acts
         flat = np.diag(self.effect_scale == kernel.FLAT_SD).astype(float)
         lower = np.linalg.cholesky(np.swapaxes(acts, 1, 2) @ reach + np.eye(len(flat)) - flat)
@@ -144,7 +205,8 @@ class HeldOut:
         a_factor = np.linalg.cholesky(gram[:p, :p] + np.diag((layout.column_scale != kernel.FLAT_SD).astype(float)))
         shared = moved[..., :p] @ np.linalg.inv(a_factor).T
         deviation = moved[..., p] - shared @ np.linalg.solve(a_factor, gram[:p, p])
-        return _AtTheta(own, shared, deviation, inverse, scale, values)
+        means = _Means(errors, unscaled, raw, moved[..., :p], a_factor, np.diagonal(change)[:p])
+        return _AtTheta(own, shared, deviation, inverse, scale, values, means)
 
     def _on_grid(
         self, collapsed: CollapsedLoadings, theta: np.ndarray, scale: np.ndarray
@@ -195,6 +257,34 @@ class HeldOut:
         return out
 
 
+class _Means(NamedTuple):
+    """At one theta: what means of coefficients are made of."""
+
+    errors: np.ndarray  # (N, T, T) precision of the errors
+    acts: np.ndarray  # (N, T, q) columns of units' own effects
+    columns: np.ndarray  # (N, T, p + k) and of all other coefficients, last those that are in theta
+    moved: np.ndarray  # (N, T, p) own times the first p in units of their SDs
+    factor: np.ndarray  # (p, p) Cholesky factor of their precision, priors included
+    sds: np.ndarray  # (p,)
+
+
+class _Flat(NamedTuple):
+    """Generalised least squares under flat priors: coefficients of u are inverse weighted'u, of units of_units u."""
+
+    of_units: np.ndarray  # (N, q, T)
+    weighted: np.ndarray  # (N, T, p + k)
+    inverse: np.ndarray  # (p + k, p + k)
+
+
+def _flat_means(at: _Means) -> _Flat:
+    across = np.swapaxes(at.acts, 1, 2) @ at.errors
+    of_units = np.linalg.pinv(across @ at.acts, hermitian=True) @ across
+    left = at.columns - at.acts @ (of_units @ at.columns)
+    weighted = at.errors @ left
+    gram = np.tensordot(left, weighted, axes=((0, 1), (0, 1)))
+    return _Flat(of_units, weighted, np.linalg.pinv(gram, rcond=1e-10, hermitian=True))
+
+
 class _AtTheta(NamedTuple):
     """At one theta: the precision of the outcome, own - shared shared' within units, and its product with e."""
 
@@ -204,6 +294,7 @@ class _AtTheta(NamedTuple):
     inverse: np.ndarray  # (N, T, T), of the errors with innovation SD one
     scale: np.ndarray  # (N,)
     values: np.ndarray  # (d,) theta on its natural scale
+    means: "_Means"
 
 
 def _half_log(lower: np.ndarray) -> np.ndarray:

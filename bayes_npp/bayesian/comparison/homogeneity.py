@@ -7,6 +7,7 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_marginal
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.model.terms import WHOLE
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import SpecError
@@ -21,7 +22,7 @@ class Homogeneity:
 
     Attributes
     ----------
-    variable : "slope_sd" or "unit_slope_sd"
+    variable : "slope_sd", "control_slope_sd" or "unit_slope_sd"
     prior : PriorSpec
         Of the SD.
     factor : float
@@ -85,15 +86,18 @@ def homogeneity(fit: Fit) -> Homogeneity:
 
 
 def factor_of_equal_slopes(
-    collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, variable: str = "slope_sd"
+    collapsed: Collapsed, priors: PriorSet, thetas: np.ndarray, variable: str = "slope_sd", position: int = WHOLE
 ) -> Homogeneity:
-    """`homogeneity` from draws of theta (S, d) of a collapsed posterior under its priors."""
-    prior = priors[variable]
+    """`homogeneity` from draws of theta (S, d) of a collapsed posterior under its priors.
+
+    `variable` may be "control_slope_sd", at the position of a control among those whose slopes vary.
+    """
+    prior = priors["slope_sd" if variable == "control_slope_sd" else variable]
     thetas = thetas[np.linspace(0, len(thetas) - 1, min(FACTOR_DRAWS, len(thetas))).astype(int)]
     if variable == "slope_sd" and priors["exposure"].collapses:
         log_likelihood = slope_marginal(slope_likelihood(collapsed, thetas), priors["exposure"])
     else:
-        at = [element.variable for element in collapsed.elements].index(variable)
+        at = [(element.variable, element.at) for element in collapsed.elements].index((variable, position))
         log_likelihood = likelihood_over_grid(collapsed, thetas, at)
     log_likelihood = log_likelihood - log_likelihood[:, [0]]  # the first value stands for zero
     weights = {scale: log_tau_weights(prior.scaled(scale)) for scale in SCALE_MULTIPLES}

@@ -1,6 +1,6 @@
 """A posterior under the names that linearmodels gives a regression: coefficients, intervals, residuals, predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.quantities import Posterior
-from bayes_npp.bayesian.fitting.whole_tree import whole_tree
+from bayes_npp.bayesian.fitting.whole_tree import GROUPS, whole_tree
 from bayes_npp.bayesian.model.generate import outcomes
 from bayes_npp.bayesian.model.likelihood import simulate_errors
 from bayes_npp.bayesian.model.loadings import loads
@@ -123,9 +123,9 @@ class PosteriorCoefficients:
         distances = np.einsum("sq,sq->s", gaps @ np.linalg.inv(spread), gaps)
         return WaldTest(stat, float(drawn_share((distances > stat).astype(float))), len(matrix), None, null)
 
-    def whole_tree(self: Posterior, draws: int = 500) -> "xr.DataTree":
+    def whole_tree(self: Posterior, draws: int = 500, groups: Sequence[str] = GROUPS) -> "xr.DataTree":
         """The tree with posterior predictive, prior and prior predictive draws: see `whole_tree.whole_tree`."""
-        return whole_tree(self, draws)
+        return whole_tree(self, draws, groups)
 
     @property
     def fitted(self: Posterior) -> pd.Series:

@@ -23,10 +23,17 @@ from bayes_npp.bayesian.fitting.collapsed_draws import (
 )
 from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
-from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported
-from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS, PredictiveCheck, checks_at, errors_verdict
+from bayes_npp.bayesian.fitting.plots import Plots
+from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported, spaced
+from bayes_npp.bayesian.fitting.predictive_checks import (
+    CHECKED_DRAWS,
+    Discrepancy,
+    PredictiveCheck,
+    discrepancies_at,
+    errors_verdict,
+)
 from bayes_npp.bayesian.fitting.quantities import estimates_of
-from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
+from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw, make_sampler
 from bayes_npp.bayesian.fitting.saved import read_fit, write_fit
 from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes, normal_slopes
 from bayes_npp.bayesian.model.error_models import label_of
@@ -46,9 +53,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 ENGINES = ("auto", "importance", "collapsed", "nuts")
-# Of the full model where the user does not say, and of chains of the collapsed one, which is small and nearly round.
-TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
-TUNE, COLLAPSED_TUNE = 1000, 500
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,6 +114,11 @@ class Fit(PosteriorCoefficients, Tabled):
         return self.predictive_checks()
 
     @property
+    def plot(self) -> Plots:
+        """Plots by arviz-plots: `fit.plot.forest()`, `.pooling()`, `.checks()`, `.factor()` and ArviZ's own by name."""
+        return Plots(self, partial(_pooled_otherwise, self))
+
+    @property
     def verdict(self) -> str:
         """What passed and what failed, of the sampler and of the errors."""
         return f"{self.diagnostics}; errors: {errors_verdict(self.checks)}"
@@ -153,8 +162,7 @@ class Fit(PosteriorCoefficients, Tabled):
     def parameters(self, draws: int) -> dict[str, np.ndarray]:
         """Every variable of the posterior at that many evenly spaced draws, shape (draws, ...)."""
         names = [str(name) for name in self.tree["posterior"].data_vars]
-        total = len(self.values(names[0]))
-        some = np.linspace(0, total - 1, min(draws, total)).astype(int)
+        some = spaced(len(self.values(names[0])), draws)
         if "y_total" in self.tree["log_likelihood"]:  # the effects of units are not among the stored draws
             return self.collapsed.coefficients(self.thetas[some], self.sampler.seed, with_units=True)
         return {name: self.values(name)[some] for name in names}
@@ -177,13 +185,19 @@ class Fit(PosteriorCoefficients, Tabled):
             return normal.probability(weights, cutoff, sign)
         return float(drawn_share(positive(sign * (self.slopes @ weights - cutoff))))
 
+    def monte_carlo_error(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Standard error of `probability` that the number of draws leaves."""
+        normal, share = self.normal_slopes, self.probability(weights, cutoff, sign)
+        variance = normal.variance(weights, cutoff, sign) if normal else share * (1 - share)
+        return float(np.sqrt(variance / min(self.diagnostics.effective, len(self.slopes))))
+
     def slopes_of_units(self) -> np.ndarray:
         """Draws of units' slopes in the data's units, shape (S, N); drawn here where the tree keeps only moments."""
-        if "slope_of_unit" in self.tree["posterior"]:
+        posterior = self.tree["posterior"]
+        if "slope_of_unit" in posterior:
             return self.values("slope_of_unit")
-        names = [name for name in ("exposure_slope", "slope_offset") if name in self.tree["posterior"]]
         coefficients = self.tree["sample_stats"]["collapsed_coefficients"].to_numpy()
-        draws = {name: self.values(name) for name in names}
+        draws = {name: self.values(name) for name in ("exposure_slope", "slope_offset") if name in posterior}
         draws["collapsed_coefficients"] = np.ascontiguousarray(coefficients.reshape(-1, coefficients.shape[-1]))
         return slopes_of_units(self.collapsed, self.thetas, draws, self.sampler.seed)
 
@@ -200,13 +214,17 @@ class Fit(PosteriorCoefficients, Tabled):
 
     def predictive_checks(self) -> tuple[PredictiveCheck, ...]:
         """Checks of the errors; imputed cells as each draw has them, scales of units and periods drawn anew."""
+        return tuple(one.check for one in self.discrepancies())
+
+    def discrepancies(self) -> tuple[Discrepancy, ...]:
+        """Draws of what the checks of the errors compare."""
         stats, seed = self.tree["sample_stats"], self.sampler.seed
         if "innovation" not in stats:
             parameters = self.parameters(max(20, min(CHECKED_DRAWS, CHUNK_CELLS // self.design.n_obs)))
-            return checks_at(parameters, self.data, seed)
+            return discrepancies_at(parameters, self.data, seed)
         at = stats["checked_draw"].to_numpy()
         parameters = {str(name): self.values(str(name))[at] for name in self.tree["posterior"].data_vars}
-        return checks_at(parameters, self.data, seed, stats["innovation"].to_numpy())
+        return discrepancies_at(parameters, self.data, seed, stats["innovation"].to_numpy())
 
 
 def fit(
@@ -240,7 +258,7 @@ def fit(
     draws, chains, seed
         Of the sampler.
     tune, target_accept : optional
-        Default: what suits the engine (`TUNE`, `TARGET_ACCEPT`).
+        Default: what suits the engine (`sample.make_sampler`).
     errors : str, optional
         In place of those of `spec`. "auto": the first rung of the ladder that passes its checks
         (`error_ladder.climb_errors`); `Fit.ladder` has every rung tried. Rungs with common factors take minutes.
@@ -259,7 +277,6 @@ def fit(
     if errors != AUTO:
         return fitted(build_design(panel, with_errors(spec, errors or spec.errors)))
     panel.check_distances("errors = 'auto', which tries AR(1) errors,")
-
     return fit_ladder(lambda tried: build_design(panel, with_errors(spec, tried)), fitted, progress)
 
 
@@ -291,18 +308,15 @@ def fit_design(design: Design, priors: PriorSet, sampler: Sampler, engine: str) 
     return fit_collapsed(collapse(data, priors), priors, sampler, engine)
 
 
-def make_sampler(
-    engine: str, draws: int, chains: int, seed: int, tune: int | None = None, target_accept: float | None = None
-) -> Sampler:
-    """Settings of a run, with the engine's defaults where none are given."""
-    own = TARGET_ACCEPT if engine == "nuts" else COLLAPSED_TARGET_ACCEPT
-    return Sampler(
-        draws=draws,
-        tune=(TUNE if engine == "nuts" else COLLAPSED_TUNE) if tune is None else tune,
-        chains=chains,
-        target_accept=own if target_accept is None else target_accept,
-        seed=seed,
-    )
+def _pooled_otherwise(fit: Fit, slope_pooling: str) -> Fit:
+    """The same model with each group's slope on its own ("none"), or with one slope ("complete")."""
+    changes: dict[str, object] = {"slope_pooling": "none", "varying": ()}
+    design = fit.design
+    if slope_pooling == "complete":
+        changes = {"slopes": None, "varying": (), "slope_pooling": "sum_to_zero"}
+        design = replace(design, group=None, groups=())
+    design = replace(design, spec=Spec(**{**design.spec.model_dump(), **changes}))
+    return fit_design(design, fit.priors, fit.sampler, "nuts" if fit.engine == "nuts" else "auto")
 
 
 def choose_engine(spec: Spec, engine: str) -> str:
@@ -344,8 +358,7 @@ def _finish(
     sampled: dict[str, np.ndarray] | None = None,
     drawn: ThetaDraws | None = None,
 ) -> Fit:
-    tree = build_tree(parameters, data, priors, stats, totals)
-    why = drawn.why if drawn else ""
+    tree, why = build_tree(parameters, data, priors, stats, totals), drawn.why if drawn else ""
     diagnostics: Gate
     if drawn and drawn.points:
         diagnostics = drawn.points.diagnostics.with_draws(parameters)

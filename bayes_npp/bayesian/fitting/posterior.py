@@ -161,6 +161,11 @@ def build_tree(
     return tree
 
 
+def spaced(n_draws: int, some: int) -> np.ndarray:
+    """Positions of evenly spaced draws."""
+    return np.linspace(0, n_draws - 1, min(some, n_draws)).astype(int)
+
+
 def pointwise(parameters: dict[str, np.ndarray], data: ModelData) -> np.ndarray:
     """Log likelihood of every row, shape (chain, draw, n); beyond `CACHE_CELLS` for some draws at a time, which the
     processor's cache holds: several times as quick."""

@@ -14,7 +14,8 @@ from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import ModelData, fitted_values
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.bayesian.priors.stated import Stated, stated_priors
-from bayes_npp.design.design import build_design, check_not_exact
+from bayes_npp.design.design import build_design
+from bayes_npp.design.exact_fit import check_not_exact
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.panels.calendar import shown

@@ -71,10 +71,34 @@ def errors_verdict(checks: tuple[PredictiveCheck, ...]) -> str:
     return f"failed {failed} of {many} ({failures(checks)})" if failed else f"passed {many}"
 
 
+@dataclass(frozen=True)
+class Discrepancy:
+    """Draws of a discrepancy of the data and of data the model would produce, each of shape (S,)."""
+
+    name: str
+    meaning: str
+    own: np.ndarray
+    new: np.ndarray
+
+    @property
+    def check(self) -> PredictiveCheck:
+        """The two beside each other."""
+        lo, hi = np.quantile(self.new, [TAIL, 1 - TAIL])
+        p = float(drawn_share(self.new >= self.own))
+        return PredictiveCheck(self.name, self.meaning, float(np.median(self.own)), float(lo), float(hi), p)
+
+
 def checks_at(
     parameters: dict[str, np.ndarray], data: ModelData, seed: int, own: np.ndarray | None = None
 ) -> tuple[PredictiveCheck, ...]:
-    """Checks of a model's errors at draws of its parameters (S, ...), scales of units and periods drawn anew.
+    """The checks of `discrepancies_at`."""
+    return tuple(one.check for one in discrepancies_at(parameters, data, seed, own))
+
+
+def discrepancies_at(
+    parameters: dict[str, np.ndarray], data: ModelData, seed: int, own: np.ndarray | None = None
+) -> tuple[Discrepancy, ...]:
+    """Discrepancies of a model's errors at draws of its parameters (S, ...), scales of units and periods drawn anew.
 
     `own` are standardised innovations (S, n) where the outcome has cells that each draw completes.
     """
@@ -82,7 +106,7 @@ def checks_at(
         own = np.divide(*innovations(parameters, data))
     scales = redrawn_scales(parameters, data, np.random.default_rng([seed, 1]))
     drawn = partial(noise, parameters, data, len(own))
-    return error_checks(own, data.design.unit, np.array(data.design.times)[data.design.time], seed, drawn, scales)
+    return discrepancies(own, data.design.unit, np.array(data.design.times)[data.design.time], seed, drawn, scales)
 
 
 def error_checks(
@@ -93,7 +117,19 @@ def error_checks(
     noise: Noise | None = None,
     scales: Scales | None = None,
 ) -> tuple[PredictiveCheck, ...]:
-    """Check that standardised innovations are independent and of one scale, or of scales that differ as the model says.
+    """The checks of `discrepancies`."""
+    return tuple(one.check for one in discrepancies(innovations, unit, time, seed, noise, scales))
+
+
+def discrepancies(
+    innovations: np.ndarray,
+    unit: np.ndarray,
+    time: np.ndarray,
+    seed: int,
+    noise: Noise | None = None,
+    scales: Scales | None = None,
+) -> tuple[Discrepancy, ...]:
+    """Whether standardised innovations are independent and of one scale, or of scales that differ as the model says.
 
     Parameters
     ----------
@@ -135,15 +171,11 @@ def error_checks(
     ]
     if not len(pairs[0]):
         measures = measures[1:2]
-    checks = []
+    found = []
     for name, meaning, measure in measures:
         here, there = scales.get(name, (1.0, 1.0)) if scales else (1.0, 1.0)
-        own, new = measure(innovations * here), measure(replicated * there)
-        lo, hi = np.quantile(new, [TAIL, 1 - TAIL])
-        checks.append(
-            PredictiveCheck(name, meaning, float(np.median(own)), float(lo), float(hi), float(drawn_share(new >= own)))
-        )
-    return tuple(checks)
+        found.append(Discrepancy(name, meaning, measure(innovations * here), measure(replicated * there)))
+    return tuple(found)
 
 
 def neighbours(unit: np.ndarray, time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 STATS = ("diverging", "energy", "n_steps", "step_size", "depth")
+# Of the full model where the user does not say, and of chains of the collapsed one, which is small and nearly round.
+TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
+TUNE, COLLAPSED_TUNE = 1000, 500
 
 
 @dataclass(frozen=True)
@@ -161,3 +164,17 @@ def draw_density(
         for name in STATS
     }
     return np.stack(theta), xr.Dataset({name: (("chain", "draw"), values) for name, values in columns.items()})
+
+
+def make_sampler(
+    engine: str, draws: int, chains: int, seed: int, tune: int | None = None, target_accept: float | None = None
+) -> Sampler:
+    """Settings of a run, with the engine's defaults where none are given."""
+    own = TARGET_ACCEPT if engine == "nuts" else COLLAPSED_TARGET_ACCEPT
+    return Sampler(
+        draws=draws,
+        tune=(TUNE if engine == "nuts" else COLLAPSED_TUNE) if tune is None else tune,
+        chains=chains,
+        target_accept=own if target_accept is None else target_accept,
+        seed=seed,
+    )

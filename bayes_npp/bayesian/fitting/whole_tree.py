@@ -1,5 +1,6 @@
 """The tree of a fit with what is computed on request: posterior predictive, prior and prior predictive draws."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from bayes_npp.bayesian.fitting.posterior import dataset, in_data_units
 from bayes_npp.bayesian.fitting.quantities import Posterior
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
+from bayes_npp.errors import SpecError, nearest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 GROUPS = ("posterior_predictive", "prior", "prior_predictive")
 
 
-def whole_tree(fit: Posterior, draws: int = 500) -> "xr.DataTree":
+def whole_tree(fit: Posterior, draws: int = 500, groups: Sequence[str] = GROUPS) -> "xr.DataTree":
     """A copy of the tree with chain and draw coordinates and the groups that ArviZ knows.
 
     Parameters
@@ -22,20 +24,26 @@ def whole_tree(fit: Posterior, draws: int = 500) -> "xr.DataTree":
     fit : Posterior
     draws : int
         Of the prior, in one chain.
+    groups : sequence of str
+        Of `posterior_predictive` (every draw of the posterior), `prior` and `prior_predictive` (the same draws of the
+        prior), those that are computed.
 
     Returns
     -------
     DataTree
-        With `posterior_predictive` (every draw of the posterior), `prior` and `prior_predictive`. Parameters and the
-        outcome y are on the standardised scale, as in `posterior` and `observed_data`.
+        Parameters and the outcome y are on the standardised scale, as in `posterior` and `observed_data`.
 
     Raises
     ------
     SpecError
-        A flat prior of the exposure or the controls, from which nothing can be drawn.
+        An unknown group; with `prior` or `prior_predictive` a flat prior of the exposure or the controls, from which
+        nothing can be drawn.
     """
     import xarray as xr
 
+    for name in groups:
+        if name not in GROUPS:
+            raise SpecError(f"unknown group '{name}' of the tree", fix=nearest(name, GROUPS))
     tree = fit.tree.copy()
     posterior = tree["posterior"].dataset
     chains, kept = posterior.sizes["chain"], posterior.sizes["draw"]
@@ -51,11 +59,16 @@ def whole_tree(fit: Posterior, draws: int = 500) -> "xr.DataTree":
         coords = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1]), "observation": rows}
         return xr.DataTree(xr.Dataset({"y": array}, coords))
 
-    every = {str(name): fit.values(str(name)) for name in posterior.data_vars}
-    tree["posterior_predictive"] = predicted(outcomes(every, fit.data, fit.sampler.seed), (chains, kept))
-    truths = prior_parameters(fit.data, fit.priors, draws, fit.sampler.seed)
-    tree["prior_predictive"] = predicted(outcomes(truths, fit.data, fit.sampler.seed + 1), (1, draws))
-    truths = {**truths, **in_data_units(truths, fit.data)}
-    prior = dataset({name: values[None] for name, values in truths.items()}, fit.data)
-    tree["prior"] = xr.DataTree(prior.assign_coords(chain=[0], draw=np.arange(draws)))
+    seed = fit.sampler.seed
+    if "posterior_predictive" in groups:
+        every = {str(name): fit.values(str(name)) for name in posterior.data_vars}
+        tree["posterior_predictive"] = predicted(outcomes(every, fit.data, seed), (chains, kept))
+    if {"prior", "prior_predictive"} & set(groups):
+        truths = prior_parameters(fit.data, fit.priors, draws, seed)
+        if "prior_predictive" in groups:
+            tree["prior_predictive"] = predicted(outcomes(truths, fit.data, seed + 1), (1, draws))
+        if "prior" in groups:
+            truths = {**truths, **in_data_units(truths, fit.data)}
+            prior = dataset({name: values[None] for name, values in truths.items()}, fit.data)
+            tree["prior"] = xr.DataTree(prior.assign_coords(chain=[0], draw=np.arange(draws)))
     return tree

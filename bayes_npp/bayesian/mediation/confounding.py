@@ -2,29 +2,32 @@
 
 With rho_k = corr(e_m_k, e_y), D R D the covariance of the mediators' errors and s the outcome's error SD given the
 mediators, the outcome equation estimates b + delta in place of b, delta = s D^-1 R^-1 rho / sqrt(1 - rho'R^-1 rho), and
-direct - sum_k delta_k a_k in place of direct; the total does not move. Where mediator j explains mediator k by a link
-l_jk, b_j moves by delta_j - sum_k l_jk delta_k. See docs/statistics.md, section 3.
+direct - sum_k delta_k a_k in place of direct; the total does not move. That is where errors are independent and priors
+flat; `correlated_errors` has the general case: rho is then of innovations, the errors less what memory predicts of them
+and over their own scales. See docs/statistics.md, section 3.
 
 References
 ----------
-Imai, Keele & Yamamoto (2010), Statistical Science: one mediator.
+Imai, Keele & Yamamoto (2010), Statistical Science: one mediator and independent errors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.fitting.psis import normalised, smoothed
+from bayes_npp.bayesian.fitting.posterior import spaced
+from bayes_npp.bayesian.fitting.psis import BAD_K, FLAT, normalised, smoothed
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import TAILS, drawn_share, positive
 
 Root = Callable[[float], float]
+Summary = tuple[float, float, float, float]  # mean, lo, hi, P(> 0)
 STEPS = 40  # of the grid on which a crossing is looked for, to each side
+MOST_CELLS, FEWEST = 16_000_000, 400  # rows times draws that are looked at, and the fewest draws
 GRID = np.round(np.linspace(-0.9, 0.9, 37), 3)
 
 
@@ -45,7 +48,8 @@ def sensitivity(mediation: Mediation, rhos: Sequence[float] = tuple(GRID)) -> pd
     -------
     DataFrame
         mediator, group (empty: average over observations), rho, estimate, lo, hi, prob_positive, k_hat. Mediator "all
-        together": the total indirect effect where every mediator has the same rho, as far as that is possible.
+        together": the total indirect effect where every mediator has the same rho, as far as that is possible. Numbers
+        are blank where k_hat is above 0.7.
 
     Raises
     ------
@@ -54,12 +58,13 @@ def sensitivity(mediation: Mediation, rhos: Sequence[float] = tuple(GRID)) -> pd
     """
     rows = []
     _check(mediation, np.array(rhos))
+    mediation = _ready(mediation)
     for name, vector in _directions(mediation).items():
         limit = _limit(mediation, vector)
         for rho in (rho for rho in rhos if abs(rho) < limit):
-            k_hat = at_rho(mediation, rho * vector).k_hat
-            for group, summary in _effects_at(mediation, name, rho * vector).items():
-                rows.append((name, group, rho, *summary, k_hat))
+            found, k_hat = _effects_at(mediation, name, rho * vector)
+            for group, summary in found.items():
+                rows.append((name, group, rho, *(summary if k_hat <= BAD_K else [np.nan] * 4), k_hat))
     names = ["mediator", "group", "rho", "estimate", "lo", "hi", "prob_positive", "k_hat"]
     return pd.DataFrame(rows, columns=names)
 
@@ -70,38 +75,65 @@ def crossings(mediation: Mediation) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        mediator, group, mean_crosses, interval_includes; NaN with the reason in `note` where there is none.
+        mediator, group, mean_crosses, interval_includes, lowest, highest, note; NaN where there is none, with the
+        reason in `note` where it is known. It is looked for from `lowest` to `highest`: as far from zero as the weights
+        of the draws can be trusted (k_hat up to 0.7), or rho can be.
     """
     rows = []
+    mediation = _ready(mediation)
     for name, vector in _directions(mediation).items():
         limit = 0.999 * _limit(mediation, vector)
         grid = limit * np.linspace(-1, 1, 2 * STEPS + 1)
-        on_grid = [_effects_at(mediation, name, rho * vector) for rho in grid]
+        on_grid, k_hats = zip(*(_effects_at(mediation, name, rho * vector) for rho in grid), strict=True)
+        within = _reached(np.array(k_hats))
+        lowest, highest = grid[within][[0, -1]]
         for group in _weights(mediation):
             here = np.array([effects[group] for effects in on_grid])
-            mean = _nearest_root(_along(mediation, name, vector, group, 0), grid, here[:, 0])
+            mean = _nearest_root(_along(mediation, name, vector, group, 0), grid[within], here[within, 0])
             _, lo, hi, _ = here[STEPS]
             first, note = np.nan, ""
             if lo <= 0 <= hi:
                 note = "the interval includes zero at rho = 0 already"
             else:
                 end = 1 if lo > 0 else 2
-                first = _nearest_root(_along(mediation, name, vector, group, end), grid, here[:, end])
-            rows.append((name, group, mean, first, note))
-    return pd.DataFrame(rows, columns=["mediator", "group", "mean_crosses", "interval_includes", "note"])
+                first = _nearest_root(_along(mediation, name, vector, group, end), grid[within], here[within, end])
+            rows.append((name, group, mean, first, lowest, highest, note))
+    names = ["mediator", "group", "mean_crosses", "interval_includes", "lowest", "highest", "note"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _along(mediation: Mediation, name: str, vector: np.ndarray, group: str, index: int) -> Root:
     """One number of a summary (0 mean, 1 lo, 2 hi) as a function of rho."""
-    return lambda rho: _effects_at(mediation, name, rho * vector)[group][index]
+    return lambda rho: _effects_at(mediation, name, rho * vector)[0][group][index]
 
 
-def _effects_at(mediation: Mediation, name: str, rho: np.ndarray) -> dict[str, tuple[float, float, float, float]]:
-    """Summary, in every group, of the indirect effect through one mediator (all its chains), or through any."""
+def _reached(k_hats: np.ndarray) -> np.ndarray:
+    """Which points of a symmetric grid have good weights, and all points between them and its middle too."""
+    middle = len(k_hats) // 2
+    good = k_hats <= BAD_K
+    good[middle] = True  # rho = 0: the draws themselves
+    below, above = np.logical_and.accumulate(good[middle::-1]), np.logical_and.accumulate(good[middle:])
+    return np.concatenate([below[:0:-1], above])
+
+
+def _ready(mediation: Mediation) -> Mediation:
+    """Without ties, and of a large panel evenly spaced draws alone."""
+    own = mediation if mediation.correlation is None else mediation.with_ties(False)
+    n_draws, most = len(own.direct), max(FEWEST, MOST_CELLS // own.design.n_obs)
+    if n_draws <= most:
+        return own
+    some = spaced(n_draws, most)
+    thinned = {name: {v: draws[some] for v, draws in each.items()} for name, each in own.parameters.items()}
+    return replace(own, parameters=thinned)
+
+
+def _effects_at(mediation: Mediation, name: str, rho: np.ndarray) -> tuple[dict[str, Summary], float]:
+    """Summary, in every group, of the indirect effect through one mediator (all its chains), or through any; k_hat."""
     moved = at_rho(mediation, rho)
     through = [name in chain or name not in mediation.mediators for chain in mediation.chains]
     draws = moved.indirect[:, through].sum(axis=1)
-    return {group: _summary(draws @ weights, moved.log_weights) for group, weights in _weights(mediation).items()}
+    found = {group: _summary(draws @ weights, moved.log_weights) for group, weights in _weights(mediation).items()}
+    return found, moved.k_hat
 
 
 def averaged(mediation: Mediation, rho: np.ndarray, seed: int = 1) -> pd.DataFrame:
@@ -118,6 +150,7 @@ def averaged(mediation: Mediation, rho: np.ndarray, seed: int = 1) -> pd.DataFra
         mediator, group, estimate, lo, hi, prob_positive.
     """
     _check(mediation, rho)
+    mediation = _ready(mediation)
     random = np.random.default_rng(seed)
     n_draws = len(mediation.direct)
     dealt = random.choice(np.asarray(rho, dtype=float), n_draws)
@@ -133,8 +166,8 @@ def averaged(mediation: Mediation, rho: np.ndarray, seed: int = 1) -> pd.DataFra
 def at_rho(mediation: Mediation, rho: np.ndarray | Mapping[str, float]) -> Shifted:
     """Effects if the errors of each mediator and of the outcome correlate by rho, shape (K,) or by mediator's name.
 
-    Exact where errors are independent and of one scale and slopes have flat priors; other priors are met by reweighting
-    the draws, and `k_hat` says how well.
+    Slopes move exactly given scales and shapes, whose draws are weighted: `k_hat` says how well. It is -inf where all
+    draws weigh the same, as with flat priors and independent errors. Paths that a prior ties are taken as independent.
     """
     if isinstance(rho, Mapping):
         unknown = [name for name in rho if name not in mediation.mediators]
@@ -142,18 +175,29 @@ def at_rho(mediation: Mediation, rho: np.ndarray | Mapping[str, float]) -> Shift
             raise SpecError(f"unknown mediator '{unknown[0]}'", fix=f"Use {', '.join(mediation.mediators)}")
         rho = np.array([rho.get(name, 0.0) for name in mediation.mediators])
     _check(mediation, rho)
+    mediation = _ready(mediation)
     return _moved(mediation, np.broadcast_to(rho, (len(mediation.direct), len(mediation.mediators))))
 
 
 def _moved(mediation: Mediation, rho: np.ndarray) -> Shifted:
     """Effects under the rho (S, K) of every draw."""
-    delta = _delta(mediation, rho)[..., None]
-    to_direct = (delta * mediation.path_a).sum(axis=1)
-    from_b = np.repeat(delta, to_direct.shape[1], axis=2)
-    for (cause, effect), link in mediation.links.items():
-        from_b[:, mediation.mediators.index(cause)] -= link * delta[:, mediation.mediators.index(effect)]
-    log_weights, k_hat = _reweight(mediation, from_b, to_direct)
-    return Shifted(mediation.through(mediation.path_b - from_b), mediation.direct + to_direct, log_weights, k_hat)
+    found, outcome = mediation.correlated_errors, mediation.spec.outcome
+    kappa, own = _kappa(found.correlation, rho), mediation.parameters[outcome]
+    by_draw = {name: np.einsum("sk,sk...->s...", kappa, moves) for name, moves in found.moves.items()}
+    there = {**own, **{name: own[name] - move for name, move in by_draw.items()}}
+    log_ratio = (kappa * found.gradient).sum(axis=1) - 0.5 * np.einsum("sj,sjk,sk->s", kappa, found.curvature, kappa)
+    for name, slot in found.stated:
+        prior = mediation.equations[outcome].priors[slot]
+        change = prior.log_density(there[name]) - prior.log_density(own[name])
+        log_ratio = log_ratio + change.reshape(len(change), -1).sum(axis=1)
+    if np.ptp(log_ratio) < FLAT * max(1.0, np.abs(log_ratio).max()):
+        log_weights, k_hat = np.full(len(kappa), -np.log(len(kappa))), -np.inf
+    elif np.isfinite(log_ratio).all():
+        log_weights, k_hat = smoothed(log_ratio)
+    else:  # a slope is moved to where its prior is zero
+        log_weights, k_hat = log_ratio, np.inf
+    moved = replace(mediation, parameters={**mediation.parameters, outcome: there})
+    return Shifted(moved.indirect, moved.direct, log_weights, k_hat)
 
 
 def obstacle(mediation: Mediation) -> SpecError | None:
@@ -163,27 +207,22 @@ def obstacle(mediation: Mediation) -> SpecError | None:
             "the sensitivity to confounding has no closed form with imputed cells",
             fix="Use another treatment of missing cells, with errors = 'iid'",
         )
-    errors = next((fit.spec.errors for fit in mediation.equations.values() if fit.spec.error_parts), "")
-    if errors:
-        return SpecError(
-            f"the sensitivity to confounding takes independent errors, not '{errors}'",
-            fix="Fit the mediation with errors = 'iid'",
-        )
     if any(mediation.paths.lags):
         return SpecError(
-            "the sensitivity to confounding has no closed form with lagged paths",
+            "the sensitivity to confounding takes equations of the same rows, and lagged paths have others",
             fix="Fit the mediation with lags = [0, 0]",
         )
-    equations = list(mediation.equations.values())
-    wanting = [fit.spec.outcome for fit in equations[:-1] if fit.design.groups and not equations[-1].design.groups]
-    if not set(mediation.mediators) <= set(equations[-1].spec.varying):
-        links = mediation.paths.serial
-        wanting += [cause for cause, effect in links if cause in mediation.equations[effect].spec.varying]
-    if wanting:
-        return SpecError(
-            f"paths of '{wanting[0]}' vary by group where the outcome's equation has one slope",
-            fix="The sensitivity to confounding takes 'b' and 'direct' in varying, where 'a' or 'serial' are",
-        )
+    for fit in mediation.equations.values():
+        if not fit.is_collapsed:
+            return SpecError(
+                f"the sensitivity to confounding takes normal errors, not '{fit.spec.errors}'",
+                fix="Fit the mediation with errors = 'iid', or 'ar1', with scales of units or factors",
+            )
+        if "y_total" in fit.tree["log_likelihood"]:
+            return SpecError(
+                "the sensitivity to confounding takes every unit's effects, which a panel as large does not keep",
+                fix="Ask it of a sample of units",
+            )
     return None
 
 
@@ -196,67 +235,24 @@ def _check(mediation: Mediation, rho: np.ndarray) -> None:
         raise error
 
 
-def _delta(mediation: Mediation, rho: np.ndarray) -> np.ndarray:
-    """What confounding adds to each path b, shape (S, K), in the data's units; rho (S, K)."""
-    sd = np.stack([_error_sd(mediation, name) for name in mediation.mediators], axis=1)
-    given = _error_sd(mediation, mediation.spec.outcome)
-    if rho.shape[1] == 1:
-        return rho * given[:, None] / sd / np.sqrt(1 - rho**2)
-    solved = np.linalg.solve(mediation.error_correlation, rho[..., None])[..., 0]
+def _kappa(correlation: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    """R^-1 rho / sqrt(1 - rho'R^-1 rho) of every draw; correlation (S, K, K), rho and result (S, K)."""
+    solved = np.linalg.solve(correlation, rho[..., None])[..., 0]
     left = 1 - (rho * solved).sum(axis=1)
     if (left <= 0).any():
         raise SpecError(
             "these rho of the mediators are impossible together", fix="Use values nearer to zero: rho'R^-1 rho < 1"
         )
-    return given[:, None] * solved / sd / np.sqrt(left)[:, None]
+    return solved / np.sqrt(left)[:, None]
 
 
 def _limit(mediation: Mediation, vector: np.ndarray) -> float:
     """The largest multiple of a direction of rho that is possible in every draw."""
     if len(vector) == 1:
         return 1.0
-    solved = np.linalg.solve(mediation.error_correlation, np.broadcast_to(vector, (1, len(vector)))[..., None])
+    correlation = mediation.correlated_errors.correlation
+    solved = np.linalg.solve(correlation, np.broadcast_to(vector, (1, len(vector)))[..., None])
     return min(1.0, float(1 / np.sqrt((vector * solved[..., 0]).sum(axis=1).max())))
-
-
-def _error_sd(mediation: Mediation, name: str) -> np.ndarray:
-    return mediation.parameters[name]["error_sd"] * mediation.equations[name].design.scales.outcome_sd
-
-
-def _reweight(mediation: Mediation, from_b: np.ndarray, to_direct: np.ndarray) -> tuple[np.ndarray, float]:
-    """Log weights (S,) that turn the priors of paths as estimated into those of paths as moved; their Pareto k.
-
-    from_b (S, K, G) is taken from paths b, to_direct (S, G) added to the direct path.
-    """
-    fit = mediation.equations[mediation.spec.outcome]
-    scales, values = fit.design.scales, mediation.parameters[mediation.spec.outcome]
-    total = np.zeros(len(to_direct))
-    for k, name in enumerate(mediation.mediators):
-        own = values["control_slope"][:, fit.spec.controls.index(name)]
-        moved = -from_b[:, k] * scales.divisors[name] / scales.outcome_sd
-        total += _log_ratio(fit, "controls", own, own + moved.mean(axis=1))
-        if name in fit.spec.varying:
-            at = fit.spec.varying.index(name)
-            total += _offset_ratio(values["control_offset"][:, at], moved, values["control_slope_sd"][:, at])
-    moved = to_direct * scales.divisors[fit.spec.exposure or ""] / scales.outcome_sd
-    common = values["exposure_slope"]
-    total += _log_ratio(fit, "exposure", common, common + moved.mean(axis=1))
-    if fit.design.groups:
-        total += _offset_ratio(values["slope_offset"], moved, values["slope_sd"])
-    if np.ptp(total) < 1e-12:
-        return np.full(len(total), -np.log(len(total))), -np.inf
-    return smoothed(total)
-
-
-def _offset_ratio(offset: np.ndarray, moved: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    """Log prior of group offsets (S, G) moved, less that of those as estimated; sd (S,)."""
-    shifted = offset + moved - moved.mean(axis=1, keepdims=True)
-    return ((offset**2 - shifted**2) / (2 * sd[:, None] ** 2)).sum(axis=1)
-
-
-def _log_ratio(fit: Fit, slot: str, own: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    prior = fit.priors[slot]
-    return prior.log_density(moved) - prior.log_density(own)
 
 
 def _directions(mediation: Mediation) -> dict[str, np.ndarray]:
@@ -271,7 +267,7 @@ def _weights(mediation: Mediation) -> dict[str, np.ndarray]:
     return {"": mediation.shares, **{label: np.eye(len(groups))[g] for g, label in enumerate(groups)}}
 
 
-def _summary(draws: np.ndarray, log_weights: np.ndarray) -> tuple[float, float, float, float]:
+def _summary(draws: np.ndarray, log_weights: np.ndarray) -> Summary:
     """Weighted mean, equal-tailed interval and P(> 0)."""
     if not np.isfinite(draws).all():
         return np.nan, np.nan, np.nan, np.nan

@@ -12,8 +12,8 @@ import numpy as np
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, with_errors
 from bayes_npp.bayesian.fitting.fit import Fit, choose_engine, fit_design, fit_ladder, make_sampler
 from bayes_npp.bayesian.fitting.psis import BAD_K
+from bayes_npp.bayesian.mediation.correlated_errors import CorrelatedErrors, correlated_errors
 from bayes_npp.bayesian.mediation.equations import PATHS, Paths, can_tie, lagged, ties
-from bayes_npp.bayesian.mediation.error_correlation import correlation_of_errors
 from bayes_npp.bayesian.mediation.joint_fit import TUNE, fit_jointly
 from bayes_npp.bayesian.mediation.missing import MissingCells, design_with_errors, treat
 from bayes_npp.bayesian.mediation.path_correlation import tie
@@ -122,11 +122,10 @@ class Mediation(Tabled):
         return tuple(" -> ".join(chain) for chain in self.chains)
 
     @cached_property
-    def error_correlation(self) -> np.ndarray:
-        """Correlation of the mediators' errors in every draw, shape (S, K, K), from the draws' residuals."""
-        if self.missing.imputed:
-            raise SpecError("no correlation of errors with imputed cells", fix="Use another treatment of missing cells")
-        return correlation_of_errors([self.equations[name] for name in self.mediators], len(self.direct))
+    def correlated_errors(self) -> CorrelatedErrors:
+        """What errors of mediators and outcome that correlate would do to the outcome's equation."""
+        fits = [self.equations[name] for name in (*self.mediators, self.spec.outcome)]
+        return correlated_errors(fits[:-1], fits[-1], len(self.direct))
 
     @cached_property
     def indirect(self) -> np.ndarray:

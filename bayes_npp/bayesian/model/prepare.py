@@ -5,7 +5,8 @@ import numpy as np
 from bayes_npp.bayesian.model.dynamic import check_dynamics
 from bayes_npp.bayesian.model.loadings import check_loadings
 from bayes_npp.bayesian.model.terms import ModelData, model_data
-from bayes_npp.design.design import Design, check_membership, check_not_exact, slope_names
+from bayes_npp.design.design import Design, check_membership, slope_names
+from bayes_npp.design.exact_fit import check_not_exact
 from bayes_npp.design.projection import check_identified
 from bayes_npp.errors import DesignError
 

@@ -274,13 +274,9 @@ def of_fit(fit: Fit, asked: Contrasts) -> Answers:
     """Answers of the fit itself, under its own priors: the numbers of its estimates."""
     summary = summarise(asked.values(fit.slopes), axis=1)
     each = list(zip(asked.weights, asked.cutoffs, asked.signs, strict=True))
-    probability = np.array([fit.probability(*one) for one in each])
-    variance = probability * (1 - probability)
-    if normal := fit.normal_slopes:
-        variance = np.array([normal.variance(*one) for one in each])
     return Answers(
-        probability=probability,
-        mcse=np.sqrt(variance / min(fit.diagnostics.effective, len(fit.slopes))),
+        probability=np.array([fit.probability(*one) for one in each]),
+        mcse=np.array([fit.monte_carlo_error(*one) for one in each]),
         mean=summary["mean"],
         lo=summary["lo"],
         hi=summary["hi"],

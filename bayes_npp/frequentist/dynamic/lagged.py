@@ -19,7 +19,7 @@ def named_regression(
     Raises
     ------
     SpecError
-        Neither or both, a specification with slopes of groups, changes, or known errors.
+        Neither or both, a specification with slopes of groups, changes, weights or known errors.
     """
     if (spec is None) == (outcome is None):
         raise SpecError(
@@ -27,7 +27,9 @@ def named_regression(
         )
     if spec is None:
         return outcome or "", tuple(regressors)
-    other = [name for name in ("slopes", "se") if getattr(spec, name)] + ["transform"] * (spec.transform != "levels")
+    other = [name for name in ("slopes", "se", "analytic_weights") if getattr(spec, name)] + ["transform"] * (
+        spec.transform != "levels"
+    )
     if other or regressors:
         what = "regressors beside a specification" if regressors else f"{other[0]} in a dynamic regression"
         raise SpecError(what, fix="Outcome, exposure and controls of the specification are taken; leave the rest out")

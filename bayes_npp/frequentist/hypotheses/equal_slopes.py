@@ -9,6 +9,7 @@ from bayes_npp.design.design import Design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import above_zero
+from bayes_npp.frequentist.least_squares.clusters import unit_cluster
 from bayes_npp.frequentist.least_squares.few_clusters import Support
 from bayes_npp.frequentist.least_squares.inference import LinearFit, t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit
@@ -87,7 +88,7 @@ def equal_slopes(
     Parameters
     ----------
     design : Design
-        Of a specification with `slopes` a grouping column.
+        Of a specification with `slopes` a grouping column; with clusters above units, where errors have them.
     covariance, convention, lags
         As in `twfe`.
     separate : bool
@@ -125,7 +126,8 @@ def equal_slopes(
     check_membership(design)
     if separate:
         design = fully_interacted(design)
-    fit = linear_fit(design, "two-way", covariance, convention, lags, source)
+    cluster = unit_cluster(design) if covariance == "clustered" else "unit"
+    fit = linear_fit(design, "two-way", covariance, convention, lags, source, cluster)
     n_groups, term = len(design.groups), str(spec.exposure)
     slopes, spread = fit.coefficients[:n_groups], fit.covariance[:n_groups, :n_groups]
     untested = _untested(fit)
@@ -206,7 +208,7 @@ def _wald(slopes: np.ndarray, covariance: np.ndarray, source: str) -> float:
 def _untested(fit: LinearFit) -> dict[int, str]:
     """Groups whose slope has no test of its own, by position, and why."""
     out = {}
-    for g, (label, units) in enumerate(zip(fit.design.groups, fit.design.group_units, strict=True)):
+    for g, (label, units) in enumerate(zip(fit.design.groups, fit.design.group_clusters, strict=True)):
         combination = np.eye(len(fit.names))[g]
         row = t_row(fit, combination, "group slope", kind=fit.spread.kind, group_units=int(units))
         if np.isnan(row["p_value"]):
@@ -216,9 +218,9 @@ def _untested(fit: LinearFit) -> dict[int, str]:
 
 def _smallest(fit: LinearFit) -> Support:
     """What a test of the slope of the smallest group rests on."""
-    g = int(np.argmin(fit.design.group_units))
+    g = int(np.argmin(fit.design.group_clusters))
     family = JOINT_FAMILY if len(fit.design.groups) > 2 else "slope difference"
-    return fit.support(np.eye(len(fit.names))[g], family, group_units=int(fit.design.group_units[g]))
+    return fit.support(np.eye(len(fit.names))[g], family, group_units=int(fit.design.group_clusters[g]))
 
 
 def _pairs(groups: tuple[str, ...], fit: LinearFit, untested: dict[int, str]) -> tuple[PairTest, ...]:

@@ -8,7 +8,8 @@ import pandas as pd
 from bayes_npp.design.design import Design, subsample_designs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
-from bayes_npp.frequentist.least_squares.covariance import Counts, group_sums
+from bayes_npp.frequentist.least_squares.clusters import group_sums
+from bayes_npp.frequentist.least_squares.covariance import Counts
 from bayes_npp.frequentist.least_squares.within import WithinFit, within_fit
 from bayes_npp.panels.panel import Panel
 

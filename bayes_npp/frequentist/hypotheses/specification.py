@@ -11,7 +11,8 @@ from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.estimates import above_zero
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
-from bayes_npp.frequentist.least_squares.covariance import VANISHING, group_sums
+from bayes_npp.frequentist.least_squares.clusters import group_sums
+from bayes_npp.frequentist.least_squares.covariance import VANISHING
 from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS, quoted
 from bayes_npp.frequentist.least_squares.within import within_fit
 from bayes_npp.panels.panel import Panel

@@ -11,6 +11,7 @@ from bayes_npp.design.projection import check_identified
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb, check_degrees
+from bayes_npp.frequentist.least_squares.clusters import check_one_way, clustered_by
 from bayes_npp.frequentist.least_squares.covariance import Counts
 from bayes_npp.panels.panel import Panel
 
@@ -31,7 +32,7 @@ class Equation:
     exogenous : ndarray, shape (n, k)
     instruments : ndarray, shape (n, L)
     raw : ndarray, shape (n, p + k)
-        Regressors before projection.
+        Regressors before projection; with analytic weights all columns are times their roots.
     names : tuple of str, length p + k
         Of endogenous regressors, the exposure first, then of exogenous ones.
     instrument_names : tuple of str
@@ -48,6 +49,11 @@ class Equation:
     names: tuple[str, ...]
     instrument_names: tuple[str, ...]
     counts: Counts
+
+    @property
+    def raw_outcome(self) -> np.ndarray:
+        """The outcome before projection, shape (n,)."""
+        return self.design.weighted(self.design.outcome)
 
     @property
     def regressors(self) -> np.ndarray:
@@ -101,23 +107,26 @@ def build_equation(
     instruments: Sequence[str],
     endogenous: Sequence[str] = (),
     effects: str | None = None,
+    cluster: str = "unit",
 ) -> Equation:
     """Rows that are complete in instruments too, every column less the effects.
 
     Raises
     ------
     SpecError
-        As `check_names`; unknown effects.
+        As `check_names`; unknown effects; two-way clusters.
     DesignError, PanelError
-        An unknown column, an instrument that effects or exogenous regressors absorb (constant within units), too few
-        rows.
+        An unknown column, a unit in two clusters, an instrument that effects or exogenous regressors absorb (constant
+        within units), too few rows.
     """
     check_names(spec, instruments, endogenous, panel.source)
+    check_one_way(cluster, panel.source)
     absorbed = effects or ("none" if panel.time is None else "two-way")
     if absorbed not in EFFECTS:
         raise SpecError(f"unknown effects '{effects}'", fix=nearest(str(effects), EFFECTS))
     check_not_blank(panel, instruments)
-    wide = build_design(panel, Spec(**{**spec.model_dump(), "controls": (*spec.controls, *instruments)}))
+    with_instruments = Spec(**{**spec.model_dump(), "controls": (*spec.controls, *instruments)})
+    wide = clustered_by(build_design(panel, with_instruments, weighted=True), panel, cluster)
     n_controls = len(spec.controls)
     controls, columns = wide.controls[:, :n_controls], wide.controls[:, n_controls:]
     design = replace(wide, spec=spec, controls=controls)
@@ -125,8 +134,8 @@ def build_equation(
     kept = [k for k in range(n_controls) if k not in taken]
     inside = np.column_stack([wide.slope_columns, controls[:, taken]])
     names = (str(spec.exposure), *(spec.controls[k] for k in taken), *(spec.controls[k] for k in kept))
-    raw = np.column_stack([inside, controls[:, kept]])
-    every = np.column_stack([raw, columns, wide.outcome])
+    raw = wide.weighted(np.column_stack([inside, controls[:, kept]]))
+    every = np.column_stack([raw, wide.weighted(columns), wide.weighted(wide.outcome)])
     found = absorb(every, design, absorbed)
     left = found.residual
     size, n_inside = raw.shape[1], inside.shape[1]

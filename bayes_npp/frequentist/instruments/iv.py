@@ -13,10 +13,10 @@ from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import LEVEL, Estimates, above_zero, estimates_from_rows
 from bayes_npp.frequentist.instruments.anderson_rubin import ReducedForm, anderson_rubin
 from bayes_npp.frequentist.instruments.columns import Equation, build_equation
+from bayes_npp.frequentist.least_squares.clusters import unit_cluster, unit_level
 from bayes_npp.frequentist.least_squares.covariance import (
     Sandwich,
     check_options,
-    group_sums,
     robust_factor,
     sandwich,
     small_sample_factor,
@@ -40,6 +40,7 @@ def iv(
     effects: Literal["none", "unit", "time", "two-way"] | None = None,
     covariance: Literal["classical", "robust", "clustered"] | None = None,
     convention: str = "stata",
+    cluster: str = "unit",
 ) -> Estimates:
     """The slope of an exposure that is correlated with the errors, by instruments.
 
@@ -48,7 +49,8 @@ def iv(
     panel : Panel
         A lag or a shift-share instrument is a derived column (`lag`, `shift_share`).
     spec : Spec
-        The exposure is endogenous, controls are exogenous; `unit_trends` and `group_time_effects` are absorbed too.
+        The exposure is endogenous, controls are exogenous; `unit_trends` and `group_time_effects` are absorbed too,
+        `analytic_weights` are taken.
     instruments : sequence of str
     method : {"2sls", "liml", "gmm"}
         GMM weights moments by the inverse of their covariance, of the kind `covariance`.
@@ -60,6 +62,8 @@ def iv(
         Clustered by unit in a panel and classical in a cross-section unless given.
     convention : str
         Small-sample factor, as in `twfe`; absorbed effects are counted as there.
+    cluster : str
+        Of clustered errors and weights of moments: "unit", or a column of which units are nested in.
 
     Returns
     -------
@@ -92,8 +96,8 @@ def iv(
     kind = covariance or ("classical" if panel.time is None else "clustered")
     if kind not in COVARIANCES:
         raise SpecError(f"covariance = '{kind}' with instruments", fix=f"Use one of {', '.join(COVARIANCES)}")
-    check_options(kind, convention, None, "unit")
-    equation = build_equation(panel, spec, instruments, endogenous, effects)
+    check_options(kind, convention, None, cluster)
+    equation = build_equation(panel, spec, instruments, endogenous, effects, cluster)
     return iv_estimates(equation, method, kind, convention, panel.source)
 
 
@@ -111,10 +115,11 @@ def iv_estimates(equation: Equation, method: str, covariance: str, convention: s
         note = "; ".join(part for part in (row["note"], said if j == 0 else "") if part)
         rows.append({"term": name, "estimand": estimand, **row, "note": note})
     label = {"none": "", "unit": ", FE unit", "time": ", FE time", "two-way": ", two-way FE"}[equation.effects]
+    weighted = f", weighted by {design.spec.analytic_weights}" if design.spec.analytic_weights else ""
     table = estimates_from_rows(
         rows,
         paradigm="frequentist",
-        estimator=f"{METHODS[method]}{label}, instruments {', '.join(equation.instrument_names)}",
+        estimator=f"{METHODS[method]}{label}{weighted}, instruments {', '.join(equation.instrument_names)}",
         covariance=fit.covariance_label,
         outcome=design.spec.outcome,
         spread_kind="se",
@@ -151,7 +156,7 @@ def _fitted(
         influence = columns @ bread.T
         extra = {"kappa": kappa} if method == "liml" else {}
     residuals = y - x @ ordered
-    noise = noise_of(equation.raw, x, residuals, row_rounding(equation.design.outcome, equation.raw, ordered))
+    noise = noise_of(equation.raw, x, residuals, row_rounding(equation.raw_outcome, equation.raw, ordered))
     spread = _sandwich(equation, equation.names, influence, residuals, columns, noise, covariance, convention, source)
     if covariance == "classical" and method != "2sls":
         variance = float(residuals @ residuals) / spread.df
@@ -173,7 +178,7 @@ def _linearmodels(equation: Equation, method: str, covariance: str) -> Any:
         return IVLIML(*arrays).fit(cov_type="unadjusted")
     if method == "gmm":
         if covariance == "clustered":
-            return IVGMM(*arrays, weight_type="clustered", clusters=equation.design.unit).fit(iter_limit=2)
+            return IVGMM(*arrays, weight_type="clustered", clusters=unit_level(equation.design).index).fit(iter_limit=2)
         weights = {"classical": "unadjusted", "robust": "robust"}[covariance]
         return IVGMM(*arrays, weight_type=weights).fit(iter_limit=2)
     return IV2SLS(*arrays).fit(cov_type="unadjusted")
@@ -192,7 +197,8 @@ def _sandwich(
 ) -> Sandwich:
     counts = replace(equation.counts, n_slopes=len(names))
     arrays = (names, influence, residuals, counts, columns, noise)
-    return sandwich(equation.design, *arrays, covariance, convention, None, "unit", source)
+    cluster = unit_cluster(equation.design) if covariance == "clustered" else "unit"
+    return sandwich(equation.design, *arrays, covariance, convention, None, cluster, source)
 
 
 def reduced_form(equation: Equation, covariance: str, convention: str) -> ReducedForm:
@@ -208,9 +214,9 @@ def reduced_form(equation: Equation, covariance: str, convention: str) -> Reduce
     blocks = {}
     scores = [own * residuals[:, [k]] for k in (0, 1)]
     if covariance == "clustered":
-        n_units = len(equation.design.units)
-        df, factor = n_units - 1, small_sample_factor(convention, counts, n_units)
-        scores = [group_sums(one, equation.design.unit, n_units) for one in scores]
+        clusters = unit_level(equation.design)
+        df, factor = clusters.size - 1, small_sample_factor(convention, counts, clusters.size)
+        scores = [clusters.sums(one) for one in scores]
     else:
         factor = robust_factor(convention, counts)
     for a, b in ((0, 0), (0, 1), (1, 1)):
@@ -259,9 +265,8 @@ def _effective_f(equation: Equation, covariance: str, convention: str) -> tuple[
     if covariance == "classical":
         spread = len(along) * float(residuals @ residuals) / df
     elif covariance == "clustered":
-        n_units = len(equation.design.units)
-        sums = group_sums(scores, equation.design.unit, n_units)
-        spread = float((sums**2).sum()) * small_sample_factor(convention, counts, n_units)
+        clusters = unit_level(equation.design)
+        spread = float((clusters.sums(scores) ** 2).sum()) * small_sample_factor(convention, counts, clusters.size)
     else:
         spread = float((scores**2).sum()) * robust_factor(convention, counts)
     return float(along @ along) / spread, float(along @ along / (own @ own))
@@ -278,8 +283,9 @@ def _overidentified(equation: Equation, covariance: str, reasons: dict[str, str]
     kind = "robust" if covariance == "classical" else covariance
     out = {**blank, "sargan": float(sargan.stat), "sargan_p": float(sargan.pval)}
     n_moments = equation.every_instrument.shape[1]
-    if kind == "clustered" and len(equation.design.units) <= n_moments:
-        reasons["hansen"] = f"{len(equation.design.units)} units as clusters for {n_moments} moments"
+    clusters = unit_level(equation.design)
+    if kind == "clustered" and clusters.size <= n_moments:
+        reasons["hansen"] = f"{clusters.size} {clusters.name} as clusters for {n_moments} moments"
         return out
     hansen = _linearmodels(equation, "gmm", kind).j_stat
     return {**out, "hansen": float(hansen.stat), "hansen_p": float(hansen.pval)}

@@ -42,6 +42,7 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
     Parameters
     ----------
     columns : ndarray, shape (n, k)
+        With analytic weights times their roots (`Design.weighted`), as dummies and trends are here.
     design : Design
     effects : {"none", "unit", "time", "two-way"}
         Trends and loadings need unit effects, group-by-period effects need period effects.
@@ -49,7 +50,8 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
     Raises
     ------
     SpecError
-        Trends or loadings without unit effects, group-by-period effects without period effects.
+        Trends or loadings without unit effects, group-by-period effects without period effects; loadings on the
+        exposure's own factor with analytic weights.
 
     Notes
     -----
@@ -71,11 +73,18 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
         raise SpecError(
             "group_time_effects without period effects", fix="Use two-way or time fixed effects, or leave them out"
         )
+    if spec.exposure_factor != "none" and design.weights is not None:
+        raise SpecError(
+            "analytic_weights beside exposure_factor", fix="The exposure's own factor has no weights: leave one out"
+        )
     n_units_absorbed = n_units - 1 if by_unit else 0
-    if not absorbs_more(spec):
+    if not absorbs_more(spec) and design.weights is None:
         one = np.zeros_like(design.unit)
         parts = two_way_parts(columns, design.unit if by_unit else one, design.time if by_time else one)
         return Absorbed(parts.residual, n_units_absorbed, n_times - 1 if by_time else 0)
+    if effects == "none":  # weighted
+        root = design.weighted(np.ones((design.n_obs, 1)))
+        return Absorbed(columns - root * (root.T @ columns) / (root.T @ root), 0, 0)
     basis = unit_basis(design) if by_unit else []
     n_trends, n_loadings = 0, 0
     for number, vector in enumerate(basis[1:]):
@@ -83,15 +92,16 @@ def absorb(columns: np.ndarray, design: Design, effects: str) -> Absorbed:
         n_trends, n_loadings = (found, 0) if spec.unit_trends and number == 0 else (n_trends, n_loadings + found)
     cell = (design.time if design.group_time is None else design.group_time) if by_time else None
     residual, n_cells = columns, 0
+    root = design.weighted(np.ones(design.n_obs))
     for _ in range(2):  # the second round removes what rounding left
-        residual, n_cells = _project(residual, basis, design.unit, n_units, cell)
+        residual, n_cells = _project(residual, basis, design.unit, n_units, cell, root)
     n_others = n_trends + n_cells - (0 if by_unit else 1)
     return Absorbed(residual, n_units_absorbed + n_loadings, n_others)
 
 
 def check_absorbed(design: Design, effects: str, source: str) -> None:
     """Raise `DesignError` if the effects absorb a column with a slope, or leave no degrees of freedom."""
-    columns = np.column_stack([design.slope_columns, design.controls])
+    columns = design.weighted(np.column_stack([design.slope_columns, design.controls]))
     absorbed = absorb(columns, design, effects)
     check_identified(columns, absorbed.residual, (*slope_names(design), *design.spec.controls), source)
     check_degrees(design.n_obs, columns.shape[1] + 1 + absorbed.n_units + absorbed.n_others, source)
@@ -115,14 +125,15 @@ def slope_weights(design: Design) -> np.ndarray:
     w_g = r'(x 1[g]) / r'x, r the residual of the exposure on controls and all effects; they sum to one and can be
     negative. Derivation: docs/statistics.md, section 1.3.
     """
-    if not absorbs_more(design.spec):
+    if not absorbs_more(design.spec) and design.weights is None:
         return twfe_weights(design)
-    columns = np.column_stack([design.slope_columns.sum(axis=1), design.controls])
+    slopes = design.weighted(design.slope_columns)
+    columns = np.column_stack([slopes.sum(axis=1), design.weighted(design.controls)])
     residual = absorb(columns, design, "two-way").residual
     exposure, controls = residual[:, 0], residual[:, 1:]
     if controls.shape[1]:
         exposure = exposure - controls @ np.linalg.lstsq(controls, exposure, rcond=None)[0]
-    return exposure @ design.slope_columns / (exposure @ columns[:, 0])
+    return exposure @ slopes / (exposure @ columns[:, 0])
 
 
 def unit_basis(design: Design) -> list[np.ndarray]:
@@ -130,13 +141,15 @@ def unit_basis(design: Design) -> list[np.ndarray]:
 
     Where the columns before it leave a unit nothing of one, it is zero there.
     """
-    spec, unit, counts = design.spec, design.unit, np.bincount(design.unit)
-    basis = [counts[unit] ** -0.5]
+    spec, unit, weights = design.spec, design.unit, design.weights
+    root, sums = design.weighted(np.ones(design.n_obs)), np.bincount(design.unit, weights=weights)
+    basis = [root * sums[unit] ** -0.5]
     added = [np.array(design.times, dtype=float)[design.time]] if spec.unit_trends else []
     if spec.exposure_factor != "none":
         added += list(exposure_factors(design, spec.exposure_factors).T[:, design.time])
     for column in added:
-        centred = column - (np.bincount(unit, weights=column) / counts)[unit]
+        means = np.bincount(unit, weights=column if weights is None else column * weights) / sums
+        centred = root * (column - means[unit])
         before = np.sqrt(np.bincount(unit, weights=centred**2))[unit]
         for _ in range(2):  # the second round removes what rounding left
             for vector in basis:
@@ -147,19 +160,24 @@ def unit_basis(design: Design) -> list[np.ndarray]:
 
 
 def _project(
-    columns: np.ndarray, basis: list[np.ndarray], unit: np.ndarray, n_units: int, cell: np.ndarray | None
+    columns: np.ndarray,
+    basis: list[np.ndarray],
+    unit: np.ndarray,
+    n_units: int,
+    cell: np.ndarray | None,
+    root: np.ndarray,
 ) -> tuple[np.ndarray, int]:
-    """Columns less the span of the units' basis and the cells' dummies, and the rank the dummies add."""
+    """Columns less the span of the units' basis and the cells' dummies, `root` (n,) there, and the rank these add."""
     residual = _less_units(columns, basis, unit, n_units)
     if cell is None:
         return residual, 0
     n_cells = int(cell.max()) + 1
-    counts = np.bincount(cell, minlength=n_cells).astype(float)
+    counts = np.bincount(cell, weights=root**2, minlength=n_cells)
     gram = np.diag(counts)
     loadings = []
     for vector in basis:
         loading = np.zeros((n_units, n_cells))
-        np.add.at(loading, (unit, cell), vector)
+        np.add.at(loading, (unit, cell), vector * root)
         gram -= loading.T @ loading
         loadings.append(loading)
     # Dummies of all cells hold the constant, and what trends share with them: that overlap is known, not a fault of the
@@ -167,10 +185,10 @@ def _project(
     scale = counts**-0.5
     values, vectors = np.linalg.eigh(gram * np.outer(scale, scale))
     kept = values > SINGULAR
-    sums = np.column_stack([np.bincount(cell, weights=column, minlength=n_cells) for column in residual.T])
+    sums = np.column_stack([np.bincount(cell, weights=column * root, minlength=n_cells) for column in residual.T])
     inverse = vectors[:, kept] / values[kept] @ vectors[:, kept].T
     coefficients = scale[:, None] * (inverse @ (scale[:, None] * sums))
-    residual = residual - coefficients[cell]
+    residual = residual - root[:, None] * coefficients[cell]
     for vector, loading in zip(basis, loadings, strict=True):
         residual += vector[:, None] * (loading @ coefficients)[unit]
     return residual, int(kept.sum())

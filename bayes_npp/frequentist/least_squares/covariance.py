@@ -7,6 +7,15 @@ import numpy as np
 
 from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError, nearest
+from bayes_npp.frequentist.least_squares.clusters import (
+    BOTH,
+    UNIT,
+    Clusters,
+    check_clusters,
+    clusters_of,
+    read_cluster,
+    unit_cluster,
+)
 
 COVARIANCES = ("classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap")
 CONVENTIONS = {
@@ -17,7 +26,6 @@ CONVENTIONS = {
     "sss": "plm sss: G/(G-1) (n-1)/(n-k), k = slopes only",
     "lsdv": "all dummies counted: G/(G-1) (n-1)/(n-K), K = slopes, unit and period dummies and constant",
 }
-BOTH = ("unit", "time")
 VANISHING = 1e-8  # of |influence| |residuals|: a smaller standard error is rounding
 SLACK = 16  # units in the last place
 NOT_POSITIVE = "no standard error: the estimated variance is not positive"
@@ -45,19 +53,6 @@ class Counts:
     def n_all(self) -> int:
         """All parameters: the rank of the dummy-variable regression."""
         return self.n_slopes + 1 + self.n_unit_dummies + self.n_other_dummies
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """Units or periods whose scores are summed: the position of every row, shape (n,), and how many there are."""
-
-    name: str  # "units" or "periods"
-    index: np.ndarray
-    size: int
-
-    def sums(self, columns: np.ndarray) -> np.ndarray:
-        """Sums of the rows of each cluster, shape (size, k)."""
-        return group_sums(columns, self.index, self.size)
 
 
 @dataclass(frozen=True)
@@ -179,30 +174,18 @@ def driscoll_kraay_lags(n_periods: int) -> int:
     return int(4 * (n_periods / 100) ** (2 / 9))
 
 
-def read_cluster(cluster: str | Sequence[str]) -> tuple[str, ...]:
-    """("unit",) or ("unit", "time"), in whatever order and form they were given.
-
-    Raises
-    ------
-    SpecError
-        Anything else.
-    """
-    names = (cluster,) if isinstance(cluster, str) else tuple(cluster)
-    if names == ("unit",) or sorted(names) == sorted(BOTH):
-        return tuple(sorted(names, reverse=True))
-    raise SpecError(f"unknown cluster {cluster!r}", fix="Use 'unit' or ('unit', 'time')")
-
-
 def check_options(covariance: str, convention: str, lags: int | None, cluster: str | Sequence[str]) -> None:
     """Raise `SpecError` for an unknown covariance, convention or cluster, and for options of another covariance."""
     if covariance not in COVARIANCES:
         raise SpecError(f"unknown covariance '{covariance}'", fix=nearest(covariance, COVARIANCES))
     if convention not in CONVENTIONS:
         raise SpecError(f"unknown convention '{convention}'", fix=nearest(convention, CONVENTIONS))
-    if read_cluster(cluster) != ("unit",) and covariance != "clustered":
+    names = read_cluster(cluster)
+    if names != UNIT and covariance != "clustered" and (names == BOTH or covariance != "wild_bootstrap"):
+        kinds = "'clustered'" if names == BOTH else "'clustered' or 'wild_bootstrap'"
         raise SpecError(
             f"cluster = {cluster!r} with covariance = '{covariance}'",
-            fix="Two-way clusters belong to covariance = 'clustered'",
+            fix=f"{'Two-way clusters' if names == BOTH else 'Clusters'} belong to covariance = {kinds}",
         )
     if lags is not None and (lags < 0 or covariance != "driscoll_kraay"):
         raise SpecError(
@@ -235,13 +218,15 @@ def sandwich(
     influence : ndarray, shape (n, k)
         Rows of (X'X)^-1 X', transposed.
     residuals : ndarray, shape (n,)
+        These, `influence` and `columns` are of rows times the roots of analytic weights (`Design.weighted`).
     counts : Counts
     columns : ndarray, shape (n, k)
         Regressors less effects, of which the normal equations are made.
     noise : float
         Norm of residuals that rounding can explain: see `within.WithinFit`.
     covariance, convention, lags, cluster
-        As in `static.twfe`; "wild_bootstrap" has the covariance clustered by unit.
+        As in `static.twfe`; "wild_bootstrap" has the clustered covariance. Of a column the design holds the clusters
+        (`clusters.clustered_by`).
     source : str
 
     Raises
@@ -258,7 +243,8 @@ def sandwich(
     - classical: RSS / (n - K) (X'X)^-1;
     - robust: sum over rows of psi psi', times n / (n - K) (White 1980, HC1; `robust_factor`), t with n - K degrees of
       freedom. Stata's `xtreg, fe robust` is clustered, its `regress` and `areg, robust` are this;
-    - clustered by unit: sum_i Psi_i Psi_i', Psi_i the sum of a unit's psi (Arellano 1987);
+    - clustered by unit: sum_i Psi_i Psi_i', Psi_i the sum of a unit's psi (Arellano 1987), or of the units of a cluster
+      above them; the factor is the same, units being nested in either;
     - by unit and period: by unit plus by period less by row (Cameron, Gelbach & Miller 2011), one factor with G the
       fewer of units and periods, t with G - 1 degrees of freedom (reghdfe's and fixest's choice). The result can have
       negative eigenvalues; it is not altered, and its note says so;
@@ -272,10 +258,10 @@ def sandwich(
     Driscoll & Kraay (1998), Review of Economics and Statistics 80. White (1980), Econometrica 48. MacKinnon & White
     (1985), Journal of Econometrics 29: HC1.
     """
-    n_units, n_times = len(design.units), len(design.times)
+    n_units, n_times, names_of = len(design.units), len(design.times), check_clusters(design, cluster)
     df = counts.n_obs - counts.n_all
     scores = influence * residuals[:, None]
-    by_unit, by_time = _clusters(design)
+    by_unit, by_time = clusters_of(design)
     clusters: tuple[Clusters, ...] = ()
     note, kind, last = "", covariance, 0
     if covariance == "classical":
@@ -292,10 +278,10 @@ def sandwich(
         label, text = f"Driscoll-Kraay, Bartlett, {last} lags", f"{convention}; t({df})"
         absent = int(design.places[-1]) + 1 - n_times
         note = f"no unit has a row in {absent} period(s) between the first and the last: lags count them" * (absent > 0)
-    elif read_cluster(cluster) == ("unit",):
-        clusters, df = (by_unit,), n_units - 1
-        spread = meat(scores, design, kind) * small_sample_factor(convention, counts, n_units)
-        label, text = "clustered by unit", f"{convention}; t({df})"
+    elif names_of != BOTH:
+        clusters, df = (by_unit,), by_unit.size - 1
+        spread = meat(scores, design, kind) * small_sample_factor(convention, counts, by_unit.size)
+        label, text = f"clustered by {unit_cluster(design)}", f"{convention}; t({df})"
     else:
         kind, clusters, fewest = "two_way_clustered", (by_unit, by_time), min(n_units, n_times)
         df = fewest - 1
@@ -351,7 +337,7 @@ def meat(scores: np.ndarray, design: Design, kind: str, last: int = 0) -> np.nda
     """
     if kind == "robust":
         return scores.T @ scores
-    by_unit, by_time = _clusters(design)
+    by_unit, by_time = clusters_of(design)
     if kind == "driscoll_kraay":
         return bartlett(by_time.sums(scores), design.places, last)
     own = by_unit.sums(scores)
@@ -359,11 +345,6 @@ def meat(scores: np.ndarray, design: Design, kind: str, last: int = 0) -> np.nda
         return own.T @ own
     other = by_time.sums(scores)
     return own.T @ own + other.T @ other - scores.T @ scores
-
-
-def _clusters(design: Design) -> tuple[Clusters, Clusters]:
-    """Units and periods."""
-    return Clusters("units", design.unit, len(design.units)), Clusters("periods", design.time, len(design.times))
 
 
 def _dead(columns: np.ndarray, residuals: np.ndarray, noise: float, clusters: Sequence[Clusters]) -> np.ndarray:
@@ -383,11 +364,6 @@ def _robust_text(convention: str, counts: Counts) -> str:
     if convention == "sss":
         return f"HC1, n / (n - k), k = {counts.n_slopes + counts.n_constant} slopes and constant"
     return f"HC1, n / (n - K), K = {counts.n_all} parameters, absorbed effects counted"
-
-
-def group_sums(columns: np.ndarray, index: np.ndarray, size: int) -> np.ndarray:
-    """Sums of the rows of each group, shape (size, k)."""
-    return np.column_stack([np.bincount(index, weights=column, minlength=size) for column in columns.T])
 
 
 def bartlett(sums: np.ndarray, places: np.ndarray, last: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from bayes_npp.frequentist.least_squares.clusters import SIMULATED
 from bayes_npp.frequentist.least_squares.covariance import Sandwich
 
 FEWEST_CLUSTERS = 4  # below: no test, no interval
@@ -83,7 +84,7 @@ def support(
     kind : str
         Covariance in that table; default: that of `spread`.
     group_units : int, optional
-        Units of the group whose slope is tested: other units say nothing of its errors.
+        Units (or what they are nested in) of the group whose slope is tested: others say nothing of its errors.
 
     Notes
     -----
@@ -99,25 +100,28 @@ def support(
     counts = {}
     for one in spread.clusters:
         counts[one.name] = spread.resting_on(combination, one)
-    if group_units is not None and "units" in counts:
-        counts["units"] = min(counts["units"], group_units)
+    for name in counts:
+        if group_units is not None and name != "periods":
+            counts[name] = min(counts[name], group_units)
     own = kind or spread.kind
     short = []
     for name, count in counts.items():
         needed = FEWEST_PERIODS if spread.kind == "driscoll_kraay" else FEWEST_CLUSTERS
         if count < needed:
-            where = " in the group" if name == "units" and group_units is not None else ""
+            where = " in the group" if name != "periods" and group_units is not None else ""
             short.append(f"{count} {name}{where} as clusters, and a test needs at least {needed}")
     if short:
         return Support(refused=True, note=f"no p-value, no interval: {' and '.join(short)}; {FIX}")
     units = units if group_units is None else group_units
-    found = measured(family, own, counts.get("units", units), counts.get("periods", periods))
+    found = None
+    if set(counts) <= set(SIMULATED):
+        found = measured(family, own, counts.get("units", units), counts.get("periods", periods))
     name, fewest = min(counts.items(), key=lambda item: item[1], default=("units", units))
     few = bool(counts) and fewest < ENOUGH
     often = found is not None and fewest <= MANY and found.too_often
     if not few and not often:
         return Support()
-    where = " in the group" if name == "units" and group_units is not None else ""
+    where = " in the group" if name != "periods" and group_units is not None else ""
     said = f"{fewest} {name}{where}" + (" as clusters" if counts else "")
     return Support(few=few, note=f"{said}: {found or NOT_SIMULATED}")
 

@@ -41,8 +41,8 @@ class LinearFit:
 
     @property
     def residuals(self) -> np.ndarray:
-        """Shape (n,)."""
-        return self.solved.residuals
+        """Shape (n,), in the data's units."""
+        return self.solved.residuals / self.design.weighted(np.ones(self.design.n_obs))
 
     @property
     def covariance(self) -> np.ndarray:
@@ -86,7 +86,8 @@ class LinearFit:
             return ""
         if self.spread.kind == "clustered":
             p = wild_p_value(self.design, self.effects, self.solved, combination)
-            return f"wild cluster bootstrap p = {p:.3g} ({drawn_signs(sizes[0])})"
+            of = "" if clusters[0].name == "units" else clusters[0].name
+            return f"wild cluster bootstrap p = {p:.3g} ({drawn_signs(sizes[0], of)})"
         if min(sizes) * self.design.n_obs > MOST_CELLS:
             return ""
         test = wild_sandwich(self.design, self.effects, self.solved, self.spread, combination)

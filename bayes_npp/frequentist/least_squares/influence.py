@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.design.design import Design
-from bayes_npp.frequentist.least_squares.covariance import group_sums
+from bayes_npp.frequentist.least_squares.clusters import group_sums
 from bayes_npp.frequentist.least_squares.within import within_fit
 
 COLUMNS = ("unit", "share", "slope_without", "change")

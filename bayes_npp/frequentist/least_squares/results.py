@@ -42,7 +42,7 @@ class Regression(Coefficients, Estimates):
     def _is_tested(self, j: int) -> bool:
         fit, one = self.linear, np.eye(len(self.linear.names))[j]
         of_group = fit.design.group is not None and j < len(fit.design.groups)
-        units = int(fit.design.group_units[j]) if of_group else None
+        units = int(fit.design.group_clusters[j]) if of_group else None
         support = fit.support(one, "group slope" if of_group else "", group_units=units)
         return bool(not np.isnan(fit.spread.variance(one)) and not support.refused)
 

@@ -11,6 +11,7 @@ from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.least_squares.absorbed import slope_weights
+from bayes_npp.frequentist.least_squares.clusters import clustered_by, unit_cluster, unit_level
 from bayes_npp.frequentist.least_squares.covariance import check_options, sandwich
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, t_row
 from bayes_npp.frequentist.least_squares.results import Regression
@@ -48,7 +49,7 @@ def pooled_ols(
 ) -> Regression:
     """Pooled OLS with a constant; see `twfe` for the parameters, docs/statistics.md, section 1.9 for the formulas."""
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
-    return static_estimates(build_design(panel, spec), "none", errors, panel.source)
+    return static_estimates(static_design(panel, spec, errors), "none", errors, panel.source)
 
 
 def fixed_effects(
@@ -68,7 +69,7 @@ def fixed_effects(
     if effects not in ("unit", "time", "two-way"):
         raise SpecError(f"unknown effects '{effects}'", fix="Use 'unit', 'time' or 'two-way'")
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
-    return static_estimates(build_design(panel, spec), effects, errors, panel.source)
+    return static_estimates(static_design(panel, spec, errors), effects, errors, panel.source)
 
 
 def twfe(
@@ -92,7 +93,8 @@ def twfe(
     spec : Spec
         With `slopes`, the exposure is interacted with every group (controls and effects shared): rows for each group's
         slope, their averages and all pairwise differences. `unit_trends`, `exposure_factor`
-        and `group_time_effects` are absorbed.
+        and `group_time_effects` are absorbed. With `analytic_weights` least squares is weighted, as by Stata's aweight;
+        the average slope is then `pooled_slope`, whose weights are not those of two-way fixed effects.
     covariance : {"classical", "robust", "clustered", "driscoll_kraay", "wild_bootstrap"}
         "robust" is heteroskedasticity-robust (White, HC1), not clustered: Stata's `xtreg, fe robust` is "clustered".
         Driscoll-Kraay with a Bartlett kernel. "wild_bootstrap" gives errors clustered by unit, and p-values and
@@ -104,8 +106,9 @@ def twfe(
         Of Driscoll-Kraay; default floor(4 (T/100)^(2/9)).
     subsamples : str, optional
         Grouping column: one separate regression for each group, controls and period effects its own.
-    cluster : "unit" or ("unit", "time")
-        Of clustered errors. Two-way: one factor with G the fewer of units and periods; a covariance that is not
+    cluster : "unit", ("unit", "time") or str
+        Of clustered errors. A column of which units are nested in, such as their region: also of the wild bootstrap.
+        Two-way: one factor with G the fewer of units and periods; a covariance that is not
         positive semi-definite is not altered, and said to be so in the notes.
     weights : {"rademacher", "webb"}
         Of the wild bootstrap.
@@ -116,8 +119,8 @@ def twfe(
     -------
     Regression
         Estimates that know their regression (`params`, `cov`, `wald_test()`, `predict()`, ...); with `subsamples`
-        Estimates alone. 95 % confidence intervals and p-values from t: G - 1 degrees of freedom for clustered errors (G
-        the fewer of units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical
+        Estimates alone. 95 % confidence intervals and p-values from t: G - 1 degrees of freedom for G clusters (the
+        fewer of units and periods if both cluster), T - 1 for Driscoll-Kraay, n less all parameters for classical
         and robust ones. None below 4 clusters (5 periods for Driscoll-Kraay); between 4 and 9 the note says how often
         the test rejects noise, and the wild bootstrap's p-value (docs/few_clusters.md).
 
@@ -126,7 +129,7 @@ def twfe(
     SpecError
         An unknown option, an option of another covariance.
     DesignError
-        A column that effects or other columns absorb, too few rows.
+        A column that effects or other columns absorb, too few rows; a unit in two clusters.
 
     Notes
     -----
@@ -141,8 +144,21 @@ def twfe(
     """
     errors = Errors(covariance, convention, lags, cluster, weights, draws, seed)
     if subsamples is None:
-        return static_estimates(build_design(panel, spec), "two-way", errors, panel.source)
-    return subsample_estimates(subsample_designs(panel, spec, subsamples), subsamples, errors, panel.source)
+        return static_estimates(static_design(panel, spec, errors), "two-way", errors, panel.source)
+    designs = clustered_subsamples(subsample_designs(panel, spec, subsamples), panel, errors.cluster)
+    return subsample_estimates(designs, subsamples, errors, panel.source)
+
+
+def static_design(panel: Panel, spec: Spec, errors: Errors) -> Design:
+    """Arrays of a regression with its analytic weights and clusters."""
+    return clustered_by(build_design(panel, spec, weighted=True), panel, errors.cluster)
+
+
+def clustered_subsamples(
+    designs: Mapping[str, Design], panel: Panel, cluster: str | Sequence[str]
+) -> dict[str, Design]:
+    """Designs of subsamples with their clusters."""
+    return {label: clustered_by(design, panel, cluster) for label, design in designs.items()}
 
 
 def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Errors, source: str) -> Estimates:
@@ -151,7 +167,8 @@ def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Er
     for label, design in designs.items():
         table = static_estimates(design, "two-way", errors, f"{source}, {grouping} {label}")
         frame = table.frame.assign(group=label, sample=f"{grouping} = {label}")
-        frame.loc[frame["estimand"] == "average_slope_twfe_weighted", "estimand"] = "subsample_slope"
+        average = frame["estimand"].isin(["average_slope_twfe_weighted", "pooled_slope"])  # the latter with weights
+        frame.loc[average, "estimand"] = "subsample_slope"
         tables.append(Estimates(frame))
     return concat(tables)
 
@@ -207,7 +224,7 @@ def static_estimates(design: Design, effects: str, errors: Errors, source: str) 
         rows,
         paradigm="frequentist",
         estimator=_label(design.spec, effects),
-        covariance="clustered by unit, wild bootstrap-t" if wild else fit.covariance_label,
+        covariance=f"{fit.covariance_label}, wild bootstrap-t" if wild else fit.covariance_label,
         outcome=design.spec.outcome,
         spread_kind="se",
         level=LEVEL,
@@ -223,27 +240,28 @@ def static_estimates(design: Design, effects: str, errors: Errors, source: str) 
 
 
 def _wild_convention(design: Design, errors: Errors) -> str:
-    n_units = len(design.units)
+    n_clusters = unit_level(design).size
     drawn = f"{errors.draws} draws, seed {errors.seed}"
-    if all_signs(n_units, errors.weights, errors.draws):
-        drawn = f"all {2**n_units} sign vectors"
+    if all_signs(n_clusters, errors.weights, errors.draws):
+        drawn = f"all {2**n_clusters} sign vectors"
     weights = {"rademacher": "Rademacher", "webb": "Webb"}[errors.weights]
     return (
-        f"errors: {errors.convention}; p-value and interval: wild cluster bootstrap-t by unit, null imposed, {weights} "
-        f"weights, {drawn}, interval by test inversion"
+        f"errors: {errors.convention}; p-value and interval: wild cluster bootstrap-t by {unit_cluster(design)}, null "
+        f"imposed, {weights} weights, {drawn}, interval by test inversion"
     )
 
 
 def _group_units(design: Design, estimand: str, combination: np.ndarray) -> int | None:
-    """Units of the smallest group whose own slope a row is about; None for rows about all units."""
+    """Units (clusters) of the smallest group whose own slope a row is about; None for rows about all units."""
     if estimand not in GROUP_FAMILIES:
         return None
-    units = design.group_units
+    units = design.group_clusters
     return int(units[combination[: len(units)] != 0].min())
 
 
 def _label(spec: Spec, effects: str) -> str:
     parts = [ESTIMATORS[effects] + (f" x {spec.slopes}" if spec.slopes else "")]
+    parts += [f"weighted by {spec.analytic_weights}"] if spec.analytic_weights else []
     parts += ["unit trends"] if spec.unit_trends else []
     if spec.exposure_factor != "none":
         count = spec.exposure_factors
@@ -298,14 +316,15 @@ def _with_errors(
 def _labelled_combinations(design: Design, fit: LinearFit, effects: str) -> list[tuple[dict[str, Any], np.ndarray]]:
     """What every row of the table is, and the combination of coefficients (k,) it estimates; overall rows first."""
     term, one = design.spec.exposure, np.eye(len(fit.names))
+    two_way = "average_slope_twfe_weighted" if design.weights is None else "pooled_slope"
     if design.group is None:
-        estimand = {"none": "pooled_slope", "two-way": "average_slope_twfe_weighted"}.get(effects, "coefficient")
+        estimand = {"none": "pooled_slope", "two-way": two_way}.get(effects, "coefficient")
         rows: list[tuple[dict[str, Any], np.ndarray]] = [({"term": term, "estimand": estimand}, one[0])]
     else:
         n_groups = len(design.groups)
         averages = {"average_slope": design.group_shares, "mean_group_slope": np.full(n_groups, 1 / n_groups)}
         if effects == "two-way":
-            averages = {"average_slope_twfe_weighted": slope_weights(design), **averages}
+            averages = {two_way: slope_weights(design), **averages}
         rows = [({"term": term, "estimand": name}, w @ one[:n_groups]) for name, w in averages.items()]
         for g, label in enumerate(design.groups):
             rows.append(({"term": term, "group": label, "estimand": "group_slope"}, one[g]))

@@ -9,7 +9,8 @@ from bayes_npp.design.design import Design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb
-from bayes_npp.frequentist.least_squares.covariance import NOT_POSITIVE, group_sums
+from bayes_npp.frequentist.least_squares.clusters import Clusters, unit_level
+from bayes_npp.frequentist.least_squares.covariance import NOT_POSITIVE
 from bayes_npp.frequentist.least_squares.within import WithinFit
 
 VALUES = {
@@ -103,12 +104,15 @@ def wild_bootstrap(
     seed: int = 1,
     level: float = 0.95,
 ) -> list[WildRow]:
-    """Test every combination of the coefficients by the restricted wild cluster bootstrap (WCR), clusters = units.
+    """Test every combination of the coefficients by the restricted wild cluster bootstrap (WCR).
+
+    Clusters are units, or what they are nested in where the design says so (`clusters.clustered_by`).
 
     Under the null c'b = r the restricted residuals are e + h d / h'h, h = influence c and d = estimate - r; a draw
-    multiplies those of a unit by one weight. All that the refitted regression needs of a draw are sums over units, so
-    nothing is refitted, and as they are linear in d the whole curve of p-values costs one pass over the draws. Effects
-    of units are nested in clusters and drop out of a draw; those of periods (or of group-by-period cells) do not.
+    multiplies those of a cluster by one weight. All that the refitted regression needs of a draw are sums over
+    clusters, so nothing is refitted, and as they are linear in d the whole curve of p-values costs one pass over the
+    draws. Effects of units are nested in clusters and drop out of a draw; those of periods (or of group-by-period
+    cells) do not.
 
     The p-value is the share of draws with |t*| >= |t|, the sample counted as one more draw; or of all 2^G sign vectors
     where those are fewer than `draws`. The interval holds the values next to the estimate that the same test does
@@ -139,10 +143,10 @@ def wild_bootstrap(
     Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90. Roodman, MacKinnon, Nielsen & Webb (2019),
     Stata Journal 19. Webb (2023), Canadian Journal of Economics 56.
     """
-    n_units = len(design.units)
+    clusters = unit_level(design)
     every = _replications(design, effects, fit, combinations, weights, draws, seed)
     estimates = combinations @ fit.coefficients
-    return [_row(own, float(at), n_units, level) for own, at in zip(every, estimates, strict=True)]
+    return [_row(own, float(at), clusters, level) for own, at in zip(every, estimates, strict=True)]
 
 
 def wild_p_value(
@@ -168,12 +172,12 @@ def _replications(
     design: Design, effects: str, fit: WithinFit, combinations: np.ndarray, weights: str, draws: int, seed: int
 ) -> list[Replications]:
     basis = _basis(design, effects, fit)
-    n_units = len(design.units)
-    enumerated = all_signs(n_units, weights, draws)
-    residual_sums = group_sums(basis * fit.residuals[:, None], design.unit, n_units)
-    pieces = [_pieces(design, basis, fit, combination) for combination in combinations]
+    clusters = unit_level(design)
+    enumerated = all_signs(clusters.size, weights, draws)
+    residual_sums = clusters.sums(basis * fit.residuals[:, None])
+    pieces = [_pieces(clusters, basis, fit, combination) for combination in combinations]
     parts: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in pieces]
-    for chunk in wild_weights(n_units, weights, draws, seed):
+    for chunk in wild_weights(clusters.size, weights, draws, seed):
         fitted = chunk @ residual_sums
         for piece, own in zip(pieces, parts, strict=True):
             own.append(_polynomials(chunk, fitted, piece))
@@ -188,7 +192,7 @@ def _replications(
 
 @dataclass(frozen=True)
 class _Pieces:
-    """Sums over every unit, for one combination with h = influence c: h e, h^2 / h'h (G,) and basis h (G, r)."""
+    """Sums over every cluster, for one combination with h = influence c: h e, h^2 / h'h (G,) and basis h (G, r)."""
 
     scores: np.ndarray
     shares: np.ndarray
@@ -196,11 +200,11 @@ class _Pieces:
     length: float
 
 
-def _pieces(design: Design, basis: np.ndarray, fit: WithinFit, combination: np.ndarray) -> _Pieces:
+def _pieces(clusters: Clusters, basis: np.ndarray, fit: WithinFit, combination: np.ndarray) -> _Pieces:
     h = fit.influence @ combination
-    n_units, length = len(design.units), float(h @ h)
-    sums = group_sums(np.column_stack([h * fit.residuals, h**2 / length]), design.unit, n_units)
-    return _Pieces(sums[:, 0], sums[:, 1], group_sums(basis * h[:, None], design.unit, n_units), length)
+    length = float(h @ h)
+    sums = clusters.sums(np.column_stack([h * fit.residuals, h**2 / length]))
+    return _Pieces(sums[:, 0], sums[:, 1], clusters.sums(basis * h[:, None]), length)
 
 
 def _polynomials(chunk: np.ndarray, fitted: np.ndarray, piece: _Pieces) -> tuple[np.ndarray, np.ndarray]:
@@ -218,7 +222,7 @@ def _basis(design: Design, effects: str, fit: WithinFit) -> np.ndarray:
     if effects not in ("time", "two-way"):
         return columns
     cell = design.time if design.group_time is None else design.group_time
-    dummies = (cell[:, None] == np.arange(int(cell.max()) + 1)).astype(float)
+    dummies = design.weighted((cell[:, None] == np.arange(int(cell.max()) + 1)).astype(float))
     if effects == "two-way":
         spec = Spec(**{**design.spec.model_dump(), "group_time_effects": None})
         dummies = absorb(dummies, replace(design, spec=spec, group_time=None), "unit").residual
@@ -226,15 +230,15 @@ def _basis(design: Design, effects: str, fit: WithinFit) -> np.ndarray:
     return np.column_stack([columns, left[:, singular > RANK * singular.max()]])
 
 
-def _row(replications: Replications, estimate: float, n_units: int, level: float) -> WildRow:
+def _row(replications: Replications, estimate: float, clusters: Clusters, level: float) -> WildRow:
     if not replications.own > replications.rounding:
         return WildRow(np.nan, np.nan, np.nan, NOT_POSITIVE)
     lo = estimate - _end(replications, 1, level)
     hi = estimate + _end(replications, -1, level)
     notes = []
-    smallest = 2.0 ** (1 - n_units)
+    smallest = 2.0 ** (1 - clusters.size)
     if replications.enumerated and smallest > 1 - level:
-        notes.append(f"with {n_units} units the smallest possible p-value is {smallest:.3g}")
+        notes.append(f"with {clusters.size} {clusters.name} the smallest possible p-value is {smallest:.3g}")
     if not np.isfinite([lo, hi]).all():
         notes.append("the bootstrap test rejects no value on one side or both: the interval has no end there")
     p_value = replications.p_value(estimate) if estimate else 1.0

@@ -13,7 +13,7 @@ from bayes_npp.frequentist.least_squares.covariance import SLACK, VANISHING, Cou
 
 @dataclass(frozen=True)
 class WithinFit:
-    """A least-squares fit.
+    """A least-squares fit; with analytic weights of rows times their roots (`Design.weighted`), residuals too.
 
     Attributes
     ----------
@@ -78,8 +78,9 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
 
     _check_spec(design, source)
     names = (*slope_names(design), *design.spec.controls)
-    columns = np.column_stack([design.slope_columns, design.controls])
-    absorbed = absorb(np.column_stack([columns, design.outcome]), design, effects)
+    columns, outcome = np.column_stack([design.slope_columns, design.controls]), design.weighted(design.outcome)
+    plain, columns = columns, design.weighted(columns)
+    absorbed = absorb(np.column_stack([columns, outcome]), design, effects)
     n_parts = _connected_parts(design, effects)
     counts = Counts(
         n_obs=design.n_obs,
@@ -97,16 +98,17 @@ def within_fit(design: Design, effects: str, source: str = "") -> WithinFit:
     inverse = solve_triangular(triangle[:, :size] / length, np.eye(size)) / length[:, None]
     coefficients = inverse @ triangle[:, size]
     residuals = target - left @ coefficients
-    rounding = row_rounding(design.outcome, columns, coefficients)
+    rounding = row_rounding(outcome, columns, coefficients)
     check_residuals(residuals, target, rounding, design.spec.outcome, source)
     noise = noise_of(columns, left, residuals, rounding)
     influence = left @ (inverse @ inverse.T)
     if effects == "none":
-        means = columns.mean(axis=0)
+        means, root = np.average(plain, axis=0, weights=design.weights), design.weighted(np.ones(design.n_obs))
         names = (*names, "intercept")
-        coefficients = np.append(coefficients, design.outcome.mean() - means @ coefficients)
-        influence = np.column_stack([influence, 1 / design.n_obs - influence @ means])
-        left = np.column_stack([left, np.ones(design.n_obs)])
+        level = np.average(design.outcome, weights=design.weights) - means @ coefficients
+        coefficients = np.append(coefficients, level)
+        influence = np.column_stack([influence, root / design.n_obs - influence @ means])
+        left = np.column_stack([left, root])
     note = _note(design, effects, n_parts)
     return WithinFit(names, coefficients, residuals, influence, left, noise, counts, note)
 
@@ -135,8 +137,9 @@ def _check_spec(design: Design, source: str) -> None:
 
 
 def _connected_parts(design: Design, effects: str) -> int:
-    # With trends or cells of groups the rank of the dummies is counted where they are projected out.
-    return connected_parts(design.unit, design.time) if effects == "two-way" and not absorbs_more(design.spec) else 1
+    # With trends, cells of groups or weights the rank of the dummies is counted where they are projected out.
+    counted = absorbs_more(design.spec) or design.weights is not None
+    return connected_parts(design.unit, design.time) if effects == "two-way" and not counted else 1
 
 
 def _note(design: Design, effects: str, n_parts: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from bayes_npp.design.design import Design
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import absorb, absorbs_more
+from bayes_npp.frequentist.least_squares.clusters import unit_level
 from bayes_npp.frequentist.least_squares.few_clusters import FEWEST_CLUSTERS
 from bayes_npp.frequentist.mediation.equations import PathEquations
 
@@ -16,7 +17,7 @@ SINGULAR = 1e-12  # smallest eigenvalue of the regressors' correlation matrix gi
 
 @dataclass(frozen=True)
 class UnitProducts:
-    """Cross-products of every unit, from which the regressions of any multiset of units follow.
+    """Cross-products of every unit (or cluster of units), from which regressions of any multiset of units follow.
 
     Copies of a unit are units of their own; as they have the same rows, their effects are equal and a unit drawn w
     times enters with weight w. Columns are the dummies of periods (or the constant), less unit means where units have
@@ -59,14 +60,14 @@ def unit_products(equations: PathEquations, effects: str, source: str = "") -> U
     lengths = np.linalg.norm(columns, axis=0)
     dummies = _dummies(design, effects)
     every = np.column_stack([dummies, columns / lengths])
-    size, n_units = every.shape[1], len(design.units)
-    products = np.empty((n_units, size, size))
+    size, clusters = every.shape[1], unit_level(design)
+    products = np.empty((clusters.size, size, size))
     for j in range(size):
         for k in range(j + 1):
-            own = np.bincount(design.unit, weights=every[:, j] * every[:, k], minlength=n_units)
+            own = np.bincount(clusters.index, weights=every[:, j] * every[:, k], minlength=clusters.size)
             products[:, j, k] = products[:, k, j] = own
     n_controls = design.controls.shape[1] - n_mediators
-    return UnitProducts(products.reshape(n_units, -1), dummies.shape[1], n_controls, n_mediators, lengths)
+    return UnitProducts(products.reshape(clusters.size, -1), dummies.shape[1], n_controls, n_mediators, lengths)
 
 
 def weighted_paths(units: UnitProducts, weights: np.ndarray) -> np.ndarray:
@@ -141,10 +142,12 @@ def bootstrap_paths(
     ----------
     Cameron, Gelbach & Miller (2008), Review of Economics and Statistics 90.
     """
-    n_units = len(equations.outcome.units)
+    clusters = unit_level(equations.outcome)
+    n_units = clusters.size
     if n_units < FEWEST_CLUSTERS:
         raise DesignError(
-            f"the cluster bootstrap draws units, and there are {n_units}: at least {FEWEST_CLUSTERS} are needed",
+            f"the cluster bootstrap draws {clusters.name}, and there are {n_units}: at least {FEWEST_CLUSTERS} are "
+            "needed",
             place=source,
             fix="Add units: no interval can rest on so few. Errors that are uncorrelated need no clusters: "
             "covariance = 'classical' or 'robust' with another interval",
@@ -161,8 +164,8 @@ def bootstrap_paths(
     failed = int((~kept).sum())
     if failed > draws / 10:
         raise DesignError(
-            f"{failed} of {draws} bootstrap draws do not identify the paths (a regressor does not vary among the units "
-            "drawn)",
+            f"{failed} of {draws} bootstrap draws do not identify the paths (a regressor does not vary among the "
+            f"{clusters.name} drawn)",
             place=source,
             fix="Drop the regressor that varies in few units; interval = 'delta' rests on as few",
         )

@@ -10,6 +10,7 @@ from bayes_npp.design.left_out import LeftOut, left_out
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError, SpecError
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
+from bayes_npp.frequentist.least_squares.clusters import check_one_way, clustered_by
 from bayes_npp.panels.panel import Panel
 
 
@@ -45,13 +46,16 @@ class PathEquations:
         return self.left_out.total
 
 
-def path_equations(panel: Panel, spec: Spec, mediators: Sequence[str], effects: str) -> PathEquations:
+def path_equations(
+    panel: Panel, spec: Spec, mediators: Sequence[str], effects: str, cluster: str = "unit"
+) -> PathEquations:
     """Build and check the equations.
 
     Raises
     ------
     SpecError
-        No mediator, one that has another role or is named twice, a specification that is not static with one slope.
+        Two-way clusters, analytic weights; no mediator, one that has another role or is named twice, a specification
+        that is not static with one slope.
     PanelError
         An unknown column.
     DesignError
@@ -59,6 +63,7 @@ def path_equations(panel: Panel, spec: Spec, mediators: Sequence[str], effects: 
     """
     mediators = tuple(mediators)
     _check_roles(panel, spec, mediators)
+    check_one_way(cluster, panel.source)
     if panel.time is None and effects != "none":
         raise DesignError(
             f"effects = '{effects}' in a cross-section",
@@ -78,7 +83,8 @@ def path_equations(panel: Panel, spec: Spec, mediators: Sequence[str], effects: 
     content = {**spec.model_dump(), "unit_effects": "none", "time_effects": "none", "correlated_means": False}
 
     def design(outcome: str, controls: tuple[str, ...]) -> Design:
-        return build_design(panel, Spec(**{**content, "outcome": outcome, "controls": controls}), where=complete)
+        own = build_design(panel, Spec(**{**content, "outcome": outcome, "controls": controls}), where=complete)
+        return clustered_by(own, panel, cluster)
 
     # The largest equation first: its message names what the others would stumble over.
     full = design(spec.outcome, (*spec.controls, *mediators))

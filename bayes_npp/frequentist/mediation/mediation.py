@@ -10,7 +10,7 @@ from bayes_npp.design.design import group_pairs
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows
-from bayes_npp.frequentist.least_squares.covariance import Clusters
+from bayes_npp.frequentist.least_squares.clusters import UNIT, read_cluster, unit_level
 from bayes_npp.frequentist.least_squares.few_clusters import PRODUCT_FAMILY, Support, support
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, joined, row_of, t_row
 from bayes_npp.frequentist.mediation.bootstrap import bootstrap_paths
@@ -45,6 +45,7 @@ class Options:
     seed: int
     convention: str
     lags: int | None
+    cluster: str = "unit"
 
     def check(self) -> None:
         """Refuse unknown options and those that do not combine.
@@ -65,6 +66,12 @@ class Options:
             raise SpecError(
                 f"interval = 'monte_carlo' draws products of paths, and method = '{self.method}' has none",
                 fix="Use method = 'product', or interval = 'delta'",
+            )
+        by_cluster = self.covariance == "clustered" or self.interval == "cluster_bootstrap"
+        if read_cluster(self.cluster) != UNIT and not by_cluster:
+            raise SpecError(
+                f"cluster = {self.cluster!r} with covariance = '{self.covariance}'",
+                fix="Clusters belong to covariance = 'clustered' or interval = 'cluster_bootstrap'",
             )
         if self.interval != "delta" and self.draws < MIN_DRAWS:
             raise SpecError(f"draws = {self.draws} are too few for 95 % intervals", fix=f"Use at least {MIN_DRAWS}")
@@ -113,7 +120,7 @@ class Paths:
         """What is said of drawn intervals that rest on few clusters; `family` in the table of simulated shares."""
         design, spread = self.stacked.fits[0].design, self.stacked.spread
         if self.interval == "cluster_bootstrap":
-            spread = replace(spread, clusters=(Clusters("units", design.unit, len(design.units)),))
+            spread = replace(spread, clusters=(unit_level(design),))
         sizes = (len(design.units), len(design.times))
         return support(spread, np.ones(self.size), family, *sizes, kind=self._drawn_kind).note
 
@@ -136,6 +143,7 @@ def mediation_paths(
     seed: int = 1,
     convention: str = "stata",
     lags: int | None = None,
+    cluster: str = "unit",
 ) -> Estimates:
     """Paths from exposure over parallel mediators to outcome, by least squares on one common sample.
 
@@ -156,6 +164,8 @@ def mediation_paths(
         Of every equation.
     covariance, convention, lags
         As in `static.twfe`; jointly over the equations.
+    cluster : str
+        Of clustered errors and of the cluster bootstrap: "unit", or a column of which units are nested in.
     interval : {"delta", "monte_carlo", "cluster_bootstrap"}
         Of indirect effects. delta: first order with the paths' joint covariance, normal. monte_carlo:
         quantiles over draws of the paths from their joint normal. cluster_bootstrap: quantiles over resampled units,
@@ -191,9 +201,9 @@ def mediation_paths(
     Baron & Kenny (1986), Journal of Personality and Social Psychology 51. Sobel (1982), Sociological Methodology 13.
     MacKinnon, Lockwood & Williams (2004), Multivariate Behavioral Research 39.
     """
-    options = Options(method, effects, covariance, interval, draws, seed, convention, lags)
+    options = Options(method, effects, covariance, interval, draws, seed, convention, lags, cluster)
     options.check()
-    return path_estimates(path_equations(panel, spec, mediators, effects), options, panel.source)
+    return path_estimates(path_equations(panel, spec, mediators, effects, cluster), options, panel.source)
 
 
 def path_estimates(equations: PathEquations, options: Options, source: str) -> Estimates:
@@ -352,7 +362,8 @@ def _drawn(values: np.ndarray, paths: Paths, family: str = PRODUCT_FAMILY) -> di
     if paths.interval == "monte_carlo":
         how = f"Monte Carlo, {len(values)} draws of the paths' joint normal; paths: {_factor(paths)}"
     else:
-        how = f"percentile, {len(values)} draws of units with replacement"
+        clusters = unit_level(paths.stacked.fits[0].design)
+        how = f"percentile, {len(values)} draws of {clusters.name} with replacement"
     return {
         "spread": float(values.std(ddof=1)),
         "spread_kind": "se",

@@ -8,6 +8,7 @@ import numpy as np
 from bayes_npp.design.design import Design
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.frequentist.least_squares.absorbed import absorb
+from bayes_npp.frequentist.least_squares.clusters import unit_cluster
 from bayes_npp.frequentist.least_squares.covariance import Sandwich, meat
 from bayes_npp.frequentist.least_squares.inference import LinearFit
 from bayes_npp.frequentist.least_squares.static import linear_fit
@@ -75,7 +76,7 @@ def stack(
     wanted : sequence of (Design, str)
         Equation and regressor of each coefficient; all designs have the same rows.
     effects, covariance, convention, lags, source
-        As in `static.linear_fit`; clustered is by unit.
+        As in `static.linear_fit`; clustered is by unit, or by the clusters that designs have.
 
     Raises
     ------
@@ -105,7 +106,8 @@ def stack(
     for design, name in wanted:
         key = id(design)
         if key not in fits:
-            fits[key] = linear_fit(design, effects, covariance, convention, lags, source)
+            cluster = unit_cluster(design) if covariance == "clustered" else "unit"
+            fits[key] = linear_fit(design, effects, covariance, convention, lags, source, cluster)
         everything = np.column_stack([design.slope_columns, design.controls, design.outcome])
         absorbed = absorb(everything, design, effects).residual
         columns, target = absorbed[:, :-1], absorbed[:, -1]

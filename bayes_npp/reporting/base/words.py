@@ -48,6 +48,11 @@ def unit_word(study: Study, plural: bool = False) -> str:
     return word if word.endswith("s") else f"{word}s"
 
 
+def period_word(study: Study) -> str:
+    """What a period is: a quarter or a month where keys of time say so, else a year."""
+    return {"Q": "quarter", "M": "month"}.get(study.panel.calendar.frequency[:1], "year")
+
+
 def variable_word(study: Study, name: str, unit: bool = True) -> str:
     """The title of a variable, with its unit in brackets unless told otherwise."""
     title = next((own.title for own in study.variables if own.name == name and own.title), name.replace("_", " "))

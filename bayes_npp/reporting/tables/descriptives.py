@@ -12,7 +12,9 @@ def descriptive_table(result: Result) -> Table:
     panel, frame = result.study.panel, result.descriptives
     words = [variable_word(result.study, name) for name in frame["variable"]]
     shown = frame.assign(variable=words, **{name: frame[name].map(number) for name in ("mean", *LABELS, "min", "max")})
-    window = "all rows" if panel.window is None else f"periods {panel.window[0]} to {panel.window[1]}"
+    window = "all rows"
+    if panel.window is not None:
+        window = f"periods {' to '.join(map(panel.calendar.label, panel.window))}"
     notes = (
         f"Over {window}, each variable on the cells it has; missing: cells without a value.",
         "SDs by the conventions of Stata's xtsum (StataCorp, Longitudinal-Data/Panel-Data Reference Manual). Between: "

@@ -7,11 +7,12 @@ from bayes_npp.bayesian.model.error_models import BASE, label_of
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, probability
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import period_word
 
 METHODS = {
     "leave_one_row_out": "one row",
     "leave_one_unit_out": "one unit",
-    "leave_future_out": "the next year",
+    "leave_future_out": "the next {period}",
 }
 AVERAGE = "average_slope_twfe_weighted"
 
@@ -76,11 +77,12 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
 
 
 def accuracy_table(ladder: Ladder, result: Result) -> Table:
-    """How well each way to pool predicts rows, units and years it has not seen."""
+    """How well each way to pool predicts rows, units and periods it has not seen."""
+    period = period_word(result.study)
     rows = [
         {
             "what is pooled": line.part,
-            "left out": METHODS[line.method],
+            "left out": METHODS[line.method].format(period=period),
             "effects or pooling": line.model,
             "elpd (SE)": f"{line.elpd:.1f} ({line.se:.1f})" if line.defined else "",
             "less the best (SE)": f"{_no_minus_zero(line.elpd_diff)} ({line.se_diff:.1f})" if line.defined else "",
@@ -94,7 +96,7 @@ def accuracy_table(ladder: Ladder, result: Result) -> Table:
         "Log predictive density of the outcome in the data's units, coefficients integrated out exactly given the "
         "scales; draws of the scales weighted by PSIS, sampled anew where Pareto k is above 0.7. Errors as declared.",
         "One row left out compares the whole ladder; one unit is undefined for fixed effects of units, a coming "
-        "year for fixed effects of periods. A difference within two of its standard errors decides nothing.",
+        f"{period} for fixed effects of periods. A difference within two of its standard errors decides nothing.",
     )
     return Table(f"accuracy_{ladder.model}", f"Predictive accuracy: model '{ladder.model}'", pd.DataFrame(rows), notes)
 

@@ -8,6 +8,7 @@ from bayes_npp.analysis.readings import MEDIATOR_RULE, MechanismReading, Mediato
 from bayes_npp.analysis.records import Mechanism
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, posterior_note, reason, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import period_word
 
 
 def effect_table(mechanism: Mechanism, result: Result) -> Table:
@@ -65,18 +66,19 @@ def confounding_table(mechanism: Mechanism, result: Result) -> Table | None:
         return None
     lines = [
         {
-            "mediator": row.mediator,
-            "group": row.group or "average",
-            "posterior mean is zero at rho": rho(row.mean_crosses),
-            "interval includes zero from rho": row.note or rho(row.interval_includes),
+            "mediator": row["mediator"],
+            "group": row["group"] or "average",
+            "posterior mean is zero at rho": crossing_word(row, "mean_crosses"),
+            "interval includes zero from rho": row["note"] or crossing_word(row, "interval_includes"),
         }
-        for row in mechanism.crossings.itertuples()
+        for _, row in mechanism.crossings.iterrows()
     ]
     notes = (
         "rho: correlation between the errors of a mediator and of the outcome, as something left out that moves both "
         "would cause; the data say nothing about it. One mediator at a time; 'all together': the sum of indirect "
         "effects where every mediator has the same rho.",
-        "Exact for independent errors and flat priors of slopes; other priors are met by weighting the draws.",
+        "Where errors have memory or scales of their own, rho is that of innovations: of errors less what the row "
+        "before predicts of them, over their scale. It is looked for as far from zero as the posterior's draws reach.",
     )
     title = f"How much confounding of mediator and outcome would it take? {mechanism.model}"
     return Table(f"confounding_{mechanism.model}", title, pd.DataFrame(lines), notes)
@@ -86,10 +88,11 @@ def missing_table(mechanism: Mechanism, result: Result) -> Table | None:
     """Indirect effects under every treatment of mediators' missing cells; None where no cell is missing."""
     if mechanism.treatments is None:
         return None
+    period = period_word(result.study)
     lines = [
         {
             "mediator": row.mediator,
-            "missing years": row.treatment,
+            f"missing {period}s": row.treatment,
             "cells filled": "" if row.why else str(int(row.filled)),
             "rows used": "" if row.why else str(int(row.n_obs)),
             "indirect effect": row.why or _treated_effect(row),
@@ -101,9 +104,9 @@ def missing_table(mechanism: Mechanism, result: Result) -> Table | None:
         "mediators' missing cells alone. Interpolated and extrapolated cells are treated as data: their intervals do "
         "not know that they were filled.",
         "Imputed cells are unknowns of the model, drawn with its coefficients. That takes ignorable missingness, and "
-        "where no unit has a year its common level is known from the prior of period effects alone.",
+        f"where no unit has a {period} its common level is known from the prior of period effects alone.",
     )
-    title = f"Indirect effects by treatment of missing years: {mechanism.model}"
+    title = f"Indirect effects by treatment of missing {period}s: {mechanism.model}"
     return Table(f"missing_{mechanism.model}", title, pd.DataFrame(lines), notes)
 
 
@@ -132,10 +135,9 @@ def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str) -> 
     crossing = reading.crossing
     if crossing is None:
         return f"{text}."
-    return (
-        f"{text}. Errors of {name} and {outcome} correlated by {rho(crossing['interval_includes'])} would let its "
-        f"interval include zero, by {rho(crossing['mean_crosses'])} would bring its mean to zero."
-    )
+    changes = (("interval_includes", "let its interval include zero"), ("mean_crosses", "bring its mean to zero"))
+    would = [f"correlated by {crossing_word(crossing, column)} would {change}" for column, change in changes]
+    return f"{text}. Errors of {name} and {outcome} {', '.join(would)}."
 
 
 def chain_sentence(reading: MechanismReading) -> str:
@@ -177,9 +179,11 @@ def _effect(row: pd.Series) -> str:
     return cell(row)
 
 
-def rho(value: float) -> str:
-    """A correlation of errors, with its sign."""
-    return "none inside (-1, 1)" if pd.isna(value) else f"{value:+.2f}"
+def crossing_word(row: pd.Series, column: str) -> str:
+    """The correlation of errors in a column of `confounding.crossings`, with its sign, or where there is none."""
+    if pd.notna(row[column]):
+        return f"{row[column]:+.2f}"
+    return f"none from {row['lowest']:+.2f} to {row['highest']:+.2f}"
 
 
 def _indexed(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from bayes_npp.analysis.readings import MechanismReading, MediatorReading, PathReading
 from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, relation
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.tables.mechanism import rho
+from bayes_npp.reporting.tables.mechanism import crossing_word
 
 
 @dataclass(frozen=True)
@@ -98,4 +98,4 @@ def _follows(reading: MediatorReading) -> str:
     text = f"an indirect association that is {reading.indirect.sign}"
     if reading.crossing is None:
         return text
-    return f"{text}, up to errors correlated by {rho(reading.crossing['interval_includes'])}"
+    return f"{text}, up to errors correlated by {crossing_word(reading.crossing, 'interval_includes')}"

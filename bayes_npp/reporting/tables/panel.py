@@ -7,7 +7,7 @@ import numpy as np
 from bayes_npp.reporting.base.blocks import Art, Bullets, Details, Finding, Findings, Paragraph, Sides
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import lines
-from bayes_npp.reporting.base.words import counted, lower, unit_word, variable_word
+from bayes_npp.reporting.base.words import counted, lower, period_word, unit_word, variable_word
 from bayes_npp.reporting.tables.measurement import overlap_sentence
 from bayes_npp.study.notices import study_notices
 
@@ -35,10 +35,11 @@ def multiples(result: Result) -> Art | None:
         ]
         ends = [f"{name} from {_end(values, 0)} to {_end(values, -1)}" for name, values in series]
         items.append(f"<li>{escape(str(unit))}{lines(series, f'{unit}: {"; ".join(ends)}')}</li>")
+    label = panel.calendar.label
     left = "" if len(units) <= MOST else f" The first {MOST} of {len(units)} are drawn."
     caption = (
-        f"Solid: {names[0]}; dashed: {names[1]}; {times[0]} to {times[-1]}, each line over its own range, so that "
-        f"shapes compare and levels do not.{left}"
+        f"Solid: {names[0]}; dashed: {names[1]}; {label(times[0])} to {label(times[-1])}, each line over its own "
+        f"range, so that shapes compare and levels do not.{left}"
     )
     heading = f"{counted(len(units), unit_word(study), unit_word(study, plural=True))}, {counted(len(times), 'period')}"
     return Art(heading, caption, f'<ul class="multiples">{"".join(items)}</ul>')
@@ -61,7 +62,9 @@ def panel_line(result: Result) -> Paragraph:
     """Balance of the panel, and cells that are interpolated."""
     panel = result.study.panel
     cells = "; ".join(f"{cell.variable}, {cell.unit} {cell.time} (`{cell.value:.4g}`)" for cell in panel.filled)
-    filled = f"Filled by interpolation between a unit's own years: {cells}." if cells else "No cell is interpolated."
+    filled = "No cell is interpolated."
+    if cells:
+        filled = f"Filled by interpolation between a unit's own {period_word(result.study)}s: {cells}."
     return Paragraph(f"Panel: {panel.balance()}. {filled}")
 
 
@@ -74,7 +77,8 @@ def association(result: Result) -> Paragraph:
     """What a slope is, and what it would take to be an effect."""
     text = (
         "Every slope here is an association given controls, unit and period effects. To read one as an effect takes "
-        "strict exogeneity of the exposure: no shock to the outcome may move the exposure in any year, and nothing "
+        f"strict exogeneity of the exposure: no shock to the outcome may move the exposure in any "
+        f"{period_word(result.study)}, and nothing "
         "left out may move both within a unit over time."
     )
     return Paragraph(text, note=True)

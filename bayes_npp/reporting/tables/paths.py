@@ -5,7 +5,7 @@ import pandas as pd
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.cells import Table, interval, number, p_relation
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.study.models import MediationPathsModel
+from bayes_npp.study.mediation_paths import MediationPathsModel
 
 
 def path_models(result: Result) -> list[str]:

@@ -7,7 +7,7 @@ from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.numbers import interval_of, of_row, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import axis, axis_range, intervals, round_ticks
-from bayes_npp.reporting.base.words import check_word, errors_word, sentence
+from bayes_npp.reporting.base.words import check_word, errors_word, period_word, sentence
 from bayes_npp.reporting.tables.ladder import AVERAGE, average_row
 
 
@@ -67,9 +67,8 @@ def rung_cards(ladder: Ladder, result: Result) -> Cards:
     note = (
         "\u2713 what the residuals show lies inside the 95 % range that the error model produces; \u2715 "
         "outside. The range is below each. "
-        "Persistence: correlation of a unit's errors with the year before. Spread: largest error SD of a unit "
-        "over the median "
-        "unit's. Across: root mean square correlation of two units' errors."
+        f"Persistence: correlation of a unit's errors with the {period_word(study)} before. Spread: largest error SD "
+        "of a unit over the median unit's. Across: root mean square correlation of two units' errors."
     )
     return Cards("why", caption, columns, tuple(rows), widths, (note,))
 

@@ -6,12 +6,14 @@ import pandas as pd
 
 from bayes_npp.claims.choices import DECLARED, VARIED, Choices, Lane
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
+from bayes_npp.design.propositions import Quantity
 from bayes_npp.reporting.base.blocks import Cards, Cell
-from bayes_npp.reporting.base.keys import key_of
+from bayes_npp.reporting.base.keys import key_of, keyed
 from bayes_npp.reporting.base.numbers import chance, decimals_of, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
 from bayes_npp.reporting.base.words import KINDS, counted, errors_word, listed, sentence, variable_word, variant_word
+from bayes_npp.reporting.tables.mechanism import crossing_word
 
 PUBLISHED = ("claim", "table", "column", "model", "sample", "estimator", "outcome", "term")
 _LABEL = re.compile(r"[A-Z]{1,3}\d+[a-z]?")  # a claim's number in the paper, such as H1; other ids are for files
@@ -106,7 +108,7 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
             icon(record.verdict.name),
             mark="verdict",
         ),
-        Cell("", movers(found, result), mark="wide"),
+        Cell("", (*movers(found, result), *_confounded(record, result)), mark="wide"),
     )
 
 
@@ -200,6 +202,26 @@ def movers(found: Choices, result: Result) -> tuple[str, ...]:
     if not any(lane.marks for lane in found.lanes):
         return ("No other choice was tried",)
     return ("No choice tried crosses a threshold",)
+
+
+def _confounded(record: ClaimRecord, result: Result) -> tuple[str, ...]:
+    """The correlation of errors from which the interval of an indirect effect includes zero, where it is looked for."""
+    p = record.claim.parsed
+    mechanism = next((own for own in result.mechanisms if own.model == record.claim.model), None)
+    if p.left.name != "indirect" or isinstance(p.right, Quantity) or mechanism is None or mechanism.crossings is None:
+        return ()
+    mediator, group = p.left.labels[0], "".join(p.left.labels[1:])
+    rows = keyed(mechanism.crossings, ["mediator"])
+    own = rows[(rows["mediator"] == mediator) & (rows["group"] == group)]
+    if not len(own) or own["note"].iloc[0]:  # a chain of mediators; an interval that includes zero already
+        return ()
+    row = own.iloc[0]
+    found = decimals_of(
+        crossing_word(row, "interval_includes"),
+        f"tables/confounding_{mechanism.model}.csv:{row['key']}:interval includes zero from rho",
+    )
+    outcome = result.study.roles.outcome
+    return (f"Errors of {mediator} and {outcome} that correlate let the interval include zero: {found}",)
 
 
 def _behind(record: ClaimRecord, found: Choices, result: Result) -> tuple[tuple[str, str], ...]:

@@ -42,6 +42,9 @@ STUDENT = {
     "student, unit scale": {"errors": "unit_scale+student_t", "unit_effects": "fixed", "slopes": None},
     "student, ar1, unit scale": {"errors": "ar1+unit_scale+student_t", "slopes": "group/unit"},
 }
+# Each compiles a model of its own; of these the fast lane has every part in another.
+SLOW = {"ar1, correlated unit slopes", "no effects", "both fixed, unpooled", "student", "student, ar1, unit scale"}
+CASES = [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in (*NORMAL, *STUDENT)]
 SHAPES = ("autocorrelation", "slope_correlation", "unit_error_log", "unit_scale_raw", "degrees")
 FREE = ("factor_direction", "period_scale_raw")  # of theta too, and without bounds
 
@@ -114,7 +117,7 @@ def a_point(full, seed):
     return 0.5 * np.random.default_rng(seed).standard_normal(full.size) - 0.2
 
 
-@pytest.mark.parametrize("case", [*NORMAL, *STUDENT])
+@pytest.mark.parametrize("case", CASES)
 def test_full_model(case, panel, grouped_spec, priors):
     data = data_of(panel, grouped_spec, {**NORMAL, **STUDENT}[case])
     full = Full(data, priors)

@@ -120,6 +120,30 @@ def test_saved_fit_is_the_same_in_another_process(grouped, unbalanced, tmp_path)
     assert done.stdout.strip() == repr(grouped)
 
 
+def test_saved_fit_draws_the_same_plots_in_another_process(grouped, tmp_path):
+    """Byte by byte; pooling fits twice more there, from the stored design, priors and seed."""
+    from matplotlib import pyplot
+
+    grouped.save(tmp_path / "fit.nc")
+    names = ("forest", "pooling", "checks", "trace_dist")
+    code = (
+        "import sys, matplotlib; matplotlib.use('agg'); import bayes_npp as bn; fit = bn.Fit.load(sys.argv[1])\n"
+        f"for name in {names}:\n"
+        "    getattr(fit.plot, name)(backend='matplotlib').savefig(sys.argv[2] + '/' + name + '.png')"
+    )
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    command = [sys.executable, "-c", code, str(tmp_path / "fit.nc"), str(there)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pyplot.switch_backend("agg")
+    for name in names:
+        getattr(grouped.plot, name)(backend="matplotlib").savefig(here / f"{name}.png")
+        assert (there / f"{name}.png").read_bytes() == (here / f"{name}.png").read_bytes(), name
+    pyplot.close("all")
+
+
 @pytest.mark.parametrize(
     "change", [{"transform": "first_difference"}, {"dynamic": True}, {"errors": "ar1+unit_scale"}, {"slopes": None}]
 )

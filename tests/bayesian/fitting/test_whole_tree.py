@@ -1,4 +1,4 @@
-"""The tree with every group that ArviZ knows, and ArviZ's plots of it."""
+"""The tree with every group that ArviZ knows."""
 
 import numpy as np
 import pytest
@@ -26,21 +26,17 @@ def test_groups_and_coordinates(tree):
     assert tree["prior_predictive"].dataset["y"].shape == (1, 200, len(observed))
 
 
-PLOTS = {
-    "plot_forest": {"var_names": ["group_slope"]},
-    "plot_dist": {"var_names": ["group_slope"]},
-    "plot_trace_dist": {"var_names": ["error_sd"]},
-    "plot_rank_dist": {"var_names": ["error_sd"]},
-    "plot_ess": {"var_names": ["error_sd"]},
-    "plot_ppc_dist": {},
-    "plot_psense_dist": {"var_names": ["error_sd"]},
-}
-
-
-@pytest.mark.slow(minutes=3)
-@pytest.mark.parametrize("name", PLOTS)
-@pytest.mark.filterwarnings("ignore")
-def test_plots_of_arviz_draw_it(tree, name):
-    import arviz_plots
-
-    assert getattr(arviz_plots, name)(tree, backend="none", **PLOTS[name]) is not None
+def test_groups_on_request(unbalanced, grouped_spec):
+    """A flat prior has no draws, and is in the way only of those who ask for them."""
+    flat = {"exposure": {"family": "flat"}}
+    fit = bn.fit(unbalanced, grouped_spec, priors=flat, draws=100, chains=2, seed=4)
+    assert "posterior_predictive" in fit.whole_tree(groups=("posterior_predictive",)).children
+    with pytest.raises(bn.BayesNppError, match="flat"):
+        fit.whole_tree()
+    fit = bn.fit(unbalanced, grouped_spec, draws=100, chains=2, seed=4)
+    own = fit.whole_tree(groups=("posterior_predictive",))
+    assert not {"prior", "prior_predictive"} & set(own.children)
+    again = fit.whole_tree(draws=200, groups=("prior_predictive",))
+    assert not {"prior", "posterior_predictive"} & set(again.children)
+    with pytest.raises(bn.BayesNppError, match="unknown group 'priors' of the tree"):
+        fit.whole_tree(groups=("priors",))

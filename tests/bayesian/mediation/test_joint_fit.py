@@ -17,7 +17,7 @@ from tests.bayesian.mediation.late_panels import PRIORS, late, panel_of
 from tests.bayesian.mediation.panels import GROUPED, SPEC, TWO
 
 
-@pytest.mark.parametrize("errors", ["iid", "ar1"])
+@pytest.mark.parametrize("errors", [pytest.param("iid", marks=pytest.mark.slow(minutes=1)), "ar1"])
 def test_nothing_missing_equals_the_ordinary_fit(errors):
     """The Gibbs sampler without missing cells against the collapsed sampler, every slope and scale."""
     frame = bn.simulate_mediation(20, 7, seed=2, **TWO).frame

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.bayesian.mediation.error_correlation import correlation_of_errors
 from bayes_npp.bayesian.model.terms import fitted_values
 from bayes_npp.errors import DesignError
 from tests.bands import share_band
@@ -196,12 +195,11 @@ def test_coverage_over_simulated_panels(seed):
 
 
 def test_errors_of_mediators_correlate_as_their_residuals_do():
-    """`error_correlation` of each draw, by hand at one of them."""
+    """The correlation of errors in a draw, by hand."""
     panel = simulated(n_units=12, n_periods=6, **TWO)
     found = bn.mediate(panel, GROUPED, ["mediator_1", "mediator_2"], draws=250, seed=1)
     fits = [found.equations[name] for name in found.mediators]
-    correlation = correlation_of_errors(fits, len(found.direct))
-    np.testing.assert_array_equal(correlation, found.error_correlation)
+    correlation = found.correlated_errors.correlation
     residuals = []
     for fit in fits:
         own = {name: draws[7:8] for name, draws in fit.parameters(len(found.direct)).items()}

@@ -104,6 +104,3 @@ def test_more_bad_input():
         bn.mediate(panel_of(late()), fixed, ["mediator_1"], missing="impute")
     with pytest.raises(SpecError, match="path_correlation"):
         bn.mediate(panel_of(late(**TWO)), GROUPED, ["mediator_1"], missing="impute", path_correlation=True)
-    other = bn.mediate(panel_of(late()), SPEC, ["mediator_1"], mediator_errors="ar1", draws=200, seed=1)
-    with pytest.raises(SpecError, match="not 'ar1'"):
-        sensitivity(other, (0.1,))

@@ -23,7 +23,7 @@ def test_tied_paths_equal_weighted_draws():
     """The tie in closed form against weights of the untied draws themselves, by an independent route."""
     panel = eight_groups(0.8)
     plain = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, path_correlation=False, seed=1)
-    tied = bn.mediate(panel, GROUPED, ["mediator_1"], draws=2000, path_correlation=True, seed=1)
+    tied = plain.with_ties(True)
     basis = plain.equations["outcome"].data.slope_basis
     values = {name: fit.values for name, fit in plain.equations.items()}
     u = values["mediator_1"]("slope_offset") @ basis / values["mediator_1"]("slope_sd")[:, None]
@@ -53,7 +53,7 @@ def test_tied_paths_equal_weighted_draws():
 def test_the_tie_follows_the_truth():
     """Posterior of the correlation: above its prior where paths correlate, below where they correlate negatively."""
     positive, negative = (
-        bn.mediate(eight_groups(c), GROUPED, ["mediator_1"], draws=1000, path_correlation=True, seed=1)
+        bn.mediate(eight_groups(c), GROUPED, ["mediator_1"], draws=500, path_correlation=True, seed=1)
         for c in (0.9, -0.9)
     )
     assert (positive.correlation > 0).mean() > 0.7

@@ -102,6 +102,7 @@ def on_a_grid(y, x, nodes):
     return out
 
 
+@pytest.mark.slow(minutes=1)
 def test_few_degrees_of_freedom_against_integration_on_a_grid():
     """One slope, no effects, two dozen rows with heavy tails: every parameter's mean and SD."""
     frame = bn.simulate(4, 6, controls=(), confounding=0.0, unit_sd=0.0, time_sd=0.0, seed=3).frame

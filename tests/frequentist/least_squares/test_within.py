@@ -215,7 +215,9 @@ def test_sandwich_of_hand_written_influence():
 
     from bayes_npp.frequentist.least_squares.covariance import Counts
 
-    design = SimpleNamespace(units=("a", "b"), times=(1, 2), unit=np.array([0, 0, 1, 1]), time=np.array([0, 1, 0, 1]))
+    design = SimpleNamespace(
+        units=("a", "b"), times=(1, 2), unit=np.array([0, 0, 1, 1]), time=np.array([0, 1, 0, 1]), cluster=None
+    )
     influence, residuals = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([1.0, -1.0, 1.0, 2.0])
     counts = Counts(4, 1, 0, 1, 1)
     options = (design, ("x",), influence, residuals, counts, influence / 30, 0.0, "clustered", "hc0", None)
