@@ -35,6 +35,7 @@ from bayes_npp.analysis.without_units import posterior_influence
 from bayes_npp.claims.answer import answer_claims
 from bayes_npp.claims.choices import every_choice
 from bayes_npp.claims.confounding import claims_confounded
+from bayes_npp.claims.exclusion import claims_under_exclusion
 from bayes_npp.claims.multiplicity import differences_adjusted
 from bayes_npp.errors import OutputError, SpecError, located
 from bayes_npp.estimates import concat
@@ -115,6 +116,7 @@ def run_study(
         hidden = claims_confounded(study, ledger, ladders, settings)
     with clock.of("differences"):
         differences = study_differences(study, estimates, ladders)
+    instrumented = tuple(own.instruments for own in declared if own.instruments is not None)
     mechanisms = tuple(own.mechanism for own in declared if own.mechanism is not None)
     reproduced = replication(study, estimates)
     result = Result(
@@ -128,6 +130,8 @@ def run_study(
         spreads=spread_table(study, ladders),
         gmm=_diagnostics(study, declared, GmmModel),
         instruments=_diagnostics(study, declared, IvModel),
+        instrument_posteriors=instrumented,
+        excluded=claims_under_exclusion(study, instrumented),
         accuracy=ladder_accuracy(ladders),
         readings=read_run(study, estimates, mechanisms, robustness, reproduced),
         descriptives=describe(study.panel, study.roles),

@@ -9,6 +9,7 @@ from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import Estimated, FitRecord, Mechanism
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import climb_mediation, fit_mediation, fit_model, fit_record, missing_treatments
+from bayes_npp.analysis.stored_instruments import fit_instruments, instrument_fit_record, instrument_record
 from bayes_npp.bayesian.mediation.confounding import crossings, obstacle, sensitivity
 from bayes_npp.frequentist.dynamic.gmm import estimate_gmm
 from bayes_npp.frequentist.dynamic.within import dynamic_within
@@ -17,7 +18,7 @@ from bayes_npp.frequentist.factors.interactive import interactive_estimates
 from bayes_npp.frequentist.instruments.iv import iv_estimates
 from bayes_npp.frequentist.least_squares.static import Errors, static_estimates, subsample_estimates
 from bayes_npp.frequentist.mediation.mediation import Options, path_estimates
-from bayes_npp.study.instruments import IvModel
+from bayes_npp.study.instruments import HierarchicalIvModel, IvModel
 from bayes_npp.study.mediation_paths import MediationPathsModel
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import (
@@ -63,6 +64,12 @@ def _cce(sample: Sample, model: CceModel, settings: RunSettings) -> Estimated:
 def _iv(sample: Sample, model: IvModel, settings: RunSettings) -> Estimated:
     options = _options(model, ("method", "covariance", "convention"))
     return Estimated(iv_estimates(model.equation(sample), **options, source=sample.panel.source))
+
+
+def _iv_hierarchical(sample: Sample, model: HierarchicalIvModel, settings: RunSettings) -> Estimated:
+    fit, reused = fit_instruments(sample, model, settings)
+    record = instrument_fit_record(model.name, fit, reused)
+    return Estimated(fit.estimates(), fit=record, instruments=instrument_record(model.name, fit))
 
 
 def _dynamic_within(sample: Sample, model: DynamicWithinModel, settings: RunSettings) -> Estimated:
@@ -121,6 +128,7 @@ ESTIMATORS: dict[str, Callable[[Sample, Any, RunSettings], Estimated]] = {
     "interactive_fe": _interactive_fe,
     "cce": _cce,
     "iv": _iv,
+    "iv_hierarchical": _iv_hierarchical,
     "dynamic_within": _dynamic_within,
     "difference_gmm": _gmm,
     "system_gmm": _gmm,

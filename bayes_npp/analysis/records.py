@@ -9,6 +9,7 @@ from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck, errors_verdict
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.instruments.strength import Exclusion, Learned
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.scales import Scales
 from bayes_npp.estimates import Estimates
@@ -238,6 +239,29 @@ class GroupTests:
 
 
 @dataclass(frozen=True)
+class InstrumentRecord:
+    """What instruments say of the slope of a hierarchical model.
+
+    Attributes
+    ----------
+    model : str
+    instruments : tuple of str
+    exclusion : float
+        SD of their own coefficients in the outcome's equation, as declared.
+    learned : Learned
+        Whether they are so weak that the posterior stays near its prior.
+    under_exclusion : tuple of Exclusion
+        The average slope at this and other SDs.
+    """
+
+    model: str
+    instruments: tuple[str, ...]
+    exclusion: float
+    learned: Learned
+    under_exclusion: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True)
 class Estimated:
     """What one model gave.
 
@@ -254,6 +278,8 @@ class Estimated:
         These fits.
     model : ModelSpec, optional
         The model estimated, with the errors that its ladder picked where it left them to it.
+    instruments : InstrumentRecord, optional
+        Of a hierarchical model with instruments.
     """
 
     table: Estimates
@@ -262,6 +288,7 @@ class Estimated:
     ladder: Ladder | None = None
     neighbours: tuple["Estimated", ...] = ()
     model: ModelSpec | None = None
+    instruments: InstrumentRecord | None = None
 
     @property
     def fits(self) -> tuple[FitRecord, ...]:

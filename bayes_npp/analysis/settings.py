@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bayes_npp.bayesian.priors.sets import PriorSet, load_priors
-from bayes_npp.study.models import BayesianModel
+from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.study import Study
 
 QUICK_DRAWS = 1000

@@ -25,7 +25,8 @@ from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design
 from bayes_npp.errors import BayesNppError, ImportanceError, SpecError
 from bayes_npp.store import read_tree, write_tree
-from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
+from bayes_npp.study.bayesian_model import BayesianModel
+from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.sample import Sample
 
 MISSING_TREATMENTS: dict[str, dict[str, str]] = {

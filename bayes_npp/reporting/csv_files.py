@@ -11,6 +11,7 @@ from bayes_npp.claims.confounding import confounding_rows
 from bayes_npp.frequentist.instruments.iv import ar_words
 from bayes_npp.reporting.base.keys import ESTIMATE, harmless, keyed
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.tables.instruments import NARROWED
 from bayes_npp.reporting.tables.summary import PUBLISHED
 
 TESTS = ("about", "test", "statistic", "df", "p_value", "lo", "hi", "note")
@@ -85,6 +86,10 @@ def test_rows(result: Result) -> pd.DataFrame:
             rows.append(_row(model, what, part["difference"], df, part["p_value"], note=part["not_computable"]))
     for model, tests in result.instruments.items():
         rows += instrument_rows(model, tests)
+    for posterior in result.instrument_posteriors:
+        learned = posterior.learned
+        said = "near the prior" if learned.near_prior else ""
+        rows.append(_row(posterior.model, NARROWED, learned.ratio, note=said))
     for ladder in result.ladders:
         for errors, alike in ladder.errors.homogeneity.items():
             low, high = alike.range

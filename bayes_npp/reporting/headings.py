@@ -72,6 +72,8 @@ def believed_heading(result: Result) -> str:
     ladder = main_ladder(result)
     if ladder is not None:
         errors = "its errors pass every check" if ladder.errors.record.errors_fit else "its errors fail a check"
+    elif result.fits and not any(record.predictive for record in result.fits):
+        errors = "errors are not checked"
     else:
         errors = f"errors fail a check in {counted(len(checks), 'fit')}" if checks else "errors pass every check"
     return f"Can it be believed? {sentence(sampler)}; {errors}"

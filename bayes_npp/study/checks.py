@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bayes_npp.bayesian.fitting.error_ladder import on_rung
+from bayes_npp.bayesian.instruments.equations import check_iv_priors
 from bayes_npp.bayesian.mediation.equations import check_quantities
 from bayes_npp.bayesian.model.error_models import parts
 from bayes_npp.bayesian.priors.grid import load_grid
@@ -10,11 +11,13 @@ from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError, located, nearest
+from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
+from bayes_npp.study.instruments import HierarchicalIvModel
 from bayes_npp.study.model_spec import ModelSpec
-from bayes_npp.study.models import BayesianModel, HierarchicalModel, MediationModel
+from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.notices import study_notices
 from bayes_npp.study.overlap import check_concepts
 from bayes_npp.study.robustness import row_name, targets
@@ -72,6 +75,8 @@ def _models(study: Study) -> Iterator[str]:
             priors = study.priors(model)
             with located(_at(study, model)):
                 check_priors(priors, study.spec(model))
+                if isinstance(model, HierarchicalIvModel):
+                    check_iv_priors(priors, len(model.instruments))
             yield f"  priors: {priors.name}"
 
 

@@ -184,6 +184,10 @@ MODEL: Words = {
     "interval": ("Of products of paths.", '"cluster_bootstrap"'),
     "instruments": ("Columns that move the exposure and are held to move the outcome through it alone.", '["z"]'),
     "endogenous": ("Controls that are endogenous as well.", '["price"]'),
+    "exclusion": (
+        "SD of the instruments' own coefficients in the outcome's equation, in its within SD per theirs.",
+        "0.1",
+    ),
 }
 DIFFERENCE: Words = {
     "name": ("Its name, also of files.", '"regions"'),

@@ -1,15 +1,15 @@
 """The models of a study: one record for each kind of [[model]], what it estimates and how it is checked."""
 
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, WITHOUT_FACTORS
+from bayes_npp.bayesian.fitting.error_ladder import ERRORS, WITHOUT_FACTORS
 from bayes_npp.bayesian.mediation.equations import Paths, check_equation
 from bayes_npp.bayesian.mediation.missing import Treated, treat
 from bayes_npp.bayesian.model.error_models import parts as error_parts
-from bayes_npp.design.design import Design, check_membership, check_two_way, subsample_designs
+from bayes_npp.design.design import Design, check_two_way, subsample_designs
 from bayes_npp.design.spec import Effects, Spec
 from bayes_npp.errors import SpecError, located
 from bayes_npp.frequentist.dynamic.lagged import lagged_design
@@ -19,8 +19,9 @@ from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
 from bayes_npp.frequentist.least_squares.clusters import clustered_by
 from bayes_npp.frequentist.least_squares.covariance import check_options
 from bayes_npp.frequentist.least_squares.static import clustered_subsamples
+from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.header import Roles
-from bayes_npp.study.instruments import IvModel
+from bayes_npp.study.instruments import HierarchicalIvModel, IvModel
 from bayes_npp.study.mediation_paths import MediationPathsModel
 from bayes_npp.study.model_checks import check_collapsible, check_ladder, check_lags, check_prepared, with_lags
 from bayes_npp.study.model_spec import MOST_DRAWS, Convention, Covariance, ModelSpec, Periods, rows_of
@@ -212,46 +213,6 @@ class GmmModel(ModelSpec):
         return "; ".join(part for part in (counts, str(moments.left_out)) if part)
 
 
-class BayesianModel(ModelSpec):
-    """What both kinds of Bayesian model declare."""
-
-    slopes: str | None = None
-    unit_effects: Effects = "partial"
-    time_effects: Effects = "partial"
-    correlated_means: bool = True
-    errors: str = "iid"
-    priors: str = "weakly_informative"
-    draws: Annotated[int, Field(ge=100, le=MOST_DRAWS)] = 2000
-    tune: Annotated[int, Field(ge=100, le=MOST_DRAWS)] | None = None
-    chains: Annotated[int, Field(ge=2, le=1000)] = 4
-    target_accept: Annotated[float, Field(gt=0.5, lt=1)] | None = None
-
-    @property
-    def rungs(self) -> tuple[str, ...]:
-        """The error models that a ladder may try."""
-        return ERRORS if self.leaves_errors else ()
-
-    @property
-    def leaves_errors(self) -> bool:
-        """Whether the ladder picks the errors."""
-        return self.errors == AUTO
-
-    def with_errors(self, errors: str) -> Self:
-        """The same model with other errors."""
-        return self.model_copy(update={"errors": errors})
-
-    def check(self, sample: Sample) -> str:
-        """Rows, after checking that groups are known and slopes vary within units and periods."""
-        return rows_of(self._checked_design(sample))
-
-    def _checked_design(self, sample: Sample) -> Design:
-        design = sample.design(self.spec(sample.roles))
-        if self.correlated_means:
-            check_two_way(design, sample.panel.source)
-        check_membership(design)
-        return design
-
-
 class HierarchicalModel(BayesianModel):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
@@ -355,6 +316,7 @@ MODEL_RECORDS: dict[str, type[ModelSpec]] = {
     "interactive_fe": InteractiveModel,
     "cce": CceModel,
     "iv": IvModel,
+    "iv_hierarchical": HierarchicalIvModel,
     "dynamic_within": DynamicWithinModel,
     "difference_gmm": GmmModel,
     "system_gmm": GmmModel,

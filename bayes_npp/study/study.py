@@ -18,6 +18,7 @@ from bayes_npp.panels.panel import Panel
 from bayes_npp.panels.reading import load_panel
 from bayes_npp.panels.transforms import Transform, derive, parse_variable
 from bayes_npp.records import Shown, content_hash, is_file, read_toml
+from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.confounding import ConfoundingRules
 from bayes_npp.study.differences import Difference
@@ -25,7 +26,7 @@ from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
-from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, HierarchicalModel
+from bayes_npp.study.models import MODEL_RECORDS, HierarchicalModel
 from bayes_npp.study.overlap import Concept, Overlap, overlaps, parts_of_study
 from bayes_npp.study.positions import Position, read_positions
 from bayes_npp.study.published import read_published

@@ -94,7 +94,7 @@ def test_checks_and_inputs_are_those_of_the_run(tiny_run):
     assert (chains.isna() == shown["Pareto k"].notna()).all()
     assert set(shown.loc[shown["Pareto k"].notna(), "sampled by"]) == {"weighted points"}
     checks = pd.read_csv(tiny_run.out / "tables" / "predictive.csv")
-    assert set(checks["fit"]) == {record.model for record in tiny_run.fits}
+    assert set(checks["fit"]) == {record.model for record in tiny_run.fits if record.predictive}
     weights = pd.read_csv(tiny_run.out / "tables" / "index_weights.csv")
     assert weights["weight"].tolist() == pytest.approx(tiny_run.study.panel.index_weights["weight"].tolist(), abs=5e-5)
     priors = pd.read_csv(tiny_run.out / "tables" / "priors_groups.csv")

@@ -20,8 +20,9 @@ import pandas as pd
 
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, combine
 from bayes_npp.bayesian.priors.sets import priors_folder
+from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.model_spec import ModelSpec
-from bayes_npp.study.models import MODEL_RECORDS, BayesianModel, HierarchicalModel, MediationModel
+from bayes_npp.study.models import MODEL_RECORDS, HierarchicalModel, MediationModel
 
 TINY = Path(__file__).parents[1] / "studies" / "tiny"
 BASE = {
@@ -38,6 +39,7 @@ NEEDED: dict[str, dict[str, Any]] = {  # keys that a kind has no default of
     "difference_gmm": {"gmm": [["made", 2, "all"]], "iv": ["exposure", "control_1"], "collapse": True},
     "system_gmm": {"gmm": [["made", 2, "all"]], "iv": ["exposure", "control_1"], "collapse": True},
     "iv": {"instruments": ["other"]},
+    "iv_hierarchical": {"instruments": ["other"]},
     "hierarchical": {"slopes": "group"},  # with which there is most to be done
     "mediation": {"slopes": "group", "mediators": ["structure", "support"]},
 }
@@ -59,6 +61,7 @@ FREE: dict[str, list[Any]] = {
     "iv": [[], [["exposure", "level"]]],
     "instruments": [["other", "support"]],
     "endogenous": [["control_1"]],
+    "exclusion": [0.2],
     "outcome_lags": [2],
     "unit_trends": [True],
     "factors": [2],

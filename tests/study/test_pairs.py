@@ -13,7 +13,11 @@ from bayes_npp.study.study import load_study
 from tests.study import pairs
 
 FEW = 121  # the fast lane checks every pair of so many
-SAMPLED = ("hierarchical", "mediation")  # too long here but for a few: benchmarks/option_pairs.py runs them all
+SAMPLED = (
+    "hierarchical",
+    "iv_hierarchical",
+    "mediation",
+)  # too long here but for a few: benchmarks/option_pairs.py runs them all
 
 
 def checked(folder, kind, chosen):

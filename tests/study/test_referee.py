@@ -1,6 +1,6 @@
 """What a study declares for the referee: [[difference]], [confounding], [event_time], kind = "iv"; one message each.
 
-`study.differences`, `study.confounding`, `study.event_time` and `study.instruments`.
+`study.differences`, `study.confounding`, `study.event_time`, `study.bayesian_model` and `study.instruments`.
 """
 
 import re
@@ -14,6 +14,8 @@ from bayes_npp.study.checks import check_study
 from tests.conftest import TINY
 
 IV = '[[model]]\nname = "by_instrument"\nkind = "iv"\n'
+POSTERIOR = IV.replace('"iv"', '"iv_hierarchical"')
+OTHER = 'instruments = ["other_exposure"]\n'
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def checked(tmp_path):
 
     def check(text):
         folder = tmp_path / "study"
-        shutil.copytree(TINY, folder)
+        shutil.copytree(TINY, folder, dirs_exist_ok=True)
         path = folder / "study.toml"
         path.write_text(f"{path.read_text(encoding='utf-8')}\n{text}\n", encoding="utf-8")
         return "\n".join(check_study(bn.load_study(folder)))
@@ -36,6 +38,8 @@ def test_what_is_declared_is_listed(checked):
     text = checked(difference + rules + IV + 'instruments = ["other_exposure"]\n')
     assert "difference again: exposure by level, 2 groups" in text
     assert re.search(r"model by_instrument \(iv\): .*1 instrument\(s\)", text)
+    text = checked(POSTERIOR + OTHER + 'slopes = "group"\nerrors = "ar1"\nexclusion = 0.1\n')
+    assert re.search(r"model by_instrument \(iv_hierarchical\): .*1 instrument\(s\)", text)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,21 @@ def test_bad_leads_are_one_message(tmp_path, old, new, problem):
         (IV + 'instruments = ["other_exposure"]\nendogenous = ["control_1"]', "2 endogenous regressors and 1 instr"),
         (IV + 'instruments = ["other_exposure"]\nendogenous = ["structure"]', "endogenous 'structure' is no control"),
         (IV + "instruments = []", "instruments"),
+        (POSTERIOR + "instruments = []", "instruments"),
+        (POSTERIOR + 'instruments = ["exposure"]', "instrument 'exposure' is a regressor"),
+        (POSTERIOR + 'instruments = ["made"]', "instrument 'made' is the outcome"),
+        (POSTERIOR + 'instruments = ["nowhere"]', "unknown column 'nowhere'"),
+        (POSTERIOR + OTHER + 'errors = "factor"', "errors = 'factor' with instruments"),
+        (POSTERIOR + OTHER + 'errors = "unit_scale"', "errors = 'unit_scale' with instruments"),
+        (POSTERIOR + OTHER + 'errors = "auto"', "errors = 'auto' with instruments"),
+        (POSTERIOR + OTHER + 'slopes = "unit"', "slopes = 'unit' with instruments"),
+        (POSTERIOR + OTHER + "exclusion = -1.0", "exclusion"),
+        (POSTERIOR + OTHER + 'engine = "collapsed"', "engine"),
+        (POSTERIOR + OTHER + "dynamic = true", "dynamic"),
+        (
+            POSTERIOR + OTHER + '[[claim]]\nid = "Z"\ntext = "z"\nproposition = "slope > 0"\nmodel = "by_instrument"',
+            "model 'by_instrument' has kind 'iv_hierarchical'",
+        ),
     ],
 )
 def test_bad_input_is_one_message(checked, table, problem):

@@ -63,7 +63,9 @@ def failures(checks: tuple[PredictiveCheck, ...]) -> str:
 
 
 def errors_verdict(checks: tuple[PredictiveCheck, ...]) -> str:
-    """Whether the errors pass their checks: "passed 4 checks", or "failed 3 of 4 checks (...)"."""
+    """Whether the errors pass their checks: "passed 4 checks", or "failed 3 of 4 checks (...)"; "not checked"."""
+    if not checks:
+        return "not checked"
     failed = sum(not check.passed for check in checks)
     many = f"{len(checks)} check{'s' * (len(checks) != 1)}"
     return f"failed {failed} of {many} ({failures(checks)})" if failed else f"passed {many}"

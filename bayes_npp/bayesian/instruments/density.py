@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products
@@ -17,7 +18,7 @@ from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import Element, encode, lay_out
 from bayes_npp.bayesian.instruments.equations import (
     Equations,
-    check_priors_of_slopes,
+    check_iv_priors,
     exposure_terms,
     outcome_terms,
     renamed,
@@ -135,7 +136,7 @@ class CollapsedInstruments:
                 out[:, j] = self.priors.upper[j] * np.logaddexp(0.0, thetas[:, j])
             elif support == kernel.INTERVAL:
                 lower, upper = self.priors.lower[j], self.priors.upper[j]
-                out[:, j] = lower + (upper - lower) / (1.0 + np.exp(-thetas[:, j]))
+                out[:, j] = lower + (upper - lower) * expit(thetas[:, j])
         return out
 
     def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
@@ -269,7 +270,7 @@ def collapse_instruments(equations: Equations, priors: PriorSet) -> CollapsedIns
     SpecError
         Priors of coefficients that do not integrate out, or a flat one of the exposure's slope.
     """
-    check_priors_of_slopes(priors)
+    check_iv_priors(priors, len(equations.instruments))
     priors = with_exclusion_prior(priors, equations.exclusion)
     first, first_units = exposure_terms(equations, priors)
     second, second_units = outcome_terms(equations, priors)

@@ -114,6 +114,12 @@ def check_model(spec: Spec, place: str = "") -> None:
         )
 
 
+def n_scales(spec: Spec, n_instruments: int) -> int:
+    """Scales and shapes of a model: error SDs and their correlation, and what slopes, effects and errors add."""
+    partial = (spec.unit_effects == "partial") + (spec.time_effects == "partial")
+    return 3 + (spec.slopes is not None) + 2 * partial + 2 * (spec.errors == "ar1") + (n_instruments > 1)
+
+
 def check_exclusion(exclusion: float) -> float:
     """The SD as a float, or `SpecError` for one that is none."""
     if not (np.isfinite(exclusion) and exclusion >= 0):
@@ -191,8 +197,10 @@ def renamed(variable: str) -> str:
     return variable if variable.startswith("first_stage") else f"{FIRST}{variable}"
 
 
-def check_priors_of_slopes(priors: PriorSet) -> None:
-    """Raise `SpecError` where coefficients do not integrate out, or the slope's prior has no integral."""
+def check_iv_priors(priors: PriorSet, n_instruments: int) -> None:
+    """Raise `SpecError` for a prior that is not there, coefficients that do not integrate out, a flat slope."""
+    for slot in ("endogeneity", *(["first_stage_sd"] if n_instruments > 1 else [])):
+        priors[slot]
     for slot in ("exposure", "controls"):
         if not priors[slot].collapses:
             raise SpecError(

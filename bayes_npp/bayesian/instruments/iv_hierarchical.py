@@ -18,7 +18,15 @@ from bayes_npp.bayesian.instruments.density import KEPT, CollapsedInstruments, c
 from bayes_npp.bayesian.instruments.equations import Equations, build_equations
 from bayes_npp.bayesian.instruments.pymc_iv import build_iv_model
 from bayes_npp.bayesian.instruments.rows import estimates_of_instruments
-from bayes_npp.bayesian.instruments.strength import EXCLUSIONS, FREE, Exclusion, Learned, missing
+from bayes_npp.bayesian.instruments.strength import (
+    EXCLUSIONS,
+    FREE,
+    Exclusion,
+    Learned,
+    as_dataset,
+    from_dataset,
+    missing,
+)
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design
@@ -121,7 +129,7 @@ class InstrumentFit(Tabled):
     def learned(self) -> Learned:
         """Spread of the average slope where priors alone speak, and with the instruments."""
         prior = self.unit * self.priors["exposure"].parameters["sigma"]
-        alone = self._under(FREE)
+        (alone,) = self.under_exclusion((FREE,))
         return Learned(prior, prior if alone.why else alone.spread, float((self.slopes @ self.average).std(ddof=1)))
 
     @property
@@ -136,7 +144,22 @@ class InstrumentFit(Tabled):
         ----------
         Conley, Hansen & Rossi (2012), Review of Economics and Statistics 94.
         """
-        return tuple(self._under(float(sd)) for sd in sds)
+        kept = {own.sd: own for own in self._kept}
+        return tuple(kept[float(sd)] if float(sd) in kept else self._under(float(sd)) for sd in sds)
+
+    @property
+    def exclusions(self) -> tuple[float, ...]:
+        """The SDs that a report shows: those of `EXCLUSIONS` and the declared one, in order."""
+        return tuple(sorted({*EXCLUSIONS, self.equations.exclusion}))
+
+    @property
+    def _kept(self) -> tuple[Exclusion, ...]:
+        return from_dataset(self.tree["under_exclusion"].dataset) if "under_exclusion" in self.tree else ()
+
+    def keep_exclusions(self) -> "InstrumentFit":
+        """The fit, what a report shows under exclusion in its tree."""
+        self.tree["under_exclusion"] = as_dataset(self.under_exclusion((*self.exclusions, FREE)))
+        return self
 
     def _under(self, sd: float) -> Exclusion:
         if sd == self.equations.exclusion:
@@ -155,7 +178,8 @@ class InstrumentFit(Tabled):
             slopes = _group_slopes(drawn, self.unit).reshape(-1, len(self.average)) @ self.average
         lo, hi = np.quantile(slopes, TAILS)
         spread = float(slopes.std(ddof=1))
-        return Exclusion(sd, float(slopes.mean()), spread, float(lo), float(hi), found.probability(self.average))
+        chance = found.probability(self.average)
+        return Exclusion(sd, float(slopes.mean()), spread, float(lo), float(hi), chance, slopes=found)
 
     def estimates(self) -> Estimates:
         """Posterior means, SDs, 95 % equal-tailed intervals and P(> 0), in the data's units."""

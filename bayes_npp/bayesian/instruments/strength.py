@@ -1,7 +1,15 @@
 """What instruments say of a slope: how far its posterior is from its prior, and what a direct effect would change."""
 
+import json
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 NEAR_PRIOR = 0.5  # of the SD that priors alone leave: a posterior as wide as that is near its prior
 EXCLUSIONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)  # SDs of instruments' own coefficients that are tried
@@ -51,6 +59,8 @@ class Exclusion:
         P(average slope > 0).
     why : str
         Why there is none; empty where there is.
+    slopes : NormalSlopes, optional
+        The groups' slopes given the scales and shapes, from which other probabilities follow.
     """
 
     sd: float
@@ -60,8 +70,39 @@ class Exclusion:
     hi: float
     probability: float
     why: str = ""
+    slopes: NormalSlopes | None = field(default=None, compare=False, repr=False)
 
 
 def missing(sd: float, why: str) -> Exclusion:
     """An SD at which there is no posterior."""
     return Exclusion(sd, math.nan, math.nan, math.nan, math.nan, math.nan, why)
+
+
+NUMBERS = ("sd", "estimate", "spread", "lo", "hi", "probability")
+
+
+def as_dataset(found: Sequence[Exclusion]) -> "xr.Dataset":
+    """Exclusions as a group of a tree."""
+    import xarray as xr
+
+    arrays: dict[str, tuple[tuple[str, ...], object]] = {
+        name: (("exclusion",), [getattr(own, name) for own in found]) for name in NUMBERS
+    }
+    for k, own in enumerate(found):
+        if own.slopes is not None:
+            arrays[f"mean_{k}"] = ((f"point_{k}", "row"), own.slopes.mean)
+            arrays[f"covariance_{k}"] = ((f"point_{k}", "row", "column"), own.slopes.covariance)
+            arrays[f"weights_{k}"] = ((f"point_{k}",), own.slopes.weights)
+    return xr.Dataset(arrays, attrs={"why": json.dumps([own.why for own in found])})
+
+
+def from_dataset(data: "xr.Dataset") -> tuple[Exclusion, ...]:
+    """Exclusions from such a group."""
+    out = []
+    for k, why in enumerate(json.loads(data.attrs["why"])):
+        numbers = {name: float(data[name].to_numpy()[k]) for name in NUMBERS}
+        parts = ("mean", "covariance", "weights")
+        held = f"mean_{k}" in data
+        slopes = NormalSlopes(*(data[f"{part}_{k}"].to_numpy() for part in parts)) if held else None
+        out.append(Exclusion(**numbers, why=why, slopes=slopes))
+    return tuple(out)

@@ -11,10 +11,19 @@ from bayes_npp.analysis.differences import DifferenceRecord
 from bayes_npp.analysis.event_time import EventTimes
 from bayes_npp.analysis.influence import Influence
 from bayes_npp.analysis.readings import Readings
-from bayes_npp.analysis.records import FitRecord, GroupTests, Ladder, MeasurementRecord, Mechanism, RobustnessRecord
+from bayes_npp.analysis.records import (
+    FitRecord,
+    GroupTests,
+    InstrumentRecord,
+    Ladder,
+    MeasurementRecord,
+    Mechanism,
+    RobustnessRecord,
+)
 from bayes_npp.analysis.without_units import PosteriorInfluence
 from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.confounding import ClaimConfounding
+from bayes_npp.claims.exclusion import ClaimUnderExclusion
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
@@ -73,7 +82,11 @@ class Result(Shown):
     event_time : EventTimes, optional
         Leads and lags of the exposure, where the study declares them.
     instruments : dict of dict
-        Tests of every model with instruments, by its name.
+        Tests of every model with instruments by least squares, by its name.
+    instrument_posteriors : tuple of InstrumentRecord
+        Of every hierarchical model with instruments.
+    excluded : tuple of ClaimUnderExclusion
+        Claims under each of these, and under direct effects of its instruments.
     choices : dict of Choices
         Of every claim, by its name.
     out : Path, optional
@@ -106,6 +119,8 @@ class Result(Shown):
     confounding: tuple[ClaimConfounding, ...] = ()
     event_time: EventTimes | None = None
     instruments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    instrument_posteriors: tuple[InstrumentRecord, ...] = ()
+    excluded: tuple[ClaimUnderExclusion, ...] = ()
     choices: dict[str, Choices] = field(default_factory=dict)
     out: Path | None = None
 

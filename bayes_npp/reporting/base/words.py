@@ -25,6 +25,7 @@ MODELS = {
     "twfe": "two-way fixed effects",
     "dynamic_within": "fixed effects with a lagged outcome",
     "iv": "instrumental variables",
+    "iv_hierarchical": "hierarchical model with instruments",
     "difference_gmm": "difference GMM",
     "system_gmm": "system GMM",
     "hierarchical": "hierarchical model",

@@ -70,8 +70,10 @@ def confounding_figure(mechanism: Mechanism, result: Result) -> Figure | None:
     )
 
 
-def predictive_figure(record: FitRecord, result: Result) -> Figure:
-    """Residuals beside what the error model produces."""
+def predictive_figure(record: FitRecord, result: Result) -> Figure | None:
+    """Residuals beside what the error model produces; None of errors that are not checked."""
+    if not record.predictive:
+        return None
     return Figure(
         f"predictive_{record.model}",
         f"Posterior predictive checks of {record.model}",

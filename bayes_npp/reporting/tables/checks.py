@@ -71,7 +71,7 @@ def specification_table(result: Result) -> Table | None:
 
 def predictive_table(result: Result) -> Table | None:
     """Posterior predictive checks of the error model of every declared fit; None without any."""
-    if not result.fits:
+    if not any(record.predictive for record in result.fits):
         return None
     rows = [
         {

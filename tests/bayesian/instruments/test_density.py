@@ -12,7 +12,7 @@ import pytest
 from scipy import linalg
 
 from bayes_npp.bayesian.instruments.density import collapse_instruments
-from bayes_npp.bayesian.instruments.equations import build_equations
+from bayes_npp.bayesian.instruments.equations import build_equations, n_scales
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
 from tests.bayesian import dense
@@ -120,6 +120,7 @@ def made(case, errors, priors):
 @pytest.mark.parametrize("case", CASES)
 def test_density_is_a_dense_multivariate_normal(case, errors, priors):
     equations, collapsed = made(case, errors, priors)
+    assert collapsed.size == n_scales(equations.spec, len(equations.instruments))
     thetas = 0.7 * np.random.default_rng(2).standard_normal((3, collapsed.size))
     found = collapsed.log_likelihoods(thetas)
     for theta, value in zip(thetas, found, strict=True):

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayes_npp.bayesian.instruments.strength import missing
 from bayes_npp.frequentist.hypotheses.differences import TESTS
 from bayes_npp.frequentist.instruments.iv import ar_words
+from bayes_npp.reporting.base.numbers import plain
 from bayes_npp.reporting.figures.confounding import contour_figure
 from bayes_npp.reporting.figures.event_time import event_time_blocks
 from bayes_npp.reporting.tables.confounding import confounded_first, confounding_folds, confounding_lead
 from bayes_npp.reporting.tables.differences import SAID, STATA, difference_blocks
-from bayes_npp.reporting.tables.instruments import instrument_blocks
+from bayes_npp.reporting.tables.instruments import NARROWED, exclusion_table, instrument_blocks
 from tests.conftest import report_text
 
 
@@ -71,10 +73,14 @@ def test_leads_are_said_to_be_a_placebo(tiny_run):
 
 
 def test_instruments_stand_beside_least_squares(tiny_run):
-    heading, text, cards = instrument_blocks(tiny_run)
+    heading, text, cards, *_ = instrument_blocks(tiny_run)
     assert heading.text == "Is the exposure given from outside?"
     assert "the second no test can show" in text.text
-    assert [row[1][0].text for row in cards.rows] == ["Without instruments", "Instrumental variables (with instrument)"]
+    assert [row[1][0].text for row in cards.rows] == [
+        "Without instruments",
+        "Instrumental variables (with instrument)",
+        "Hierarchical model with instruments (instrumented)",
+    ]
     tests = pd.read_csv(tiny_run.out / "tests.csv").set_index("key")
     own = tiny_run.instruments["with_instrument"]
     assert tests.loc["with_instrument/first-stage F", "statistic"] == pytest.approx(own["first_stage_f"], rel=1e-8)
@@ -88,6 +94,38 @@ def test_contours_without_controls_to_compare_with(tiny_run):
     figure = contour_figure(bare, tiny_run)
     assert (figure.data["what"] == "grid").all()
     assert figure.draw() is not None
+
+
+def test_a_posterior_with_instruments_says_what_it_learned(tiny_run):
+    """The sentence follows the record, not the template; its number is the one of tests.csv."""
+    (record,) = tiny_run.instrument_posteriors
+    *_, cards, sentence, table = instrument_blocks(tiny_run)
+    tests = pd.read_csv(tiny_run.out / "tests.csv").set_index("key")
+    stored = tests.loc[f"instrumented/{NARROWED}", "statistic"]
+    assert stored == pytest.approx(record.learned.ratio, rel=1e-8)
+    assert not record.learned.near_prior
+    assert "stays near its prior" not in sentence.text
+    assert f"{record.learned.ratio:.2f}" in plain(sentence.text)
+    weak = replace(record, learned=replace(record.learned, posterior_sd=0.8 * record.learned.alone_sd))
+    *_, other, said, _ = instrument_blocks(replace(tiny_run, instrument_posteriors=(weak,)))
+    assert "the posterior stays near its prior. Its SD is 0.80 of the SD" in plain(said.text)
+    assert (cards.rows[-1][1][3].mark, other.rows[-1][1][3].mark) == ("passed", "failed")
+    assert table.frame["SD of direct effects"].tolist()[0] == "0 (declared)"
+    assert len(table.frame) == len(record.under_exclusion)
+
+
+def test_claims_stand_beside_direct_effects(tiny_run):
+    """Probabilities at no direct effect are those of the model itself; a row without a posterior says why."""
+    (record,) = tiny_run.instrument_posteriors
+    table = exclusion_table(record, tiny_run)
+    claims = {own.claim: own for own in tiny_run.excluded}
+    assert set(claims) <= set(table.frame.columns)
+    assert len(claims) > 0
+    average = tiny_run.estimates.select(model="instrumented", estimand="average_slope").iloc[0]
+    assert record.under_exclusion[0].probability == pytest.approx(average["prob_positive"], rel=1e-9)
+    assert record.under_exclusion[0].estimate == pytest.approx(average["estimate"], rel=1e-9)
+    gone = replace(record, under_exclusion=(missing(0.3, "no single mode"), *record.under_exclusion[1:]))
+    assert exclusion_table(gone, tiny_run).frame["slope"].iloc[0] == "no posterior: no single mode"
 
 
 def test_contours_pass_through_the_estimate_and_the_bounds(tiny_run):
