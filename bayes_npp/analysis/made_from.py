@@ -27,8 +27,8 @@ CARRIERS = frozenset(
     }
 )
 
-# So do these modules of our own: files of results and of compiled code, which are checked elsewhere.
-KEEPERS = frozenset({"bayes_npp.store", "bayes_npp.bayesian.model.caches"})
+# So do these modules of our own: files of results and of compiled code, which are checked elsewhere, and drawings.
+KEEPERS = frozenset({"bayes_npp.store", "bayes_npp.bayesian.model.caches", "bayes_npp.bayesian.fitting.plots"})
 
 
 @cache

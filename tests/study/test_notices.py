@@ -119,7 +119,7 @@ def test_a_study_in_its_keys(tmp_path):
     rows = result.estimates.frame
     assert set(rows[rows["model"] == "twfe"]["note"]) == {"1 of 72 rows left out: 1 with blank cells"}
     later = rows[rows["model"] == "twfe.later"].iloc[0]
-    assert (later["n_periods"], later["sample"]) == (5, "20191 to 2020Q1")
+    assert (later["n_periods"], later["sample"]) == (5, "2019Q1 to 2020Q1")
     assert "1 of 72 rows left out: 1 with blank cells" in report_text(tmp_path / "out")
     outside = study_of(tmp_path, header, models.replace("20191", "20171"))
     with pytest.raises(bn.BayesNppError, match="It runs from 2018Q4 to 2020Q1"):

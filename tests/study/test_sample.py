@@ -21,9 +21,9 @@ def tiny():
 def test_designs_are_built_once_for_checks_and_fits(tiny, monkeypatch):
     built = []
 
-    def build(panel, spec, *rest):
+    def build(panel, spec, *rest, **options):
         built.append((id(panel), spec))
-        return build_design(panel, spec, *rest)
+        return build_design(panel, spec, *rest, **options)
 
     monkeypatch.setattr(module, "build_design", build)
     check_study(tiny)

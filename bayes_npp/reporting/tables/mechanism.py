@@ -136,8 +136,8 @@ def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str) -> 
     if crossing is None:
         return f"{text}."
     changes = (("interval_includes", "let its interval include zero"), ("mean_crosses", "bring its mean to zero"))
-    would = [f"correlated by {crossing_word(crossing, column)} would {change}" for column, change in changes]
-    return f"{text}. Errors of {name} and {outcome} {', '.join(would)}."
+    would = [f"by {crossing_word(crossing, column)} would {change}" for column, change in changes]
+    return f"{text}. Errors of {name} and {outcome} correlated {', '.join(would)}."
 
 
 def chain_sentence(reading: MechanismReading) -> str:
