@@ -141,7 +141,8 @@ def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float] | 
 
     for nearer in 0.5 ** np.arange(CLIMBS):
         begin = start if nearer == 1.0 else collapsed.start + nearer * (start - collapsed.start)
-        found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+        with np.errstate(over="ignore", invalid="ignore"):  # of steps along a gradient that is out of all bounds
+            found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
         if found.fun < 1e12 and np.abs(found.jac).max() <= SLOPE:
             break
     return (found.x, -float(found.fun)) if found.fun < 1e12 and np.isfinite(found.x).all() else None

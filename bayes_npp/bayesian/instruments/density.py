@@ -105,7 +105,7 @@ class CollapsedInstruments:
         steps = STEP * np.eye(self.size)
         values = self.evaluate(np.vstack([theta, theta + steps, theta - steps]))[0]
         ahead, behind = values[1:].reshape(2, -1)
-        with np.errstate(invalid="ignore"):  # where there is no density
+        with np.errstate(invalid="ignore", over="ignore"):  # where there is no density
             return float(values[0]), (ahead - behind) / (2 * STEP)
 
     def evaluate(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
