@@ -66,5 +66,5 @@ def test_its_stored_fit_gives_its_estimates():
 def test_a_report_of_stale_fits_is_refused(tmp_path):
     shutil.copytree(RUN, tmp_path / "reference" / "run")
     shutil.copytree(TINY, tmp_path / "studies" / "tiny")
-    with pytest.raises(SpecError, match="stored (fit is|variants are) missing, or made from other"):
+    with pytest.raises(SpecError, match=r"stored (fit is|variants are) missing, or made from other"):
         rerender(tmp_path / "reference" / "run")

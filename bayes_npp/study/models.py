@@ -16,9 +16,8 @@ from bayes_npp.frequentist.dynamic.lagged import lagged_design
 from bayes_npp.frequentist.dynamic.moments import Equations, build_moments
 from bayes_npp.frequentist.factors.checks import check_averages, check_factors, check_pooled
 from bayes_npp.frequentist.least_squares.absorbed import check_absorbed
-from bayes_npp.frequentist.least_squares.clusters import clustered_by
+from bayes_npp.frequentist.least_squares.clusters import clustered_by, clustered_subsamples
 from bayes_npp.frequentist.least_squares.covariance import check_options
-from bayes_npp.frequentist.least_squares.static import clustered_subsamples
 from bayes_npp.study.bayesian_model import BayesianModel
 from bayes_npp.study.header import Roles
 from bayes_npp.study.instruments import HierarchicalIvModel, IvModel

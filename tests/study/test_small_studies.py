@@ -127,7 +127,10 @@ def test_serial_and_lagged_mediators_in_a_study(tmp_path):
     assert set(later["n_obs"]) == {280}
     assert [mechanism.crossings is None for mechanism in result.mechanisms] == [False, True]
     assert not (tmp_path / "out" / "tables" / "confounding_later.csv").exists()
-    assert "is not shown: the sensitivity to confounding takes equations of the same rows, and lagged paths have others" in text
+    assert (
+        "is not shown: the sensitivity to confounding takes equations of the same rows, and lagged paths have others"
+        in text
+    )
     cycle = 'serial = [["mediator_1", "mediator_2"], ["mediator_2", "mediator_1"]]'
     (tmp_path / "study.toml").write_text(header + model.format("chain", cycle))
     with pytest.raises(SpecError, match="form a cycle"):

@@ -1,6 +1,6 @@
 """What errors are clustered by: units, a column of which units are nested in, periods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,3 +102,10 @@ def check_one_way(cluster: str | Sequence[str], source: str = "") -> None:
             place=source,
             fix="Use 'unit' or a column of which units are nested in; twfe, fixed_effects and pooled_ols take both",
         )
+
+
+def clustered_subsamples(
+    designs: Mapping[str, Design], panel: Panel, cluster: str | Sequence[str]
+) -> dict[str, Design]:
+    """Designs of subsamples with their clusters."""
+    return {label: clustered_by(design, panel, cluster) for label, design in designs.items()}

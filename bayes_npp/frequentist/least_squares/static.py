@@ -11,7 +11,7 @@ from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import LEVEL, Estimates, concat, estimates_from_rows
 from bayes_npp.frequentist.least_squares.absorbed import slope_weights
-from bayes_npp.frequentist.least_squares.clusters import clustered_by, unit_cluster, unit_level
+from bayes_npp.frequentist.least_squares.clusters import clustered_by, clustered_subsamples, unit_cluster, unit_level
 from bayes_npp.frequentist.least_squares.covariance import check_options, sandwich
 from bayes_npp.frequentist.least_squares.inference import ESTIMATORS, LinearFit, joined, t_row
 from bayes_npp.frequentist.least_squares.results import Regression
@@ -152,13 +152,6 @@ def twfe(
 def static_design(panel: Panel, spec: Spec, errors: Errors) -> Design:
     """Arrays of a regression with its analytic weights and clusters."""
     return clustered_by(build_design(panel, spec, weighted=True), panel, errors.cluster)
-
-
-def clustered_subsamples(
-    designs: Mapping[str, Design], panel: Panel, cluster: str | Sequence[str]
-) -> dict[str, Design]:
-    """Designs of subsamples with their clusters."""
-    return {label: clustered_by(design, panel, cluster) for label, design in designs.items()}
 
 
 def subsample_estimates(designs: Mapping[str, Design], grouping: str, errors: Errors, source: str) -> Estimates:

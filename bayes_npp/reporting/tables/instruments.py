@@ -9,6 +9,7 @@ from bayes_npp.analysis.records import InstrumentRecord
 from bayes_npp.frequentist.instruments.iv import ar_words
 from bayes_npp.reporting.base.blocks import Block, Cards, Cell, Heading, Paragraph
 from bayes_npp.reporting.base.cells import Table, number, probability, relation
+from bayes_npp.reporting.base.keys import estimate_key
 from bayes_npp.reporting.base.numbers import interval_of, of_row, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import axis, axis_range, intervals
@@ -111,7 +112,7 @@ def _cards(result: Result) -> Cards:
             Cell("", (), art, mark="wide"),
             Cell(of_row(row), (interval_of(row),)),
             Cell(f"SD ratio {_ratio(record)}", ("half or more: near the prior",), mark=_mark(record)),
-            Cell(f"P(> 0) {relation(row['prob_positive'])}", ("a posterior: no test",)),
+            Cell(f"P(> 0) {_probability(row)}", ("a posterior: no test",)),
         )
         rows.append(("", cells))
     columns = (
@@ -131,6 +132,11 @@ def _cards(result: Result) -> Cards:
 
 def _exposure_row(result: Result, model: str) -> pd.Series:
     return result.estimates.select(model=model, estimand="pooled_slope").iloc[0]
+
+
+def _probability(row: pd.Series) -> str:
+    share = float(row["prob_positive"])
+    return tagged(relation(share), share, f"estimates.csv:{estimate_key(row)}:prob_positive")
 
 
 def _ratio(record: InstrumentRecord) -> str:
