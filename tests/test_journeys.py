@@ -28,25 +28,13 @@ def crime4(folder):
     return path, ["--outcome", "lcrmrte", "--exposure", "lprbarr", "--controls", "lprbconv,lprbpris,lavgsen,lpolpc"]
 
 
-def wage_panel(folder, men=545):
+def wage_panel(folder):
+    """545 men: so many that `new` proposes no error scale of each."""
     from linearmodels.datasets import wage_panel as data
 
     path = folder / "wage_panel.dta"
-    frame = data.load()
-    frame[frame["nr"].isin(frame["nr"].unique()[:men])].to_stata(path, write_index=False)
+    data.load().to_stata(path, write_index=False)
     return path, ["--outcome", "lwage", "--exposure", "union", "--controls", "married,expersq"]
-
-
-def some_wages(folder):
-    """Of 100 of the 545 men, so that a run is a matter of minutes.
-
-    Nothing in it is quadratic in units. The proposed errors, AR(1) with a scale for each man, are sampled by chains in
-    as many dimensions as men, and one density with its gradient takes 0.04, 0.08 and 0.31 ms with 100, 200 and 545 of
-    them. With 200 men a run takes 95 s of CPU (under a profiler), nearly all of it such chains, of the fit and of its
-    refits (other samples, without the units that decide); with 545 at least four times as long, past the five minutes
-    of a slow test. `test_a_study_is_written_and_passes_check` takes all men.
-    """
-    return wage_panel(folder, 100)
 
 
 def cities(folder):
@@ -66,7 +54,7 @@ def cities(folder):
 
 
 @pytest.mark.slow(minutes=5)
-@pytest.mark.parametrize("make", [crime4, some_wages, cities])
+@pytest.mark.parametrize("make", [crime4, wage_panel, cities])
 def test_from_a_file_to_a_report(make, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path, roles = make(tmp_path)
@@ -84,8 +72,10 @@ def test_from_a_file_to_a_report(make, tmp_path, monkeypatch):
     if make is crime4:
         # Wooldridge, Introductory Econometrics, table 14: the county panel's keys.
         assert (study.header.unit, study.header.time, study.panel.balance().n_units) == ("county", "year", 90)
-    if make is some_wages:
-        assert (study.header.unit, study.header.time, study.panel.balance().n_units) == ("nr", "year", 100)
+    if make is wage_panel:
+        assert (study.header.unit, study.header.time, study.panel.balance().n_units) == ("nr", "year", 545)
+        assert study.model("hierarchical").errors == "ar1"
+        assert "with 545 units it takes long" in (tmp_path / "mine" / "study.toml").read_text(encoding="utf-8")
     if make is cities:
         assert (study.header.unit, study.header.time, study.header.group) == ("城市", "季度", "地区")
         slopes = estimates[(estimates["model"] == "by_group") & (estimates["estimand"] == "group_slope")]

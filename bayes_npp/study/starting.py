@@ -20,6 +20,7 @@ Ask = Callable[[str, Sequence[str], str], str]
 FILE = "study.toml"
 NAMED = {"outcome": ("outcome", "y", "dependent"), "exposure": ("exposure", "x", "treatment")}
 ERRORS = ("ar1+unit_scale", "ar1", "iid")  # of a model without groups, the first that the panel carries
+MANY_UNITS = 200  # above it a scale of each unit, which takes a chain in as many dimensions, is left to who asks for it
 MOST_NAMED = 40  # columns in a comment
 
 
@@ -88,8 +89,9 @@ def new_study(
         if name not in read.frame:
             raise SpecError(f"unknown column '{name}'", place=str(panel), fix=nearest(str(name), read.frame.columns))
     place = os.path.relpath(panel.resolve(), folder.resolve())
+    models = _models(found.group, read.balance().n_units)
     text = _first_that_passes(
-        [_study_text(place, found, read, chosen, controls or (), own) for own in _models(found.group)], folder, panel
+        [_study_text(place, found, read, chosen, controls or (), own) for own in models], folder, panel
     )
     write_text(folder / FILE, text)
     guessed = {**chosen, **{name: getattr(found, name) for name in ("unit", "time", "group")}}
@@ -166,11 +168,14 @@ def _first_that_passes(texts: Sequence[str], folder: Path, panel: Path) -> str:
     raise type(failed)(failed.problem, place=str(panel), fix=failed.fix)
 
 
-def _models(group: str | None) -> list[str]:
+def _models(group: str | None, n_units: int) -> list[str]:
     """Tables of hierarchical models, from the richest on; the last is none."""
     if group is None:
         head = '[[model]]\nname = "hierarchical"\nkind = "hierarchical"\npriors = "weakly_informative"'
-        return [*(f'{head}\nerrors = "{errors}"' for errors in ERRORS), ""]
+        if n_units <= MANY_UNITS:
+            return [*(f'{head}\nerrors = "{errors}"' for errors in ERRORS), ""]
+        head += f'\n# errors = "{ERRORS[0]}" gives every unit a scale of its own: with {n_units} units it takes long.'
+        return [*(f'{head}\nerrors = "{errors}"' for errors in ERRORS[1:]), ""]
     head = f'[[model]]\nname = "hierarchical"\nkind = "hierarchical"\nslopes = {_quoted(group)}\n'
     head += 'priors = "weakly_informative"'
     return [
