@@ -58,6 +58,11 @@ class Collapsed:
         """Dimension of theta."""
         return len(self.elements) + (self.products.total.shape[0] if self.layout.unit_scales != kernel.ABSENT else 0)
 
+    @property
+    def climbs(self) -> int:
+        """From how many points on the way to its centre a climb to its mode may begin."""
+        return 1
+
     @cached_property
     def packed(self) -> np.ndarray:
         return pack(self.products, self.layout, self.priors)

@@ -15,7 +15,6 @@ from bayes_npp.errors import ImportanceError
 
 STARTS = 6
 SPREAD = 3.0  # of the starts in theta: a scale of a twentieth of its prior's unit, or of three of them
-CLIMBS = 5  # from one start and from nearer the centre, until one ends where the density does not rise
 SLOPE = 1.0  # gradient per unit of theta above which a climb has stopped on its way
 SAME = 0.1  # posterior SDs: two ends of climbs within it are one mode
 FLAT_ENOUGH = 0.05  # gradient per posterior SD at a mode
@@ -31,6 +30,8 @@ class Density(Protocol):
     def size(self) -> int: ...
     @property
     def start(self) -> np.ndarray: ...
+    @property
+    def climbs(self) -> int: ...
     @property
     def elements(self) -> Sequence[Element]: ...
     @property
@@ -129,7 +130,8 @@ def dispersed(collapsed: Density) -> np.ndarray:
 def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float] | None:
     """Where BFGS from a start ends, and the log density there; None where it is lost.
 
-    A climb that leaves for where there is no density stops on a slope: it then begins again, half as far out.
+    A climb that leaves for where there is no density stops on a slope. Of a posterior that asks for more than one it
+    then begins again, half as far out; of others that is an end, which may be a mode at an edge.
     """
     from scipy.optimize import minimize
 
@@ -139,7 +141,7 @@ def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float] | 
             return 1e12, np.zeros_like(gradient)
         return -value, -gradient
 
-    for nearer in 0.5 ** np.arange(CLIMBS):
+    for nearer in 0.5 ** np.arange(collapsed.climbs):
         begin = start if nearer == 1.0 else collapsed.start + nearer * (start - collapsed.start)
         with np.errstate(over="ignore", invalid="ignore"):  # of steps along a gradient that is out of all bounds
             found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})

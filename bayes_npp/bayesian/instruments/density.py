@@ -88,6 +88,11 @@ class CollapsedInstruments:
         """Scales of the order of their priors, errors uncorrelated; shape (d,)."""
         return np.zeros(self.size)
 
+    @property
+    def climbs(self) -> int:
+        """From how many points on the way to the centre a climb to the mode may begin: far out there is no density."""
+        return 5
+
     @cached_property
     def at(self) -> dict[str, int]:
         """Where each variable is in theta."""

@@ -182,7 +182,8 @@ def mixture(means, shares, sds, size=2):
 
     elements = tuple(SimpleNamespace(variable=f"x{j}", prior=SimpleNamespace(typical=1.0)) for j in range(size))
     priors = SimpleNamespace(support=np.full(size, kernel.REAL_LINE))
-    return SimpleNamespace(log_density=log_density, elements=elements, priors=priors, start=np.zeros(size), size=size)
+    own = {"elements": elements, "priors": priors, "start": np.zeros(size), "size": size, "climbs": 1}
+    return SimpleNamespace(log_density=log_density, **own)
 
 
 def test_dispersed_starts_see_a_second_mode():
