@@ -1,6 +1,7 @@
 """The one table every estimator returns: schema, vocabulary of estimands, validation."""
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,12 +132,12 @@ class Estimates(Shown):
         return f"<p>{html.escape(self.headline())}</p>{table}{more}"
 
 
-class Tabled(Shown):
+class Tabled(Shown, ABC):
     """A posterior that shows the first rows of its estimates."""
 
+    @abstractmethod
     def estimates(self) -> Estimates:
         """Its table."""
-        raise NotImplementedError
 
     def details(self) -> list[str]:
         return self.estimates().details()

@@ -1,5 +1,6 @@
 """Named coefficients with their covariance, in linearmodels' words; Wald tests of restrictions."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,13 +59,13 @@ class Vector:
     df: int | None
 
 
-class Coefficients:
+class Coefficients(ABC):
     """What a frequentist regression says of its coefficients, in the data's units."""
 
     @property
+    @abstractmethod
     def vector(self) -> Vector:
         """The coefficients and what their tests rest on."""
-        raise NotImplementedError
 
     @property
     def params(self) -> pd.Series:

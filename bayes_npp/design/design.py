@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,12 @@ class Design(Shown):
         if self.group is None:
             return self.exposure[:, None]
         return self.exposure[:, None] * (self.group[:, None] == np.arange(len(self.groups)))
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        """What every row of a table of estimates says of the rows behind it."""
+        counts = {"n_obs": self.n_obs, "n_units": len(self.units), "n_periods": len(self.times)}
+        return {**counts, "left_out": str(self.left_out)}
 
     @property
     def group_units(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from bayes_npp.bayesian.fitting.collapsed_draws import (
     with_coefficients,
 )
 from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
+from bayes_npp.bayesian.fitting.drawn import Drawn
 from bayes_npp.bayesian.fitting.error_ladder import AUTO, ERRORS, ErrorRung, carried, climb_errors, with_errors
 from bayes_npp.bayesian.fitting.plots import Plots
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS, build_tree, reported, spaced
@@ -46,7 +47,7 @@ from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
-from bayes_npp.estimates import Estimates, Tabled, drawn_share, positive
+from bayes_npp.estimates import Estimates, drawn_share, positive
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ ENGINES = ("auto", "importance", "collapsed", "nuts")
 
 
 @dataclass(frozen=True, repr=False)
-class Fit(PosteriorCoefficients, Tabled):
+class Fit(PosteriorCoefficients, Drawn):
     """A posterior and what it was made from.
 
     It has the names of a regression (`PosteriorCoefficients`); `save(path)` keeps it, `Fit.load(path)` reads it.
@@ -146,11 +147,6 @@ class Fit(PosteriorCoefficients, Tabled):
         """The collapsed posterior of the same model; `SpecError` where there is none."""
         return collapse(self.data, self.priors)
 
-    def values(self, name: str) -> np.ndarray:
-        """Posterior draws of a variable with chains stacked, shape (S, ...)."""
-        array = self.tree["posterior"][name].to_numpy()
-        return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])  # of no columns too
-
     @cached_property
     def thetas(self) -> np.ndarray:
         """Draws of the collapsed sampler's theta on the unconstrained scale, shape (S, d)."""
@@ -166,11 +162,6 @@ class Fit(PosteriorCoefficients, Tabled):
         if "y_total" in self.tree["log_likelihood"]:  # the effects of units are not among the stored draws
             return self.collapsed.coefficients(self.thetas[some], self.sampler.seed, with_units=True)
         return {name: self.values(name)[some] for name in names}
-
-    @cached_property
-    def slopes(self) -> np.ndarray:
-        """Draws of the exposure's slope in the data's units, shape (S, max(G, 1)), one column a group."""
-        return self.values("group_slope") if self.design.groups else self.values("slope")[:, None]
 
     @cached_property
     def normal_slopes(self) -> NormalSlopes | None:

@@ -5,55 +5,35 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from bayes_npp.bayesian.fitting.diagnostics import Gate
+from bayes_npp.bayesian.fitting.drawn import Reported
 from bayes_npp.bayesian.fitting.predictive_checks import Discrepancy
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.fitting.slope_probabilities import Weights
 from bayes_npp.bayesian.model.dynamic import long_run_summary, quantities
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
 from bayes_npp.bayesian.model.terms import ModelData
-from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.design import Design, group_pairs, twfe_weights
-from bayes_npp.design.spec import Spec
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 Labels = dict[str, str]
 
 
-class Posterior(Protocol):
+class Posterior(Reported, Protocol):
     """What is asked of a fit."""
 
     @property
     def data(self) -> ModelData: ...
     @property
-    def design(self) -> Design: ...
-    @property
-    def spec(self) -> Spec: ...
-    @property
-    def priors(self) -> PriorSet: ...
-    @property
     def sampler(self) -> Sampler: ...
-    @property
-    def tree(self) -> "xr.DataTree": ...
-    @property
-    def diagnostics(self) -> Gate: ...
-    @property
-    def passed(self) -> bool: ...
     @property
     def verdict(self) -> str: ...
     @property
-    def label(self) -> str: ...
-    @property
-    def slopes(self) -> np.ndarray: ...
-    @property
     def fitted(self) -> pd.Series: ...
-    def values(self, name: str) -> np.ndarray: ...
     def parameters(self, draws: int) -> dict[str, np.ndarray]: ...
     def slopes_of_units(self) -> np.ndarray: ...
-    def probability(self, weights: np.ndarray) -> float: ...
     def estimates(self) -> Estimates: ...
     def discrepancies(self) -> tuple[Discrepancy, ...]: ...
     def coefficient_draws(self) -> pd.DataFrame: ...
@@ -89,10 +69,7 @@ def estimates_of(fit: Posterior) -> Estimates:
         spread_kind="sd",
         level=LEVEL,
         interval="eti",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(design.left_out),
+        **design.counted,
         sample="all",
         convention=f"priors: {fit.priors.name}",
     )

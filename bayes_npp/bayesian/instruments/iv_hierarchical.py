@@ -10,6 +10,7 @@ import numpy as np
 
 from bayes_npp.bayesian.fitting.collapsed_draws import enough_points, points_dataset, points_of
 from bayes_npp.bayesian.fitting.diagnostics import Gate, diagnose, diagnostics_from
+from bayes_npp.bayesian.fitting.drawn import Drawn
 from bayes_npp.bayesian.fitting.fit import make_sampler
 from bayes_npp.bayesian.fitting.importance import WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.sample import Sampler, compile_model, draw
@@ -32,7 +33,7 @@ from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import ImportanceError, SpecError
-from bayes_npp.estimates import TAILS, Estimates, Tabled
+from bayes_npp.estimates import TAILS, Estimates
 from bayes_npp.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ ENGINES = ("auto", "importance", "nuts")
 
 
 @dataclass(frozen=True, repr=False)
-class InstrumentFit(Tabled):
+class InstrumentFit(Drawn):
     """The posterior of a model with instruments.
 
     Attributes
@@ -100,16 +101,6 @@ class InstrumentFit(Tabled):
     def unit(self) -> float:
         """A standardised slope of one, in the data's units."""
         return self.design.scales.outcome_sd / self.design.scales.divisors[str(self.spec.exposure)]
-
-    def values(self, name: str) -> np.ndarray:
-        """Posterior draws of a variable with chains stacked, shape (S, ...)."""
-        array = self.tree["posterior"][name].to_numpy()
-        return np.asarray(array.reshape(array.shape[0] * array.shape[1], *array.shape[2:]))
-
-    @cached_property
-    def slopes(self) -> np.ndarray:
-        """Draws of the exposure's slope in the data's units, shape (S, max(G, 1)), one column a group."""
-        return self.values("group_slope") if self.design.groups else self.values("slope")[:, None]
 
     @cached_property
     def normal_slopes(self) -> NormalSlopes:

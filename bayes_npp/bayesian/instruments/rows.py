@@ -4,16 +4,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from bayes_npp.bayesian.fitting.diagnostics import Gate
+from bayes_npp.bayesian.fitting.drawn import Reported
 from bayes_npp.bayesian.instruments.equations import FIRST, Equations
 from bayes_npp.bayesian.instruments.strength import Learned
-from bayes_npp.bayesian.priors.sets import PriorSet
-from bayes_npp.design.design import Design, group_pairs
-from bayes_npp.design.spec import Spec
+from bayes_npp.design.design import group_pairs
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 # Scales and shapes of the table: whose unit each is in.
 OUTCOME, EXPOSURE, SLOPE = "outcome", "exposure", "slope"
@@ -31,35 +29,17 @@ SHAPES = {
 }
 
 
-class Posterior(Protocol):
+class Posterior(Reported, Protocol):
     """What is asked of a fit."""
 
     @property
     def equations(self) -> Equations: ...
     @property
-    def priors(self) -> PriorSet: ...
-    @property
-    def tree(self) -> "xr.DataTree": ...
-    @property
-    def diagnostics(self) -> Gate: ...
-    @property
-    def passed(self) -> bool: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def design(self) -> Design: ...
-    @property
-    def spec(self) -> Spec: ...
-    @property
     def unit(self) -> float: ...
-    @property
-    def slopes(self) -> np.ndarray: ...
     @property
     def average(self) -> np.ndarray: ...
     @property
     def learned(self) -> Learned: ...
-    def values(self, name: str) -> np.ndarray: ...
-    def probability(self, weights: np.ndarray) -> float: ...
 
 
 def estimates_of_instruments(fit: Posterior) -> Estimates:
@@ -96,10 +76,7 @@ def estimates_of_instruments(fit: Posterior) -> Estimates:
         spread_kind="sd",
         level=LEVEL,
         interval="eti",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(design.left_out),
+        **design.counted,
         sample="all",
         convention=f"priors: {fit.priors.name}",
     )

@@ -102,10 +102,7 @@ def cce_estimates(
         spread_kind="se",
         level=LEVEL,
         interval="ci",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(design.left_out),
+        **design.counted,
         sample="all",
     )
     return table if fit is None else Regression(table.frame, table.diagnostics, fit)

@@ -131,10 +131,7 @@ def interactive_estimates(
         spread_kind="se",
         level=LEVEL,
         interval="ci",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(design.left_out),
+        **design.counted,
         sample="all",
         convention=fit.convention_label,
     )

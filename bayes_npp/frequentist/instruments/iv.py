@@ -125,10 +125,7 @@ def iv_estimates(equation: Equation, method: str, covariance: str, convention: s
         spread_kind="se",
         level=LEVEL,
         interval="ci",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(design.left_out),
+        **design.counted,
         sample="all",
         convention=fit.convention_label,
     )

@@ -222,10 +222,7 @@ def static_estimates(design: Design, effects: str, errors: Errors, source: str) 
         spread_kind="se",
         level=LEVEL,
         interval="ci",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(design.left_out),
+        **design.counted,
         sample="all",
         convention=_wild_convention(design, errors) if wild else fit.convention_label,
     )

@@ -236,10 +236,7 @@ def path_estimates(equations: PathEquations, options: Options, source: str) -> E
         outcome=spec.outcome,
         level=LEVEL,
         interval="ci",
-        n_obs=design.n_obs,
-        n_units=len(design.units),
-        n_periods=len(design.times),
-        left_out=str(equations.left_out),
+        **{**design.counted, "left_out": str(equations.left_out)},
         sample=_sample(equations),
     )
     diagnostics = {} if paths.draws is None else {"draws": options.draws, "failed_draws": failed}
