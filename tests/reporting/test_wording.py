@@ -11,7 +11,7 @@ from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import markup, tagged
 from bayes_npp.reporting.base.wording import PARAMETERS, wording
 from bayes_npp.study.study import load_study
-from tests.conftest import TINY
+from tests.conftest import ROOT, TINY
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +94,10 @@ def test_no_name_of_the_package_or_a_fit_is_on_the_page(tiny_run):
     assert found == set()
     markdown = re.sub(r"`[^`]*`|\]\([^)]*\)", "", (tiny_run.out / "report.md").read_text(encoding="utf-8"))
     assert [line[:90] for line in markdown.splitlines() if asked.search(line)] == []
+
+
+def test_a_name_that_is_a_word_is_exchanged_where_it_stands_alone():
+    worded = wording(load_study(ROOT / "models" / "digital_trade"))
+    assert worded("structure") == "Industrial upgrading"  # a legend, a cell
+    assert worded("the structure of errors") == "the structure of errors"
+    assert worded("mechanism_ar1_unit_scale") == "Mechanisms with errors that persist and differ in size"

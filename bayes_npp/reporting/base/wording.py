@@ -69,6 +69,8 @@ def wording(study: Study) -> Wording:
     words |= {name: text for name, text in ESTIMANDS.items() if "_" in name}
     columns = [*study.panel.frame.columns.astype(str), *(own.name for own in study.variables)]
     words |= {name: variable_word(study, name, unit=False) for name in columns if "_" in name}
+    # A name that is an English word too is one where nothing else stands beside it: in a cell, in a legend.
+    alone = {own.name: variable_word(study, own.name, unit=False) for own in study.variables if own.title}
     models = [model.name for model in study.models]
     words |= {name: model_word(study, name) for name in models if "_" in name}
     sets = {str(model.priors) for model in study.models if hasattr(model, "priors")}
@@ -86,7 +88,7 @@ def wording(study: Study) -> Wording:
     def worded(text: str, column: str = "") -> str:
         if column in FITS and text.partition("--")[0].partition(".")[0] in models:
             return model_word(study, text)
-        return found.sub(word, text)
+        return alone.get(text) or found.sub(word, text)
 
     return worded
 

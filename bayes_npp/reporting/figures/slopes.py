@@ -64,7 +64,8 @@ def confounding_figure(mechanism: Mechanism, result: Result) -> Figure | None:
         f"confounding_{mechanism.model}",
         "Indirect effects if errors of mediator and outcome correlate",
         "Indirect effects, averaged over observations, if something left out made the errors of mediator and outcome "
-        "correlate by rho. At rho = 0 stands what the model assumes.",
+        "correlate by rho: their innovations, where errors have memory or scales of their own. At rho = 0 stands what "
+        "the model assumes; a curve ends where the draws of the posterior do not reach.",
         curve,
         lambda: confounding(curve),
     )
