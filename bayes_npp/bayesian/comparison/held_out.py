@@ -5,6 +5,9 @@ all others has the precision P_bb and deviates from its mean by P_bb^-1 (P e)_b.
 part (errors and effects) and A = s W'C^-1 W s + 1, P = C^-1 - C^-1 W s A^-1 s W'C^-1: linear in the rows. See
 docs/statistics.md, section 2.
 
+The same precision regresses other outcomes on the model's columns: what a mediation needs where errors of its equations
+correlate (section 3).
+
 References
 ----------
 Buerkner, Gabry & Vehtari (2021), Computational Statistics: held-out densities of models that do not factorise.
