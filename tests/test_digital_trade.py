@@ -82,7 +82,7 @@ def test_a_mediator_without_a_path_gets_no_story(run):
         assert 0.025 < row.iloc[0]["prob_positive"] < 0.975
         shown = wording(run.study)(mediator)
         assert f"{shown}: no indirect association is established" in text
-        assert f"openness to {shown} (P(> 0)" in text
+        assert f"{wording(run.study)('openness')} to {shown} (P(> 0)" in text
     table = pd.read_csv(run.out / "tables" / "confounding_mechanism.csv")
     assert "the interval includes zero at rho = 0 already" in set(table["interval includes zero from rho"])
     for name in ("figures/confounding_mechanism.csv", "tables/contrasts_mechanism.csv", "fits/mechanism--npp.nc"):

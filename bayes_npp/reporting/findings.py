@@ -1,6 +1,8 @@
 """What a run says, one finding at a time: sentences rendered from records that already hold the decision."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 import pandas as pd
@@ -11,6 +13,7 @@ from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.reporting.base.blocks import Finding, Findings
 from bayes_npp.reporting.base.cells import interval, number, reason, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import variable_word
 from bayes_npp.reporting.tables.claims import claim_sentence, verdicts_sentence
 from bayes_npp.reporting.tables.ladder import average_row, choice_sentence, factor
 from bayes_npp.reporting.tables.measurement import average_sentence, overlap_sentence, variant_sentence
@@ -36,7 +39,7 @@ def findings(result: Result) -> tuple[Finding, ...]:
         counted = Finding("result", verdicts_sentence(result.ledger))
         out += _under("The claims", [counted, *(_claim(record) for record in result.ledger.records)])
     for comparison in result.comparisons:
-        own = _pattern(comparison)
+        own = _pattern(comparison, result)
         own.append(_differences(comparison))
         ladder = next((ladder for ladder in result.ladders if ladder.model == comparison.pooled_model), None)
         if ladder:
@@ -66,16 +69,16 @@ def _under(about: str, found: list[Finding]) -> list[Finding]:
     return [replace(finding, about=about) for finding in found]
 
 
-def _pattern(comparison: Heterogeneity) -> list[Finding]:
+def _pattern(comparison: Heterogeneity, result: Result) -> list[Finding]:
     significant, others = comparison.significance_pattern
     if not significant or not others:
         return []
     units = {s.group: s.subsample["n_units"] for s in comparison.slopes if s.subsample is not None}
     here, there = (_listed(tuple(f"{g} ({units[g]} units)" for g in names)) for names in (significant, others))
+    exposure = _shown(result)(comparison.exposure)
     text = (
-        f"Separate regressions: the slope of {comparison.exposure} has p < 0.05 in {here} and not in {there}. This is "
-        "the pattern from which a stronger association in the first is usually read; it "
-        "tests no difference."
+        f"Separate regressions: the slope of {exposure} has p < 0.05 in {here} and not in {there}. This is the pattern "
+        "from which a stronger association in the first is usually read; it tests no difference."
     )
     return [Finding("result", text)]
 
@@ -152,12 +155,13 @@ def _dynamic(model: str, result: Result) -> Finding:
     short, long = (
         rows[(rows["term"] == exposure) & (rows["estimand"] == e)].iloc[0] for e in ("short_run", "long_run")
     )
+    shown = _shown(result)
     steady = reason(long) if pd.isna(long["estimate"]) else f"long run {_estimate(long)}"
     name = f"{lag['estimator'][0].upper()}{lag['estimator'][1:]}"
     text = (
-        f"{name} ('{model}', {tests['n_instruments']} instruments, {lag['n_units']} units): lagged {outcome} "
-        f"{_estimate(lag)}; short-run slope of {exposure} {_estimate(short)}; {steady}. A short-run slope answers "
-        "another question than a static one."
+        f"{name} ('{model}', {tests['n_instruments']} instruments, {lag['n_units']} units): lagged {shown(outcome)} "
+        f"{_estimate(lag)}; short-run slope of {shown(exposure)} {_estimate(short)}; {steady}. A short-run slope "
+        "answers another question than a static one."
     )
     if tests["warnings"]:
         return Finding("warning", f"{text} {'. '.join(w[0].upper() + w[1:] for w in tests['warnings'])}.")
@@ -168,8 +172,9 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
     """What a mediation model says of each mediator, and whether its error model fits."""
     rows, reading = result.estimates.select(model=mechanism.model), result.readings.mechanisms[mechanism.model]
     exposure, outcome, errors = result.study.roles.exposure, rows["outcome"].iloc[0], rows["covariance"].iloc[0]
-    sentences = [mediator_sentence(mediator, exposure, outcome) for mediator in reading.mediators]
-    sentences.append(chain_sentence(reading))
+    shown = _shown(result)
+    sentences = [mediator_sentence(mediator, exposure, outcome, shown) for mediator in reading.mediators]
+    sentences.append(chain_sentence(reading, shown))
     out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences).strip()}")]
     if mechanism.missing:
         status = "warning" if reading.warns else "result"
@@ -185,7 +190,7 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
 
 def _robustness(result: Result) -> list[Finding]:
     """How far the declared rows move the slope, and whether a placebo finds one where there should be none."""
-    exposure, out = result.study.roles.exposure, []
+    exposure, out = _shown(result)(result.study.roles.exposure), []
     for found in result.readings.ranges:
         (low, lowest), (high, highest) = found.lowest, found.highest
         text = (
@@ -210,7 +215,7 @@ def _measurement(result: Result) -> list[Finding]:
     out = []
     for record in result.measurement:
         status = "result" if record.passed else "failure"
-        out.append(Finding(status, variant_sentence(record, result.study.roles.outcome)))
+        out.append(Finding(status, variant_sentence(record, result.study.roles.outcome, _shown(result))))
         if len(record.averages):
             out.append(Finding(status, average_sentence(record)))
     if result.study.overlaps or result.measurement:
@@ -223,6 +228,11 @@ def _convergence(record: FitRecord) -> Finding:
     verdict = record.diagnostics.verdict
     text = f"The fit '{record.model}' did not pass the sampler's diagnostics ({verdict}). Do not use it."
     return Finding("failure", text)
+
+
+def _shown(result: Result) -> Callable[[str], str]:
+    """What a variable is called in a sentence."""
+    return partial(variable_word, result.study, unit=False)
 
 
 def _estimate(row: pd.Series) -> str:

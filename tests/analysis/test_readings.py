@@ -81,10 +81,10 @@ def test_a_mechanism_is_read_once():
     assert [own.sign for own in found.contrasts] == ["clearly negative", "undecided"]
     assert [(own.row["term"], own.sign) for own in found.chains] == [("m -> n", "clearly positive")]
     assert (found.sampled, found.failing, found.warns) == (False, ("cross", "spread"), True)
-    text = mediator_sentence(mediator, "x", "y")
+    text = mediator_sentence(mediator, "x", "y", str)
     assert "is clearly positive" in text
     assert "correlated by +0.10 would let its interval include zero, by +0.30" in text
-    assert "m -> n: the indirect association along this chain is clearly positive" in chain_sentence(found)
+    assert "M -> N: the indirect association along this chain is clearly positive" in chain_sentence(found, str.upper)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_open_paths_are_named(path_a, path_b, why):
     mechanism = Mechanism("mechanism", ("m",), (a_fit(),), None, None)
     found = read_mechanism(mechanism, mediation(path_a=path_a, path_b=path_b, indirect=0.9))
     assert (found.sampled, found.failing, found.warns) == (True, (), False)
-    text = mediator_sentence(found.mediators[0], "x", "y")
+    text = mediator_sentence(found.mediators[0], "x", "y", str)
     assert text.startswith("m: no indirect association is established")
     assert text.endswith(f"{why}.")
 

@@ -152,7 +152,7 @@ def overlap_table(result: Result) -> Table | None:
     )
 
 
-def variant_sentence(record: MeasurementRecord, outcome: str) -> str:
+def variant_sentence(record: MeasurementRecord, outcome: str, shown: Callable[[str], str]) -> str:
     """How far the slope moves over the variants, by logarithms and by exposure, and what the indices share."""
     frame, first = record.variants, record.declared == record.model
     parts = []
@@ -161,14 +161,14 @@ def variant_sentence(record: MeasurementRecord, outcome: str) -> str:
         part += f"{_range(span, 'mean')}, P(> 0) {_range(span, 'prob_positive', probability)}"
         if first and pd.notna(span["correlation_low"]):
             part += (
-                f" (correlation with {outcome} as declared {_range(span, 'correlation')}, once unit and period "
+                f" (correlation with {shown(outcome)} as declared {_range(span, 'correlation')}, once unit and period "
                 f"effects are removed {_range(span, 'correlation_within')})"
             )
         parts.append(part)
     for row in frame[frame["exposure"] != ""].to_dict("records"):
         estimate = f"TWFE {number(row['twfe'])}, " if first else ""
         parts.append(
-            f"with {row['exposure']} as the exposure {estimate}posterior mean {number(row['mean'])}, P(> 0) "
+            f"with {shown(row['exposure'])} as the exposure {estimate}posterior mean {number(row['mean'])}, P(> 0) "
             f"{relation(row['prob_positive'])}"
         )
     opening = f"Average slope over {len(frame)} ways to measure ('{record.declared}', {record.errors} errors)"

@@ -1,5 +1,6 @@
 """What a mediation model says of each mediator: tables, the sentence about confounding."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -115,10 +116,10 @@ def _treated_effect(row: Any) -> str:
     return text if row.passed else f"{text} (the sampler failed its diagnostics)"
 
 
-def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str) -> str:
-    """What may be said of a mediator."""
-    name, row = reading.mediator, reading.indirect.row
-    paths = ((f"{exposure} to {name}", reading.path_a), (f"{name} to {outcome}", reading.path_b))
+def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str, shown: Callable[[str], str]) -> str:
+    """What may be said of a mediator, every variable by what `shown` calls it."""
+    name, row = shown(reading.mediator), reading.indirect.row
+    paths = ((f"{shown(exposure)} to {name}", reading.path_a), (f"{name} to {shown(outcome)}", reading.path_b))
     effect = f"{number(row['estimate'])}, 95 % interval {interval(row)}"
     probability = f"P(> 0) {relation(row['prob_positive'])}"
     if not reading.indirect.clear:
@@ -137,14 +138,15 @@ def mediator_sentence(reading: MediatorReading, exposure: str, outcome: str) -> 
         return f"{text}."
     changes = (("interval_includes", "let its interval include zero"), ("mean_crosses", "bring its mean to zero"))
     would = [f"by {crossing_word(crossing, column)} would {change}" for column, change in changes]
-    return f"{text}. Errors of {name} and {outcome} correlated {', '.join(would)}."
+    return f"{text}. Errors of {name} and {shown(outcome)} correlated {', '.join(would)}."
 
 
-def chain_sentence(reading: MechanismReading) -> str:
+def chain_sentence(reading: MechanismReading, shown: Callable[[str], str]) -> str:
     """What may be said of every chain of serial mediators; empty without any."""
     found = [
-        f"{own.row['term']}: the indirect association along this chain is {own.sign} ({number(own.row['estimate'])}, "
-        f"95 % interval {interval(own.row)}, P(> 0) {relation(own.row['prob_positive'])})."
+        f"{' -> '.join(map(shown, own.row['term'].split(' -> ')))}: the indirect association along this chain is "
+        f"{own.sign} ({number(own.row['estimate'])}, 95 % interval {interval(own.row)}, "
+        f"P(> 0) {relation(own.row['prob_positive'])})."
         for own in reading.chains
     ]
     return " ".join(found)
