@@ -126,9 +126,23 @@ def truth_ar1(frame):
     return bn.fit(read(keyed(frame, KEYS["integers"][0]), {}), AR1, **SHORT)
 
 
-@pytest.mark.parametrize("labels", LABELS)
-@pytest.mark.parametrize("keys", KEYS)
-def test_one_panel_under_every_key_and_label_gives_one_answer(keys, labels, frame, truth):
+# Every key, every label, and each key with another label: what reads the one does not know the other.
+PAIRS = sorted(
+    {(keys, "text") for keys in KEYS}
+    | {("integers", labels) for labels in LABELS}
+    | {(keys, list(LABELS)[k % len(LABELS)]) for k, keys in enumerate(KEYS)}
+)
+
+
+@pytest.mark.slow(minutes=1)
+def test_every_key_with_every_label_gives_one_answer(frame, truth):
+    for keys in KEYS:
+        for labels in LABELS:
+            test_one_panel_under_keys_and_labels_gives_one_answer(keys, labels, frame, truth)
+
+
+@pytest.mark.parametrize(("keys", "labels"), PAIRS)
+def test_one_panel_under_keys_and_labels_gives_one_answer(keys, labels, frame, truth):
     write, options = KEYS[keys]
     panel = holes(read(keyed(frame, write, labels), options))
     assert panel.balance().n_units == 40
@@ -136,7 +150,7 @@ def test_one_panel_under_every_key_and_label_gives_one_answer(keys, labels, fram
         np.testing.assert_allclose(measure(panel), truth[name], rtol=RTOL, err_msg=name)
 
 
-@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("labels", ["text", "part number, part text"])
 @pytest.mark.parametrize("keys", UNDECLARED)
 def test_undeclared_keys_give_one_message(keys, labels, frame):
     with pytest.warns(bn.PanelWarning) as said:

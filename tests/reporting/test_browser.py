@@ -20,8 +20,8 @@ def shown(request):
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [
-        (1280, "light"),
         (390, "dark"),
+        pytest.param(1280, "light", marks=pytest.mark.slow(minutes=1)),
         pytest.param(1280, "dark", marks=pytest.mark.slow(minutes=1)),
         pytest.param(390, "light", marks=pytest.mark.slow(minutes=1)),
     ],

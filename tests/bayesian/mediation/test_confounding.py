@@ -105,7 +105,7 @@ def test_the_true_rho_recovers_the_truth(rho):
     n = len(rho)
     truth = {"path_a": {"all": (0.5, 0.3)[:n]}, "path_b": {"all": (0.4, 0.4)[:n]}, "direct": {"all": 0.2}}
     panel = simulated(n_units=200, n_periods=10, **truth, rho=rho, seed=5)
-    fit = bn.mediate(panel, SPEC, [f"mediator_{k + 1}" for k in range(n)], priors=flat_slopes(), seed=1)
+    fit = bn.mediate(panel, SPEC, [f"mediator_{k + 1}" for k in range(n)], flat_slopes(), draws=250, seed=1)
     moved = at_rho(fit, np.array(rho))
     for k in range(n):
         value = truth["path_a"]["all"][k] * 0.4
@@ -121,7 +121,7 @@ def test_one_mediators_formula_is_wrong_for_two():
     panel = simulated(
         n_units=200, n_periods=10, path_a={"all": (0.5, 0.3)}, path_b={"all": (0.4, 0.4)}, rho=(0.6, 0.6), seed=5
     )
-    fit = bn.mediate(panel, SPEC, ["mediator_1", "mediator_2"], priors=flat_slopes(), seed=1)
+    fit = bn.mediate(panel, SPEC, ["mediator_1", "mediator_2"], priors=flat_slopes(), draws=250, seed=1)
     jointly = at_rho(fit, np.array([0.6, 0.6])).indirect[:, 0, 0]
     alone = at_rho(fit, {"mediator_1": 0.6}).indirect[:, 0, 0]
     assert abs(jointly.mean() - 0.2) < 4 * jointly.std()

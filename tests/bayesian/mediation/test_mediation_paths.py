@@ -119,7 +119,7 @@ def test_the_true_rho_recovers_the_truth_in_series(slopes):
         rho=rho,
     )
     spec = bn.Spec(**{**SPEC.model_dump(), "slopes": slopes})
-    fit = bn.mediate(panel, spec, TWO, priors=flat_slopes(), serial=LINK, seed=1)
+    fit = bn.mediate(panel, spec, TWO, priors=flat_slopes(), serial=LINK, draws=250, seed=1)
     moved = at_rho(fit, np.array(rho))
     weights = np.exp(moved.log_weights)
     weights /= weights.sum()

@@ -95,7 +95,14 @@ def damaged(compiled, folder, ending, damage):
 
 
 @pytest.mark.parametrize(
-    ("ending", "damage"), [("nbi", "emptied"), ("nbc", "emptied"), ("nbi", "cut"), ("nbc", "cut"), ("nbc", "flipped")]
+    ("ending", "damage"),
+    [
+        ("nbi", "emptied"),
+        pytest.param("nbc", "emptied", marks=pytest.mark.slow(minutes=1)),
+        pytest.param("nbi", "cut", marks=pytest.mark.slow(minutes=1)),
+        ("nbc", "cut"),
+        ("nbc", "flipped"),
+    ],
 )
 def test_broken_files_are_compiled_again(compiled, tmp_path, ending, damage):
     folder = tmp_path / "code"

@@ -174,7 +174,7 @@ def quadratic(form, level=0.95):
 @pytest.mark.parametrize("covariance", ["classical", "robust", "clustered"])
 def test_sets_of_one_instrument_are_roots_of_a_quadratic(covariance):
     shapes = set()
-    for seed in range(40):
+    for seed in range(15):
         rng = np.random.default_rng(seed)
         panel = panel_of(world(rng, units=12, periods=5, strength=[0.02, 0.15, 0.8][seed % 3]))
         form = reduced_form(build_equation(panel, SPEC, ["z1"]), covariance, "stata")
