@@ -246,7 +246,8 @@ def _of_the_fit(known: Known, said: Said | None = None) -> list[str]:
     """What is wrong with the fit itself, and how many variants have no answer."""
     out = [] if known.errors_fit else ["its error model fails checks of the data"]
     unanswered = sum(other == UNANSWERED for _, other in said or [])
-    return [*out, f"{unanswered} of its variants give no answer"] if unanswered else out
+    gives = "gives" if unanswered == 1 else "give"
+    return [*out, f"{unanswered} of its variants {gives} no answer"] if unanswered else out
 
 
 def _farthest(own: str, kind: str, moved: Said, cuts: tuple[float, float]) -> str:

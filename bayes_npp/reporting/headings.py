@@ -71,7 +71,8 @@ def believed_heading(result: Result) -> str:
     sampler = f"the sampler failed in {counted(failed, 'fit')}" if failed else "every sampler converged"
     ladder = main_ladder(result)
     if ladder is not None:
-        errors = "its errors pass every check" if ladder.errors.record.errors_fit else "its errors fail a check"
+        fit = "pass every check" if ladder.errors.record.errors_fit else "fail a check"
+        errors = f"the errors behind the verdicts {fit}"
     elif result.fits and not any(record.predictive for record in result.fits):
         errors = "errors are not checked"
     else:

@@ -8,12 +8,12 @@ section is repeated for. A section without a block is left out.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from bayes_npp.analysis.comparison import Heterogeneity
+from bayes_npp.analysis.records import FitRecord
 from bayes_npp.claims.confounding import ClaimConfounding
-from bayes_npp.reporting.base.blocks import Beside, Block, Details, Figure, Findings, Part
+from bayes_npp.reporting.base.blocks import Beside, Block, Details, Findings, Heading, Part
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.base.words import model_word
+from bayes_npp.reporting.base.words import model_word, sentence, variable_word
 from bayes_npp.reporting.figures.claims import curve_figure, pooling_figure, priors_figure, sceptic_figure
 from bayes_npp.reporting.figures.confounding import contour_figure
 from bayes_npp.reporting.figures.event_time import event_time_blocks
@@ -123,24 +123,18 @@ def each[T](things: Callable[[Result], Iterable[T]], *contents: Callable[[T, Res
     return lambda result: _all(content(thing, result) for thing in things(result) for content in contents)
 
 
-def folded[T](table: Callable[[T, Result], Table | None]) -> Callable[[T, Result], Details | None]:
-    """A table that HTML folds away under its title."""
+def fold_each[T](
+    things: Callable[[Result], Iterable[T]],
+    summary: Callable[[T, Result], str],
+    *contents: Callable[[T, Result], Shown],
+) -> Content:
+    """The contents of every one of the things that a result has, folded away together."""
 
     def content(thing: T, result: Result) -> Details | None:
-        found = table(thing, result)
-        return None if found is None else Details(found.title, (found,))
+        blocks = _all(own(thing, result) for own in contents)
+        return Details(summary(thing, result), blocks) if blocks else None
 
-    return content
-
-
-def folded_figure[T](figure: Callable[[T, Result], Figure | None]) -> Callable[[T, Result], Details | None]:
-    """A figure that HTML folds away under its title."""
-
-    def content(thing: T, result: Result) -> Details | None:
-        found = figure(thing, result)
-        return None if found is None else Details(found.title, (found,))
-
-    return content
+    return each(things, content)
 
 
 def fold(summary: str, *contents: Content) -> Content:
@@ -218,11 +212,8 @@ def _failures(result: Result) -> Findings | None:
     return Findings("", tuple(found)) if found else None
 
 
-def equality_folds(comparison: Heterogeneity, result: Result) -> list[Block]:
-    """Tests of equal slopes, each folded away."""
-    found = equality_table(comparison, result)
-    tables = found if isinstance(found, list | tuple) else [found]
-    return [Details(table.title, (table,)) for table in tables if table is not None]
+def _sampled(record: FitRecord, result: Result) -> tuple[Block, ...]:
+    return Heading(sentence(model_word(result.study, record.model))), sampler_note(record, result)
 
 
 SECTIONS = (
@@ -244,12 +235,13 @@ SECTIONS = (
             _why,
             factor_figures,
             influence_blocks,
-            each(
+            fold_each(
                 lambda result: result.ladders,
-                folded(error_table),
-                folded(spread_table),
-                folded(pooling_table),
-                folded(accuracy_table),
+                lambda one, result: f"The ladder of the {model_word(result.study, one.model)} in numbers",
+                error_table,
+                spread_table,
+                pooling_table,
+                accuracy_table,
             ),
             fold("Which errors do the data ask for?", specification_table),
         ),
@@ -279,14 +271,15 @@ SECTIONS = (
             group_cards,
             differences_cards,
             difference_blocks,
-            each(
+            fold_each(
                 lambda result: result.comparisons,
-                folded(slope_table),
-                folded_figure(forest_figure),
-                folded_figure(shrinkage_figure),
-                folded(difference_table),
-                equality_folds,
-                folded(average_slope_table),
+                lambda one, result: f"Slopes by {variable_word(result.study, one.grouping, unit=False)} in numbers",
+                slope_table,
+                forest_figure,
+                shrinkage_figure,
+                difference_table,
+                equality_table,
+                average_slope_table,
             ),
             fold("Weights of two-way fixed effects", weights_table),
             _about("Slopes by"),
@@ -305,12 +298,13 @@ SECTIONS = (
             instrument_blocks,
             each(confounded_first, _confounder),
             confounding_folds,
-            each(
+            fold_each(
                 measured,
-                folded(variant_table),
-                folded(left_out_table),
-                folded(average_table),
-                folded(average_group_table),
+                lambda one, result: f"Other measures in the {model_word(result.study, one[0].declared)}, in numbers",
+                variant_table,
+                left_out_table,
+                average_table,
+                average_group_table,
             ),
             _about("Robustness", "Measurement", "Dynamics"),
         ),
@@ -322,16 +316,14 @@ SECTIONS = (
         (
             _main_mechanism,
             fold("What each method lets one conclude", methods_table),
-            each(
+            fold_each(
                 lambda result: result.mechanisms,
-                folded(effect_table),
-                folded(contrast_table),
-                folded(missing_table),
-                folded(confounding_table),
-            ),
-            each(
-                lambda result: [m for m in result.mechanisms if m is not curve_shown(result)],
-                folded_figure(confounding_figure),
+                lambda one, result: f"The {model_word(result.study, one.model)} in numbers",
+                effect_table,
+                contrast_table,
+                missing_table,
+                confounding_table,
+                lambda one, result: None if one is curve_shown(result) else confounding_figure(one, result),
             ),
             each_folded(path_tables),
             _about("Mechanisms"),
@@ -357,26 +349,25 @@ SECTIONS = (
             each(lambda result: fits_first(result)[:1], predictive_figure),
             fold("Did the draws converge, fit by fit?", diagnostics_table),
             fold("Are the errors what the models say?", predictive_table),
-            each(lambda result: fits_first(result)[1:], folded_figure(predictive_figure)),
-            each(
+            fold(
+                "Residuals of the other fits beside what their models make",
+                each(lambda result: fits_first(result)[1:], predictive_figure),
+            ),
+            fold_each(
                 answered,
-                folded_figure(priors_figure),
-                folded_figure(pooling_figure),
-                folded_figure(sceptic_figure),
-                folded(sets_table),
-                folded(power_table),
-                folded(prior_overlap_table),
-                folded(prior_predictive_table),
-                folded_figure(curve_figure),
-                folded(curve_table),
+                lambda one, result: f"Under other priors and samples: the {model_word(result.study, one[0])}",
+                priors_figure,
+                pooling_figure,
+                sceptic_figure,
+                sets_table,
+                power_table,
+                prior_overlap_table,
+                prior_predictive_table,
+                curve_figure,
+                curve_table,
             ),
-            each(lambda result: result.fits, folded(prior_table)),
-            each(
-                lambda result: result.fits,
-                lambda record, result: Details(
-                    f"How the {model_word(result.study, record.model)} was sampled", (sampler_note(record, result),)
-                ),
-            ),
+            fold("Priors, parameter by parameter", each(lambda result: result.fits, prior_table)),
+            fold("How each fit was sampled", each(lambda result: result.fits, _sampled)),
             _about("Other fits"),
         ),
         anchor="believed",

@@ -85,7 +85,7 @@ def test_what_one_fit_answers(seen, name, line):
         ({"variants": (under("errors", "AR(1)", 0.01),)}, UNDECIDED, 2, "but contradicted by AR"),
         ({"variants": (under("specification", "trends", 0.5),)}, fragile(SUPPORTED), 3, "0.500: trends"),
         ({"variants": (under("specification", "few", np.nan, counted=False),)}, SUPPORTED, 4, "at least"),
-        ({"variants": (under("specification", "few", np.nan),)}, fragile(SUPPORTED), 3, "1 of its variants give no"),
+        ({"variants": (under("specification", "few", np.nan),)}, fragile(SUPPORTED), 3, "1 of its variants gives no"),
         (
             {"variants": (under("specification", "trends", 0.99, differ=False),)},
             fragile(SUPPORTED),

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from bayes_npp.reporting import sections
-from bayes_npp.reporting.base.blocks import Details, Figure, Paragraph
+from bayes_npp.reporting.base.blocks import Figure, Paragraph
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.figures.drawing import new_figure
 from bayes_npp.reporting.report import report_page, write_report
-from bayes_npp.reporting.sections import SECTIONS, Section, each, folded, lay_out
+from bayes_npp.reporting.sections import SECTIONS, Section, each, fold_each, lay_out
 
 pytestmark = pytest.mark.xdist_group("tiny_run")
 
@@ -98,12 +98,10 @@ def test_folded_tables():
     def table(number, result):
         return Table(f"t{number}", f"Table {number}", pd.DataFrame({"a": [number]})) if number else None
 
-    blocks = each(lambda result: (0, 1, 2), folded(table), table)("nothing")
-    assert [(type(block), getattr(block, "summary", None) or block.title) for block in blocks] == [
-        (Details, "Table 1"),
-        (Table, "Table 1"),
-        (Details, "Table 2"),
-        (Table, "Table 2"),
+    blocks = fold_each(lambda result: (0, 1, 2), lambda number, result: f"About {number}", table, table)("nothing")
+    assert [(block.summary, [own.title for own in block.blocks]) for block in blocks] == [
+        ("About 1", ["Table 1", "Table 1"]),
+        ("About 2", ["Table 2", "Table 2"]),
     ]
 
 

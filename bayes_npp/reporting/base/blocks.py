@@ -145,7 +145,8 @@ class Cards:
     columns : tuple of (str, str)
         Heading, and smaller what it holds.
     rows : tuple of (str, tuple of Cell)
-        A class of the style sheet, and one cell a column; a row of one cell heads the rows below it.
+        A class of the style sheet, and one cell a column; a row of one cell heads the rows below it, or with the class
+        "why" says more of the one above.
     widths : tuple of int
         Per cent of the page.
     notes : tuple of str

@@ -27,10 +27,11 @@ def diagnostics_table(result: Result) -> Table | None:
         checks = {c.quantity: f"{c.value:.4g} ({c.threshold})" for c in record.diagnostics.checks}
         rows.append({"fit": record.model, "sampled by": HOW[record.engine], **checks})
         verdicts["draws"].append(record.diagnostics.verdict)
-        verdicts["errors"].append(errors_verdict(record.predictive))
+        verdicts["errors"].append(errors_verdict(record.predictive).partition(" (")[0])
     notes = [
         "Worst value over all sampled parameters; the needed value in brackets. Draws that pass are of what the model "
-        "says; whether the data allow the model is what the checks of the errors ask."
+        "says; whether the data allow the model is what the checks of the errors ask. They stand one by one under "
+        "'Are the errors what the models say?'."
     ]
     if any(record.engine == "importance" for record in records):
         notes.append(

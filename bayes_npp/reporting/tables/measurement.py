@@ -172,7 +172,8 @@ def variant_sentence(record: MeasurementRecord, outcome: str, shown: Callable[[s
             f"{relation(row['prob_positive'])}"
         )
     opening = f"Average slope over {len(frame)} ways to measure ('{record.declared}', {record.errors} errors)"
-    return f"{opening}: {'; '.join(parts)}."
+    said = f"{opening}: {'; '.join(parts)}."
+    return said if record.passed else f"{said} The sampler failed its diagnostics in {_failed(record)}."
 
 
 def average_sentence(record: MeasurementRecord) -> str:

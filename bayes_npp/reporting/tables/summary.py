@@ -39,6 +39,8 @@ def summary_cards(result: Result) -> Cards | None:
         for record in own:
             cells = _row(record, result.choices[record.name], ledger, result)
             rows.append(("claim", cells if printed else (cells[0], *cells[2:])))
+            if reasons := _reasons(record, ledger):
+                rows.append(("why", (Cell(f"Why {record.verdict.name}", reasons),)))
     rules = ledger.rules
     common = {record.errors for record in ledger.records}
     same = f"Errors behind every claim: {errors_word(result.study, common.pop())}. " if len(common) == 1 else ""
@@ -102,12 +104,7 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
             "Choices behind the marks",
             "big wide",
         ),
-        Cell(
-            record.verdict.name,
-            tuple(sentence(decimals_of(why, f"{place}:because")) for why in _reasons(record, ledger)),
-            icon(record.verdict.name),
-            mark="verdict",
-        ),
+        Cell(record.verdict.name, art=icon(record.verdict.name), mark="verdict"),
         Cell("", (*movers(found, result), *_confounded(record, result)), mark="wide"),
     )
 
@@ -118,12 +115,13 @@ def _errors(record: ClaimRecord, ledger: Ledger, result: Result) -> list[str]:
     return [] if same else [sentence(errors_word(result.study, record.errors))]
 
 
-def _reasons(record: ClaimRecord, ledger: Ledger) -> list[str]:
+def _reasons(record: ClaimRecord, ledger: Ledger) -> tuple[str, ...]:
     """Why the verdict is what it is, less the probability that stands beside it and what holds of every claim."""
     every = (
         set.intersection(*(set(own.verdict.because) for own in ledger.records)) if len(ledger.records) > 1 else set()
     )
-    return [why for why in record.verdict.because if not why.startswith("probability ") and why not in every]
+    own = [why for why in record.verdict.because if not why.startswith("probability ") and why not in every]
+    return tuple(sentence(decimals_of(why, f"claims.csv:{record.claim.id}:because")) for why in own)
 
 
 def _test(record: ClaimRecord) -> Cell:
