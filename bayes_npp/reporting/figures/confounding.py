@@ -1,5 +1,6 @@
 """Contours of an estimate beside an omitted confounder, with confounders as strong as controls marked."""
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,15 @@ from bayes_npp.frequentist.hypotheses.confounding import Confounding
 from bayes_npp.reporting.base.blocks import Figure
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import lower, variable_word
-from bayes_npp.reporting.figures.drawing import new_figure
+from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 STEPS = 41
 LEVELS = 7
+# A shape and a colour for every control; shapes alone tell five apart.
+MARKS = (("D", "#1d4e89"), ("o", "#2a7f62"), ("s", "#8a6d3b"), ("^", "#555555"), ("v", "#1c2430"))
 
 
 def contour_figure(one: ClaimConfounding, result: Result) -> Figure | None:
@@ -33,8 +36,8 @@ def contour_figure(one: ClaimConfounding, result: Result) -> Figure | None:
         f"What an omitted confounder would leave of {one.claim.id}",
         f"The {what} of {exposure} by least squares that a confounder leaves, by the share of what controls and "
         f"effects leave of the exposure (across) and of the outcome (up) that it explains. Lower left: no confounder, "
-        f"{found.estimate:.3g}. Thick: nothing is left. Marks: confounders one, two and three times as strong as a "
-        "control.",
+        f"{found.estimate:.3g}. Thick: nothing is left. Joined marks: confounders once, twice and three "
+        "times as strong as a control.",
         frame,
         lambda: contours(found, frame),
     )
@@ -73,9 +76,20 @@ def contours(found: Confounding, frame: pd.DataFrame) -> "Drawing":
     if values.min() < 0 < values.max():
         axes.contour(r2_dz, r2_yz, values, levels=[0.0], colors="#c8553d", linewidths=2.2)
     marks = frame[frame["what"] != "grid"]
-    axes.plot(marks["r2_dz"], marks["r2_yz"], "D", color="#1d4e89", markersize=4, linestyle="none")
-    for what, x, y in marks[["what", "r2_dz", "r2_yz"]].itertuples(index=False):
-        axes.annotate(what, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7.5)
+    benchmark = marks["what"].str.partition(" x ")[2]
+    for (name, own), (marker, colour) in zip(marks.groupby(benchmark, sort=False), cycle(MARKS), strict=False):
+        axes.plot(
+            own["r2_dz"],
+            own["r2_yz"],
+            f"{marker}-",
+            color=colour,
+            markersize=5,
+            linewidth=0.9,
+            clip_on=False,
+            label=name,
+        )
+    if len(marks):
+        legend_below(figure, axes)
     axes.set_xlabel("Share of the exposure that it explains")
     axes.set_ylabel("Share of the outcome that it explains")
     return figure
