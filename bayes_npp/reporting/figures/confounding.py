@@ -76,7 +76,7 @@ def contours(found: Confounding, frame: pd.DataFrame) -> "Drawing":
     if values.min() < 0 < values.max():
         axes.contour(r2_dz, r2_yz, values, levels=[0.0], colors="#c8553d", linewidths=2.2)
     marks = frame[frame["what"] != "grid"]
-    benchmark = marks["what"].str.partition(" x ")[2]
+    benchmark = marks["what"].str.split(" x ", n=1).str[1]
     for (name, own), (marker, colour) in zip(marks.groupby(benchmark, sort=False), cycle(MARKS), strict=False):
         axes.plot(
             own["r2_dz"],
