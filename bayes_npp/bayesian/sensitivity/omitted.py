@@ -111,8 +111,11 @@ def confounded(fit: Fit, weights: np.ndarray, cutoff: float, sign: float, df: in
     along = np.ones((max(len(design.groups), 1), 1))
     if precision.shape[1] > 1:
         along = np.hstack([along, fit.collapsed.data.slope_basis])
-    own = unit * weights @ along
-    variance = np.einsum("k,skl,l->s", own, np.linalg.inv(precision), own)
+    # Of the groups' slopes: those of an average and exchangeable deviations are one more than the data tell apart.
+    back = np.linalg.pinv(along)
+    covariance = np.linalg.inv(back.T @ precision @ back)
+    own = unit * weights
+    variance = np.einsum("g,sgh,h->s", own, covariance, own)
     return Confounded(slopes, weights, cutoff, sign, np.sqrt(variance * df))
 
 

@@ -76,3 +76,18 @@ def test_a_fit_whose_slopes_are_not_normal_is_refused(simulated, grouped_spec):
     other = bn.fit(simulated, spec, draws=300, chains=2, seed=1)
     with pytest.raises(SpecError, match="not normal given its scales and shapes"):
         confounded(other, np.ones(1), 0.0, 1.0, 100)
+
+
+@pytest.mark.parametrize("pooling", ["sum_to_zero", "exchangeable"])
+def test_a_difference_is_that_of_least_squares_however_slopes_are_pooled(pooling, unbalanced, grouped_spec):
+    """An average and exchangeable deviations are one slope more than the data tell apart: their precision is singular.
+
+    Before: LinAlgError, or where rounding hid it a standard error that was rounding.
+    """
+    effects = {"unit_effects": "fixed", "time_effects": "fixed"}
+    spec = bn.Spec(**{**grouped_spec.model_dump(), **effects, "slope_pooling": pooling})
+    fit = bn.fit(unbalanced, spec, draws=500, seed=3)
+    found = confounded(fit, np.array([1.0, -1.0, 0.0]), 0.0, 1.0, 100)
+    plain = bn.twfe(unbalanced, grouped_spec, covariance="classical").select(estimand="slope_difference")
+    row = plain[plain["group"] == f"{fit.design.groups[0]} - {fit.design.groups[1]}"].iloc[0]
+    assert np.average(found.errors, weights=found.slopes.weights) == pytest.approx(row["spread"] * 10, rel=0.03)
