@@ -63,7 +63,11 @@ def with_memory(rho, memory=(0.7, 0.3), n_units=150, n_periods=10):
 
 @pytest.mark.parametrize(
     ("errors", "mediator_errors", "memory", "n_units"),
-    [("ar1", "ar1", (0.6, 0.6), 150), ("ar1", "ar1", (0.7, 0.3), 30), ("ar1+unit_scale", "ar1", (0.5, 0.4), 30)],
+    [
+        pytest.param("ar1", "ar1", (0.6, 0.6), 150, marks=pytest.mark.slow(minutes=1)),
+        ("ar1", "ar1", (0.7, 0.3), 30),
+        ("ar1+unit_scale", "ar1", (0.5, 0.4), 30),
+    ],
 )
 def test_innovations_of_errors_with_memory_correlate(errors, mediator_errors, memory, n_units):
     spec, panel = SPEC.model_copy(update={"errors": errors}), with_memory(0.5, memory, n_units)

@@ -89,7 +89,7 @@ REGRESSORS = ["L1.y", "x", "k"]
 INSTRUMENTS = [("y", 2, 4), ("x", 1, 3)]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(k, marks=pytest.mark.slow(minutes=1)) for k in (2, 3))])
 @pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("collapse", [False, True])
 @pytest.mark.parametrize(
