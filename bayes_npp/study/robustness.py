@@ -291,7 +291,7 @@ def _check_applies(model: Alterable, row: Robustness) -> None:
         for name, relatives in ONLY_LEAST_SQUARES.items():
             if getattr(row, name):
                 raise SpecError(
-                    f"{name} does not apply to the hierarchical model '{model.name}'",
+                    f"{name} does not apply to '{model.name}'",
                     fix=f"Apply the row to a twfe model; {relatives}",
                 )
         if row.outcome and not row.rescale:

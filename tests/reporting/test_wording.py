@@ -100,4 +100,4 @@ def test_a_name_that_is_a_word_is_exchanged_where_it_stands_alone():
     worded = wording(load_study(ROOT / "models" / "digital_trade"))
     assert worded("structure") == "Industrial upgrading"  # a legend, a cell
     assert worded("the structure of errors") == "the structure of errors"
-    assert worded("mechanism_ar1_unit_scale") == "Mechanisms with errors that persist and differ in size"
+    assert worded("mechanism_ar1_unit_scale") == "mechanisms with errors that persist and differ in size"

@@ -195,7 +195,7 @@ BAD = {
     ),
     "factors": (
         'models = ["bayes"]\nfactors = 1',
-        "factors does not apply to the hierarchical model 'bayes'",
+        "factors does not apply to 'bayes'",
     ),
     "averages": ('averages = ["control_3"]', "averages names 'control_3', which has no role here"),
     "factors and averages": ('averages = ["outcome"]\nfactors = 1', "factors and averages exclude each other"),

@@ -46,7 +46,7 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         f"Bayes factor of one common slope against slopes that differ with SD ~ {first.prior}; in brackets its range "
         "when that prior's scale is divided and multiplied by up to four. Above 3 for equal slopes, below 1/3 against.",
     )
-    return Table(f"errors_{ladder.model}", f"Which errors? Model '{ladder.model}'", pd.DataFrame(rows), notes)
+    return Table(f"errors_{ladder.model}", f"Which errors? '{ladder.model}'", pd.DataFrame(rows), notes)
 
 
 def pooling_table(ladder: Ladder, result: Result) -> Table:
@@ -72,7 +72,7 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
         "Columns enter with their unit and period parts (correlated effects), so pooling of the effects moves slopes "
         "only a little.",
     )
-    title = f"The ladder of pooling: model '{ladder.model}'"
+    title = f"The ladder of pooling: '{ladder.model}'"
     return Table(f"pooling_{ladder.model}", title, pd.DataFrame(rows), notes)
 
 
@@ -98,7 +98,7 @@ def accuracy_table(ladder: Ladder, result: Result) -> Table:
         "One row left out compares the whole ladder; one unit is undefined for fixed effects of units, a coming "
         f"{period} for fixed effects of periods. A difference within two of its standard errors decides nothing.",
     )
-    return Table(f"accuracy_{ladder.model}", f"Predictive accuracy: model '{ladder.model}'", pd.DataFrame(rows), notes)
+    return Table(f"accuracy_{ladder.model}", f"Predictive accuracy: '{ladder.model}'", pd.DataFrame(rows), notes)
 
 
 def spread_table(ladder: Ladder, result: Result) -> Table:
@@ -120,7 +120,7 @@ def spread_table(ladder: Ladder, result: Result) -> Table:
         "fixed effects and independent errors the posterior mean is TWFE's coefficient and the posterior SD close to "
         "the classical standard error; clustered and Driscoll-Kraay errors answer for dependence that it assumes away.",
     )
-    title = f"One slope, several spreads: model '{ladder.model}'"
+    title = f"One slope, several spreads: '{ladder.model}'"
     return Table(f"spreads_{ladder.model}", title, pd.DataFrame(rows), notes)
 
 
