@@ -22,7 +22,6 @@ from bayes_npp.bayesian.collapsed.loading_kernel import (
     inverse_of,
     loading_sds,
     new_work,
-    saturated,
     scalar_columns,
     unpack,
 )
@@ -106,7 +105,7 @@ def draw_units(theta, coefficients, normals, data, layout, priors, work, effects
             shifts[i] = 0.0
             if not layout.project:
                 continue
-            if saturated(b, data, q):
+            if not work.free[b]:
                 shifts[i] = -(exact_coefficients(b, i, data, work) @ slopes)
                 continue
             for j in range(q):
@@ -173,7 +172,7 @@ def _entries(digest: str) -> Entries:
         for i in range(n_rows):
             fill_row(i, data, layout, work, rows[i])
         for b in range(len(precision)):
-            add_precision(b, 1.0, data, work, precision[b])
+            add_precision(work.root[b], work.lag[b], data.before[b], 1.0, precision[b])
         return rows, precision, work.columns * loading_sds(work.values, layout)
 
     @njit(cache=True, nogil=True, error_model="numpy")

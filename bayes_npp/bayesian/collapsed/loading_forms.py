@@ -21,7 +21,6 @@ from bayes_npp.bayesian.collapsed.loading_kernel import (
     loading_columns,
     loading_sds,
     project,
-    saturated,
     scalar_columns,
 )
 
@@ -36,56 +35,45 @@ def forward(theta, data, layout, priors, work):
         for t in range(len(work.period_log)):
             work.period_log[t] = work.values[layout.period_spread] * theta[layout.period_scales + t]
     work.columns[:, :] = loading_columns(theta, data, layout)
-    sds, q = loading_sds(work.values, layout), work.columns.shape[1]
-    scratch = np.empty((2, q, q))
-    half_log = 0.0
-    for b in range(len(data.units)):
-        half_log -= data.units[b] * error_terms(b, rho, work.log_scale[data.scale_of[b]], data, layout, work)
-        half_log += data.units[b] * eliminate(b, sds, scratch, data, layout, work)
-    free = project(scratch, data, work) if layout.project else 1.0
-    for b in range(len(data.units)):
-        empty = layout.project != 0 and saturated(b, data, q)
-        for i in range(data.start[b], data.start[b + 1]):
-            fill_dense(i, b, empty, data, layout, work)
-            fill_scalars(i, empty, data, layout, work)
-            whiten(i, b, data, work)
-            load(i, b, work)
+    half_log = error_terms(rho, data, layout, work)
+    half_log += eliminate(loading_sds(work.values, layout), data, layout, work)
+    free = project(data, work) if layout.project else 1.0
+    fill_dense(data, layout, work)
+    fill_scalars(data, layout, work)
+    load(data, work)
     cross_products(data, layout, work)
     shift_outcome(work.q_matrix, layout.means)
     return log_jacobian, half_log, free
 
 
 @compiled
-def whiten(i, b, data, work):
-    """Row i's dense columns in units of the errors' innovations."""
-    dense, white = work.dense[i], work.white[i]
-    for t in range(dense.shape[0]):
-        root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
-        for a in range(dense.shape[1]):
-            white[t, a] = root * (dense[t, a] - r * dense[before, a])
-
-
-@compiled
-def load(i, b, work):
-    """B'R^-1 and B'V^-1 times the dense columns of row i on which B has a weight.
+def load(data, work):
+    """Dense columns in units of the errors' innovations; B'R^-1 and B'V^-1 times those on which B has a weight.
 
     If columns with slopes are projected that is the outcome alone: B'R^-1 x = 0.
     """
-    cross, within, dense, moved, keep = work.cross[i], work.within[i], work.dense[i], work.moved[b], work.keep[b]
-    q, n_loaded = cross.shape
-    first = dense.shape[1] - n_loaded
-    for k in range(q):
-        for z in range(n_loaded):
-            total = 0.0
-            for t in range(dense.shape[0]):
-                total += moved[k, t] * dense[t, first + z]
-            cross[k, z] = total
-    for k in range(q):
-        for z in range(n_loaded):
-            total = 0.0
-            for j in range(q):
-                total += keep[j, k] * cross[j, z]
-            within[k, z] = total
+    n_times, n_dense = work.dense.shape[1:]
+    q, n_loaded = work.cross.shape[1:]
+    first = n_dense - n_loaded
+    for b in range(len(data.units)):
+        root, lag, previous, moved, keep = work.root[b], work.lag[b], data.before[b], work.moved[b], work.keep[b]
+        for i in range(data.start[b], data.start[b + 1]):
+            dense, white, cross, within = work.dense[i], work.white[i], work.cross[i], work.within[i]
+            for t in range(n_times):
+                before = previous[t]
+                for a in range(n_dense):
+                    white[t, a] = root[t] * (dense[t, a] - lag[t] * dense[before, a])
+            for z in range(n_loaded):
+                for k in range(q):
+                    total = 0.0
+                    for t in range(n_times):
+                        total += moved[k, t] * dense[t, first + z]
+                    cross[k, z] = total
+                for k in range(q):
+                    total = 0.0
+                    for j in range(q):
+                        total += keep[j, k] * cross[j, z]
+                    within[k, z] = total
 
 
 @compiled
@@ -134,7 +122,8 @@ def cross_products(data, layout, work):
                 factor, k = own[e], column_of[e]
                 for c in range(e, n_scalars):
                     scalars[e, c] += factor * scaled[k, c]
-        add_weighted(b, total_dense, 1.0, data, work, time_dense)
+        root, lag, before = work.root[b], work.lag[b], data.before[b]
+        add_weighted(root, lag, before, total_dense, time_dense)
         for t in range(n_times):
             for k in range(q):
                 for z in range(n_loaded):
@@ -142,7 +131,7 @@ def cross_products(data, layout, work):
         for e in range(n_scalars):
             for t in range(n_times):
                 time_scalars[e, t] += summed[e] * marginal[column_of[e], t]
-        add_precision(b, data.units[b], data, work, time)
+        add_precision(root, lag, before, data.units[b], time)
         taken[:, :] = 0.0
         for k in range(q):
             for j in range(q):

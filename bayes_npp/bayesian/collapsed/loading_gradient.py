@@ -10,7 +10,6 @@ from bayes_npp.bayesian.collapsed.loading_kernel import (
     add_weighted,
     compiled,
     loading_sds,
-    saturated,
     scalar_columns,
 )
 from bayes_npp.bayesian.collapsed.packed import LoadingSlopes
@@ -77,7 +76,7 @@ def through_marginal(to, data, layout, work, gradient):
     n_times, q = work.columns.shape
     n_scalars, n_loaded, n_slopes = work.scalars.shape[1], work.cross.shape[2], len(data.slope_at)
     first = n_slopes + 1 - n_loaded
-    n_constants = data.constants.shape[1]
+    n_constants, n_parts = data.constants.shape[1], len(data.part_columns)
     sds, column_of, basis = loading_sds(work.values, layout), to.column_of, work.columns.T.copy()
     u_moved, u_marginal, rows = np.empty((q, n_times)), np.empty((q, n_times)), np.empty((q, n_times))
     other, direct, v = np.empty((q, n_times)), np.empty((q, n_times)), np.empty(n_times)
@@ -88,7 +87,7 @@ def through_marginal(to, data, layout, work, gradient):
     for b in range(len(data.units)):
         units, moved, marginal, gram = data.units[b], work.moved[b], work.marginal[b], work.gram[b]
         shrink, keep, marginal_gram = work.shrink[b], work.keep[b], work.marginal_gram[b]
-        free = layout.project != 0 and not saturated(b, data, q)
+        free = work.free[b]
         u_moved[:, :] = 0.0
         rows[:, :] = 0.0
         moments[:, :] = 0.0
@@ -136,10 +135,10 @@ def through_marginal(to, data, layout, work, gradient):
                 continue
             to_own = to.own[i]
             e = n_constants
-            for _ in data.part_columns:
-                for part in data.part_columns:
+            for _ in range(n_parts):
+                for p in range(n_parts):
+                    part, k = data.part_columns[p], column_of[e]
                     for a in range(n_slopes):
-                        k = column_of[e]
                         slope = w * with_time[e]
                         for j in range(q):
                             slope += marginal_gram[k, j] * turned[j, e]
@@ -155,7 +154,7 @@ def through_marginal(to, data, layout, work, gradient):
             for t in range(n_times):
                 sum_outcome[t, 0] += w * dense[t, n_slopes]
         if free:
-            add_weighted(b, sum_outcome, 1.0, data, work, of_outcome)
+            add_weighted(work.root[b], work.lag[b], data.before[b], sum_outcome, of_outcome)
             for t in range(n_times):
                 for k in range(q):
                     for a in range(n_slopes):
@@ -224,7 +223,7 @@ def through_marginal(to, data, layout, work, gradient):
                 gradient[at] += along * work.slopes[at]
             for t in range(n_times):
                 u_marginal[k, t] = sds[k] * sds[k] * u_marginal[k, t] - rows[k, t]
-        add_marginal(b, u_marginal, units, product, data, work, to.columns)
+        add_marginal(work.root[b], work.lag[b], data.before[b], moved, shrink, u_marginal, units, product, to.columns)
     if layout.project:
         for t in range(n_times):
             for a in range(n_slopes):
@@ -232,16 +231,15 @@ def through_marginal(to, data, layout, work, gradient):
 
 
 @compiled
-def add_marginal(b, rows, units, product, data, work, out):
-    """Add rows V^-1 - units x N B'R^-1 to out, both (q, T)."""
-    moved, shrink = work.moved[b], work.shrink[b]
+def add_marginal(root, lag, before, moved, shrink, rows, units, product, out):
+    """Add rows V^-1 - units x N B'R^-1 to out, both (q, T); `product` (q, q) is room."""
     q, n_times = rows.shape
     for t in range(n_times):
-        root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
+        r, last = lag[t], before[t]
         for k in range(q):
-            own = root * root * (rows[k, t] - r * rows[k, before])
+            own = root[t] * root[t] * (rows[k, t] - r * rows[k, last])
             out[k, t] += own
-            out[k, before] -= r * own
+            out[k, last] -= r * own
     for k in range(q):
         for j in range(q):
             along = units if k == j else 0.0
@@ -272,7 +270,7 @@ def through_projection(free, to, data, work):
     moved, adjoint, shared = np.empty((q, n_slopes)), np.empty((q, n_slopes)), np.empty(n_slopes)
     rows, weighted = np.empty((n_times, q)), np.zeros((n_times, q))
     for b in range(len(data.units)):
-        if saturated(b, data, q):
+        if not work.free[b]:
             continue
         moved[:, :] = 0.0
         rows[:, :] = 0.0
@@ -304,7 +302,7 @@ def through_projection(free, to, data, work):
                     rows[t, k] += along
                 for a in range(n_slopes):
                     turned[t, a] -= 2.0 * shared[a]
-        add_weighted(b, rows, 1.0, data, work, weighted)
+        add_weighted(work.root[b], work.lag[b], data.before[b], rows, weighted)
     for k in range(q):
         for t in range(n_times):
             to.columns[k, t] += weighted[t, k]

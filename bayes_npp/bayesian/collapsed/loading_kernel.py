@@ -41,51 +41,60 @@ def inverse_of(matrix):
 
 
 @compiled
-def error_terms(b, rho, log_scale, data, layout, work):
-    """R_b^-1 = sum_t c_t^2 (e_t - r_t e_before)(e_t - r_t e_before)': c and r; returns half its log determinant."""
+def error_terms(rho, data, layout, work):
+    """R_b^-1 = sum_t c_t^2 (e_t - r_t e_before)(e_t - r_t e_before)': c and r; returns log|R| / 2."""
     half = 0.0
     remembers = layout.autocorrelation != ABSENT
-    for t in range(len(work.period_log)):
-        gap = data.gap[b, t]
-        work.root[b, t] = work.lag[b, t] = 0.0
-        if gap < 0:
-            continue
-        log_root = -(log_scale + work.period_log[t])
-        if remembers and gap == 0:
-            log_root += 0.5 * math.log((1.0 - rho) * (1.0 + rho))
-        elif remembers:
-            work.lag[b, t] = rho**gap
-            log_root -= 0.5 * math.log(innovation(rho, gap)[0])
-        work.root[b, t] = math.exp(log_root)
-        half += log_root
+    root_of_first = math.sqrt((1.0 - rho) * (1.0 + rho))
+    log_of_first, period_root = math.log(root_of_first), np.exp(-work.period_log)
+    for b in range(len(data.units)):
+        log_scale = work.log_scale[data.scale_of[b]]
+        unit_root, own = math.exp(-log_scale), 0.0
+        for t in range(len(period_root)):
+            gap = data.gap[b, t]
+            work.root[b, t] = work.lag[b, t] = 0.0
+            if gap < 0:
+                continue
+            root = unit_root * period_root[t]
+            own += log_scale + work.period_log[t]
+            if remembers and gap == 0:
+                root *= root_of_first
+                own -= log_of_first
+            elif remembers and gap == 1:
+                work.lag[b, t] = rho
+            elif remembers:
+                g = innovation(rho, gap)[0]
+                work.lag[b, t] = rho**gap
+                root /= math.sqrt(g)
+                own += 0.5 * math.log(g)
+            work.root[b, t] = root
+        half += data.units[b] * own
     return half
 
 
 @compiled
-def add_weighted(b, columns, factor, data, work, out):
-    """Add factor x R_b^-1 columns (T, k) to out (T, k)."""
+def add_weighted(root, lag, before, columns, out):
+    """Add R_b^-1 columns to out, both (T, k); the first three are those of block b, (T,)."""
     for t in range(len(columns)):
-        root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
-        weight = factor * root * root
+        weight, r, last = root[t] * root[t], lag[t], before[t]
         if weight == 0.0:
             continue
         for a in range(columns.shape[1]):
-            moved = weight * (columns[t, a] - r * columns[before, a])
+            moved = weight * (columns[t, a] - r * columns[last, a])
             out[t, a] += moved
-            out[before, a] -= r * moved
+            out[last, a] -= r * moved
 
 
 @compiled
-def add_precision(b, factor, data, work, out):
+def add_precision(root, lag, before, factor, out):
     """Add factor x R_b^-1 to out (T, T)."""
     for t in range(len(out)):
-        root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
-        weight = factor * root * root
+        weight, r, last = factor * root[t] * root[t], lag[t], before[t]
         out[t, t] += weight
         if r != 0.0:
-            out[before, before] += weight * r * r
-            out[t, before] -= weight * r
-            out[before, t] -= weight * r
+            out[last, last] += weight * r * r
+            out[t, last] -= weight * r
+            out[last, t] -= weight * r
 
 
 @compiled
@@ -124,89 +133,83 @@ def loading_sds(values, layout):
 
 
 @compiled
-def saturated(b, data, q):
-    """Whether a block's units have no more rows than coefficients, which then fit them exactly."""
-    rows = 0
-    for t in range(data.gap.shape[1]):
-        rows += data.gap[b, t] >= 0
-    return rows <= q
-
-
-@compiled
-def eliminate(b, sds, scratch, data, layout, work):
-    """B'R^-1, B'R^-1 B, and the same in V^-1 = R^-1 - R^-1 B N B'R^-1; returns half the log determinant of A.
+def eliminate(sds, data, layout, work):
+    """B'R^-1, B'R^-1 B, and the same in V^-1 = R^-1 - R^-1 B N B'R^-1; returns the sum of log|A| / 2.
 
     D the SDs of units' coefficients, A = D B'R^-1 B D + 1 (0 in place of 1 where they are flat), N = D A^-1 D, and
     `keep` J = 1 - N B'R^-1 B, so that B'V^-1 = J'B'R^-1.
     """
     n_times, q = work.columns.shape
-    moved, gram, marginal = work.moved[b], work.gram[b], work.marginal[b]
-    keep, shrink, factor, lower = work.keep[b], work.shrink[b], scratch[0], scratch[1]
-    moved[:, :] = 0.0
-    for t in range(n_times):
-        root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
-        weight = root * root
+    basis, factor, lower = work.columns.T.copy(), np.empty((q, q)), np.empty((q, q))
+    half = 0.0
+    for b in range(len(data.units)):
+        moved, gram, marginal = work.moved[b], work.gram[b], work.marginal[b]
+        keep, shrink, inverse, marginal_gram = work.keep[b], work.shrink[b], work.unit_inverse[b], work.marginal_gram[b]
+        moved[:, :] = 0.0
+        for t in range(n_times):
+            root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
+            for k in range(q):
+                own = root * root * (basis[k, t] - r * basis[k, before])
+                moved[k, t] += own
+                moved[k, before] -= r * own
         for k in range(q):
-            own = weight * (work.columns[t, k] - r * work.columns[before, k])
-            moved[k, t] += own
-            moved[k, before] -= r * own
-    for k in range(q):
-        for j in range(k + 1):
-            total = 0.0
-            for t in range(n_times):
-                total += moved[k, t] * work.columns[t, j]
-            gram[k, j] = gram[j, k] = total
-    for k in range(q):
-        for j in range(q):
-            factor[k, j] = sds[k] * gram[k, j] * sds[j]
-        factor[k, k] += 0.0 if layout.effect_scale[k] == FLAT_SD else 1.0
-    half = cholesky(factor, q)
-    invert(factor, q, lower, work.unit_inverse[b])
-    for k in range(q):
-        for j in range(q):
-            shrink[k, j] = sds[k] * work.unit_inverse[b, k, j] * sds[j]
-    for k in range(q):
-        for j in range(q):
-            total = 1.0 if k == j else 0.0
+            for j in range(k + 1):
+                total = 0.0
+                for t in range(n_times):
+                    total += moved[k, t] * basis[j, t]
+                gram[k, j] = gram[j, k] = total
+        for k in range(q):
+            for j in range(q):
+                factor[k, j] = sds[k] * gram[k, j] * sds[j]
+            factor[k, k] += 0.0 if layout.effect_scale[k] == FLAT_SD else 1.0
+        half += data.units[b] * cholesky(factor, q)
+        invert(factor, q, lower, inverse)
+        for k in range(q):
+            for j in range(q):
+                shrink[k, j] = sds[k] * inverse[k, j] * sds[j]
+        for k in range(q):
+            for j in range(q):
+                total = 1.0 if k == j else 0.0
+                for m in range(q):
+                    total -= shrink[k, m] * gram[m, j]
+                keep[k, j] = total
+        for k in range(q):
+            marginal[k] = 0.0
             for m in range(q):
-                total -= shrink[k, m] * gram[m, j]
-            keep[k, j] = total
-    for k in range(q):
-        marginal[k] = 0.0
-        for m in range(q):
-            for t in range(n_times):
-                marginal[k, t] += keep[m, k] * moved[m, t]
-        for j in range(q):
-            total = 0.0
-            for m in range(q):
-                total += gram[k, m] * keep[m, j]
-            work.marginal_gram[b, k, j] = total
+                for t in range(n_times):
+                    marginal[k, t] += keep[m, k] * moved[m, t]
+            for j in range(q):
+                total = 0.0
+                for m in range(q):
+                    total += gram[k, m] * keep[m, j]
+                marginal_gram[k, j] = total
     return half
 
 
 @compiled
-def project(scratch, data, work):
+def project(data, work):
     """Solve for the period parts, the units' coefficients and their means: `work.period`, `.gains`, `.mean`."""
-    n_blocks, n_times, q = work.gains.shape[0], work.columns.shape[0], work.columns.shape[1]
+    n_times, q = work.columns.shape
     columns, n_slopes = work.columns, data.sums.shape[2]
     gram, right = np.zeros((n_times, n_times)), np.zeros((n_times, n_slopes))
-    own = np.empty((q, n_slopes))
+    own, factor, lower = np.empty((q, n_slopes)), np.empty((q, q)), np.empty((q, q))
     free = 0.0
-    for b in range(n_blocks):
-        gains, sums, moved = work.gains[b], data.sums[b], work.moved[b]
-        gains[:, :] = 0.0
-        if saturated(b, data, q):
+    for b in range(len(data.units)):
+        if not work.free[b]:
             continue
-        scratch[0] = work.gram[b]
-        cholesky(scratch[0], q)
-        invert(scratch[0], q, scratch[1], work.inner[b])
+        gains, inner, sums, moved = work.gains[b], work.inner[b], data.sums[b], work.moved[b]
+        root, lag, before = work.root[b], work.lag[b], data.before[b]
+        factor[:, :] = work.gram[b]
+        cholesky(factor, q)
+        invert(factor, q, lower, inner)
+        gains[:, :] = 0.0
         for k in range(q):
             for j in range(q):
                 for t in range(n_times):
-                    gains[k, t] += work.inner[b, k, j] * moved[j, t]
-        add_precision(b, data.units[b], data, work, gram)
+                    gains[k, t] += inner[k, j] * moved[j, t]
+        add_precision(root, lag, before, data.units[b], gram)
         add_products(moved, gains, -data.units[b], gram)
-        add_weighted(b, sums, 1.0, data, work, right)
+        add_weighted(root, lag, before, sums, right)
         own[:, :] = 0.0
         for k in range(q):
             for t in range(n_times):
@@ -229,59 +232,65 @@ def project(scratch, data, work):
     work.period_inverse[:, :] = inverse
     work.period[:, :] = inverse @ right
     work.mean[:, :] = 0.0
-    for b in range(n_blocks):
+    for b in range(len(data.units)):
+        if not work.free[b]:
+            continue
         for k in range(q):
             for t in range(n_times):
-                gain = work.gains[b, k, t] / max(free, 1.0)
+                gain = work.gains[b, k, t] / free
                 for a in range(n_slopes):
                     work.mean[k, a] += gain * (data.sums[b, t, a] - data.units[b] * work.period[t, a])
-    return free
+    return max(free, 1.0)
 
 
 @compiled
-def fill_dense(i, b, empty, data, layout, work):
-    """Row i's columns with slopes, residuals if they are projected, and outcome; their coefficients on B."""
+def fill_dense(data, layout, work):
+    """Columns with slopes, residuals if they are projected, and outcomes; coefficients of the former on B."""
     n_times, q = work.columns.shape
     n_slopes = len(data.slope_at)
-    dense, own, x = work.dense[i], work.coefficients[i], data.x[i]
-    for t in range(n_times):
-        dense[t, n_slopes] = data.y[i, t]
-    own[:, :] = 0.0
-    if empty:
-        dense[:, :n_slopes] = 0.0
-        return
-    if not layout.project:
-        dense[:, :n_slopes] = x
-        return
-    w = data.weight[i]
-    for t in range(n_times):
-        for a in range(n_slopes):
-            dense[t, a] = x[t, a] - w * work.period[t, a]
-    for k in range(q):
-        for t in range(n_times):
-            gain = work.gains[b, k, t]
-            for a in range(n_slopes):
-                own[k, a] += gain * dense[t, a]
-    for t in range(n_times):
-        for k in range(q):
-            for a in range(n_slopes):
-                dense[t, a] -= work.columns[t, k] * own[k, a]
+    for b in range(len(data.units)):
+        gains = work.gains[b]
+        for i in range(data.start[b], data.start[b + 1]):
+            dense, own, x, w = work.dense[i], work.coefficients[i], data.x[i], data.weight[i]
+            for t in range(n_times):
+                dense[t, n_slopes] = data.y[i, t]
+            if not layout.project:
+                dense[:, :n_slopes] = x
+                continue
+            own[:, :] = 0.0
+            if not work.free[b]:
+                dense[:, :n_slopes] = 0.0
+                continue
+            for t in range(n_times):
+                for a in range(n_slopes):
+                    dense[t, a] = x[t, a] - w * work.period[t, a]
+                for k in range(q):
+                    for a in range(n_slopes):
+                        own[k, a] += gains[k, t] * dense[t, a]
+            for t in range(n_times):
+                for k in range(q):
+                    for a in range(n_slopes):
+                        dense[t, a] -= work.columns[t, k] * own[k, a]
 
 
 @compiled
-def fill_scalars(i, empty, data, layout, work):
-    """What multiplies columns of B in row i: a unit's constants, then parts of its columns with slopes."""
-    n_constants, n_slopes = data.constants.shape[1], len(data.slope_at)
-    scalars = work.scalars[i]
-    scalars[:n_constants] = data.constants[i]
+def fill_scalars(data, layout, work):
+    """What multiplies columns of B in rows: units' constants, then parts of their columns with slopes."""
+    n_constants, n_slopes, n_parts = data.constants.shape[1], len(data.slope_at), len(data.part_columns)
+    work.scalars[:, :n_constants] = data.constants
     if not layout.project:
         return
-    at = n_constants
-    for _ in data.part_columns:
-        for k in data.part_columns:
-            for a in range(n_slopes):
-                scalars[at] = 0.0 if empty else work.coefficients[i, k, a] - data.weight[i] * work.mean[k, a]
-                at += 1
+    for b in range(len(data.units)):
+        if not work.free[b]:  # as they were made: zero
+            continue
+        for i in range(data.start[b], data.start[b + 1]):
+            w, at = data.weight[i], n_constants
+            for _ in range(n_parts):
+                for j in range(n_parts):
+                    k = data.part_columns[j]
+                    for a in range(n_slopes):
+                        work.scalars[i, at] = work.coefficients[i, k, a] - w * work.mean[k, a]
+                        at += 1
 
 
 @compiled
@@ -308,6 +317,12 @@ def new_work(d, n_scales, data, layout):
     if layout.project:
         n_scalars += len(data.part_columns) ** 2 * n_slopes
     n_loaded = 1 if layout.project else n_slopes + 1
+    free = np.zeros(n_blocks, dtype=np.bool_)
+    for b in range(n_blocks):
+        rows = 0
+        for t in range(n_times):
+            rows += data.gap[b, t] >= 0
+        free[b] = layout.project != 0 and rows > q
     return LoadingWork(
         size,
         np.empty(d),
@@ -324,6 +339,7 @@ def new_work(d, n_scales, data, layout):
         np.empty((n_blocks, q, q)),
         np.empty((n_blocks, q, n_times)),
         np.empty((n_blocks, q, q)),
+        free,
         np.zeros((n_blocks, q, q)),
         np.zeros((n_blocks, q, n_times)),
         np.zeros((n_times, n_slopes)),

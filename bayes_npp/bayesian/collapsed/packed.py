@@ -147,6 +147,7 @@ class LoadingWork(NamedTuple):
     keep: np.ndarray  # (B, q, q) 1 - N B'R^-1 B
     marginal: np.ndarray  # (B, q, T) B'V^-1
     marginal_gram: np.ndarray  # (B, q, q) B'V^-1 B
+    free: np.ndarray  # (B,) columns with slopes are projected, and units have more rows than coefficients
     inner: np.ndarray  # (B, q, q) (B'R^-1 B)^-1
     gains: np.ndarray  # (B, q, T) the same times B'R^-1
     period: np.ndarray  # (T, K) period parts of columns with slopes
