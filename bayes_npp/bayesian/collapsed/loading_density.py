@@ -33,10 +33,15 @@ def evaluate(theta, packed, gradient, likelihood_only):
     if not np.isfinite(logp):
         return -np.inf
 
+    last = size - 1
     for j in range(len(layout.means)):  # -2 dL / dQ from that of the shifted Q
-        outer[j] -= layout.means[j] * outer[size - 1]
+        if layout.means[j] != 0.0:
+            for a in range(size):
+                outer[j, a] -= layout.means[j] * outer[last, a]
     for j in range(len(layout.means)):
-        outer[:, j] -= layout.means[j] * outer[:, size - 1]
+        if layout.means[j] != 0.0:
+            for a in range(size):
+                outer[a, j] -= layout.means[j] * outer[a, last]
     to = derivatives(outer, data, layout, work)
     through_marginal(to, data, layout, work, gradient)
     if layout.project:

@@ -176,9 +176,11 @@ def place(dense, dense_scalars, scalars, time, time_dense, time_scalars, scalar_
 def shift_outcome(q_matrix, means):
     """Q of y - W means in place of y, in place."""
     last = len(q_matrix) - 1
-    for a in range(last + 1):
-        for j in range(len(means)):
-            q_matrix[a, last] -= means[j] * q_matrix[a, j]
-    for a in range(last + 1):
-        for j in range(len(means)):
-            q_matrix[last, a] -= means[j] * q_matrix[j, a]
+    for j in range(len(means)):
+        if means[j] != 0.0:
+            for a in range(last + 1):
+                q_matrix[a, last] -= means[j] * q_matrix[a, j]
+    for j in range(len(means)):
+        if means[j] != 0.0:
+            for a in range(last + 1):
+                q_matrix[last, a] -= means[j] * q_matrix[j, a]

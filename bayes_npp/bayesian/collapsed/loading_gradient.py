@@ -260,12 +260,7 @@ def through_projection(free, to, data, work):
     """The adjoint system of the projection, then columns and metric."""
     n_times, q = work.columns.shape
     n_slopes = len(data.slope_at)
-    for b in range(len(data.units)):
-        for t in range(n_times):
-            for k in range(q):
-                gain = data.units[b] * work.gains[b, k, t] / free
-                for a in range(n_slopes):
-                    to.right[t, a] -= gain * to.mean[k, a]
+    to.right[:, :] -= work.mean_gains.T @ to.mean
     period = work.period_inverse @ to.right
     moved, adjoint, shared = np.empty((q, n_slopes)), np.empty((q, n_slopes)), np.empty(n_slopes)
     rows, weighted = np.empty((n_times, q)), np.zeros((n_times, q))

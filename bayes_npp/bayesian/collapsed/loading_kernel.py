@@ -188,12 +188,13 @@ def eliminate(sds, data, layout, work):
 
 @compiled
 def project(data, work):
-    """Solve for the period parts, the units' coefficients and their means: `work.period`, `.gains`, `.mean`."""
+    """Solve for period parts, units' coefficients and their means: `work.period`, `.gains`, `.mean`; free units."""
     n_times, q = work.columns.shape
     columns, n_slopes = work.columns, data.sums.shape[2]
     gram, right = np.zeros((n_times, n_times)), np.zeros((n_times, n_slopes))
     own, factor, lower = np.empty((q, n_slopes)), np.empty((q, q)), np.empty((q, q))
-    free = 0.0
+    mean, free = np.zeros((q, n_slopes)), 0.0
+    work.mean_gains[:, :] = 0.0
     for b in range(len(data.units)):
         if not work.free[b]:
             continue
@@ -215,6 +216,10 @@ def project(data, work):
             for t in range(n_times):
                 for a in range(n_slopes):
                     own[k, a] += gains[k, t] * sums[t, a]
+            for t in range(n_times):
+                work.mean_gains[k, t] += data.units[b] * gains[k, t]
+            for a in range(n_slopes):
+                mean[k, a] += own[k, a]
         for t in range(n_times):
             for k in range(q):
                 for a in range(n_slopes):
@@ -231,15 +236,8 @@ def project(data, work):
     inverse = inverse_of(gram)[0]
     work.period_inverse[:, :] = inverse
     work.period[:, :] = inverse @ right
-    work.mean[:, :] = 0.0
-    for b in range(len(data.units)):
-        if not work.free[b]:
-            continue
-        for k in range(q):
-            for t in range(n_times):
-                gain = work.gains[b, k, t] / free
-                for a in range(n_slopes):
-                    work.mean[k, a] += gain * (data.sums[b, t, a] - data.units[b] * work.period[t, a])
+    work.mean_gains[:, :] /= max(free, 1.0)
+    work.mean[:, :] = mean / max(free, 1.0) - work.mean_gains @ work.period
     return max(free, 1.0)
 
 
@@ -345,6 +343,7 @@ def new_work(d, n_scales, data, layout):
         np.zeros((n_times, n_slopes)),
         np.zeros((n_times, n_times)),
         np.zeros((q, n_slopes)),
+        np.zeros((q, n_times)),
         np.empty((n_rows, n_times, n_slopes + 1)),
         np.empty((n_rows, n_times, n_slopes + 1)),
         np.empty((n_rows, q, n_slopes)),

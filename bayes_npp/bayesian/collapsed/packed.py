@@ -152,7 +152,8 @@ class LoadingWork(NamedTuple):
     gains: np.ndarray  # (B, q, T) the same times B'R^-1
     period: np.ndarray  # (T, K) period parts of columns with slopes
     period_inverse: np.ndarray  # (T, T)
-    mean: np.ndarray  # (q, K) mean over units of their coefficients
+    mean: np.ndarray  # (q, K) mean over free units of their coefficients
+    mean_gains: np.ndarray  # (q, T) mean over the same units of their gains
     dense: np.ndarray  # (R, T, K + 1) [X, y], residuals if X is projected
     white: np.ndarray  # (R, T, K + 1) c_t (dense_t - r_t dense_before)
     coefficients: np.ndarray  # (R, q, K) of X on B
