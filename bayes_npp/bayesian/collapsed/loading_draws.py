@@ -14,36 +14,52 @@ from numba import carray, cfunc, njit, types
 
 from bayes_npp.bayesian.collapsed.kernel import cholesky
 from bayes_npp.bayesian.collapsed.loading_density import evaluate
+from bayes_npp.bayesian.collapsed.loading_forms import forward
 from bayes_npp.bayesian.collapsed.loading_kernel import (
     RIDGE,
+    add_precision,
     compiled,
-    forward,
     inverse_of,
     loading_sds,
     new_work,
-    saturated,
+    scalar_columns,
     unpack,
 )
 from bayes_npp.bayesian.model.caches import prepare_numba
 
 prepare_numba(__file__)
 
-SOURCES = ("kernel.py", "loading_kernel.py", "loading_density.py", "loading_draws.py", "packed.py")
+SOURCES = (
+    *("kernel.py", "loading_kernel.py", "loading_forms.py", "loading_gradient.py", "loading_density.py"),
+    *("loading_draws.py", "packed.py"),
+)
+
+
+@compiled
+def fill_row(i, data, layout, work, row):
+    """[W, X, y] of a row, which the density does not form, shape (T, P)."""
+    n_slopes = len(data.slope_at)
+    at, column_of = scalar_columns(data, layout, work.scalars.shape[1])
+    for a in range(n_slopes):
+        row[:, data.slope_at[a]] = work.dense[i, :, a]
+    row[:, work.size - 1] = work.dense[i, :, n_slopes]
+    for j in range(len(data.time_at)):
+        row[:, data.time_at[j]] = data.weight[i] * data.time_columns[:, j]
+    for e in range(len(at)):
+        row[:, at[e]] = work.columns[:, column_of[e]] * work.scalars[i, e]
 
 
 @compiled
 def exact_coefficients(b, i, data, work):
     """Coefficients of a unit whose columns with slopes they fit exactly, of smallest size; shape (q, K)."""
     n_times, q = work.columns.shape
-    n_slopes, first = len(data.slope_at), data.start[b]
-    n = data.start[b + 1] - first
+    n_slopes = len(data.slope_at)
     own, target = np.zeros((n_times, q)), np.zeros((n_times, n_slopes))
     gram = np.eye(n_times)
     for t in range(n_times):
         if data.gap[b, t] >= 0:
             own[t] = work.columns[t]
-            at = n_times * n_slopes * first + (t * n + i) * n_slopes
-            target[t] = data.x[at : at + n_slopes] - work.period[t]
+            target[t] = data.x[i, t] - work.period[t]
             gram[t, t] = RIDGE
     return own.T.copy() @ (inverse_of(gram + own @ own.T.copy())[0] @ target)
 
@@ -66,41 +82,39 @@ def draw_units(theta, coefficients, normals, data, layout, priors, work, effects
     for a in range(n_slopes):
         slopes[a] = -direction[data.slope_at[a]]
     sds = loading_sds(values, layout)
-    loaded = work.columns * sds
     periods[:] = -(work.period @ slopes)
+    row, error = np.empty((n_times, size)), np.empty(n_times)
     for b in range(len(data.units)):
-        first, last = data.start[b], data.start[b + 1]
-        n = last - first
-        rows = work.rows[n_times * size * first : n_times * size * last].reshape(n_times, n, size)
-        own = work.coefficients[q * n_slopes * first : q * n_slopes * last].reshape(q, n, n_slopes)
-        to_units = loaded.T.copy() @ work.precision[b]
+        to_units = np.empty((q, n_times))
+        for j in range(q):
+            to_units[j] = sds[j] * work.moved[b, j]
         # The upper factor of the precision, for draws of covariance its inverse.
         upper = inverse_of(work.unit_inverse[b])[0]
         cholesky(upper, q)
-        for i in range(n):
-            error = np.empty(n_times)
+        for i in range(data.start[b], data.start[b + 1]):
+            fill_row(i, data, layout, work, row)
             for t in range(n_times):
-                error[t] = (rows[t, i] * direction).sum()
+                error[t] = (row[t] * direction).sum()
             drawn = work.unit_inverse[b] @ (to_units @ error)
-            noise = normals[first + i].copy()
+            noise = normals[i].copy()
             for j in range(q - 1, -1, -1):
                 for k in range(j + 1, q):
                     noise[j] -= upper[j, k] * noise[k]
                 noise[j] /= upper[j, j]
-            effects[first + i] = sds * (drawn + noise)
-            shifts[first + i] = 0.0
+            effects[i] = sds * (drawn + noise)
+            shifts[i] = 0.0
             if not layout.project:
                 continue
-            if saturated(b, data, q):
-                shifts[first + i] = -(exact_coefficients(b, i, data, work) @ slopes)
+            if not work.free[b]:
+                shifts[i] = -(exact_coefficients(b, i, data, work) @ slopes)
                 continue
             for j in range(q):
-                shifts[first + i, j] = -(own[j, i] * slopes).sum()
+                shifts[i, j] = -(work.coefficients[i, j] * slopes).sum()
             at = layout.part_at
             for to in data.part_columns:
                 for k in data.part_columns:
                     for a in range(n_slopes):
-                        shifts[first + i, to] -= direction[at] * (own[k, i, a] - work.mean[k, a])
+                        shifts[i, to] -= direction[at] * (work.coefficients[i, k, a] - work.mean[k, a])
                         at += 1
 
 
@@ -153,7 +167,13 @@ def _entries(digest: str) -> Entries:
         data, layout, priors, n_scales = unpack(packed)
         work = new_work(len(theta), n_scales, data, layout)
         forward(theta, data, layout, priors, work)
-        return work
+        n_rows, n_times = data.y.shape
+        rows, precision = np.empty((n_rows, n_times, work.size)), np.zeros((len(data.units), n_times, n_times))
+        for i in range(n_rows):
+            fill_row(i, data, layout, work, rows[i])
+        for b in range(len(precision)):
+            add_precision(work.root[b], work.lag[b], data.before[b], 1.0, precision[b])
+        return rows, precision, work.columns * loading_sds(work.values, layout)
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def draws_of_units(thetas, coefficients, normals, packed, effects, shifts, periods):

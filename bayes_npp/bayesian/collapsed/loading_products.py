@@ -86,8 +86,8 @@ def loading_data(
 def _laid_out(blocks: Sequence[tuple[np.ndarray, ...]], shared: dict[str, np.ndarray]) -> LoadingData:
     x, y, constants, weight = zip(*blocks, strict=True)
     return LoadingData(
-        x=np.concatenate([part.transpose(1, 0, 2).ravel() for part in x]),
-        y=np.concatenate([part.T.ravel() for part in y]),
+        x=np.concatenate(x),
+        y=np.concatenate(y),
         constants=np.concatenate(constants),
         weight=np.concatenate(weight),
         start=np.cumsum([0, *(len(part) for part in weight)]),

@@ -4,7 +4,6 @@ See docs/statistics.md, section 6, and `loading_density`.
 """
 
 import contextlib
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -122,16 +121,9 @@ class CollapsedLoadings(Collapsed):
 
     def at(self, theta: np.ndarray) -> "AtTheta":
         """Rows of every unit at one theta, on the grid of periods."""
-        work = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
-        n_times, size, data = len(self.data.design.times), work.size, self.every_row
-        rows, precision = [], []
-        for b, (first, last) in enumerate(itertools.pairwise(data.start)):
-            block = work.rows[n_times * size * first : n_times * size * last]
-            rows.append(block.reshape(n_times, last - first, size).transpose(1, 0, 2))
-            precision.append(np.broadcast_to(work.precision[b], (last - first, n_times, n_times)))
-        back, codes = np.argsort(self.unit_of_row), self.loading_layout.effect_scale
-        sds = np.where(codes >= 0, work.values[codes], (codes == kernel.FLAT_SD).astype(float))
-        return AtTheta(np.concatenate(rows)[back], work.columns * sds, np.concatenate(precision)[back])
+        rows, precision, loaded = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
+        back, counts = np.argsort(self.unit_of_row), np.diff(self.every_row.start)
+        return AtTheta(rows[back], loaded, np.repeat(precision, counts, axis=0)[back])
 
     def forms(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Q of outcomes less prior means (S, P, P), prior SDs of coefficients (S, p), log|V| / 2 (S,)."""

@@ -82,8 +82,8 @@ class LoadingData(NamedTuple):
     slopes, r constants of units, m columns of time, q0 known columns on which units load, the constant first.
     """
 
-    x: np.ndarray  # (R T K,), block by block (T, rows, K)
-    y: np.ndarray  # (R T,), block by block (T, rows)
+    x: np.ndarray  # (R, T, K)
+    y: np.ndarray  # (R, T)
     constants: np.ndarray  # (R, r)
     weight: np.ndarray  # (R,) what multiplies a column of time: 1 for a unit
     sums: np.ndarray  # (B, T, K) of the columns with slopes over the units of a block
@@ -126,7 +126,11 @@ class LoadingLayout(NamedTuple):
 
 
 class LoadingWork(NamedTuple):
-    """What an evaluation at theta fills; shapes as in `LoadingData`, P columns of [W, X, y]."""
+    """What an evaluation at theta fills; shapes as in `LoadingData`, P columns of [W, X, y].
+
+    Z of the K + 1 dense columns [X, y] load on B: all of them, or the outcome alone if those with slopes are projected.
+    E scalars of a row multiply columns of B: its constants and the parts of its columns with slopes.
+    """
 
     size: int
     values: np.ndarray
@@ -134,18 +138,49 @@ class LoadingWork(NamedTuple):
     log_scale: np.ndarray
     period_log: np.ndarray
     columns: np.ndarray  # (T, q) B
-    precision: np.ndarray  # (B, T, T) R_i^-1
+    root: np.ndarray  # (B, T) c of R_i^-1 = sum_t c_t^2 (e_t - r_t e_before)(e_t - r_t e_before)'
+    lag: np.ndarray  # (B, T) r
+    moved: np.ndarray  # (B, q, T) B'R^-1
+    gram: np.ndarray  # (B, q, q) B'R^-1 B
+    unit_inverse: np.ndarray  # (B, q, q) A^-1, A one plus the scaled B'R^-1 B
+    shrink: np.ndarray  # (B, q, q) N: the same in units of the coefficients
+    keep: np.ndarray  # (B, q, q) 1 - N B'R^-1 B
+    marginal: np.ndarray  # (B, q, T) B'V^-1
+    marginal_gram: np.ndarray  # (B, q, q) B'V^-1 B
+    free: np.ndarray  # (B,) columns with slopes are projected, and units have more rows than coefficients
     inner: np.ndarray  # (B, q, q) (B'R^-1 B)^-1
     gains: np.ndarray  # (B, q, T) the same times B'R^-1
-    unit_inverse: np.ndarray  # (B, q, q) of one plus the scaled B'R^-1 B
     period: np.ndarray  # (T, K) period parts of columns with slopes
     period_inverse: np.ndarray  # (T, T)
-    mean: np.ndarray  # (q, K) mean over units of their coefficients
-    rows: np.ndarray  # (R T P,), block by block (T, rows, P)
-    left: np.ndarray  # the same less what units' coefficients predict
-    residual: np.ndarray  # (R T K,)
-    coefficients: np.ndarray  # (R q K,), block by block (q, rows, K)
+    mean: np.ndarray  # (q, K) mean over free units of their coefficients
+    mean_gains: np.ndarray  # (q, T) mean over the same units of their gains
+    dense: np.ndarray  # (R, T, K + 1) [X, y], residuals if X is projected
+    white: np.ndarray  # (R, T, K + 1) c_t (dense_t - r_t dense_before)
+    coefficients: np.ndarray  # (R, q, K) of X on B
+    scalars: np.ndarray  # (R, E)
+    cross: np.ndarray  # (R, q, Z) B'R^-1 [X, y]
+    within: np.ndarray  # (R, q, Z) B'V^-1 [X, y]
     q_matrix: np.ndarray  # (P, P)
+
+
+class LoadingSlopes(NamedTuple):
+    """What a gradient goes through; O = -2 dL / dQ, parts of it by kinds of columns of [W, X, y]."""
+
+    column_of: np.ndarray  # (E,) column of B that a scalar multiplies
+    dense: np.ndarray  # (K + 1, K + 1) O of [X, y]
+    dense_scalars: np.ndarray  # (Z, E)
+    scalars: np.ndarray  # (E, E)
+    time: np.ndarray  # (T, T) with W_t the columns of time, W_t O W_t'
+    time_dense: np.ndarray  # (Z, T) O W_t'
+    time_scalars: np.ndarray  # (E, T)
+    turned: np.ndarray  # (R, T, K + 1) dense columns times O, then what else they meet in dL / dR_i^-1
+    beyond: np.ndarray  # (B, q, T) what the columns of B meet there
+    own: np.ndarray  # (R, q, K) dL / d coefficients
+    mean: np.ndarray  # (q, K) dL / d mean
+    right: np.ndarray  # (T, K) of the adjoint system of the periods
+    columns: np.ndarray  # (q, T) dL / dB'
+    diagonal: np.ndarray  # (B, T) dL / dR_i^-1
+    beside: np.ndarray  # (B, T) the same of a row and the row before
 
 
 def pack_loadings(data: LoadingData, layout: LoadingLayout, priors: Priors, n_scales: int) -> np.ndarray:
@@ -169,9 +204,9 @@ def unpack_loadings(packed: Any) -> Any:
     f, z = packed[2 : 2 + n_reals], packed[2 + n_reals :].view(np.int64)
     n_rows, n_blocks, n_times, k, r, m, q0, n_parts, p, n_kept, q, d, n_scales = z[:13]
     at = 0
-    x = f[at : at + n_rows * n_times * k]
+    x = f[at : at + n_rows * n_times * k].reshape(n_rows, n_times, k)
     at += n_rows * n_times * k
-    y = f[at : at + n_rows * n_times]
+    y = f[at : at + n_rows * n_times].reshape(n_rows, n_times)
     at += n_rows * n_times
     constants = f[at : at + n_rows * r].reshape(n_rows, r)
     at += n_rows * r

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import bayes_npp as bn
-from bayes_npp.bayesian.collapsed import kernel, loading_density, loading_draws, loading_kernel, packed, posterior
+from bayes_npp.bayesian.collapsed import (
+    kernel,
+    loading_density,
+    loading_draws,
+    loading_forms,
+    loading_gradient,
+    loading_kernel,
+    packed,
+    posterior,
+)
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.model.loadings import aligned, factors_from
@@ -184,7 +193,8 @@ def test_signs_and_order_of_factors_are_aligned():
 
 def test_the_cache_s_key_holds_every_compiled_file():
     """Only entry points are cached, so a change of any of these files must change their key."""
-    modules = (kernel, loading_kernel, loading_density, loading_draws, packed)
+    compiled = (loading_kernel, loading_forms, loading_gradient, loading_density, loading_draws)
+    modules = (kernel, packed, *compiled)
     assert {module.__name__.rsplit(".", 1)[1] + ".py" for module in modules} == set(loading_draws.SOURCES)
     assert loading_draws.entries() is loading_draws.entries()
 
