@@ -61,6 +61,7 @@ def test_what_no_longer_fits_is_skipped_and_counted(lane, workers):
     assert MINUTES > 1
 
 
+@pytest.mark.slow(minutes=1)
 def test_without_a_box_everything_runs(lane):
     code, out = lane(SLOW_ENOUGH)
     assert code == 1

@@ -125,7 +125,7 @@ def test_saved_fit_draws_the_same_plots_in_another_process(grouped, tmp_path):
     from matplotlib import pyplot
 
     grouped.save(tmp_path / "fit.nc")
-    names = ("forest", "pooling", "checks", "trace_dist")
+    names = ("forest", "pooling")
     code = (
         "import sys, matplotlib; matplotlib.use('agg'); import bayes_npp as bn; fit = bn.Fit.load(sys.argv[1])\n"
         f"for name in {names}:\n"

@@ -108,6 +108,7 @@ def test_equal_slopes_are_called_alike():
         homogeneity(bn.fit(panel, bn.Spec(outcome="outcome", exposure="exposure"), seed=1))
 
 
+@pytest.mark.slow(minutes=1)
 def test_calibration_finds_what_is_wrong(unbalanced, grouped_spec):
     data, priors = prepare(build_design(unbalanced, grouped_spec)), load_priors("weakly_informative")
     found = calibrate(data, priors, replications=60, seed=3)

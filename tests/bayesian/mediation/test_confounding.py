@@ -13,6 +13,7 @@ from bayes_npp.errors import SpecError
 from tests.bayesian.mediation.panels import GROUPED, SPEC, flat_slopes, simulated
 
 
+@pytest.mark.slow(minutes=1)
 def test_jobs_crosses_zero_where_published(jobs):
     found = crossings(jobs).iloc[0]
     assert found["mean_crosses"] == pytest.approx(-0.27347, abs=0.01)

@@ -138,6 +138,7 @@ def test_the_true_rho_recovers_the_truth_in_series(slopes):
         np.testing.assert_array_less(np.abs(weights @ total - before.mean(axis=0)), 0.2 * before.std(axis=0))
 
 
+@pytest.mark.slow(minutes=1)
 def test_sensitivity_follows_every_chain_of_a_mediator(chain):
     curve = sensitivity(chain, (0.0, 0.3)).set_index(["mediator", "rho"])["estimate"]
     means = chain.indirect.mean(axis=(0, 2))

@@ -66,6 +66,7 @@ def test_radon(tmp_path):
     assert ours.log_likelihood - jacobian == pytest.approx(theirs["reml"], abs=1e-5)
 
 
+@pytest.mark.slow(minutes=1)
 def test_three_crossed_effects(tmp_path, produc):
     panel = bn.read_panel(produc.frame, unit="state", time="year", group="region")
     ours = reml(

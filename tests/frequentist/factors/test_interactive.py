@@ -141,6 +141,7 @@ def test_slopes_by_group_average_and_differ():
     assert rows["mean_group_slope", ""] == pytest.approx((even + odd) / 2)
 
 
+@pytest.mark.slow(minutes=1)
 def test_a_shared_factor_biases_two_way_effects_and_not_these():
     slopes = [
         (bn.interactive_fe(panel, PLAIN).frame.iloc[0], bn.twfe(panel, PLAIN).frame.iloc[0])
