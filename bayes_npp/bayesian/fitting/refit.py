@@ -1,6 +1,7 @@
 """One model under many priors or with many outcomes: refits through the collapsed sampler, without compiling."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -106,9 +107,15 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     """A thread a core, and one thread of BLAS under all of them.
 
     The limit is set around the pool: where each thread sets its own, the first to end lifts that of the others, and
-    threads of BLAS that wait for each other take several times as long.
+    threads of BLAS that wait for each other take several times as long. For the same reason scipy's warnings of line
+    searches are silenced here: its BFGS does so itself, but for the whole process, and one thread lifts it for others.
     """
-    with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count() or 1, initializer=alone) as pool:
+    with (
+        threadpool_limits(limits=1),
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(os.cpu_count() or 1, initializer=alone) as pool,
+    ):
+        warnings.filterwarnings("ignore", message="The line search algorithm did not converge")
         yield pool
 
 

@@ -1,5 +1,7 @@
 """Many priors on one model, the Bayes factor of equal slopes, calibration, the rule that picks the errors."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from scipy import stats
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.comparison.homogeneity import homogeneity
-from bayes_npp.bayesian.fitting.refit import SHORT, refit, sample_until_passed
+from bayes_npp.bayesian.fitting.refit import SHORT, refit, sample_until_passed, workers
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import load_priors
@@ -146,3 +148,20 @@ def test_a_model_without_scales_is_refitted_exactly():
     found = sample_until_passed(collapsed, priors, SHORT, keep=400)
     twfe = bn.twfe(known, spec.model_copy(update={"errors": "iid", "se": None})).frame["estimate"].iloc[0]
     assert found.draws["slope"].mean() == pytest.approx(twfe, abs=0.05)
+
+
+def test_threads_do_not_lift_each_others_filters_of_warnings():
+    """scipy's BFGS silences its line searches for the process, until the first of several threads has ended one."""
+    from scipy.optimize import line_search
+
+    def search(_):
+        return line_search(lambda x: -x @ x, lambda x: -2 * x, np.ones(1), np.ones(1))[0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="line search"):
+            search(0)
+        with workers() as pool:
+            assert list(pool.map(search, range(4))) == [search(0)] * 4
+        with pytest.raises(RuntimeWarning, match="line search"):
+            search(0)
