@@ -33,7 +33,7 @@ def as_frame(rows: Any) -> pd.DataFrame | None:
     if hasattr(rows, "collect") and not hasattr(rows, "__arrow_c_stream__"):
         raise PanelError("the table is lazy", place=SOURCE, fix="Say table.collect()")
     if hasattr(rows, "__arrow_c_stream__"):
-        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow
 
         return pyarrow.table(rows).to_pandas()
     return None

@@ -141,6 +141,13 @@ def test_every_key_with_every_label_gives_one_answer(frame, truth):
             test_one_panel_under_keys_and_labels_gives_one_answer(keys, labels, frame, truth)
 
 
+@pytest.mark.slow(minutes=1)
+def test_every_undeclared_key_with_every_label_gives_one_message(frame):
+    for keys in UNDECLARED:
+        for labels in LABELS:
+            test_undeclared_keys_give_one_message(keys, labels, frame)
+
+
 @pytest.mark.parametrize(("keys", "labels"), PAIRS)
 def test_one_panel_under_keys_and_labels_gives_one_answer(keys, labels, frame, truth):
     write, options = KEYS[keys]

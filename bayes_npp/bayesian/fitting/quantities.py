@@ -1,6 +1,6 @@
 """What a fit reports: quantities of the exposure's slopes, scales and shapes, and their table."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,6 @@ from bayes_npp.bayesian.model.error_models import ERROR_MODELS, top_priors
 from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.design.design import Design, group_pairs, twfe_weights
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
-
-if TYPE_CHECKING:
-    pass
 
 Labels = dict[str, str]
 

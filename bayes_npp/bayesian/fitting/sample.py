@@ -52,7 +52,7 @@ def compile_model(model: "pm.Model") -> Any:
     with pytensor.config.change_flags(numba__fastmath=False, generated_src_dir=generated):
         try:
             return nutpie.compile_pymc_model(model)
-        except Exception:
+        except Exception:  # whatever broken files of PyTensor's cache raise; without any the error is the model's own
             if not remove_broken_of_pytensor():
                 raise
             return nutpie.compile_pymc_model(model)
@@ -129,7 +129,7 @@ def draw_density(
         Fewer draws than asked for.
     """
     prepare_pytensor()
-    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow
     import xarray as xr
     from nutpie.compile_pymc import CompiledPyMCModel
 

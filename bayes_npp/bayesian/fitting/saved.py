@@ -59,8 +59,9 @@ def read_fit(path: Path) -> tuple["xr.DataTree", Design, PriorSet, Sampler]:
     held = tree["design"].dataset
     labels: dict[str, Any] = json.loads(held.attrs["labels"])
     priors = json.loads(tree.attrs["priors"])
+    arrays: dict[str, Any] = {name: held[name].to_numpy() if name in held else None for name in ARRAYS}
     design = Design(
-        **{name: held[name].to_numpy() if name in held else None for name in ARRAYS},  # type: ignore[arg-type]
+        **arrays,
         spec=Spec(**json.loads(tree.attrs["spec"])),
         units=tuple(labels["units"]),
         times=tuple(Period(number, label) if named else number for number, label, named in labels["times"]),

@@ -1,6 +1,6 @@
 """The table of a model with instruments: slopes, the first stage, the errors' scales and their correlation."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -9,9 +9,6 @@ from bayes_npp.bayesian.instruments.equations import FIRST, Equations
 from bayes_npp.bayesian.instruments.strength import Learned
 from bayes_npp.design.design import group_pairs
 from bayes_npp.estimates import LEVEL, Estimates, estimates_from_rows, row_of_draws
-
-if TYPE_CHECKING:
-    pass
 
 # Scales and shapes of the table: whose unit each is in.
 OUTCOME, EXPOSURE, SLOPE = "outcome", "exposure", "slope"

@@ -1,6 +1,7 @@
 """Power-scaling: what a little more or less weight of the priors, or of the data, does to a quantity."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,9 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.psis import smoothed
 from bayes_npp.bayesian.priors.sets import prior_of
 from bayes_npp.errors import SpecError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 THRESHOLD = 0.05  # of the sensitivity diagnostic (Kallioinen et al. 2024)
 ALPHAS = (0.8, 1.25)
@@ -84,7 +88,7 @@ def _diagnosis(prior: float, likelihood: float) -> str:
     return CONFLICT if likelihood >= THRESHOLD else STRONG
 
 
-def _with_quantities(fit: Fit, quantities: Mapping[str, np.ndarray]):  # type: ignore[no-untyped-def]
+def _with_quantities(fit: Fit, quantities: Mapping[str, np.ndarray]) -> "xr.DataTree":
     """The fit's priors and likelihood with a posterior of the quantities alone."""
     import xarray as xr
 

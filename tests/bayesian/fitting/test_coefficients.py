@@ -120,12 +120,14 @@ def test_saved_fit_is_the_same_in_another_process(grouped, unbalanced, tmp_path)
     assert done.stdout.strip() == repr(grouped)
 
 
-def test_saved_fit_draws_the_same_plots_in_another_process(grouped, tmp_path):
+@pytest.mark.parametrize(
+    "names", [("forest", "pooling"), pytest.param(("checks", "trace_dist"), marks=pytest.mark.slow(minutes=1))]
+)
+def test_saved_fit_draws_the_same_plots_in_another_process(names, grouped, tmp_path):
     """Byte by byte; pooling fits twice more there, from the stored design, priors and seed."""
     from matplotlib import pyplot
 
     grouped.save(tmp_path / "fit.nc")
-    names = ("forest", "pooling")
     code = (
         "import sys, matplotlib; matplotlib.use('agg'); import bayes_npp as bn; fit = bn.Fit.load(sys.argv[1])\n"
         f"for name in {names}:\n"

@@ -171,10 +171,11 @@ def quadratic(form, level=0.95):
     return a, k**2 - 4 * a * c, np.sort(np.roots([a, k, c]))
 
 
+@pytest.mark.parametrize("seeds", [range(15), pytest.param(range(40), marks=pytest.mark.slow(minutes=1))])
 @pytest.mark.parametrize("covariance", ["classical", "robust", "clustered"])
-def test_sets_of_one_instrument_are_roots_of_a_quadratic(covariance):
+def test_sets_of_one_instrument_are_roots_of_a_quadratic(covariance, seeds):
     shapes = set()
-    for seed in range(15):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         panel = panel_of(world(rng, units=12, periods=5, strength=[0.02, 0.15, 0.8][seed % 3]))
         form = reduced_form(build_equation(panel, SPEC, ["z1"]), covariance, "stata")
