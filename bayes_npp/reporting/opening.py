@@ -100,7 +100,7 @@ def _slopes(result: Result) -> str:
         text = f"The average slope is {of_row(own)} {interval_of(own)}, with {errors}."
     if not ladder.errors.passed:
         text += " No error model tried passes every check, so no verdict is firm."
-    return f"{text} A slope is {unit}.{_per_sd(result)}"
+    return f"{text} A slope is {unit}; brackets are 95 % intervals.{_per_sd(result)}"
 
 
 def _per_sd(result: Result) -> str:

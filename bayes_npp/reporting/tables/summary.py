@@ -12,7 +12,16 @@ from bayes_npp.reporting.base.keys import key_of, keyed
 from bayes_npp.reporting.base.numbers import chance, decimals_of, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
-from bayes_npp.reporting.base.words import KINDS, counted, errors_word, listed, sentence, variable_word, variant_word
+from bayes_npp.reporting.base.words import (
+    KINDS,
+    MODELS,
+    counted,
+    errors_word,
+    listed,
+    sentence,
+    variable_word,
+    variant_word,
+)
 from bayes_npp.reporting.tables.mechanism import crossing_word
 
 PUBLISHED = ("claim", "table", "column", "model", "sample", "estimator", "outcome", "term")
@@ -26,7 +35,10 @@ def summary_cards(result: Result) -> Cards | None:
     if ledger is None:
         return None
     columns: list[tuple[str, str]] = [("The paper's claim", ""), ("The paper printed", "")]
-    columns += [("The same test, these data", "estimate, 95 % interval"), ("Posterior", "40 equally likely values")]
+    columns += [
+        ("The same test, these data", "estimate, 95 % interval"),
+        ("Posterior", "40 equally likely values; 95 % interval"),
+    ]
     columns += [("Probability the claim holds", "and under other choices"), ("Verdict", ""), ("What would move it", "")]
     widths: tuple[int, ...] = (16, 12, 11, 16, 21, 11, 13)
     printed = any(len(record.printed) for record in ledger.records)
@@ -159,7 +171,10 @@ def printed_cell(record: ClaimRecord, result: Result) -> Cell:
         if stars
     )
     numbers = [row for _, row in rows.iterrows() if _is_printed(row)][:3]
-    below = tuple(f"{_number(row)} ({variable_word(result.study, str(row['estimator']))})" for row in numbers)
+    below = tuple(
+        f"{_number(row)} ({MODELS.get(row['estimator']) or variable_word(result.study, row['estimator'])})"
+        for row in numbers
+    )
     return Cell(stars or counted(len(rows), "regression"), below)
 
 
