@@ -4,7 +4,7 @@ Speed: smallest bulk ESS over the reported slopes and scales / wall seconds from
 warm process, compilation of each model included. Peers where they are installed: bambi + nutpie and pyfixest
 (pip install -e .[peers]), rstanarm and lme4 (R). Writes benchmarks/results.json and the tables of docs/benchmarks.md.
 
-Parts can be named: python benchmarks/run.py speed points growth grid calibration within ledger
+Parts can be named: python benchmarks/run.py speed points growth densities chains grid calibration within ledger
 """
 
 import importlib.util
@@ -20,12 +20,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from samplers import PERIODS, growth_frame, in_r, ours, peer_frame, row, textbook, timed, wall, with_bambi
+from chains import LARGE, densities, neighbours
+from samplers import PERIODS, growth_frame, in_r, ours, peer_frame, row, simulated, textbook, timed, wall, with_bambi
 from weighted_points import points, thousand
 
 import bayes_npp as bn
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.collapsed_draws import draw_thetas
 from bayes_npp.bayesian.fitting.diagnostics import WeightDiagnostics
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.refit import refit
@@ -40,11 +42,11 @@ from bayes_npp.pipeline import NUMBERS
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 SIZES = (30, 300, 3_000, 30_000, 300_000)
-SLOPE_SIZES = (30, 100, 300, 1_000, 3_000)
+SLOPE_SIZES = (300, 3_000, 10_000, 30_000)
 
 
 def main() -> None:
-    every = (speed, points, growth, grid, calibration, within, ledger)
+    every = (speed, points, growth, densities, chains, grid, calibration, within, ledger)
     parts = {part.__name__: part for part in every}
     chosen = sys.argv[1:] or list(parts)
     content = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
@@ -96,9 +98,12 @@ def growth(content) -> list[dict]:
             command = [sys.executable, __file__, "--one", kind, str(size)]
             out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             one = json.loads(out.splitlines()[-1])
-            if kind == "intercepts" and size >= 3_000 and shutil.which("Rscript"):
-                numbers = in_r("lme4.R", growth_frame(size), "y ~ x + x_unit + x_time + c1 + (1 | unit) + (1 | time)")
+            if (kind == "slopes" or size >= 3_000) and shutil.which("Rscript"):
+                formula = "y ~ x + x_unit + x_time + c1 + (1 | unit) + (1 | time)"
+                formula += " + (0 + x_within | unit)" if kind == "slopes" else ""
+                numbers = in_r("lme4.R", growth_frame(size, kind), formula)
                 one["lme4 REML seconds"] = numbers[0] if numbers else None
+                one["whole fit / lme4"] = round(one["whole fit"] / numbers[0], 2) if numbers else None
             rows.append(one)
             print(one, flush=True)
             RESULTS.write_text(json.dumps({**content, "growth": rows}, indent=2) + "\n")
@@ -111,8 +116,7 @@ def one_size(kind: str, size: int) -> dict:
 
     sizes = (60, size)  # the first warms the process up
     for units in sizes:
-        simulated = simulate(n_units=units, n_periods=PERIODS, seed=1, unit_slope_sd=0.2 if kind == "slopes" else 0.0)
-        panel = bn.read_panel(simulated.frame, unit="unit", time="time")
+        panel = bn.read_panel(simulated(units, kind), unit="unit", time="time")
         slopes = "unit" if kind == "slopes" else None
         spec = Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes=slopes)
         design, priors = build_design(panel, spec), load_priors("weakly_informative")
@@ -120,9 +124,9 @@ def one_size(kind: str, size: int) -> dict:
         start = time.perf_counter()
         collapsed = collapse(prepare(design), priors)
         passed_over = time.perf_counter()
-        thetas = sample_theta(collapsed)
+        drawn = draw_thetas(collapsed, make_sampler("auto", 1000, 4, 1), "auto")
         sampled = time.perf_counter()
-        fit = fit_design(design, priors, make_sampler("collapsed", 1000, 4, 1), "collapsed")
+        fit = fit_design(design, priors, make_sampler("auto", 1000, 4, 1), "auto")
         end = time.perf_counter()
     return {
         "kind": kind,
@@ -131,10 +135,16 @@ def one_size(kind: str, size: int) -> dict:
         "pass over the data": round(passed_over - start, 3),
         "sampling": round(sampled - passed_over, 3),
         "whole fit": round(end - sampled, 3),
-        "draws of theta": len(thetas),
-        "smallest bulk ESS": round(fit.diagnostics.ess_bulk),
+        "engine": fit.engine,
+        "draws of theta": drawn.thetas[..., 0].size,
+        "effective size": round(fit.diagnostics.effective),
         "peak MiB above the panel": round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024),
     }
+
+
+def chains(content) -> list[dict]:
+    """The default model with a scale of each unit, or common factors: chains from scratch and from a neighbour."""
+    return neighbours({errors: default_design(errors)[0] for errors in LARGE})
 
 
 def grid(content) -> dict:
@@ -244,20 +254,10 @@ def one_within(name: str, missing: float) -> dict:
     }
 
 
-def default_design():
+def default_design(errors="iid"):
     study = bn.load_study(ROOT / "models" / "digital_trade")
-    return build_design(study.panel, study.spec(study.model("regions")), study.scales), load_priors(
-        "weakly_informative"
-    )
-
-
-def sample_theta(collapsed):
-    from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
-    from bayes_npp.bayesian.fitting.sample import draw_density
-
-    sampler = make_sampler("collapsed", 1000, 4, 1)
-    thetas, _ = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
-    return thetas.reshape(-1, thetas.shape[-1])
+    spec = study.spec(study.model("regions")).model_copy(update={"errors": errors})
+    return build_design(study.panel, spec, study.scales), load_priors("weakly_informative")
 
 
 def normal(sigma) -> PriorSpec:
@@ -280,7 +280,11 @@ def write_page(content) -> None:
     titles = {
         "speed": "One model, every sampler: 30 units x 9 periods, four regional slopes. Smallest bulk ESS over slopes "
         "and scales per second from built specification to posterior, compilation included, in a warm process.",
-        "growth": f"Growth with the number of units ({PERIODS} periods): 4 x 1,000 draws after 4 x 500 of warm-up.",
+        "growth": f"Growth with the number of units ({PERIODS} periods), 4 x 1,000 draws by `auto`; slopes: of units. "
+        "lme4: REML of the same model on the same panel, a point estimate.",
+        "densities": "Microseconds of a gradient of the collapsed density by error model; simulated panels.",
+        "chains": "Where theta is large, for 1,000 effective draws of its worst element, three runs each, the default "
+        "model: gradients without those of warm-up, seconds of one core with it. Neighbour: the first fit's draws.",
         "points": "Weighted points against chains of the same posterior (4 x 1,000 draws after 4 x 500 of warm-up), "
         "coefficients integrated out in both. Points: density without gradient; gradients: for mode and tables. "
         "Whole fit: from built specification to tree and diagnostics.",

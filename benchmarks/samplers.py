@@ -101,11 +101,17 @@ def peer_frame(design) -> pd.DataFrame:
     return frame
 
 
-def growth_frame(size) -> pd.DataFrame:
-    frame = simulate(n_units=size, n_periods=PERIODS, seed=1).frame
+def simulated(size, kind) -> pd.DataFrame:
+    return simulate(n_units=size, n_periods=PERIODS, seed=1, unit_slope_sd=0.2 if kind == "slopes" else 0.0).frame
+
+
+def growth_frame(size, kind) -> pd.DataFrame:
+    """As formulas take it; `x_within` is the two-way residual, on which slopes of units act."""
+    frame = simulated(size, kind)
     frame = frame.rename(columns={"outcome": "y", "exposure": "x", "control_1": "c1"})
     frame["x_unit"] = frame.groupby("unit")["x"].transform("mean")
     frame["x_time"] = frame.groupby("time")["x"].transform("mean")
+    frame["x_within"] = frame["x"] - frame["x_unit"] - frame["x_time"] + frame["x"].mean()
     return frame
 
 

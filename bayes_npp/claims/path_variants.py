@@ -10,7 +10,7 @@ from bayes_npp.analysis.index_posteriors import variants_of
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.diagnostics import Gate
 from bayes_npp.bayesian.fitting.fit import fit_design
-from bayes_npp.bayesian.fitting.refit import SHORT, Refit, sample_until_passed, workers
+from bayes_npp.bayesian.fitting.refit import SHORT, Refit, Start, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
@@ -82,10 +82,13 @@ def path_variants(
         pairs = zip(names, variant.designs, strict=True)
         tasks += [(number, n, d) for n, d in pairs if not same_rows(d, mediation.equations[n].design)]
 
+    starts = {name: Start.of_fit(fit) for name, fit in mediation.equations.items()} if tasks else {}
+
     def fitted(item: tuple[int, tuple[int, str, Design]]) -> Refit:
-        at, (_, _, design) = item
+        at, (_, name, design) = item
         own = replace(sampler, seed=sampler.seed + at)
-        return sample_until_passed(collapse(prepare(design), priors), priors, own, PATH_DRAWS, with_units=False)
+        collapsed = collapse(prepare(design), priors)
+        return sample_until_passed(collapsed, priors, own, PATH_DRAWS, with_units=False, start=starts[name])
 
     with workers() as pool:
         found = list(pool.map(fitted, enumerate(tasks)))

@@ -10,7 +10,7 @@ from bayes_npp.analysis.cache import json_form, remembered
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
-from bayes_npp.bayesian.fitting.refit import SHORT, refit
+from bayes_npp.bayesian.fitting.refit import SHORT, Start, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.equal_paths import equal_paths
 from bayes_npp.bayesian.mediation.mediation import Mediation
@@ -124,7 +124,7 @@ def _under_named_sets(
             ]
         )
     found = {
-        name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number))
+        name: refit(fit.collapsed, sets, replace(SHORT, seed=seed + number), Start.of_fit(fit))
         for number, (name, fit) in enumerate(mediation.equations.items())
     }
     rows: list[pd.DataFrame] = []

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.fitting.refit import SHORT, sample_until_passed, workers
+from bayes_npp.bayesian.fitting.refit import SHORT, Start, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.claims.counterparts import tail, twin, within
@@ -69,7 +69,12 @@ def specification_curve(
     models = list(fits)
     with workers() as pool:
         cells = [(model, row) for row in samples[1:] for model in models]
-        fitted = list(pool.map(lambda cell: _bayesian(study, cell[0], cell[1], propositions, sampler, smallest), cells))
+        starts = {model: Start.of_fit(fit) for model, fit in fits.items()}
+
+        def answered(cell: tuple[HierarchicalModel, Robustness]) -> list[dict[str, Any]]:
+            return _bayesian(study, *cell, propositions, sampler, smallest, starts[cell[0]])
+
+        fitted = list(pool.map(answered, cells))
     fitted = [[_declared(model, fit, p, smallest) for p in propositions] for model, fit in fits.items()] + fitted
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(samples):
@@ -154,13 +159,14 @@ def _bayesian(
     propositions: Sequence[Proposition],
     sampler: Sampler,
     smallest: Mapping[str, float],
+    start: Start | None,
 ) -> list[dict[str, Any]]:
     label = {"sample": row.name, "estimator": f"hierarchical, {model.errors} errors"}
     try:
         own, altered = _altered(study, model, row)
         design = own.design(altered.spec(own.roles))
         priors = study.priors(model)
-        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, keep=CURVE_DRAWS)
+        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, CURVE_DRAWS, start=start)
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
     out = []

@@ -268,7 +268,7 @@ def test_a_new_family_goes_through_a_fit(chi_square, panel):
     # Exchanging the prior moves the density by the priors' ratio alone.
     collapsed, theta = found.collapsed, found.thetas[:1]
     other = collapsed.with_priors(priors.replaced(unit_sd=PriorSpec(family="half_normal", sigma=1.0, reason="a test")))
-    moved, log_ratio = collapsed.moved_to(other, theta)
+    moved, log_ratio = collapsed.moved_to(other, theta), collapsed.prior_ratio(other, theta)
     value, level = collapsed.constrained(theta)["unit_sd"][0], found.design.scales.level  # of the named family alone
     assert log_ratio[0] == pytest.approx(stats.halfnorm.logpdf(value, scale=level) - stats.chi2.logpdf(value, 3.0))
     at = [element.variable for element in collapsed.elements].index("unit_sd")

@@ -843,6 +843,18 @@ def density_callback(size, theta, gradient, value, packed):
     return 0 if np.isfinite(out[0]) else 4
 
 
+@cfunc(types.int64(types.uint64, REALS, REALS, REALS, REALS), cache=True)
+def framed_callback(size, z, gradient, value, packed):
+    """`density_callback` in z, theta = centre + axes z; the centre (d,) and the axes (d, d) follow what is packed."""
+    length = int(carray(packed, (2,))[0])
+    everything = carray(packed, (length + size + size * size,))
+    axes, slope, out = everything[length + size :].reshape(size, size), np.empty(size), carray(value, (1,))
+    theta = everything[length : length + size] + axes @ carray(z, (size,))
+    out[0] = log_density(theta, everything[:length], slope, False)
+    carray(gradient, (size,))[:] = slope @ axes
+    return 0 if np.isfinite(out[0]) else 4
+
+
 @cfunc(types.int64(types.uint64, types.uint64, REALS, REALS, REALS), cache=True)
 def identity_callback(size, expanded, theta, out, packed):
     """Copies theta: what a draw is expanded to."""

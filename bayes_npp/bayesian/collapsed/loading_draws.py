@@ -119,9 +119,10 @@ def draw_units(theta, coefficients, normals, data, layout, priors, work, effects
 
 
 class Entries(NamedTuple):
-    """What is called from outside: the density for callers in C and in Python, Q at draws, rows at one theta, draws."""
+    """What is called from outside: the density in C, as it is and in a frame, and in Python, Q, rows, units' draws."""
 
     callback: Any
+    framed_callback: Any
     log_density: Any
     forms: Any
     at_theta: Any
@@ -150,6 +151,17 @@ def _entries(digest: str) -> Entries:
         everything = carray(packed, (int(header[0]),))
         out = carray(value, (1,))
         out[0] = evaluate(carray(theta, (size,)), everything, carray(gradient, (size,)), False)
+        return 0 if np.isfinite(out[0]) else 4
+
+    @cfunc(types.int64(types.uint64, reals, reals, reals, reals), cache=True)
+    def framed_callback(size, z, gradient, value, packed):
+        digest  # noqa: B018
+        length = int(carray(packed, (2,))[0])
+        everything = carray(packed, (length + size + size * size,))
+        axes, slope, out = everything[length + size :].reshape(size, size), np.empty(size), carray(value, (1,))
+        theta = everything[length : length + size] + axes @ carray(z, (size,))
+        out[0] = evaluate(theta, everything[:length], slope, False)
+        carray(gradient, (size,))[:] = slope @ axes
         return 0 if np.isfinite(out[0]) else 4
 
     @njit(cache=True, nogil=True, error_model="numpy")
@@ -184,4 +196,4 @@ def _entries(digest: str) -> Entries:
             own, moved = effects[s], shifts[s]
             draw_units(thetas[s], coefficients[s], normals[s], data, layout, priors, work, own, moved, periods[s])
 
-    return Entries(callback, log_density, forms, at_theta, draws_of_units)
+    return Entries(callback, framed_callback, log_density, forms, at_theta, draws_of_units)

@@ -81,6 +81,11 @@ class Collapsed:
         """The density for callers in C."""
         return kernel.density_callback
 
+    @property
+    def framed_callback(self) -> Any:
+        """The same in coordinates of a frame, which follows what is packed."""
+        return kernel.framed_callback
+
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
         """Log posterior density of theta on the unconstrained scale, and its gradient."""
         gradient = np.empty(len(theta))
@@ -91,22 +96,13 @@ class Collapsed:
         """Of draws of theta (chain, draw, d), what convergence is judged on."""
         return {"theta": thetas}
 
-    def moved_to(self, other: "Collapsed", thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same scales and shapes as theta of another posterior of the same data, and the log ratio of their priors.
+    def moved_to(self, other: "Collapsed", thetas: np.ndarray) -> np.ndarray:
+        """The same scales and shapes as theta (S, d) of another posterior, which has them too.
 
         Scales are sampled in units of their prior, so one value is another theta under another prior.
-
-        Returns
-        -------
-        thetas : ndarray, shape (S, d)
-        log_ratio : ndarray, shape (S,)
-            Log prior density under the other posterior less the own.
         """
-        values = self.constrained(thetas)
-        moved, log_ratio = thetas.copy(), np.zeros(len(thetas))
-        for j, (own, new) in enumerate(zip(self.elements, other.elements, strict=True)):
-            value = values[own.variable] if own.at == WHOLE else values[own.variable][:, own.at]
-            log_ratio += new.prior.log_density(value) - own.prior.log_density(value)
+        moved = thetas.copy()
+        for j, value in enumerate(self._values(thetas)):
             if self.priors.support[j] == kernel.POSITIVE:
                 scaled = value / other.priors.upper[j]
                 moved[:, j] = scaled + np.log(-np.expm1(-scaled))  # the inverse of the softplus
@@ -115,7 +111,20 @@ class Collapsed:
                 inside = (value > lower) & (value < upper)
                 share = np.where(inside, (value - lower) / (upper - lower), 0.5)
                 moved[:, j] = np.log(share) - np.log1p(-share)
-        return moved, log_ratio
+        return moved
+
+    def prior_ratio(self, other: "Collapsed", thetas: np.ndarray) -> np.ndarray:
+        """Log prior density of the same scales and shapes under another posterior less the own, shape (S,)."""
+        out = np.zeros(len(thetas))
+        for own, new, value in zip(self.elements, other.elements, self._values(thetas), strict=True):
+            if own.prior != new.prior:
+                out += new.prior.log_density(value) - own.prior.log_density(value)
+        return out
+
+    def _values(self, thetas: np.ndarray) -> list[np.ndarray]:
+        """Natural values of every element of theta, shapes (S,)."""
+        values = self.constrained(thetas)
+        return [values[e.variable] if e.at == WHOLE else values[e.variable][:, e.at] for e in self.elements]
 
     def constrained(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Scales, shapes and kept coefficients from draws of theta (S, d), by variable of the posterior."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bayes_npp.bayesian.collapsed.few_rows import few_rows
 from bayes_npp.bayesian.collapsed.packed import Products
 from bayes_npp.bayesian.model.terms import ModelData, Term
 
@@ -54,6 +55,8 @@ def cross_products(
     rows_cross, rows_gram, count = (unit_cross, unit_gram, np.ones(n_units))
     if not by_unit and q == 1:
         rows_cross, rows_gram, count = compress(unit_cross, unit_gram)
+    elif not by_unit and q > 1 and all(term.scale for term in effects) and not data.design.spec.slope_correlation:
+        rows_cross, rows_gram, count = few_rows(unit_cross, unit_gram) or (rows_cross, rows_gram, count)
     products = Products(
         total=total,
         unit_cross=rows_cross,

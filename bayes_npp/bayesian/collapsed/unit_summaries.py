@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
+from bayes_npp.bayesian.collapsed.pair_summaries import summarise_pairs
+from bayes_npp.bayesian.collapsed.parts import in_parts
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import WHOLE
 
@@ -36,8 +38,8 @@ def summarise_units(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, n
     """Log likelihood and moments of the effects of units, the effects themselves not kept.
 
     With one partially pooled intercept a unit and independent errors of one scale, at a cost free of their number: the
-    moments are exact averages over the draws, and the sum of squares is drawn from its own distribution. Otherwise from
-    draws of the effects, linear in units.
+    moments are exact averages over the draws, and the sum of squares is drawn from its own distribution. With a slope
+    beside it the moments are such averages too. Otherwise from draws of the effects, linear in units.
 
     Parameters
     ----------
@@ -51,6 +53,9 @@ def summarise_units(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, n
             _moments_of_one_intercept(collapsed, draws, direction),
             None,
         )
+    pair = [term.variable for term in collapsed.effects] == ["unit_effect", "unit_slope"]
+    if pair and not spec.error_parts and "unit_sd" in draws and collapsed.data.se is None:
+        return _of_intercept_and_slope(collapsed, draws, seed)
     return from_draws(collapsed, thetas, draws, seed)
 
 
@@ -81,14 +86,24 @@ def slopes_of_units(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, n
 
 def _slopes(collapsed: Collapsed, draws: dict[str, np.ndarray], offsets: np.ndarray, block: slice) -> np.ndarray:
     """Slopes of some units in the data's units from their offsets (S, b)."""
+    return (_common_slopes(collapsed, draws, block) + offsets) * _slope_unit(collapsed)
+
+
+def _common_slopes(collapsed: Collapsed, draws: dict[str, np.ndarray], block: slice) -> np.ndarray:
+    """Slopes from which those of some units deviate, standardised, shape (S, b)."""
     design = collapsed.data.design
-    assert design.spec.exposure is not None
     common = draws["exposure_slope"][:, None] + draws.get("slope_offset", 0.0)
     group = np.zeros(len(design.units), dtype=int)
     if design.group is not None:
         group[design.unit] = design.group
-    unit = design.scales.outcome_sd / design.scales.divisors[design.spec.exposure]
-    return (common[:, group[block]] + offsets) * unit
+    return np.asarray(common[:, group[block]])
+
+
+def _slope_unit(collapsed: Collapsed) -> float:
+    """A standardised slope of the exposure of one, in the data's units."""
+    design = collapsed.data.design
+    assert design.spec.exposure is not None
+    return design.scales.outcome_sd / design.scales.divisors[design.spec.exposure]
 
 
 def _position(collapsed: Collapsed, variable: str) -> int:
@@ -130,6 +145,45 @@ def from_draws(collapsed: Collapsed, thetas: np.ndarray, draws: dict[str, np.nda
     constant = -0.5 * data.design.n_obs * np.log(2 * np.pi) - (0 if data.se is None else np.log(data.se).sum())
     moments = {name: np.concatenate(parts, axis=-1) for name, parts in found.items()}
     return UnitSummaries(constant - half_log_determinant - 0.5 * square, moments, level)
+
+
+def _of_intercept_and_slope(collapsed: Collapsed, draws: dict[str, np.ndarray], seed: int) -> UnitSummaries:
+    """The summaries of an intercept and a slope of the exposure a unit, independent errors of one scale.
+
+    Moments are averages over the draws of what is known exactly given each; blocks are shared by the cores.
+    """
+    direction, weight = _directions(collapsed, draws), draws["error_sd"] ** -2
+    n_draws, n_units, size = len(weight), len(collapsed.unit_cross), direction.shape[1]
+    factor = np.zeros((n_draws, 2, 2))
+    r = draws.get("slope_correlation", np.zeros(n_draws))
+    factor[:, 0, 0] = draws["unit_sd"]
+    factor[:, 1, 0], factor[:, 1, 1] = draws["unit_slope_sd"] * r, draws["unit_slope_sd"] * np.sqrt((1 - r) * (1 + r))
+    blocks = [slice(begin, min(begin + UNITS, n_units)) for begin in range(0, n_units, UNITS)]
+    squares, sums = np.empty((len(blocks), n_draws)), np.empty((n_units, 3, 3))
+
+    def fill(some: slice) -> None:
+        for k in range(*some.indices(len(blocks))):
+            block = blocks[k]
+            cross = collapsed.unit_cross[block, 0]
+            crossed = np.ascontiguousarray(direction @ cross.reshape(-1, size).T).reshape(n_draws, -1, 2)
+            normals = np.random.default_rng([seed, 2, block.start]).standard_normal(crossed.shape)
+            added = np.ascontiguousarray(_common_slopes(collapsed, draws, block))
+            gram = np.ascontiguousarray(collapsed.unit_gram[block, 0])
+            summarise_pairs(weight, factor, crossed, gram, normals, added, squares[k], sums[block])
+
+    in_parts(fill, len(blocks), work=n_draws * n_units)
+    total = np.einsum("sp,sp->s", direction @ collapsed.products.total[0, 0], direction)
+    n_obs = collapsed.data.design.n_obs
+    log_likelihood = -0.5 * weight * (total + squares.sum(axis=0)) - 0.5 * n_obs * np.log(2 * np.pi / weight)
+    mean = sums[:, :, 0] / n_draws
+    sd = np.sqrt(np.maximum(sums[:, :, 1] / n_draws - mean**2, 0.0))
+    mean += sums[:, :, 2]
+    mean[:, 2] *= _slope_unit(collapsed)
+    sd[:, 2] *= _slope_unit(collapsed)
+    moments: dict[str, np.ndarray] = {}
+    for j, name in enumerate(("unit_effect", "unit_slope", "slope_of_unit")):
+        moments |= {f"{name}_mean": mean[:, j], f"{name}_sd": sd[:, j]}
+    return UnitSummaries(log_likelihood, moments, None)
 
 
 def _scaled(own: np.ndarray, common: np.ndarray | float, scales: np.ndarray | None, block: slice) -> np.ndarray:

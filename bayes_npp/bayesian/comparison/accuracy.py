@@ -18,7 +18,7 @@ from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.posterior import CHUNK_CELLS
 from bayes_npp.bayesian.fitting.psis import BAD_K, expected, importance
-from bayes_npp.bayesian.fitting.refit import SHORT, sample_thetas
+from bayes_npp.bayesian.fitting.refit import SHORT, Start, sample_thetas
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.error_models import memory_of, shape_of
 from bayes_npp.bayesian.model.loadings import loads
@@ -272,7 +272,7 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
         raise SpecError(
             f"folds of rows with errors = '{fit.spec.errors}': columns change with the rows", fix="Leave out one row"
         )
-    whole = fit.collapsed.log_likelihoods(thetas)
+    whole, start = fit.collapsed.log_likelihoods(thetas), None
     if at_once:
         scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).rows(thetas))
     if grid:  # no refits: columns with slopes would be projected on other rows
@@ -289,7 +289,8 @@ def _held_out_rows(fit: Fit, blocks: Sequence[np.ndarray], sampler: Sampler) -> 
         if k[0] <= BAD_K:
             draws, here = thetas, fit.collapsed
         else:
-            draws, passed = _sample(train, replace(sampler, seed=sampler.seed + number))
+            start = start or Start.of_fit(fit)
+            draws, passed = _sample(train, replace(sampler, seed=sampler.seed + number), start)
             failed += not passed
             base, here = train.log_likelihoods(draws), train
             log_weights = np.full((len(draws), 1), -np.log(len(draws)))
@@ -315,9 +316,9 @@ def _some(thetas: np.ndarray, draws: int) -> np.ndarray:
     return thetas[np.linspace(0, len(thetas) - 1, min(draws, len(thetas))).astype(int)]
 
 
-def _sample(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, bool]:
+def _sample(collapsed: Collapsed, sampler: Sampler, start: Start | None = None) -> tuple[np.ndarray, bool]:
     """Draws of theta (S, d) and whether their diagnostics passed."""
-    thetas, diagnostics = sample_thetas(collapsed, sampler)
+    thetas, diagnostics = sample_thetas(collapsed, sampler, start)
     return thetas, diagnostics.passed
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.collapsed import on_grid
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import summarise_units
+from bayes_npp.bayesian.fitting.chains import draw_chains
 from bayes_npp.bayesian.fitting.importance import POINTS, WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.posterior import POINTWISE_CELLS
-from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.errors import ImportanceError, SpecError
 
 if TYPE_CHECKING:
@@ -66,9 +67,7 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
                 thetas = resampled(found, sampler.draws, sampler.chains, sampler.seed)
                 return ThetaDraws(thetas, xr.Dataset(), found)
             why = f"importance weights {found.diagnostics.verdict}"
-    from bayes_npp.bayesian.collapsed.kernel import identity_callback
-
-    thetas, stats = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    thetas, stats = draw_chains(collapsed, sampler)
     return ThetaDraws(thetas, stats, why=why)
 
 

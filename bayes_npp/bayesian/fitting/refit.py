@@ -11,14 +11,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.collapsed.kernel import identity_callback
 from bayes_npp.bayesian.collapsed.parts import alone
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
+from bayes_npp.bayesian.fitting.chains import MANY, Neighbour, draw_chains
 from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, Gate, diagnose
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
 from bayes_npp.bayesian.fitting.modes import Mode, find_mode
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import ImportanceError
 
@@ -26,6 +27,7 @@ from bayes_npp.errors import ImportanceError
 SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
 FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
+NEAR_TUNE, NEAR_ACCEPT = 50, 0.8  # of chains that start from those of a neighbour
 CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
 
 
@@ -52,7 +54,9 @@ class Refit:
         return self.draws["group_slope"] if "group_slope" in self.draws else self.draws["slope"][:, None]
 
 
-def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler = SHORT) -> list[Refit]:
+def refit(
+    collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler = SHORT, start: "Start | None" = None
+) -> list[Refit]:
     """Fit the same data under each of several prior sets.
 
     Each is weighted points of its own (`weigh`), found from the mode of the first, or chains where those are not good.
@@ -64,6 +68,8 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     prior_sets : sequence of PriorSet
     sampler : Sampler
         Its seed is the first refit's; the others count on.
+    start : Start, optional
+        Of a posterior like them, such as `Start.of_fit`; else the first refit serves the others.
 
     Returns
     -------
@@ -75,10 +81,12 @@ def refit(collapsed: Collapsed, prior_sets: Sequence[PriorSet], sampler: Sampler
     SpecError
         A prior set without a prior the model needs.
     """
-    return refit_each([(_under(collapsed, priors), priors) for priors in prior_sets], sampler)
+    return refit_each([(_under(collapsed, priors), priors) for priors in prior_sets], sampler, start)
 
 
-def refit_each(targets: Sequence[tuple[Collapsed, PriorSet]], sampler: Sampler = SHORT) -> list[Refit]:
+def refit_each(
+    targets: Sequence[tuple[Collapsed, PriorSet]], sampler: Sampler = SHORT, start: "Start | None" = None
+) -> list[Refit]:
     """Fit each of several collapsed posteriors, such as one model with many outcomes.
 
     Parameters
@@ -86,20 +94,30 @@ def refit_each(targets: Sequence[tuple[Collapsed, PriorSet]], sampler: Sampler =
     targets : sequence of (Collapsed, PriorSet)
     sampler : Sampler
         Its seed is the first one's; the others count on.
+    start : Start, optional
+        As of `refit`.
 
     Returns
     -------
     list of Refit
         In the order of the targets.
     """
-    start = Start.of(targets[0][0]) if targets else None
+    keep = sampler.draws * sampler.chains
 
     def one(k: int) -> Refit:
         own = replace(sampler, seed=sampler.seed + k)
-        return sample_until_passed(*targets[k], own, sampler.draws * sampler.chains, with_units=False, start=start)
+        return sample_until_passed(*targets[k], own, keep, with_units=False, start=start)
 
+    done: list[Refit] = []
     with workers() as pool:
-        return list(pool.map(one, range(len(targets))))
+        if start is None and targets:
+            start = Start.of(targets[0][0])
+        if start is None and len(targets) > 1 and targets[0][0].size > MANY:
+            collapsed, priors = targets[0]
+            flat, diagnostics, step = sample_chains(collapsed, sampler)
+            done = [_with_coefficients(collapsed, priors, sampler, flat, diagnostics, keep, with_units=False)]
+            start = Start(collapsed, Neighbour(flat, step, sampler.target_accept, diagnostics.effective))
+        return done + list(pool.map(one, range(len(done), len(targets))))
 
 
 @contextmanager
@@ -121,10 +139,10 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 @dataclass(frozen=True)
 class Start:
-    """The mode of a posterior, from which climbs to the modes of others like it start."""
+    """What a posterior says of others like it: its mode, from which climbs to theirs start, or draws of its chains."""
 
     collapsed: Collapsed
-    mode: Mode
+    known: Mode | Neighbour
 
     @classmethod
     def of(cls, collapsed: Collapsed) -> "Start | None":
@@ -134,11 +152,31 @@ class Start:
         except ImportanceError:
             return None
 
-    def near(self, other: Collapsed) -> np.ndarray | None:
-        """The same scales and shapes as theta (d,) of another posterior; None where it has others."""
+    @classmethod
+    def of_fit(cls, fit: Fit) -> "Start | None":
+        """Draws of a fit by chains of the collapsed posterior, where theta is large, or else the mode."""
+        if fit.engine == "collapsed" and fit.collapsed.size > MANY:
+            step = float(fit.tree["sample_stats"]["step_size"].mean())
+            known = Neighbour(fit.thetas, step, fit.sampler.target_accept, fit.diagnostics.effective)
+            return cls(fit.collapsed, known)
+        return cls.of(fit.collapsed) if fit.is_collapsed else None
+
+    def mode_near(self, other: Collapsed) -> np.ndarray | None:
+        """The mode as theta (d,) of another posterior; None where that has other scales and shapes."""
+        if not isinstance(self.known, Mode) or (moved := self._moved(self.known.at[None], other)) is None:
+            return None
+        return np.asarray(moved[0])
+
+    def chains_near(self, other: Collapsed) -> Neighbour | None:
+        """The draws as theta of another posterior; None where that has other scales and shapes."""
+        if not isinstance(self.known, Neighbour) or (moved := self._moved(self.known.thetas, other)) is None:
+            return None
+        return replace(self.known, thetas=moved)
+
+    def _moved(self, thetas: np.ndarray, other: Collapsed) -> np.ndarray | None:
         if not _same_theta(self.collapsed, other):
             return None
-        moved = self.collapsed.moved_to(other, self.mode.at[None])[0][0]
+        moved = self.collapsed.moved_to(other, thetas)
         return moved if np.isfinite(moved).all() else None
 
 
@@ -152,6 +190,18 @@ def sample_until_passed(
 ) -> Refit:
     """Weighted points, or a short run, or a longer one if its diagnostics fail; coefficients at `keep` draws."""
     flat, diagnostics = sample_thetas(collapsed, sampler, start)
+    return _with_coefficients(collapsed, priors, sampler, flat, diagnostics, keep, with_units)
+
+
+def _with_coefficients(
+    collapsed: Collapsed,
+    priors: PriorSet,
+    sampler: Sampler,
+    flat: np.ndarray,
+    diagnostics: Gate,
+    keep: int,
+    with_units: bool,
+) -> Refit:
     some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, keep).astype(int)])
     draws = collapsed.coefficients(some, sampler.seed, with_units=with_units)
     return Refit(priors, {**draws, **in_data_units(draws, collapsed.data)}, diagnostics)
@@ -163,40 +213,53 @@ def sample_thetas(
     """Draws of theta (S, d) from weighted points, or of chains where those are not good."""
     if not why_not(collapsed):
         try:
-            near = None if start is None else start.near(collapsed)
+            near = None if start is None else start.mode_near(collapsed)
             found = weigh(collapsed, sampler.seed, sampler.chains, points, near)
         except ImportanceError:
-            return sample_chains(collapsed, sampler)
+            return sample_chains(collapsed, sampler)[:2]
         if found.diagnostics.passed:
             thetas = resampled(found, sampler.draws, sampler.chains, sampler.seed)
             return thetas.reshape(sampler.chains * sampler.draws, collapsed.size), found.diagnostics
-    return sample_chains(collapsed, sampler)
+    return sample_chains(collapsed, sampler, start)[:2]
 
 
-def sample_chains(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
-    """Draws of theta (S, d) of a short run, or of one with shorter steps where that diverges."""
-    thetas, diagnostics = _until_passed(collapsed, sampler)
-    for target_accept in CAREFUL:
-        if not diagnostics.divergences:  # which more chains do not avoid
+def sample_chains(
+    collapsed: Collapsed, sampler: Sampler, start: Start | None = None
+) -> tuple[np.ndarray, Diagnostics, float]:
+    """Draws of theta (S, d) of a short run, or of one with shorter steps where that diverges; its step size.
+
+    From a neighbour where there is one, and from scratch where that does not pass.
+    """
+    near = None if start is None else start.chains_near(collapsed)
+    settings: list[tuple[Sampler, Neighbour | None]] = [(sampler, None)]
+    settings += [(replace(sampler, tune=CAREFUL_TUNE, target_accept=accept), None) for accept in CAREFUL]
+    if near is not None:
+        settings.insert(0, (replace(sampler, tune=NEAR_TUNE, target_accept=NEAR_ACCEPT), near))
+    for own, neighbour in settings:
+        thetas, diagnostics, step = _until_passed(collapsed, own, neighbour)
+        if neighbour is None and not diagnostics.divergences:  # which more chains do not avoid
             break
-        careful = replace(sampler, tune=CAREFUL_TUNE, target_accept=target_accept)
-        thetas, diagnostics = _until_passed(collapsed, careful)
-    return np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2])), diagnostics
+        if diagnostics.passed:
+            break
+    return np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2])), diagnostics, step
 
 
-def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, Diagnostics]:
+def _until_passed(
+    collapsed: Collapsed, sampler: Sampler, neighbour: Neighbour | None
+) -> tuple[np.ndarray, Diagnostics, float]:
     """A run, with as many chains again while they are too few or do not agree, and none diverges."""
     import xarray as xr
 
     runs = []
     for attempt in range(ATTEMPTS):
         own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
-        runs.append(draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, own))
+        runs.append(draw_chains(collapsed, own, neighbour))
         thetas = np.concatenate([draws for draws, _ in runs])
-        diagnostics = diagnose(collapsed.judged(thetas), xr.concat([stats for _, stats in runs], "chain"))
+        stats = xr.concat([stats for _, stats in runs], "chain")
+        diagnostics = diagnose(collapsed.judged(thetas), stats)
         if diagnostics.passed or diagnostics.divergences:
             break
-    return thetas, diagnostics
+    return thetas, diagnostics, float(stats["step_size"].mean())
 
 
 def _same_theta(one: Collapsed, other: Collapsed) -> bool:

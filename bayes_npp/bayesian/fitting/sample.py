@@ -102,7 +102,7 @@ def _sample(compiled: Any, sampler: Sampler, **options: Any) -> Any:
 
 
 def draw_density(
-    density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler
+    density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler, **options: Any
 ) -> tuple[np.ndarray, "xr.Dataset"]:
     """Draw from a compiled log density.
 
@@ -114,8 +114,10 @@ def draw_density(
         With the signatures of nutpie's compiled models.
     packed : ndarray
         Data of the density, passed by address.
-    start : ndarray, shape (d,)
-        Chains start near it.
+    start : ndarray, shape (d,) or (K, d)
+        Chains start near it, or at some of them.
+    options
+        Of nutpie: how it adapts (`adaptation`), its first step (`initial_step`).
 
     Returns
     -------
@@ -133,15 +135,20 @@ def draw_density(
     import xarray as xr
     from nutpie.compile_pymc import CompiledPyMCModel
 
-    size = len(start)
+    size = start.shape[-1]
     if size == 0:  # no scale is left: there is nothing to sample, and exact draws of coefficients are independent
         still = {name: (("chain", "draw"), np.zeros((sampler.chains, sampler.draws))) for name in STATS}
         return np.empty((sampler.chains, sampler.draws, 0)), xr.Dataset(still)
+
+    def initial(seed: int) -> np.ndarray:
+        random = np.random.default_rng(seed)
+        return start[random.integers(len(start))] if start.ndim == 2 else start + 0.1 * random.standard_normal(size)
+
     compiled = CompiledPyMCModel(
         dims={},
         compiled_logp_func=density,
         compiled_expand_func=expand,
-        initial_point_func=lambda seed: start + 0.1 * np.random.default_rng(seed).standard_normal(size),
+        initial_point_func=initial,
         shared_data={},
         shared_var_keys={},
         user_data=packed,
@@ -154,7 +161,8 @@ def draw_density(
         _coords={},
     )
     # The raw trace: turning it into a tree takes longer than many a refit.
-    draws, stats = _sample(compiled, sampler, progress_bar=False, return_raw_trace=True).get_arrow_trace()
+    raw = _sample(compiled, sampler, progress_bar=False, return_raw_trace=True, **options)
+    draws, stats = raw.get_arrow_trace()
     for part in (draws, stats):
         _check_complete([chain.num_rows for chain in part], sampler.chains, sampler.tune + sampler.draws)
     last = slice(-sampler.draws, None)

@@ -14,10 +14,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.collapsed.kernel import identity_callback
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
+from bayes_npp.bayesian.fitting.chains import draw_chains
 from bayes_npp.bayesian.fitting.predictive_checks import CHECKED_DRAWS
-from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.mediation.gibbs_block import MANY, Block
 from bayes_npp.bayesian.mediation.imputation import Equation, draw_cells
 from bayes_npp.bayesian.model.likelihood import innovations_of
@@ -174,7 +174,7 @@ def pilot(
     data, more = equation.completed(dict(start))
     collapsed = collapse(data, priors, more)
     sampler = Sampler(**{**PILOT.as_dict(), "seed": seed})
-    thetas, _ = draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler)
+    thetas, _ = draw_chains(collapsed, sampler)
     return collapsed, thetas.reshape(-1, thetas.shape[-1])
 
 

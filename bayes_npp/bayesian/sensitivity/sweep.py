@@ -19,7 +19,7 @@ from bayes_npp.bayesian.collapsed.slope_likelihood import (
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.importance import POINTS
 from bayes_npp.bayesian.fitting.psis import MAX_K_HAT, normalised, smoothed
-from bayes_npp.bayesian.fitting.refit import SHORT, Refit, refit, sample_thetas, workers
+from bayes_npp.bayesian.fitting.refit import SHORT, Refit, Start, refit, sample_thetas, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -93,10 +93,11 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
         In the order of the sets.
     """
     if fit.spec.slope_pooling == "none" or not _mixable(fit.priors) or on_grid(fit.spec):
-        return [_of_draws(one, asked) for one in refit(fit.collapsed, sets, sampler)]
+        return [_of_draws(one, asked) for one in refit(fit.collapsed, sets, sampler, Start.of_fit(fit))]
     out: dict[int, Answers] = {}
     plain = [k for k, own in enumerate(sets) if not (_mixable(own) and _same_rest(fit, own))]
-    for k, one in zip(plain, refit(fit.collapsed, [sets[k] for k in plain], sampler), strict=True):
+    start = Start.of_fit(fit)
+    for k, one in zip(plain, refit(fit.collapsed, [sets[k] for k in plain], sampler, start), strict=True):
         out[k] = _of_draws(one, asked)
     bases, chosen = [_base_of(fit, sampler.seed)], [-1]
     left = [k for k in range(len(sets)) if k not in out]
@@ -110,7 +111,7 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
         chosen = sorted({left[0], left[len(left) // 2]})
         settings = [replace(sampler, seed=sampler.seed + 1000 * attempt + k) for k in chosen]
         with workers() as pool:
-            bases = list(pool.map(lambda k, own: _sampled(fit, sets[k], own), chosen, settings))
+            bases = list(pool.map(lambda k, own: _sampled(fit, sets[k], own, start), chosen, settings))
     raise AssertionError("unreachable")
 
 
@@ -140,17 +141,17 @@ def _collapsible(priors: PriorSet) -> PriorSet:
 def _base_of(fit: Fit, seed: int) -> _Base:
     """The fit's own posterior, where it was sampled collapsed and without the common slope in theta."""
     if not fit.is_collapsed or not fit.priors["exposure"].collapses:
-        return _sampled(fit, fit.priors, replace(SHORT, seed=seed))
+        return _sampled(fit, fit.priors, replace(SHORT, seed=seed), None)
     thetas = fit.thetas
     some = np.linspace(0, len(thetas) - 1, min(SWEPT_DRAWS, len(thetas))).astype(int)
     ess = fit.diagnostics.effective if len(fit.collapsed.elements) else float(len(thetas))
     return _base(fit.collapsed, fit.priors, thetas[some], min(1.0, ess / len(some)), fit.diagnostics.passed)
 
 
-def _sampled(fit: Fit, priors: PriorSet, sampler: Sampler) -> _Base:
+def _sampled(fit: Fit, priors: PriorSet, sampler: Sampler, start: Start | None) -> _Base:
     near = _collapsible(priors)
     collapsed = collapse(fit.data, near)
-    thetas, diagnostics = sample_thetas(collapsed, replace(sampler, draws=2 * sampler.draws), points=POINTS)
+    thetas, diagnostics = sample_thetas(collapsed, replace(sampler, draws=2 * sampler.draws), start, POINTS)
     efficiency = min(1.0, diagnostics.effective / len(thetas))
     return _base(collapsed, near, thetas, efficiency, diagnostics.passed)
 
@@ -170,7 +171,7 @@ def _tau_weights(tau: np.ndarray | None, priors: PriorSet) -> np.ndarray:
 def _under(base: _Base, priors: PriorSet) -> tuple[Collapsed, np.ndarray, np.ndarray]:
     """The posterior under a set but for the common slope, whose prior is integrated elsewhere; `Collapsed.moved_to`."""
     own = base.collapsed.with_priors(priors.replaced(exposure=base.priors["exposure"]))
-    return own, *base.collapsed.moved_to(own, base.thetas)
+    return own, base.collapsed.moved_to(own, base.thetas), base.collapsed.prior_ratio(own, base.thetas)
 
 
 def _weighted(

@@ -1,0 +1,113 @@
+"""Chains that start from those of a posterior like theirs."""
+
+import os
+
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+
+import bayes_npp as bn
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
+from bayes_npp.bayesian.fitting.refit import SHORT, Start, refit, sample_chains
+from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
+from bayes_npp.design.design import build_design
+
+PRIORS = load_priors("weakly_informative")
+MCSE = 4  # of a mean; chance leaves four of them once in ten thousand
+
+
+def half_normal(sigma):
+    return PriorSpec(family="half_normal", sigma=sigma, reason="a point of the grid")
+
+
+def collapsed_of(panel, spec, errors):
+    return collapse(prepare(build_design(panel, bn.Spec(**{**spec.model_dump(), "errors": errors}))), PRIORS)
+
+
+@pytest.fixture(scope="module")
+def scaled(unbalanced, grouped_spec):
+    return collapsed_of(unbalanced, grouped_spec, "unit_scale")
+
+
+@pytest.mark.parametrize("errors", ["unit_scale", "factor"])
+def test_coordinates_of_a_frame_carry_the_density(errors, unbalanced, grouped_spec):
+    """What nutpie calls in a frame is the density at theta and its gradient in z."""
+    import ctypes
+
+    collapsed = collapsed_of(unbalanced, grouped_spec, errors)
+    d, random = collapsed.size, np.random.default_rng(1)
+    centre, axes = collapsed.start + 0.1, np.eye(d) + 0.1 * random.standard_normal((d, d))
+    packed = np.concatenate([collapsed.packed, centre, axes.ravel()])
+    z, gradient, value = 0.1 * random.standard_normal(d), np.empty(d), np.empty(1)
+    reals = ctypes.POINTER(ctypes.c_double)
+    code = collapsed.framed_callback.ctypes(d, *(a.ctypes.data_as(reals) for a in (z, gradient, value, packed)))
+    expected, slope = collapsed.log_density(centre + axes @ z)
+    assert code == 0
+    assert value[0] + collapsed.constant == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(gradient, axes.T @ slope, rtol=1e-9, atol=1e-9)
+
+
+def test_a_frame_takes_correlations_away_the_more_the_better_they_are_known():
+    random = np.random.default_rng(3)
+    root = np.array([[1.0, 0.0], [1.9, 0.6]])
+    thetas = random.standard_normal((4000, 2)) @ root.T
+    known = Neighbour(thetas, 0.4, 0.9, 1e9)
+    centre, axes = known.frame()
+    z = np.linalg.solve(axes, (thetas - centre).T)
+    np.testing.assert_allclose(np.cov(z), np.eye(2), atol=1e-6)
+    barely = Neighbour(thetas, 0.4, 0.9, 1e-9).frame()[1]
+    np.testing.assert_allclose(barely, np.diag(thetas.std(axis=0, ddof=1)), atol=1e-6)
+    assert known.step_for(0.9) == pytest.approx(0.4)
+    assert known.step_for(0.8) == pytest.approx(0.4 * 1.263, rel=1e-3)  # the cube root of .2533 / .1257
+
+
+def test_a_neighbour_saves_the_warm_up_and_not_the_agreement(scaled):
+    """Priors a factor of four apart: means as from scratch, in fewer steps for each effective draw."""
+    flat, diagnostics, step = sample_chains(scaled, SHORT)
+    start = Start(scaled, Neighbour(flat, step, SHORT.target_accept, diagnostics.effective))
+    other = scaled.with_priors(PRIORS.replaced(unit_scale_sd=half_normal(0.25), slope_sd=half_normal(2.0)))
+    near = start.chains_near(other)
+    warm = draw_chains(other, Sampler(draws=1000, tune=50, chains=4, target_accept=0.8, seed=5), near)
+    cold = draw_chains(other, Sampler(draws=1000, tune=500, chains=4, target_accept=0.9, seed=6))
+    for j in range(other.size):
+        means, errors = [], []
+        for thetas, _ in (warm, cold):
+            means.append(thetas[..., j].mean())
+            errors.append(float(array_stats.mcse(thetas[..., j], chain_axis=0, draw_axis=1, method="mean")))
+        assert abs(means[0] - means[1]) < MCSE * np.hypot(*errors)
+    assert not warm[1]["diverging"].any()
+    ess = [float(np.min(array_stats.ess(t, chain_axis=0, draw_axis=1, method="bulk"))) for t, _ in (warm, cold)]
+    steps = [float(stats["n_steps"].sum()) for _, stats in (warm, cold)]
+    assert steps[0] / ess[0] < 1.2 * steps[1] / ess[1]
+
+
+def test_refits_are_the_same_whatever_the_cores(scaled, monkeypatch):
+    sets = [PRIORS.replaced(slope_sd=half_normal(width)) for width in (0.2, 0.5, 1.0)]
+    found = refit(scaled, sets)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    again = refit(scaled, sets)
+    assert all(one.diagnostics.passed for one in found)
+    assert all(np.array_equal(a.slopes, b.slopes) for a, b in zip(found, again, strict=True))
+
+
+def test_a_stored_fit_starts_refits_as_the_fit_does(unbalanced, grouped_spec, tmp_path):
+    spec = bn.Spec(**{**grouped_spec.model_dump(), "errors": "unit_scale"})
+    fit = fit_design(build_design(unbalanced, spec), PRIORS, make_sampler("collapsed", 500, 2, 3), "collapsed")
+    fit.save(tmp_path / "fit.nc")
+    start, stored = Start.of_fit(fit), Start.of_fit(bn.Fit.load(tmp_path / "fit.nc"))
+    assert np.array_equal(start.known.thetas, stored.known.thetas)
+    assert (start.known.step, start.known.effective) == (stored.known.step, stored.known.effective)
+
+
+def test_what_differs_in_its_scales_gets_no_start(scaled, unbalanced, grouped_spec):
+    plain = collapsed_of(unbalanced, grouped_spec, "iid")
+    start = Start(scaled, Neighbour(np.zeros((10, scaled.size)), 0.5, 0.8, 400.0))
+    assert start.chains_near(plain) is None
+    assert start.mode_near(scaled) is None
+    assert Start.of(plain).mode_near(scaled) is None
+    assert Start.of(scaled) is None
