@@ -290,7 +290,7 @@ def test_every_table_of_a_run_compiles(tiny_run, tmp_path):
         log = run("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex", cwd=tmp_path)
     assert "undefined" not in log.lower()
     text = run("pdftotext", "all.pdf", "-", cwd=tmp_path)
-    assert len(re.findall(r"^Table \d+: ", text, re.MULTILINE)) == len(names)
+    assert len(re.findall(r"(?:^|[\n\f])Table \d+: ", text)) == len(names)
 
 
 @pytest.mark.typeset
