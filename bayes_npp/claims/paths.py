@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.analysis.cache import json_form, remembered
+from bayes_npp.analysis.cache import data_of, json_form, remembered
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
@@ -17,7 +17,7 @@ from bayes_npp.bayesian.mediation.equal_paths import equal_paths
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
-from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
+from bayes_npp.claims.cache import plain_frame, restored_frame
 from bayes_npp.claims.counterparts import smallest_effects
 from bayes_npp.claims.entry import VARIANTS, Source, claim_record, drawn_numbers, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord

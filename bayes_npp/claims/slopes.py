@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.analysis.cache import Form, json_form, remembered
+from bayes_npp.analysis.cache import Form, data_of, json_form, remembered
 from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
@@ -20,7 +20,7 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
-from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
+from bayes_npp.claims.cache import plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
 from bayes_npp.claims.counterparts import leads, near, smallest_effects, wrong_weights
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord

@@ -1,6 +1,6 @@
 """The ledger end to end on small simulated studies: numbers, files, sentences, bad input.
 
-The whole room at work: `answer`, `entry`, `ledger`, `paths`.
+The whole room at work: `answer`, `cache`, `entry`, `ledger`, `paths`.
 """
 
 import dataclasses
@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 import bayes_npp as bn
+from bayes_npp.analysis.cache import data_of
 from bayes_npp.analysis.settings import run_settings
 from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
-from bayes_npp.claims.cache import data_of
 from bayes_npp.claims.path_variants import altered_equations, equations_on, path_variants, same_rows
 from bayes_npp.claims.slopes import answering, over_measures, over_priors, over_samples
 from bayes_npp.claims.specification_curve import FREQUENTIST, OWN_FACTOR, SAMPLER_FAILED

@@ -9,6 +9,7 @@ from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.blocks import Heading
 from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, p_text, reason, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import lower, variable_word
 from bayes_npp.reporting.tables.equality import other_equality_tables
 from bayes_npp.reporting.tables.paths import path_models
 from bayes_npp.reporting.tables.slopes import group_table
@@ -43,7 +44,8 @@ def further_models(result: Result) -> list[Heading | Table]:
         elif model not in compared:
             by_group.append(str(model))
     title = "Further models" if study.tables else "Baseline"
-    tables = [column_table("baseline", f"{title}: {study.roles.outcome}", single, result)] if single else []
+    outcome = lower(variable_word(study, study.roles.outcome, unit=False))
+    tables = [column_table("baseline", f"{title}: {outcome}", single, result)] if single else []
     tables += [group_table(result, model) for model in by_group]
     tables += other_equality_tables(result)
     return [Heading(title, level=2), *tables] if tables else []
