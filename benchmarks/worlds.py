@@ -186,8 +186,8 @@ def slopes_answered(study: Study, world: World, seed: int) -> list[ClaimRecord]:
         return {"answers": sensitivity(fit, asked, study.claim_rules.grid, seed=seed, quick=True)}
 
     def other_errors(asked: list[Proposition]) -> dict[str, Any]:
-        passed = [rung.errors for rung in climbed(True) if rung.passed and rung.errors != errors]
-        return {"richer": {name: settled(name) for name in passed}}
+        found = {one.errors: settled(one.errors) for one in climbed(True) if one.passed and one.errors != errors}
+        return {"richer": {name: own for name, own in found.items() if own[1].diagnostics.passed}}
 
     tried = Tried()
     found = {one.claim.id: one for one in answered(study, asked_of(study, model, fit), behind, fit, record, tried)}

@@ -1,6 +1,6 @@
 """The ledger end to end on small simulated studies: numbers, files, sentences, bad input.
 
-The whole room at work: `answer`, `entry`, `ledger`, `paths`.
+The whole room at work: `answer`, `cache`, `entry`, `ledger`, `paths`.
 """
 
 import dataclasses
