@@ -1,7 +1,5 @@
-"""What a claim's sensitivity analyses found as JSON data, and what it was made from."""
+"""What a claim's sensitivity analyses found as JSON data."""
 
-import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,20 +7,8 @@ import pandas as pd
 from bayes_npp.bayesian.sensitivity.reverse_bayes import Scepticism
 from bayes_npp.bayesian.sensitivity.sensitivity import Sensitivity
 from bayes_npp.design.propositions import parse_proposition
-from bayes_npp.study.robustness import Robustness
-from bayes_npp.study.sample import Sample
 
 FRAMES = ("power", "grid", "sets", "slopes", "overlap", "predictive")
-
-
-def data_of(sample: Sample, robustness: Sequence[Robustness]) -> dict[str, Any]:
-    """What a study's samples are made from: the panel's values, scaling constants, declared robustness rows."""
-    panel = sample.panel
-    frame = panel.frame.assign(**{"": panel.in_window})
-    values = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
-    rows = [row.model_dump(mode="json") for row in robustness]
-    scales = sample.scales.as_dict()
-    return {"columns": [panel.unit, panel.time, *frame], "values": values, "robustness": rows, "scales": scales}
 
 
 def plain_frame(frame: pd.DataFrame) -> list[list[Any]]:

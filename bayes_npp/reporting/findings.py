@@ -24,7 +24,7 @@ from bayes_npp.reporting.tables.replication import replication_sentence
 
 def finding_blocks(result: Result) -> list[Findings]:
     """Findings, those about one thing together."""
-    groups = groupby(findings(result), key=lambda finding: finding.about)
+    groups = groupby(result.once("findings", lambda: findings(result)), key=lambda finding: finding.about)
     return [Findings(about, tuple(found)) for about, found in groups]
 
 
@@ -195,8 +195,8 @@ def _robustness(result: Result) -> list[Finding]:
         (low, lowest), (high, highest) = found.lowest, found.highest
         text = (
             f"'{found.declared}' as declared: {_estimate(found.own)}. Over its rows of robustness the slope of "
-            f"{exposure} runs from {_estimate(low)} ({lowest.altered.changed}), to {_estimate(high)} "
-            f"({highest.altered.changed})."
+            f"{exposure} runs from {_estimate(low)} ({lowest.changed}), to {_estimate(high)} "
+            f"({highest.changed})."
         )
         out.append(Finding("result", text))
     for placebo in result.readings.placebos:

@@ -143,7 +143,7 @@ def _trends(result: Result) -> list[str]:
     if baseline is None:
         return []
     for record in result.robustness:
-        if record.declared == baseline["model"] and getattr(record.altered.model, "unit_trends", False):
+        if record.declared == baseline["model"] and getattr(record.estimated, "unit_trends", False):
             rows = result.estimates.select(model=record.model, term=result.study.roles.exposure, group="")
             if len(rows):
                 row, unit = rows.iloc[0], unit_word(result.study)

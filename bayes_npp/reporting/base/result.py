@@ -1,5 +1,6 @@
 """What a run produced, with every decision already taken: tables, figures, findings and report only show it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,13 @@ class Result(Shown):
     excluded: tuple[ClaimUnderExclusion, ...] = ()
     choices: dict[str, Choices] = field(default_factory=dict)
     out: Path | None = None
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once[T](self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returns, made once for this result."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def headline(self) -> str:
         return f"Result of {self.study.header.title}: {'every fit passed' if self.passed else 'some fits failed'}"

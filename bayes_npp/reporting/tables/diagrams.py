@@ -10,6 +10,7 @@ from bayes_npp.reporting.base.numbers import chance, interval_of, of_row, rounde
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import paths
 from bayes_npp.reporting.base.words import errors_word, model_word, sentence, variable_word
+from bayes_npp.study.study import Study
 
 
 def main_mechanism(result: Result) -> Mechanism | None:
@@ -22,10 +23,8 @@ def main_mechanism(result: Result) -> Mechanism | None:
 def diagrams(mechanism: Mechanism, result: Result) -> list[Heading | Art]:
     """A heading and one diagram a mediator."""
     study = result.study
-    model = study.model(mechanism.model)
     reading = result.readings.mechanisms[mechanism.model]
-    errors = errors_word(study, str(getattr(model, "errors", "iid")))
-    out: list[Heading | Art] = [Heading(f"{sentence(model_word(study, mechanism.model))}, {errors}")]
+    out: list[Heading | Art] = [Heading(sentence(titled_errors(study, mechanism.model)))]
     rows = result.estimates.select(model=mechanism.model, group="")
     direct = rows[rows["estimand"] == "direct"].iloc[0]
     names = [variable_word(study, name, unit=False) for name in (study.roles.exposure, study.roles.outcome)]
@@ -37,6 +36,12 @@ def diagrams(mechanism: Mechanism, result: Result) -> list[Heading | Art]:
         art = paths(names[0], mediator, names[1], labels, clear, words)
         out.append(Art(_title(mediator, own), _caption(own, direct), art))
     return out
+
+
+def titled_errors(study: Study, name: str) -> str:
+    """A model's title; the errors of one that has none stand behind its name."""
+    model = study.model(name)
+    return model.title or f"{model_word(study, name)}, {errors_word(study, str(getattr(model, 'errors', 'iid')))}"
 
 
 def _short(row: pd.Series) -> str:

@@ -17,7 +17,6 @@ from bayes_npp.reporting.base.words import (
     MODELS,
     counted,
     errors_word,
-    listed,
     sentence,
     variable_word,
     variant_word,
@@ -62,7 +61,7 @@ def summary_cards(result: Result) -> Cards | None:
     notes = (
         f"Supported: probability of at least {_bar(rules.support)}, and for a difference a Bayes factor that speaks "
         f"for different slopes. Contradicted: at most {_bar(rules.contradict)}. Negligible: with a probability of "
-        f"{_bar(rules.support)} nearer to its number than the smallest effect that the claim declares. Fragile: not so "
+        f"{_bar(rules.support)} it differs from the claim's number by less than the smallest effect. Fragile: not so "
         "under every choice, or under an error model that fails its checks. The whole rule is under "
         "[methods](#methods).",
         f"{same}Tests are two-sided, with errors clustered by unit; those of mechanisms bootstrap units. Marks for "
@@ -209,7 +208,7 @@ def movers(found: Choices, result: Result) -> tuple[str, ...]:
             if priors:
                 tried = next(len(lane.marks) for lane in found.lanes if lane.kind == "priors")
                 names.append(f"{priors} of {tried} priors")
-            out.append(f"{words} {listed(names)}")
+            out.append(f"{words}: {'; '.join(names)}")
     if out:
         return tuple(out)
     if not any(lane.marks for lane in found.lanes):
