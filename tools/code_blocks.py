@@ -57,11 +57,11 @@ def _start(namespace: dict) -> None:
 def _end(namespace: dict) -> None:
     """Back, and the page with the outputs of today if that was asked for."""
     os.chdir(namespace["__home__"])
-    page = None
-    for path, start, end, text in sorted(namespace.get("__updates__", ()), key=lambda update: -update[1]):
-        page = Path(path).read_text(encoding="utf-8") if page is None else page
-        page = page[:start] + text + page[end:]
-        Path(path).write_text(page, encoding="utf-8")
+    for path, start, old, new in sorted(namespace.get("__updates__", ()), key=lambda update: -update[1]):
+        page = Path(path).read_text(encoding="utf-8")
+        if page[start : start + len(old)] != old:
+            raise RuntimeError(f"{path} changed while its blocks ran: its outputs were not written")
+        Path(path).write_text(page[:start] + new + page[start + len(old) :], encoding="utf-8")
 
 
 def run_python(example: Example) -> str | None:
@@ -148,7 +148,7 @@ def compare_output(example: Example) -> str | None:
         text = example.document.text[example.region.start : example.region.end]
         whole = f"```text\n{printed}```" + ("\n" if text.endswith("\n") else "")
         updates = example.namespace.setdefault("__updates__", [])
-        updates.append((example.path, example.region.start, example.region.end, whole))
+        updates.append((example.path, example.region.start, text, whole))
         return None
     return f"the page shows\n{example.parsed}\nand the block before it printed\n{printed}"
 
