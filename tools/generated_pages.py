@@ -125,7 +125,7 @@ def validation() -> str:
         public = ", ".join(f"`bn.{name}`" for name in entry["names"])
         reads = ", ".join(f"`{name}` ({size(name)})" for name in golden(entry["tests"]))
         shown = ", ".join(simulated(name, titles) for name in simulations)
-        tests = ", ".join(f"`{test}`" for test in entry["tests"])
+        tests = ", ".join(f"`{Path(test).name}`" for test in entry["tests"])
         lines.append(
             f"| {entry['title']}: {public} | **{tier(entry['tests'], simulations)}** | {reads} | {shown} | {tests} |"
         )
@@ -227,7 +227,7 @@ def study() -> str:
 
     from bayes_npp.cli import cli
 
-    return CliRunner().invoke(cli, ["schema", "--markdown"]).stdout
+    return CliRunner().invoke(cli, ["schema", "--markdown"], catch_exceptions=False).stdout
 
 
 WRITTEN: dict[str, Callable[[], str]] = {
