@@ -8,6 +8,7 @@ import pandas as pd
 
 from bayes_npp.analysis.cache import data_of, json_form, remembered
 from bayes_npp.analysis.made_from import made_by
+from bayes_npp.analysis.plain import plain, restored
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
@@ -17,7 +18,6 @@ from bayes_npp.bayesian.mediation.equal_paths import equal_paths
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
-from bayes_npp.claims.cache import plain_frame, restored_frame
 from bayes_npp.claims.counterparts import smallest_effects
 from bayes_npp.claims.entry import VARIANTS, Source, claim_record, drawn_numbers, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
@@ -63,7 +63,7 @@ def about_paths(
     under = remembered(
         settings.path(model.name, ".claims.json"),
         made_from,
-        json_form(plain_frame, restored_frame),
+        json_form(plain, restored),
         lambda: _path_variants(study, model, mediation, propositions, smallest, seed, settings.quick),
         again=settings.refit,
         say=settings.say,

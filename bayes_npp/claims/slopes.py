@@ -9,6 +9,7 @@ import pandas as pd
 from bayes_npp.analysis.cache import Form, data_of, json_form, remembered
 from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.made_from import made_by
+from bayes_npp.analysis.plain import plain, restored
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
@@ -20,7 +21,6 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
-from bayes_npp.claims.cache import plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
 from bayes_npp.claims.counterparts import leads, near, smallest_effects, wrong_weights
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
@@ -37,10 +37,7 @@ from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
 NO_JOINT_TEST = "no test that slopes differ: a group has too few units"
-FORM: Form[tuple[Sensitivity, pd.DataFrame]] = json_form(
-    lambda found: [plain_sensitivity(found[0]), plain_frame(found[1])],
-    lambda content: (restored_sensitivity(content[0]), restored_frame(content[1])),
-)
+FORM: Form[tuple[Sensitivity, pd.DataFrame]] = json_form(plain, restored)
 
 
 def about_slopes(
