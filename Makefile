@@ -42,7 +42,7 @@ docs: setup
 
 # Every code block of the documents; `make test-docs UPDATE_BLOCKS=1` writes the outputs that pages show anew.
 test-docs: setup
-	UPDATE_BLOCKS=$(UPDATE_BLOCKS) PYTHONPATH=tools $(BIN)/python -m pytest -p code_blocks -n 0 docs README.md README.zh.md
+	UPDATE_BLOCKS=$(UPDATE_BLOCKS) PYTHONPATH=tools $(BIN)/python -m pytest -p code_blocks -n 2 --dist loadfile docs README.md README.zh.md
 
 # Pages that are written from results, and the numbers that pages quote.
 pages: setup

@@ -39,7 +39,7 @@ FOLDER = Path(tempfile.gettempdir()) / f"bayes_npp_blocks_{os.getpid()}"
 
 
 def _folder() -> Path:
-    """The one folder in which all pages run, so that a page finds the run of the page before it."""
+    """The folder in which the pages of a worker run."""
     if not FOLDER.exists():
         (FOLDER / "models").mkdir(parents=True)
         for name in SEEN:
