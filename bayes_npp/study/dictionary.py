@@ -215,6 +215,7 @@ CONFOUNDING: Words = {
     "mean_multiple": ("Mean of the exponential prior on the multiple.", "1.0"),
 }
 ROBUSTNESS: Words = {
+    "title": ("What readers see instead of the name.", '"Without the municipalities"'),
     "models": ("Models it applies to; the first two-way fixed effects model without it.", '["baseline"]'),
     "winsorise": ("Share of each tail of outcome, exposure and controls set to its quantile.", "0.01"),
     "within_period": ("Quantiles within each period.", "true"),
