@@ -15,6 +15,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.sample import CAREFUL
 from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
 from bayes_npp.bayesian.model.loadings import loads
+from bayes_npp.errors import BayesNppError
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
@@ -86,6 +87,8 @@ def behind_verdicts(model: HierarchicalModel, ladders: Sequence[Ladder]) -> Hier
     ladder = next((ladder for ladder in ladders if ladder.model == model.name), None)
     if ladder is None:
         return model
+    if ladder.errors.chosen in ladder.errors.models:  # with the draws that it took
+        return ladder.errors.models[ladder.errors.chosen]
     name = ladder.errors.record.model
     return next((rung.model for rung in error_rungs(model) if rung.model.name == name), model)
 
@@ -126,18 +129,38 @@ def _climbed(
         if rung.declared and own is not None:
             return own, own.record.predictive
         progress.say(f"{model.name}: errors {errors}")
-        found = _fitted(sample, rung.model, settings)
+        longer = rung.model.model_copy(update={"draws": model.draws, "tune": model.tune})
+        found = _stored(sample, longer, settings) or _fitted(sample, rung.model, settings)
+        sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
+        if not sampled and longer not in (rung.model, found.model):
+            progress.say(f"{model.name}: errors {errors} again, with all draws")
+            found = _fitted(sample, longer, settings)
         return found, found.record.predictive
 
     rungs = climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
     return tuple(rung if rung.chosen or rung.fit is own else only_checked(rung, model) for rung in rungs)
 
 
+def _stored(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted | None:
+    """A model as an earlier run stored it; None where it did not, or where all is to be fitted anew."""
+    if settings.refit:
+        return None
+    try:
+        return _fitted(sample, model, replace(settings, stored_only=True, say=lambda line: None))
+    except BayesNppError:
+        return None
+
+
+def ruled_out(checks: Checks, ladder: tuple[str, ...]) -> bool:
+    """Whether a check fails so clearly that few draws are enough to see it."""
+    decided = [check.p for check in checks if check.name in decisive(ladder)]
+    return any(min(p, 1 - p) <= CLEAR for p in decided)
+
+
 def only_checked(rung: ErrorRung[Fitted], model: HierarchicalModel) -> ErrorRung[Fitted]:
     """A rung that its checks rule out beyond doubt, its sampler held to what it takes to see that."""
     own = rung.fit.record.diagnostics
-    decided = [check.p for check in rung.checks if check.name in decisive(model.rungs)]
-    if not isinstance(own, Diagnostics) or not any(min(p, 1 - p) <= CLEAR for p in decided):
+    if not isinstance(own, Diagnostics) or not ruled_out(rung.checks, model.rungs):
         return rung
     record = replace(rung.fit.record, diagnostics=CheckedDiagnostics(**own.as_dict()))
     return replace(rung, fit=replace(rung.fit, record=record))

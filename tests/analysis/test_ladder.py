@@ -74,3 +74,38 @@ def test_rungs_with_factors_take_a_quarter_of_the_draws():
     found = draws(draws=2000)
     assert (found["ar1"], found["unit_scale"], found["period_scale"], found["ar1+factor2"]) == (1000, 2000, 500, 500)
     assert draws(draws=300)["factor"] == 300
+
+
+@pytest.mark.parametrize(("p", "expected"), [(0.001, [500]), (0.02, [500, 2000]), (0.5, [500, 2000])])
+def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_all_draws(monkeypatch, p, expected):
+    """What a run finds stored it does not fit again, be it the shorter run or the longer."""
+    from types import SimpleNamespace
+
+    from bayes_npp.analysis import ladder
+    from bayes_npp.analysis.settings import RunSettings
+    from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
+    from bayes_npp.errors import SpecError
+    from bayes_npp.study.models import HierarchicalModel
+
+    fitted, stored = [], {}
+
+    def fake(sample, model, settings):
+        here = model.errors == "period_scale"
+        if here and stored.get(model.name) != model:
+            if settings.stored_only:
+                raise SpecError("not stored")
+            fitted.append(model.draws)
+            stored[model.name] = model
+        checks = (PredictiveCheck("spread by period", "", 2.0, 1.0, 1.5, p if here else 0.001),)
+        record = SimpleNamespace(diagnostics=SimpleNamespace(passed=not here or model.draws > 500), predictive=checks)
+        return ladder.Fitted(model, SimpleNamespace(model=model), record)
+
+    monkeypatch.setattr(ladder, "_fitted", fake)
+    monkeypatch.setattr(ladder, "carried", lambda build, errors="": object())
+    model = HierarchicalModel(name="own", kind="hierarchical", slopes="group", draws=2000)
+    found = [ladder.fit_behind_verdicts(None, model, RunSettings("study", 1)).model for _ in range(2)]
+    assert found[0] == found[1]
+    assert fitted == expected
+    assert (found[0].errors == "period_scale") == (p == 0.5)
+    if p == 0.5:
+        assert found[0].draws == 2000
