@@ -164,7 +164,7 @@ def slopes_answered(study: Study, world: World, seed: int) -> list[ClaimRecord]:
         """With more draws where those of a glance are too few, the checks pass, and the answer may be firm."""
         for sampler in (GLANCE, WHOLE, CAREFUL):
             fit, record = fitted(errors, sampler)
-            if record.diagnostics.passed or not (record.errors_fit and may_be_firm(fit)):
+            if record.diagnostics.passed or not (record.errors_fit and may_be_firm(study, fit)):
                 break
         return fit, record
 
@@ -209,8 +209,13 @@ def asked_of(study: Study, model: HierarchicalModel, fit: Fit) -> list[Claim]:
     return [claim for claim in study.claims if differ or not claim.parsed.is_difference]
 
 
-def may_be_firm(fit: Fit) -> bool:
-    """Whether more draws could make an answer firm: the average's probability, or the Bayes factor, is near its bar."""
+def may_be_firm(study: Study, fit: Fit) -> bool:
+    """Whether more draws could make an answer firm: the average's probability, or the Bayes factor, is near its bar.
+
+    Where a smallest effect is declared any fit may answer that it is not reached.
+    """
+    if smallest_effects(study.claims):
+        return True
     probability = fit.probability(slope_weights(parse_proposition("average_slope_twfe_weighted > 0"), fit.design))
     return not 0.1 < probability < 0.9 or homogeneity(fit).factor < 1
 

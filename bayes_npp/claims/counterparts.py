@@ -57,7 +57,7 @@ def leads(sample: Sample, model: HierarchicalModel, rows: Sequence[Robustness]) 
     return tuple(out)
 
 
-def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray) -> str:
+def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray, smallest: float | None = None) -> str:
     """What is wrong with the weights of two-way fixed effects, of claims about the average that has them.
 
     Parameters
@@ -66,6 +66,8 @@ def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray) 
     proposition : Proposition
     slopes : ndarray, shape (G,)
         Posterior means.
+    smallest : float, optional
+        The smallest effect of interest: signs of averages that are both nearer to zero say nothing.
 
     Notes
     -----
@@ -82,7 +84,7 @@ def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray) 
     if below:
         return f"two-way fixed effects give groups a negative weight ({', '.join(below)})"
     mine, theirs = float(weights @ slopes), float(design.group_shares @ slopes)
-    if mine * theirs < 0:
+    if mine * theirs < 0 and max(abs(mine), abs(theirs)) >= (smallest or 0.0):
         return (
             f"the average with the weights of two-way fixed effects ({mine:.2g}) and that over observations "
             f"({theirs:.2g}) differ in sign"

@@ -162,7 +162,7 @@ def answered(
                 factor if p.is_difference else None,
                 fit.probability(weights, p.threshold, p.sign),
                 ahead,
-                wrong_weights(fit.design, p, fit.slopes.mean(axis=0)),
+                wrong_weights(fit.design, p, fit.slopes.mean(axis=0), delta),
                 fit.monte_carlo_error(weights, p.threshold, p.sign),
             )
         )

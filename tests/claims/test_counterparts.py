@@ -100,6 +100,8 @@ def test_weights_below_zero_and_averages_of_opposite_sign_are_named():
             found["negative"] += 1
         elif (weights @ slopes) * (design.group_shares @ slopes) < 0:
             assert "differ in sign" in said
+            assert "differ in sign" in wrong_weights(design, whole, slopes, 0.001)
+            assert wrong_weights(design, whole, slopes, 2.0) == ""  # both nearer to zero than what would matter
             found["opposite"] += 1
         else:
             assert said == ""
