@@ -11,13 +11,13 @@ from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
 from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, rule
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.fitting.refit import CAREFUL
-from bayes_npp.bayesian.model.error_models import BASE, named, parts
+from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
 MAX_DRAWS = 1000
+ON_GRID = {"draws": 500, "tune": 300}  # of factors and scales of periods: a gradient costs more, and draws mix well
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,11 @@ def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, An
     name = f"{model.name}--{part}-{label.replace('+', '-')}"
     # A unit's scale that may be next to nothing has a long tail, which takes more draws.
     long_tail = any(own.effects for own in parts(changes.get("errors", BASE)))
-    draws = model.draws if long_tail or model.leaves_errors else min(model.draws, MAX_DRAWS)
-    return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, "draws": draws}), declared=False)
+    made = {"draws": model.draws if long_tail or model.leaves_errors else min(model.draws, MAX_DRAWS)}
+    own = changes.get("errors", BASE)
+    if not model.leaves_errors and (factors_of(own) or "period_scale" in named(own)):
+        made = {"draws": min(model.draws, ON_GRID["draws"]), "tune": model.tune or ON_GRID["tune"]}
+    return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, **made}), declared=False)
 
 
 def behind_verdicts(model: HierarchicalModel, ladders: Sequence[Ladder]) -> HierarchicalModel:
@@ -122,7 +125,7 @@ def _climbed(
         found = _fitted(sample, rung.model, settings)
         return found, found.record.predictive
 
-    return climb_errors(model.rungs, fit, beyond)
+    return climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
 
 
 def _picked(
@@ -200,8 +203,7 @@ def _with_exposure_factor(
     if not chosen.passed or model.exposure_factor != "none":
         return None
     changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
-    careful = {"target_accept": model.target_accept or CAREFUL[-1]}  # scales of units diverge now and then at less
-    other = chosen.fit.model.model_copy(update=changes | careful)
+    other = chosen.fit.model.model_copy(update=changes)
     if carried(lambda: sample.design(other.spec(sample.roles))) is None:
         return None
     progress.say(f"{model.name}: loadings on the exposure's own factor")

@@ -17,7 +17,7 @@ CARRIERS = frozenset(
     {
         "click",
         "formulaic",
-        "great_tables",
+        "docx",
         "jinja2",
         "pandera",
         "pyarrow",

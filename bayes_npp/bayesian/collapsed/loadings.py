@@ -6,7 +6,7 @@ See docs/statistics.md, section 6, and `loading_density`.
 import contextlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,11 @@ class CollapsedLoadings(Collapsed):
     @property
     def callback(self) -> Any:
         return entries().callback
+
+    @property
+    def metric(self) -> Literal["diag", "low_rank"]:
+        """Directions of a factor correlate: half as many gradients a draw, and twice the effective draws, as "diag"."""
+        return "low_rank"
 
     @property
     def start(self) -> np.ndarray:

@@ -6,7 +6,7 @@ through arrays, so nothing is compiled for a refit.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -80,6 +80,11 @@ class Collapsed:
     def callback(self) -> Any:
         """The density for callers in C."""
         return kernel.density_callback
+
+    @property
+    def metric(self) -> Literal["diag", "low_rank"]:
+        """What the warm-up of chains adapts to: `sample.draw_density`."""
+        return "diag"
 
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
         """Log posterior density of theta on the unconstrained scale, and its gradient."""

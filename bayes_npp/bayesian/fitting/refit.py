@@ -18,7 +18,7 @@ from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, Gate, diagnose
 from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
 from bayes_npp.bayesian.fitting.modes import Mode, find_mode
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, Sampler, draw_density
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import ImportanceError
 
@@ -26,7 +26,6 @@ from bayes_npp.errors import ImportanceError
 SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
 FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
-CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,8 @@ def _until_passed(collapsed: Collapsed, sampler: Sampler) -> tuple[np.ndarray, D
     runs = []
     for attempt in range(ATTEMPTS):
         own = replace(sampler, seed=sampler.seed + attempt * AGAIN)
-        runs.append(draw_density(collapsed.callback, identity_callback, collapsed.packed, collapsed.start, own))
+        how = (collapsed.packed, collapsed.start, own, collapsed.metric)
+        runs.append(draw_density(collapsed.callback, identity_callback, *how))
         thetas = np.concatenate([draws for draws, _ in runs])
         diagnostics = diagnose(collapsed.judged(thetas), xr.concat([stats for _, stats in runs], "chain"))
         if diagnostics.passed or diagnostics.divergences:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+Metric = Literal["diag", "low_rank"]
 STATS = ("diverging", "energy", "n_steps", "step_size", "depth")
 # Of the full model where the user does not say, and of chains of the collapsed one, which is small and nearly round.
 TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
 TUNE, COLLAPSED_TUNE = 1000, 500
+CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _sample(compiled: Any, sampler: Sampler, **options: Any) -> Any:
 
 
 def draw_density(
-    density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler
+    density: Any, expand: Any, packed: np.ndarray, start: np.ndarray, sampler: Sampler, metric: Metric = "diag"
 ) -> tuple[np.ndarray, "xr.Dataset"]:
     """Draw from a compiled log density.
 
@@ -116,6 +118,8 @@ def draw_density(
         Data of the density, passed by address.
     start : ndarray, shape (d,)
         Chains start near it.
+    metric : {"diag", "low_rank"}
+        What warm-up adapts: scales of theta, or directions too.
 
     Returns
     -------
@@ -154,7 +158,8 @@ def draw_density(
         _coords={},
     )
     # The raw trace: turning it into a tree takes longer than many a refit.
-    draws, stats = _sample(compiled, sampler, progress_bar=False, return_raw_trace=True).get_arrow_trace()
+    options = {"adaptation": metric, "progress_bar": False, "return_raw_trace": True}
+    draws, stats = _sample(compiled, sampler, **options).get_arrow_trace()
     for part in (draws, stats):
         _check_complete([chain.num_rows for chain in part], sampler.chains, sampler.tune + sampler.draws)
     last = slice(-sampler.draws, None)

@@ -112,7 +112,12 @@ def cell_markup(text: object, ref: str) -> str:
     return _true_minus(f'{before}<data value="{every}" data-ref="{html.escape(ref, quote=True)}">{shown}</data>{after}')
 
 
+def with_minus(text: str) -> str:
+    """A minus sign instead of a hyphen before a number."""
+    return _HYPHEN.sub(MINUS, text)
+
+
 def _true_minus(text: str) -> str:
-    """A minus sign instead of a hyphen before a number, outside of tags."""
+    """The same outside of tags."""
     parts = re.split(r"(<[^>]*>)", text)
-    return "".join(part if part.startswith("<") else _HYPHEN.sub(MINUS, part) for part in parts)
+    return "".join(part if part.startswith("<") else with_minus(part) for part in parts)

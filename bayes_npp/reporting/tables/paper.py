@@ -74,12 +74,14 @@ def column_table(name: str, title: str, models: Sequence[str], result: Result, n
     long_run = [label for label in cells if label.endswith(", long run")]
     order = [label for label in cells if label not in (*constant, *long_run)] + constant + long_run
     table = pd.DataFrame.from_dict({label: cells[label] for label in order}, orient="index", columns=list(columns))
+    estimated = len(table)
     table = pd.concat([table.fillna(""), _foot(columns, result)])
     return Table(
         name=name,
         title=title,
         frame=table.rename_axis("").reset_index(),
         notes=(*_notes(columns), *([note] if note else [])),
+        rules=(estimated,),
     )
 
 

@@ -125,6 +125,22 @@ def test_the_climb_is_lazy_and_goes_beyond_on_demand():
     assert climb_errors(ERRORS, lambda errors: None) == ()
 
 
+def test_no_rung_passes_whose_sampler_failed():
+    """Checks of draws that are not the posterior's say nothing, and no verdict rests on them while there is another."""
+    passing, failing = checks(0.5, 0.5, 0.5, 0.5), checks(0.0, 0.5, 0.5, 0.5)
+    rungs = climb_errors(WITHOUT_FACTORS, lambda errors: (errors, passing), sampled=lambda fit: fit != "iid")
+    assert [(rung.errors, rung.passed, rung.chosen) for rung in rungs] == [("iid", False, False), ("ar1", True, True)]
+    assert rungs[0].why == "its sampler failed its diagnostics"
+    found = {"iid": failing, "ar1": passing}
+    assert choose_errors(found, WITHOUT_FACTORS) == "ar1"
+    assert choose_errors(found, WITHOUT_FACTORS, frozenset({"ar1"})) == "iid"
+    both = climb_errors(("iid", "ar1"), lambda errors: (errors, found[errors]), sampled=lambda fit: fit == "iid")
+    assert [rung.errors for rung in both if rung.chosen] == ["iid"]
+    assert not any(rung.passed for rung in both)
+    none = climb_errors(("iid", "ar1"), lambda errors: (errors, found[errors]), sampled=lambda fit: False)
+    assert [rung.errors for rung in none if rung.chosen] == ["ar1"]  # all failed: fewest failed checks
+
+
 def test_rungs_that_do_not_go_with_the_specification_are_left_out():
     """A lagged outcome takes no AR(1) and no factors; five periods carry no factor."""
     frame = bn.simulate_dynamic(30, 6, seed=3).frame
