@@ -37,6 +37,7 @@ from bayes_npp.claims.answer import answer_claims
 from bayes_npp.claims.choices import every_choice
 from bayes_npp.claims.confounding import claims_confounded
 from bayes_npp.claims.exclusion import claims_under_exclusion
+from bayes_npp.claims.explorer import explorable
 from bayes_npp.claims.multiplicity import differences_adjusted
 from bayes_npp.errors import OutputError, SpecError, located
 from bayes_npp.estimates import concat
@@ -173,6 +174,7 @@ def compute(study: Study, settings: RunSettings, progress: Progress, clock: "Clo
         confounding=hidden,
         event_time=moments,
         choices=every_choice(ledger, ladders, estimates),
+        explored=explorable(study, ledger, ladders, settings),
         out=settings.out,
     )
 

@@ -2,22 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import ErrorChoice, Estimated, FitRecord, Ladder, PoolingRung
 from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
-from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, rule
+from bayes_npp.bayesian.fitting.diagnostics import Check, Diagnostics
+from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, decisive, rule
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.sample import CAREFUL
 from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
 MAX_DRAWS = 1000
-ON_GRID = {"draws": 500, "tune": 300}  # of factors and scales of periods: a gradient costs more, and draws mix well
+# Of rungs with factors or scales of periods, whose gradients cost most: a quarter of the draws, so many at least.
+QUARTER, FEWEST, TUNE = 4, 500, 300
+CLEAR = 0.005  # tail probability of a check that fails whatever the Monte Carlo error of so few draws
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, An
     made = {"draws": model.draws if long_tail or model.leaves_errors else min(model.draws, MAX_DRAWS)}
     own = changes.get("errors", BASE)
     if not model.leaves_errors and (factors_of(own) or "period_scale" in named(own)):
-        made = {"draws": min(model.draws, ON_GRID["draws"]), "tune": model.tune or ON_GRID["tune"]}
+        made = {"draws": min(model.draws, max(FEWEST, model.draws // QUARTER)), "tune": model.tune or TUNE}
     return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, **made}), declared=False)
 
 
@@ -125,7 +129,39 @@ def _climbed(
         found = _fitted(sample, rung.model, settings)
         return found, found.record.predictive
 
-    return climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
+    rungs = climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
+    return tuple(rung if rung.chosen or rung.fit is own else only_checked(rung, model) for rung in rungs)
+
+
+def only_checked(rung: ErrorRung[Fitted], model: HierarchicalModel) -> ErrorRung[Fitted]:
+    """A rung that its checks rule out beyond doubt, its sampler held to what it takes to see that."""
+    own = rung.fit.record.diagnostics
+    decided = [check.p for check in rung.checks if check.name in decisive(model.rungs)]
+    if not isinstance(own, Diagnostics) or not any(min(p, 1 - p) <= CLEAR for p in decided):
+        return rung
+    record = replace(rung.fit.record, diagnostics=CheckedDiagnostics(**own.as_dict()))
+    return replace(rung, fit=replace(rung.fit, record=record))
+
+
+class CheckedDiagnostics(Diagnostics):
+    """Of chains of which only the posterior predictive checks are used, and these fail clearly."""
+
+    max_r_hat: ClassVar[float] = 1.05
+    min_ess: ClassVar[float] = 100
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The gate, of fewer draws."""
+        loose = {
+            "largest R-hat": (f"<= {self.max_r_hat}", self.r_hat <= self.max_r_hat),
+            "smallest bulk ESS": (f">= {self.min_ess}", self.ess_bulk >= self.min_ess),
+            "smallest tail ESS": (f">= {self.min_ess}", self.ess_tail >= self.min_ess),
+        }
+        out = []
+        for one in super().checks:
+            threshold, passed = loose.get(one.quantity, (one.threshold, one.passed))
+            out.append(Check(one.quantity, one.value, f"{threshold} (only checked)", passed))
+        return tuple(out)
 
 
 def _picked(
@@ -203,7 +239,9 @@ def _with_exposure_factor(
     if not chosen.passed or model.exposure_factor != "none":
         return None
     changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
-    other = chosen.fit.model.model_copy(update=changes)
+    own = chosen.fit.model  # beside scales of units and factors a few units are fitted nearly exactly: short steps
+    made = {"target_accept": model.target_accept or CAREFUL[-1], "draws": min(model.draws, 2 * own.draws)}
+    other = own.model_copy(update=changes | made)
     if carried(lambda: sample.design(other.spec(sample.roles))) is None:
         return None
     progress.say(f"{model.name}: loadings on the exposure's own factor")

@@ -34,6 +34,8 @@ def plain(value: Any) -> dict[str, Any]:
     def walk(own: Any) -> Any:
         if own is None or type(own) in (bool, int, float, str):
             return own
+        if own is pd.NA:
+            return {"missing": "NA"}
         if type(own) in (list, tuple, frozenset):
             items = [walk(item) for item in (sorted(own) if isinstance(own, frozenset) else own)]
             return items if isinstance(own, list) else {type(own).__name__: items}
@@ -100,6 +102,8 @@ def restored(content: dict[str, Any]) -> Any:
         match own:
             case {"at": int(place)}:
                 return objects[place]
+            case {"missing": "NA"}:
+                return pd.NA
             case {"dict": pairs}:
                 return {walk(key): walk(item) for key, item in pairs}
             case {"tuple": items}:

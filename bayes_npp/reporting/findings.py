@@ -175,7 +175,8 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
     shown = _shown(result)
     sentences = [mediator_sentence(mediator, exposure, outcome, shown) for mediator in reading.mediators]
     sentences.append(chain_sentence(reading, shown))
-    out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences).strip()}")]
+    said = " ".join(sentences).strip() if reading.sampled else "Nothing is read: the sampler failed its diagnostics."
+    out = [Finding("result" if reading.sampled else "warning", f"Mechanism ('{mechanism.model}', {errors}). {said}")]
     if mechanism.missing:
         status = "warning" if reading.warns else "result"
         out.append(Finding(status, f"Cells behind '{mechanism.model}': {mechanism.missing.removeprefix('WARNING: ')}."))

@@ -20,6 +20,7 @@ ERRORS = (
         for errors in WITHOUT_FACTORS
     ),
 )
+ONE_FACTOR = tuple(errors for errors in ERRORS if factors_of(errors) <= 1)
 RULE = (
     "Error models are tried from the simplest on, whatever the model declares: independent errors of one scale, AR(1) "
     "errors within units, a scale for each unit, both, a scale for each period{factors}. The first that passes the "
@@ -28,10 +29,8 @@ RULE = (
     "one that fails fewest of these checks does (of several the one with most parts; one whose sampler failed last of "
     "all), and the verdicts say so."
 )
-AND_FACTORS = (
-    "; then these five with one common factor on which each unit has its own loading (six periods or more), then with "
-    "two (nine)"
-)
+AND_FACTORS = "; then these five with one common factor on which each unit has its own loading (six periods or more)"
+AND_TWO, NOT_TWO = ", then with two (nine)", ", but not with two"
 AND_NO_OTHERS = " (with as many factors, or with one factor more and nothing else)"
 
 Checks = tuple[PredictiveCheck, ...]
@@ -153,7 +152,8 @@ def carried(build: Callable[[], Design], errors: str = "") -> Design | None:
 def rule(ladder: tuple[str, ...]) -> str:
     """How the errors behind the verdicts are picked, in words."""
     more = bool(set(ladder) - set(WITHOUT_FACTORS))
-    factors, others = (AND_FACTORS, AND_NO_OTHERS) if more else ("", "")
+    two = AND_TWO if any(factors_of(errors) > 1 for errors in ladder) else NOT_TWO
+    factors, others = (AND_FACTORS + two, AND_NO_OTHERS) if more else ("", "")
     return RULE.format(factors=factors, others=others, checks=", ".join(decisive(ladder)))
 
 

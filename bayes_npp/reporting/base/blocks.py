@@ -194,7 +194,19 @@ class Beside:
     kind: ClassVar[str] = "beside"
 
 
-type Block = Heading | Paragraph | Bullets | Sides | Findings | Figure | Table | Details | Lead | Cards | Art | Beside
+@dataclass(frozen=True)
+class Widget:
+    """A part of the page that its reader uses, as markup of its own; the table shows what was computed, everywhere."""
+
+    name: str
+    markup: str
+    table: Table
+    kind: ClassVar[str] = "widget"
+
+
+type Block = (
+    Heading | Paragraph | Bullets | Sides | Findings | Figure | Table | Details | Lead | Cards | Art | Beside | Widget
+)
 
 
 @dataclass(frozen=True)
@@ -251,3 +263,5 @@ def unfolded(blocks: tuple[Block, ...]) -> Iterator[Block]:
             yield from unfolded(block.blocks)
         if isinstance(block, Beside):
             yield from unfolded(block.left + block.right)
+        if isinstance(block, Widget):
+            yield block.table

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from bayes_npp.reporting.base.cells import Table
-from bayes_npp.reporting.base.numbers import MINUS
+from bayes_npp.reporting.base.numbers import MINUS, with_minus
 from bayes_npp.reporting.base.tex_text import WIDE, coded, escaped
 
 PACKAGES = r"\usepackage{array,booktabs,longtable,siunitx,threeparttable,threeparttablex}"
@@ -61,11 +61,11 @@ class _Column:
     def shown(self, cell: str) -> str:
         """A cell; in a column of numbers text stands in braces, on several lines where it is long."""
         if not self.numeric or not cell.strip():
-            return escaped(cell).strip()
+            return escaped(with_minus(cell)).strip()
         if number := _number(cell):
             before, value, after, stars = number
             return f"{before and '{(}'}{value}{f'{{{after}{stars}}}' if after or stars else ''}"
-        lines = [escaped(line) for line in wrap(cell, HEAD)]
+        lines = [escaped(line) for line in _wrapped(with_minus(cell))]
         several = rf"\begin{{tabular}}[t]{{@{{}}c@{{}}}}{r'\\'.join(lines)}\end{{tabular}}"
         return f"{{{several if len(lines) > 1 else lines[0]}}}"
 
@@ -128,7 +128,7 @@ def _columns(table: Table) -> tuple[list[_Column], float, str]:
     for place, name in enumerate(table.frame.columns):
         cells = (str(name), *map(str, table.frame.iloc[:, place]))
         numeric = place > 0 and _is_numeric(cells[1:])
-        lengths = [_length(line) for cell in cells for line in (wrap(cell, HEAD) if numeric else [cell])]
+        lengths = [_length(line) for cell in cells for line in (_wrapped(cell) if numeric else [cell])]
         columns.append(_Column(cells, numeric, max(lengths, default=0) + 2))
     asked = sum(min(column.width, LONGEST) for column in columns)
     room, size = next((room, size) for most, room, size in SIZES if asked <= most * LINE)
@@ -164,6 +164,11 @@ def _number(cell: str) -> tuple[str, str, str, str] | None:
     """A bracket, a number, a bracket, stars."""
     found = _NUMBER.fullmatch(cell.replace(MINUS, "-").strip())
     return None if found is None or bool(found[1]) != bool(found[3]) else (found[1], found[2], found[3], found[4])
+
+
+def _wrapped(cell: str) -> list[str]:
+    """Lines of a text in a column of numbers; an interval is one."""
+    return [cell] if cell.startswith("[") else wrap(cell, HEAD) or [""]
 
 
 def _length(text: str) -> int:

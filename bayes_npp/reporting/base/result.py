@@ -25,6 +25,7 @@ from bayes_npp.analysis.without_units import PosteriorInfluence
 from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.confounding import ClaimConfounding
 from bayes_npp.claims.exclusion import ClaimUnderExclusion
+from bayes_npp.claims.explorer import Explored
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
@@ -90,6 +91,8 @@ class Result(Shown):
         Claims under each of these, and under direct effects of its instruments.
     choices : dict of Choices
         Of every claim, by its name.
+    explored : tuple of Explored
+        Models whose claims a reader can ask under other priors.
     out : Path, optional
         Where it was written.
     """
@@ -123,6 +126,7 @@ class Result(Shown):
     instrument_posteriors: tuple[InstrumentRecord, ...] = ()
     excluded: tuple[ClaimUnderExclusion, ...] = ()
     choices: dict[str, Choices] = field(default_factory=dict)
+    explored: tuple[Explored, ...] = ()
     out: Path | None = None
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

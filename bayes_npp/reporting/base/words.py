@@ -55,6 +55,16 @@ def period_word(study: Study) -> str:
     return {"Q": "quarter", "M": "month"}.get(study.panel.calendar.frequency[:1], "year")
 
 
+def whose(study: Study) -> str:
+    """Whose claims a study answers: those of a paper, where it has its numbers or tables, or its own."""
+    return "the paper's" if study.header.published or study.header.replicates or study.tables else "the study's"
+
+
+def baseline_word(study: Study) -> str:
+    """What the first regression of a study is called on the first screen."""
+    return "The plain regression" if whose(study) == "the study's" else "The paper's kind of regression"
+
+
 def variable_word(study: Study, name: str, unit: bool = True) -> str:
     """The title of a variable, with its unit in brackets unless told otherwise."""
     title = next((own.title for own in study.variables if own.name == name and own.title), name.replace("_", " "))

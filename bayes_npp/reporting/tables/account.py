@@ -30,8 +30,8 @@ def equation(result: Result) -> list[Paragraph]:
         Paragraph(
             "Two-way fixed effects leave a and d free. The hierarchical model pools them partially, lets the "
             "slopes of groups share a "
-            "prior, and adds every column's unit and period parts (correlated effects), so that with flat priors "
-            "it gives the same slope."
+            "prior, and adds every column's unit and period parts (correlated effects), so that with flat priors and "
+            "independent errors of one scale it gives the same slope."
         )
     )
     return out

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bayes_npp.analysis.readings import MediatorReading
+from bayes_npp.analysis.readings import MechanismReading, MediatorReading
 from bayes_npp.analysis.records import Mechanism
 from bayes_npp.reporting.base.blocks import Art, Heading
 from bayes_npp.reporting.base.keys import estimate_key
@@ -34,7 +34,7 @@ def diagrams(mechanism: Mechanism, result: Result) -> list[Heading | Art]:
         clear = (own.path_a.clear, own.path_b.clear, bool(direct["lo"] > 0 or direct["hi"] < 0))
         words = f"{names[0]} to {mediator} {labels[0]}; {mediator} to {names[1]} {labels[1]}; direct {labels[2]}"
         art = paths(names[0], mediator, names[1], labels, clear, words)
-        out.append(Art(_title(mediator, own), _caption(own, direct), art))
+        out.append(Art(_title(mediator, own, reading), _caption(own, direct), art))
     return out
 
 
@@ -48,12 +48,15 @@ def _short(row: pd.Series) -> str:
     return rounded(float(row["estimate"]), float(row["spread"]))
 
 
-def _title(mediator: str, own: MediatorReading) -> str:
+def _title(mediator: str, own: MediatorReading, reading: MechanismReading) -> str:
+    if not reading.sampled:
+        return f"{mediator}: nothing is read here, the sampler failed its diagnostics"
+    if not own.indirect.clear:
+        return f"{mediator}: no indirect association is established"
+    under = ", under errors that fail a check" if reading.failing else ""
     if own.suppression:
-        return f"{mediator}: suppression, the indirect and the direct association have opposite signs"
-    if own.indirect.clear:
-        return f"{mediator}: the indirect association is {own.indirect.sign}"
-    return f"{mediator}: no indirect association is established"
+        return f"{mediator}: suppression, the indirect and the direct association have opposite signs{under}"
+    return f"{mediator}: the indirect association is {own.indirect.sign}{under}"
 
 
 def _caption(own: MediatorReading, direct: pd.Series) -> str:

@@ -20,6 +20,7 @@ from bayes_npp.reporting.base.words import (
     sentence,
     variable_word,
     variant_word,
+    whose,
 )
 from bayes_npp.reporting.tables.mechanism import crossing_word
 
@@ -33,7 +34,10 @@ def summary_cards(result: Result) -> Cards | None:
     ledger = result.ledger
     if ledger is None:
         return None
-    columns: list[tuple[str, str]] = [("The paper's claim", ""), ("The paper printed", "")]
+    columns: list[tuple[str, str]] = [
+        (f"{sentence(whose(result.study))} claim", ""),
+        ("The paper printed", ""),
+    ]
     columns += [
         ("The same test, these data", "estimate, 95 % interval"),
         ("Posterior", "40 equally likely values; 95 % interval"),
@@ -62,12 +66,12 @@ def summary_cards(result: Result) -> Cards | None:
         f"Supported: probability of at least {_bar(rules.support)}, and for a difference a Bayes factor that speaks "
         f"for different slopes. Contradicted: at most {_bar(rules.contradict)}. Negligible: with a probability of "
         f"{_bar(rules.support)} it differs from the claim's number by less than the smallest effect. Fragile: not so "
-        "under every choice, or under an error model that fails its checks. The whole rule is under "
-        "[methods](#methods).",
-        f"{same}Tests are two-sided, with errors clustered by unit; those of mechanisms bootstrap units. Marks for "
-        "errors show "
-        "what another error model would say; no verdict rests on them. Choices share their data and are no "
-        "independent evidence.",
+        "under every choice, or something else speaks against it, such as errors that fail their checks. The whole "
+        "rule is under [methods](#methods).",
+        f"{same}Tests are two-sided; those of slopes have errors clustered by unit, those of mechanisms what the study "
+        "declares. Marks for errors show what every other error model tried would say; a verdict counts those that "
+        "have all parts of its own and more, and pass their checks. Choices share their data and are no independent "
+        "evidence.",
     )
     caption = (
         "Filled dots favour the claim. In the column of probabilities the line is this run's answer, marks are answers "

@@ -5,6 +5,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.error_ladder import (
     ERRORS,
+    ONE_FACTOR,
     WITHOUT_FACTORS,
     beyond_of,
     choose_errors,
@@ -68,7 +69,9 @@ def test_the_order_is_written_once():
     plain = {"serial correlation", "spread by unit", "spread by period"}
     assert set(decisive()) == plain
     assert set(decisive(ERRORS)) == plain | {"cross-sectional dependence"}
-    assert "common factor" in rule(ERRORS)
+    assert (*WITHOUT_FACTORS, *one) == ONE_FACTOR
+    assert "then with two (nine)" in rule(ERRORS)
+    assert "but not with two" in rule(ONE_FACTOR)
     assert "common factor" not in rule(WITHOUT_FACTORS)
 
 
