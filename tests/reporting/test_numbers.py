@@ -62,7 +62,7 @@ def test_what_a_file_says_is_no_markup():
 def test_a_true_minus():
     assert markup("from -0.3 to -1") == "from \u22120.3 to \u22121"
     assert markup("2014-2022, R-2, 1e-5, `--n -1`").count("\u2212") <= 1
-    assert 'value="-0.3"' in cell_markup("-0.3 [-0.4, 0.2]", "t.csv:k:c")
+    assert 'value="-0.3 -0.4 0.2"' in cell_markup("-0.3 [-0.4, 0.2]", "t.csv:k:c")
     assert cell_markup("-0.3 [-0.4, 0.2]", "t.csv:k:c").count("\u2212") == 2
 
 

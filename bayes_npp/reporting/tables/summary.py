@@ -113,7 +113,7 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
         ),
         Cell(
             probability,
-            (f"Tried: {varied}" if varied else "No other choice was tried",),
+            (*_monte_carlo(record, cuts), f"Tried: {varied}" if varied else "No other choice was tried"),
             lanes(record.probability, names, (rules.contradict, rules.support), span),
             _behind(record, found, result),
             "Choices behind the marks",
@@ -122,6 +122,15 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
         Cell(record.verdict.name, art=icon(record.verdict.name), mark="verdict"),
         Cell("", (*movers(found, result), *_confounded(record, result)), mark="wide"),
     )
+
+
+def _monte_carlo(record: ClaimRecord, cuts: tuple[float, ...]) -> list[str]:
+    """The Monte Carlo error of a claim's probability, where the digits shown do not hide it."""
+    _, point, digits = chance(record.probability, cuts).partition(".")
+    if not point or not record.mcse >= 0.5 * 10.0 ** -len(digits):
+        return []
+    key = "/".join((record.claim.id, record.errors, DECLARED, DECLARED, DECLARED))
+    return [f"Monte Carlo error {tagged(f'{record.mcse:.3f}', record.mcse, f'choices.csv:{key}:mcse')}"]
 
 
 def _errors(record: ClaimRecord, ledger: Ledger, result: Result) -> list[str]:
