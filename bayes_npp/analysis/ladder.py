@@ -106,7 +106,8 @@ class Fitted:
         return Estimated(self.fit.estimates().named(settings.study, name), fit=self.record)
 
 
-def _fitted(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted:
+def fitted_model(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted:
+    """Fit a model, or take it from storage; with what the report says of it."""
     fit, reused = fit_model(sample, model, settings)
     return Fitted(model, fit, fit_record(model.name, fit, reused))
 
@@ -130,11 +131,11 @@ def _climbed(
             return own, own.record.predictive
         progress.say(f"{model.name}: errors {errors}")
         longer = rung.model.model_copy(update={"draws": model.draws, "tune": model.tune})
-        found = _stored(sample, longer, settings) or _fitted(sample, rung.model, settings)
+        found = _stored(sample, longer, settings) or fitted_model(sample, rung.model, settings)
         sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
         if not sampled and longer not in (rung.model, found.model):
             progress.say(f"{model.name}: errors {errors} again, with all draws")
-            found = _fitted(sample, longer, settings)
+            found = fitted_model(sample, longer, settings)
         return found, found.record.predictive
 
     rungs = climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
@@ -146,7 +147,7 @@ def _stored(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> 
     if settings.refit:
         return None
     try:
-        return _fitted(sample, model, replace(settings, stored_only=True, say=lambda line: None))
+        return fitted_model(sample, model, replace(settings, stored_only=True, say=lambda line: None))
     except BayesNppError:
         return None
 
@@ -201,7 +202,7 @@ def _picked(
 def fit_behind_verdicts(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fit:
     """The fit that a run's verdicts rest on: with the errors that the model's ladder picks, where it has one."""
     if not model.rungs:
-        return _fitted(sample, model, settings).fit
+        return fitted_model(sample, model, settings).fit
     rungs = _climbed(sample, model, None, settings, Progress(settings.say), beyond=False)
     return next(rung.fit.fit for rung in rungs if rung.chosen)
 
@@ -211,7 +212,7 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
 
     With `errors = "auto"` the model has the errors that are chosen, and its neighbours in pooling have them too.
     """
-    own = None if model.leaves_errors else _fitted(sample, model, settings)
+    own = None if model.leaves_errors else fitted_model(sample, model, settings)
     rungs = _climbed(sample, model, own, settings, progress)
     if own is None:
         own, rungs = _picked(model, rungs, settings)
@@ -225,7 +226,7 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
     others = [rung for rung in steps if not rung.declared]
     pooled = {own.model.name: own.fit}
     for rung in progress.track(f"neighbours of {model.name}", others, lambda rung: f"{rung.part} {rung.label}"):
-        beside.append(one := _fitted(sample, rung.model, settings))
+        beside.append(one := fitted_model(sample, rung.model, settings))
         pooled[rung.model.name] = one.fit
     progress.say(f"{model.name}: how well each neighbour predicts what it has not seen")
 
@@ -268,7 +269,7 @@ def _with_exposure_factor(
     if carried(lambda: sample.design(other.spec(sample.roles))) is None:
         return None
     progress.say(f"{model.name}: loadings on the exposure's own factor")
-    return _fitted(sample, other, settings)
+    return fitted_model(sample, other, settings)
 
 
 def _exists(sample: Sample, rung: Rung) -> bool:

@@ -100,7 +100,7 @@ def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_all_draws(m
         record = SimpleNamespace(diagnostics=SimpleNamespace(passed=not here or model.draws > 500), predictive=checks)
         return ladder.Fitted(model, SimpleNamespace(model=model), record)
 
-    monkeypatch.setattr(ladder, "_fitted", fake)
+    monkeypatch.setattr(ladder, "fitted_model", fake)
     monkeypatch.setattr(ladder, "carried", lambda build, errors="": object())
     model = HierarchicalModel(name="own", kind="hierarchical", slopes="group", draws=2000)
     found = [ladder.fit_behind_verdicts(None, model, RunSettings("study", 1)).model for _ in range(2)]

@@ -57,33 +57,3 @@ def test_the_full_model_of_the_default_study_integrates_to_the_collapsed_density
     data = prepare(build_design(study.panel, spec, study.scales))
     full = Full(data, PRIORS)
     check_integral(full, data, PRIORS, a_point(full, 2))
-
-
-def moments(fit):
-    """Means of slopes, scales and the common component, and their Monte Carlo errors (from their effective draws)."""
-    from arviz_stats.base import array_stats
-
-    posterior = fit.tree["posterior"]
-    scales = ("loading_sd", "error_sd", "autocorrelation", "unit_scale_sd")
-    names = [name for name in ("group_slope", *scales) if name in posterior]
-    draws = [posterior[name].to_numpy() for name in names]
-    draws.append((posterior["common_component"].to_numpy() ** 2).mean(axis=(2, 3)))  # whatever the factor's sign
-    flat = np.concatenate([one.reshape(*one.shape[:2], -1) for one in draws], axis=2)
-    effective = array_stats.ess(flat, chain_axis=0, draw_axis=1, method="mean")
-    return flat.mean(axis=(0, 1)), flat.std(axis=(0, 1)) / np.sqrt(effective)
-
-
-@pytest.mark.slow(minutes=5)
-@pytest.mark.parametrize("errors", ["factor", "ar1+unit_scale+factor"])
-@pytest.mark.parametrize("panel", ["default study", "gaps"])
-def test_both_engines_sample_one_posterior(panel, errors, study):
-    """Within four Monte Carlo errors, without and with error scales of units."""
-    if panel == "gaps":
-        own, spec = gappy_panel(), design_of({"errors": errors}).spec
-    else:
-        own = study.panel
-        spec = bn.Spec(**{**study.spec(study.model("regions")).model_dump(), "errors": errors})
-    collapsed = bn.fit(own, spec, draws=1000, chains=2, seed=1)
-    full = bn.fit(own, spec, engine="nuts", draws=500, chains=2, tune=600, target_accept=0.9, seed=1)
-    (mean, error), (other, wider) = moments(collapsed), moments(full)
-    assert (np.abs(mean - other) < 4 * np.hypot(error, wider)).all()
