@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup reanalyse test test-slow test-all check bench snapshot lock clean
+.PHONY: setup reanalyse test test-slow test-all check docs test-docs pages bench snapshot lock clean
 
 setup: .venv/ready
 
@@ -36,16 +36,29 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy bayes_npp
 
+# The documentation site in out/site: notebooks run, a warning or a broken link is an error.
+docs: setup
+	$(BIN)/python tools/build_site.py
+
+# Every code block of the documents; `make test-docs UPDATE_BLOCKS=1` writes the outputs that pages show anew.
+test-docs: setup
+	UPDATE_BLOCKS=$(UPDATE_BLOCKS) PYTHONPATH=tools $(BIN)/python -m pytest -p code_blocks -n 2 --dist loadfile docs README.md README.zh.md
+
+# Pages that are written from results, and the numbers that pages quote.
+pages: setup
+	$(BIN)/python tools/generated_pages.py
+
 bench: setup
 	$(BIN)/python benchmarks/run.py
 
 # The committed snapshot of the default study, without the stored draws.
 snapshot: reanalyse
 	$(BIN)/python reports/take_snapshot.py out/digital_trade reports/digital_trade
+	$(BIN)/python tools/generated_pages.py
 
 # New pins for every dependency (needs uv: pip install uv); no host is written into the file.
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.13 --generate-hashes \
+	uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.13 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade -q -o requirements.lock
 
 clean:

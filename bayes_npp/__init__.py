@@ -50,6 +50,7 @@ _HOME = {
     "simulate_dynamic": "panels.simulation",
     "simulate_mediation": "panels.simulation",
     "system_gmm": "frequentist.dynamic.gmm",
+    "table": "reporting.publication",
     "twfe": "frequentist.least_squares.static",
     "wooldridge_serial": "frequentist.hypotheses.specification",
 }

@@ -201,13 +201,19 @@ def report(folder: Path) -> None:
 @cli.command()
 @click.argument("folders", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--estimand", help="Keep only this estimand, such as group_slope.")
-def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
+@click.option("--out", type=click.Path(path_type=Path), help="Also a page (.html): claims run by run, what differs.")
+@click.option("--force", is_flag=True, help="Write over an existing page.")
+def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, force: bool) -> None:
     """Print the estimates of several output FOLDERS side by side, like with like."""
     from bayes_npp.analysis.comparison import compare as side_by_side
     from bayes_npp.errors import EstimatesError
     from bayes_npp.estimates import read_csv
     from bayes_npp.store import VERIFIED, checked_csv
 
+    if out is not None and out.suffix != ".html":
+        raise BayesNppError(f"--out {out} is no .html file", fix="Name a file, such as comparison.html")
+    if out is not None and out.exists() and not force:
+        raise BayesNppError("the file exists", place=str(out), fix="Choose another name, or say --force")
     tables = []
     for folder in folders:
         path = folder / "estimates.csv"
@@ -222,6 +228,12 @@ def compare(folders: tuple[Path, ...], estimand: str | None) -> None:
         tables.append(table)
     wide = side_by_side(tables, estimand)
     click.echo(wide.to_csv(float_format="%.6g", lineterminator="\n"), nl=False)
+    if out is not None:
+        from bayes_npp.reporting.run_comparison import write_comparison
+
+        for doubt in write_comparison(folders, out):
+            say(f"warning: {doubt}")
+        say(f"written: {out}")
 
 
 @cli.command()

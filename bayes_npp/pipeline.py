@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from bayes_npp.analysis.differences import study_differences
 from bayes_npp.analysis.estimation import estimate_model
 from bayes_npp.analysis.event_time import event_times
 from bayes_npp.analysis.influence import influence
+from bayes_npp.analysis.kept_results import keep_results, kept_results
 from bayes_npp.analysis.ladder import climb
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.measures import measure
@@ -36,6 +37,7 @@ from bayes_npp.claims.answer import answer_claims
 from bayes_npp.claims.choices import every_choice
 from bayes_npp.claims.confounding import claims_confounded
 from bayes_npp.claims.exclusion import claims_under_exclusion
+from bayes_npp.claims.explorer import explorable
 from bayes_npp.claims.multiplicity import differences_adjusted
 from bayes_npp.errors import OutputError, SpecError, located
 from bayes_npp.estimates import concat
@@ -51,6 +53,7 @@ from bayes_npp.study.notices import study_notices
 from bayes_npp.study.study import Study, load_study
 
 NUMBERS = ("bayes_npp.analysis.estimation", "bayes_npp.claims.answer")  # and what they import: all that makes a number
+MODELS = "models"  # beside the parts of a result that is kept: with the errors that ladders picked
 
 
 def run_study(
@@ -93,21 +96,43 @@ def run_study(
         shown.say(f"warning: {notice}")
     folder = _output_folder(out)
     settings = run_settings(study, folder, quick=quick, seed=seed, refit=refit, stored_only=stored_only, say=shown.say)
+    result = results(study, settings, shown, clock)
+    if folder is not None:
+        shown.say(f"writing {folder}")
+        write_outputs(result, folder)
+        content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed}}
+        write_sealed_json(folder / "manifest.json", content)
+    return result
 
-    declared = estimate_models(study, settings, shown, clock)
+
+def results(study: Study, settings: RunSettings, progress: Progress, clock: "Clock") -> Result:
+    """What a study, which has been checked, gives; with `stored_only` as a run kept it, if it made it from the same."""
+    if settings.stored_only and (kept := kept_results(study, settings, __name__)) is not None:
+        models = {model.name: model for model in kept.pop(MODELS)}
+        return Result(study=study.with_models(models), out=settings.out, **kept)
+    found = compute(study, settings, progress, clock)
+    own = [one.name for one in fields(found) if one.init and one.name not in ("study", "out")]
+    parts = {name: getattr(found, name) for name in own}
+    keep_results(study, settings, __name__, {**parts, MODELS: found.study.models})
+    return found
+
+
+def compute(study: Study, settings: RunSettings, progress: Progress, clock: "Clock") -> Result:
+    """Estimate every model of a study, and answer its claims."""
+    declared = estimate_models(study, settings, progress, clock)
     study = study.with_models({own.model.name: own.model for own in declared if own.model is not None})
-    robustness, altered = rerun_altered(study, settings, shown, clock.seconds)
+    robustness, altered = rerun_altered(study, settings, progress, clock.seconds)
     estimates = concat([*(one.table for own in declared for one in (own, *own.neighbours)), *altered])
     fits = tuple(own.fit for own in declared if own.fit is not None)
     beside = tuple(one.fit for own in declared for one in own.neighbours if one.fit is not None)
     ladders = tuple(own.ladder for own in declared if own.ladder is not None)
     with clock.of("measurement"):
-        measurement = measure(study, ladders, settings, shown)
+        measurement = measure(study, ladders, settings, progress)
     with clock.of("claims"):
-        ledger = answer_claims(study, estimates, ladders, [*fits, *beside], measurement, settings, shown)
+        ledger = answer_claims(study, estimates, ladders, [*fits, *beside], measurement, settings, progress)
     decided = influence(study)
     with clock.of("influence"):
-        played = posterior_influence(study, decided, estimates, ladders, settings, shown)
+        played = posterior_influence(study, decided, estimates, ladders, settings, progress)
     if played is not None:
         estimates = concat([estimates, *played.tables])
     with clock.of("event time"):
@@ -119,7 +144,7 @@ def run_study(
     instrumented = tuple(own.instruments for own in declared if own.instruments is not None)
     mechanisms = tuple(own.mechanism for own in declared if own.mechanism is not None)
     reproduced = replication(study, estimates)
-    result = Result(
+    return Result(
         study=study,
         estimates=estimates,
         fits=fits,
@@ -149,14 +174,9 @@ def run_study(
         confounding=hidden,
         event_time=moments,
         choices=every_choice(ledger, ladders, estimates),
-        out=folder,
+        explored=explorable(study, ledger, ladders, settings),
+        out=settings.out,
     )
-    if folder is not None:
-        shown.say(f"writing {folder}")
-        write_outputs(result, folder)
-        content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed}}
-        write_sealed_json(folder / "manifest.json", content)
-    return result
 
 
 def _diagnostics(study: Study, declared: list[Estimated], kind: type[ModelSpec]) -> dict[str, dict[str, Any]]:

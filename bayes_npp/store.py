@@ -100,7 +100,10 @@ def write_netcdf(data: "xr.DataTree | xr.Dataset", path: Path) -> None:
 
     It is laid out in memory: where the disk is full, HDF5 would end the process.
     """
-    content = bytes(data.to_netcdf(engine="h5netcdf"))
+    _write_sealed(path, bytes(data.to_netcdf(engine="h5netcdf")))
+
+
+def _write_sealed(path: Path, content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()
     write_whole(path, lambda temporary: temporary.write_bytes(content + SEAL + digest.encode() + b"\n"))
 
@@ -194,6 +197,26 @@ def read_sealed_json(path: Path) -> tuple[dict[str, Any], str]:
     if text != _text({**content, "sha256": _digest(content)}):
         raise _altered(path)
     return content, VERIFIED
+
+
+def write_compact_json(path: Path, content: dict[str, Any]) -> None:
+    """Write long JSON data whole, in one line, with the hash of its bytes behind it."""
+    _write_sealed(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def read_compact_json(path: Path) -> tuple[dict[str, Any], str]:
+    """What `write_compact_json` wrote, and whether it was `VERIFIED`.
+
+    Raises
+    ------
+    OutputError
+        It is damaged, or altered since it was written.
+    """
+    content, verdict = _content(path)
+    try:
+        return json.loads(content.getvalue()), verdict
+    except (ValueError, RecursionError) as error:
+        raise OutputError(f"cannot be read ({error})", place=str(path), fix="Run the study again") from None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,271 +1,272 @@
-"""Simulated worlds with known truth: what the ledger's rule says of them, and what "significant here, not there" says.
+"""Simulated worlds with known truth: what the ledger's rule says of them, and what its first version said.
 
 Usage: python benchmarks/worlds.py [replications | page]
-Writes benchmarks/worlds.json and docs/worlds.md; "page" writes the page again from the numbers. A thousand replications
-take about an hour of two cores.
+Writes benchmarks/worlds.json and docs/worlds.md; "page" writes the page again from the numbers. Goes on from the
+replications that the file holds, in rounds over all worlds, so that an interrupted run is balanced; of worlds whose
+replications take many seconds (`every`) one in so many is made.
 """
 
 import json
-import multiprocessing
 import sys
+import tempfile
 import time
 from dataclasses import replace
+from functools import cache
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
-from scipy import stats
 from threadpoolctl import threadpool_limits
+from world_page import write_page
+from world_panels import NO_LADDER, WORLDS, World
 
-import bayes_npp as bn
-from bayes_npp.analysis.comparison import CLEAR
-from bayes_npp.analysis.ladder import WITHOUT_FACTORS as ERRORS
-from bayes_npp.analysis.ladder import decisive
-from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.collapsed.kernel import density_callback, identity_callback
-from bayes_npp.bayesian.comparison.homogeneity import factor_of_equal_slopes
-from bayes_npp.bayesian.fitting.diagnostics import diagnose
-from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.predictive_checks import checks_at
-from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
-from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.bayesian.priors.sets import load_priors
-from bayes_npp.claims.verdicts import CONTRADICTED, SUPPORTED, Known, Seen, fragile, verdict
-from bayes_npp.design.design import build_design
-from bayes_npp.design.propositions import parse_proposition
-from bayes_npp.design.slope_contrasts import contrasts
-from bayes_npp.frequentist.hypotheses.equal_slopes import equal_slopes
-from bayes_npp.frequentist.least_squares.static import linear_fit
+from bayes_npp.analysis.ladder import error_rungs
+from bayes_npp.analysis.records import FitRecord
+from bayes_npp.analysis.settings import run_settings
+from bayes_npp.analysis.stored_fits import fit_record
+from bayes_npp.bayesian.comparison.homogeneity import homogeneity
+from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, climb_errors
+from bayes_npp.bayesian.fitting.fit import Fit, fit_design, make_sampler
+from bayes_npp.bayesian.fitting.refit import SHORT
+from bayes_npp.bayesian.sensitivity.sensitivity import sensitivity
+from bayes_npp.claims.counterparts import smallest_effects
+from bayes_npp.claims.ledger import ClaimRecord
+from bayes_npp.claims.paths import about_paths
+from bayes_npp.claims.slopes import Tried, answered
+from bayes_npp.claims.specification_curve import specification_curve
+from bayes_npp.claims.verdicts import CONTRADICTED, DIFFERENT, FIRM, SUPPORTED, Seen, answer, fragile
+from bayes_npp.design.propositions import Proposition, parse_proposition
+from bayes_npp.design.slope_contrasts import slope_weights
+from bayes_npp.estimates import estimates_from_rows
+from bayes_npp.study.claims import Claim
+from bayes_npp.study.models import HierarchicalModel, MediationModel
+from bayes_npp.study.study import Study, load_study
 
-ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "benchmarks" / "worlds.json", ROOT / "docs" / "worlds.md"
-UNITS, PERIODS, GROUPS = 30, 9, ("A", "B", "C", "D")
-PERSISTENCE = 0.7  # of the exposure and the control; where they have none, AR(1) errors harm nobody
-SAME = dict.fromkeys(GROUPS, 0.15)
-DIFFERENT = dict(zip(GROUPS, (0.45, 0.25, 0.1, -0.05), strict=True))
-AR1, UNIT_SCALES = {"autocorrelation": 0.6}, {"unit_scale_sd": 0.6}
-WORLDS = {
-    "one slope, independent errors": {"slopes": SAME},
-    "one slope, AR(1) .6 errors": {"slopes": SAME, **AR1},
-    "one slope, a scale for each unit": {"slopes": SAME, **UNIT_SCALES},
-    "strong differences, independent errors": {"slopes": DIFFERENT},
-    "strong differences, AR(1) .6 errors": {"slopes": DIFFERENT, **AR1},
-    "strong differences, a scale for each unit": {"slopes": DIFFERENT, **UNIT_SCALES},
-    "no effect, independent errors": {"slopes": dict.fromkeys(GROUPS, 0.0)},
-}
-MEDIATOR = "mediator without a path to the outcome"
-SPEC = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",))
-PRIORS = load_priors("weakly_informative")
-GLANCE = Sampler(draws=300, tune=150, chains=2, target_accept=0.6)  # enough for the checks of errors
-SHORT = Sampler(draws=500, tune=200, chains=4, target_accept=0.6)
-LONG = Sampler(draws=1000, tune=500, chains=4, target_accept=0.9)
-AVERAGE = parse_proposition("average_slope_twfe_weighted > 0")
-PAIRS = [parse_proposition(f"slope[{a}] > slope[{b}]") for a, b in permutations(GROUPS, 2)]
-SLOPE_DRAWS = 800  # draws of the slopes
-TOLD = (SUPPORTED, fragile(SUPPORTED))
+RESULTS, ROUND = Path(__file__).parent / "worlds.json", 20
+Settings = tuple[tuple[str, Any], ...]
+GLANCE: Settings = (("draws", 250), ("chains", 2), ("tune", 200))  # enough for the checks, and for weighted points
+WHOLE: Settings = (("draws", 700), ("chains", 4), ("tune", 500))
+CAREFUL: Settings = (("draws", 1500), ("chains", 4), ("tune", 1000), ("target_accept", 0.95))
+FIRST_RULE = (0.95, 0.05)
+AVERAGE = "average"
+STUDY = """
+[study]
+title = "A simulated world"
+panel = "panel.csv"
+unit = "unit"
+time = "time"
+group = "group"
+[roles]
+outcome = "outcome"
+exposure = "exposure"
+{roles}
+[[model]]
+name = "own"
+kind = "{kind}"
+{model}
+{rows}
+"""
+CLAIM = '[[claim]]\nid = "{id}"\ntext = "{id}"\nproposition = "{proposition}"\nmodel = "own"\n{smallest}\n'
 
 
 def main() -> None:
-    if sys.argv[1:] == ["page"]:
-        write_page(json.loads(RESULTS.read_text()))
-        return
-    replications = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    tasks = [(name, seed) for seed in range(1, replications + 1) for name in (*WORLDS, MEDIATOR)]
-    began, found = time.time(), {name: [] for name in (*WORLDS, MEDIATOR)}
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for done, (name, row) in enumerate(pool.imap(one_world, tasks, chunksize=8), start=1):
-            found[name].append(row)
-            if done % 400 == 0 or done == len(tasks):  # what there is survives an interruption
-                print(f"{done} of {len(tasks)}, {time.time() - began:.0f} s", flush=True)
-                write_results(found)
-    write_page(json.loads(RESULTS.read_text()))
+    content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if sys.argv[1:] != ["page"]:
+        replications = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+        with threadpool_limits(limits=1), tempfile.TemporaryDirectory() as folder:
+            for until in range(ROUND, replications + ROUND, ROUND):
+                for name, world in WORLDS.items():
+                    extend(
+                        content.setdefault(name, {}), name, world, min(until, replications) // world.every, Path(folder)
+                    )
+    write_page(content)
 
 
-def write_results(found: dict[str, list[dict]]) -> None:
-    content = {
-        "units": UNITS,
-        "periods": PERIODS,
-        "persistence": PERSISTENCE,
-        "draws": SHORT.draws * SHORT.chains,
-        "slopes": {"same": SAME, "different": DIFFERENT},
-        "worlds": {name: {"replications": len(rows), **summarise(rows)} for name, rows in found.items() if rows},
-    }
-    RESULTS.write_text(json.dumps(content, indent=2) + "\n")
+def extend(columns: dict[str, list], name: str, world: World, until: int, folder: Path) -> None:
+    """More replications of a world, up to `until`, written down."""
+    done = len(next(iter(columns.values()), []))
+    began = time.process_time()
+    for seed in range(done + 1, until + 1):
+        for key, value in replicate(world, seed, folder).items():
+            columns.setdefault(key, []).append(value)
+    if done < until:
+        content = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(written({**content, name: columns}))
+        seconds = (time.process_time() - began) / (until - done)
+        print(f"{name}: {until}, {seconds:.1f} s of a core each", flush=True)
 
 
-def one_world(task: tuple[str, int]) -> tuple[str, dict[str, bool | str]]:
-    """One simulated panel under every reading."""
-    name, seed = task
-    with threadpool_limits(limits=1):
-        return name, (no_path(seed) if name == MEDIATOR else slopes_of_groups(WORLDS[name], seed))
+def written(content: dict[str, dict[str, list]]) -> str:
+    """A column a line."""
+    return json.dumps(content).replace("], ", "],\n").replace(": {", ":\n{").replace("}, ", "},\n") + "\n"
 
 
-def slopes_of_groups(world: dict, seed: int) -> dict[str, bool | str]:
-    frame = bn.simulate(UNITS, PERIODS, seed=seed, regressor_persistence=PERSISTENCE, **world).frame
-    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
-    spec = bn.Spec(**{**SPEC.model_dump(), "slopes": "group"})
-    separate = [significant(frame[frame["group"] == group]) for group in GROUPS]
-    out: dict[str, bool | str] = {
-        "here, not there": any(separate) and not all(separate),
-        "joint test": bool(equal_slopes(build_design(panel, spec)).p_value < 0.05),
-        "TWFE, one slope > 0": significant(frame),
-    }
-    for errors in ERRORS:
-        own = bn.Spec(**{**spec.model_dump(), "errors": errors})
-        if errors in ("ar1", "unit_scale") and not told(panel, own, replace(GLANCE, seed=seed))["errors fit"]:
-            continue
-        found = told(panel, own, replace(SHORT, seed=seed))
-        if found["sampler failed"]:
-            found = told(panel, own, replace(LONG, seed=seed))
-        if errors == "iid":
-            out |= {f"iid {key}": value for key, value in found.items()}
-        if found["errors fit"]:
-            break
-    return out | found | {"errors": errors}
+def replicate(world: World, seed: int, folder: Path) -> dict[str, Any]:
+    """What the ledger says of one panel of a world."""
+    world.frame(seed).to_csv(folder / "panel.csv", index=False)
+    (folder / "study.toml").write_text(study_of(world))
+    study = load_study(folder)
+    if world.kind == "mediation":
+        return told(world, paths_answered(study, seed), seed)
+    return told(world, slopes_answered(study, world, seed), seed)
 
 
-def told(panel: bn.Panel, spec: bn.Spec, sampler: Sampler) -> dict[str, bool]:
-    """What the ledger's rule says of the average and of every ordered pair, before priors and measures are varied."""
-    design = build_design(panel, spec)
-    data = prepare(design)
-    collapsed = collapse(data, PRIORS)
-    thetas, about = draw_density(density_callback, identity_callback, collapsed.packed, collapsed.start, sampler)
-    diagnostics = diagnose({"theta": thetas}, about)
-    flat = thetas.reshape(-1, thetas.shape[2])
-    some = np.ascontiguousarray(flat[np.linspace(0, len(flat) - 1, SLOPE_DRAWS).astype(int)])
-    draws = collapsed.coefficients(some, sampler.seed, with_units=True)
-    checked = {name: values[::2] for name, values in draws.items()}
-    checks = checks_at(checked, data, sampler.seed)
-    factor = factor_of_equal_slopes(collapsed, PRIORS, flat)
-    asked = contrasts([AVERAGE, *PAIRS], design)
-    probability = asked.holds(asked.values(in_data_units(draws, data)["group_slope"])).mean(axis=1)
-    fits, differ = all(check.passed for check in checks), factor.factor < 1 / 3
-    average, *pairs = (
-        verdict(Known(Seen(float(p), None, differ if k else None, diagnostics.passed), errors_fit=fits)).name
-        for k, p in enumerate(probability)
+def study_of(world: World) -> str:
+    """The study file of a world."""
+    slopes = world.kind == "hierarchical"
+    header = STUDY.format(
+        roles='controls = ["control_1"]' if slopes else 'mediators = ["mediator_1"]',
+        kind=world.kind,
+        model='slopes = "group"\n' * slopes + world.model,
+        rows='[[model]]\nname = "plain"\nkind = "twfe"\n' + world.rows if slopes else "",
     )
-    return {
-        "average supported": average in TOLD,
-        "average contradicted": average == CONTRADICTED,
-        "a pair supported": any(name in TOLD for name in pairs),
-        "slopes differ": factor.reading == "slopes differ",
-        "slopes are alike": factor.reading == "slopes are alike",
-        "a sign clear": bool((probability[1:] >= CLEAR).any()),
-        "sampler failed": not diagnostics.passed,
-        "errors fit": all(check.passed for check in checks if check.name in decisive()),
-    }
+    smallest = "" if world.smallest is None else f"smallest_effect = {world.smallest}"
+    claims = [
+        CLAIM.format(id=name, proposition=proposition, smallest=smallest if name == AVERAGE else "")
+        for name, proposition in propositions(world).items()
+    ]
+    return header + "".join(claims)
 
 
-def no_path(seed: int) -> dict[str, bool | str]:
-    """The exposure moves the mediator, and the mediator does not move the outcome."""
-    frame = bn.simulate_mediation(UNITS, PERIODS, {"all": (0.5,)}, {"all": (0.0,)}, seed=seed).frame
-    panel = bn.read_panel(frame, unit="unit", time="time")
-    first = bn.Spec(outcome="mediator_1", exposure="exposure")
-    step = bn.twfe(panel, first).frame.set_index("term").loc["exposure"]
-    spec = bn.Spec(outcome="outcome", exposure="exposure")
-    for draws in (SHORT.draws, LONG.draws):
-        found = bn.mediate(panel, spec, ["mediator_1"], draws=draws, seed=seed)
-        if not found.failures:
+def propositions(world: World) -> dict[str, str]:
+    """The claims of a world by id: the average is positive, each group's slope exceeds each other's."""
+    whole, of_group = "average_slope_twfe_weighted > 0", "slope[{}] > slope[{}]"
+    if world.kind == "mediation":
+        whole, of_group = "indirect[mediator_1] > 0", "indirect[mediator_1, {}] > indirect[mediator_1, {}]"
+    pairs = permutations(world.slopes, 2)
+    return {AVERAGE: whole, **{f"{a} over {b}": of_group.format(a, b) for a, b in pairs}}
+
+
+def paths_answered(study: Study, seed: int) -> list[ClaimRecord]:
+    """Every claim of a mediation, as in a quick run."""
+    settings = run_settings(study, quick=True, seed=seed)
+    (model,) = (own for own in study.models if isinstance(own, MediationModel))
+    return about_paths(study, model, list(study.claims), estimates_from_rows([]), settings)
+
+
+def slopes_answered(study: Study, world: World, seed: int) -> list[ClaimRecord]:
+    """Every claim about slopes, from the errors that the ladder picks.
+
+    What could weaken a verdict is tried as long as there is a firm one of interest: a further weakness never makes a
+    verdict firmer (docs/claims.md), so that what is left out cannot change one that is not firm into one that is.
+    """
+    model = next(own for own in study.models if isinstance(own, HierarchicalModel))
+    steps = {rung.label: rung.model for rung in error_rungs(model)}
+
+    @cache
+    def fitted(errors: str, sampler: Settings) -> tuple[Fit, FitRecord]:
+        own = steps[errors]
+        design, priors = study.sample.design(study.spec(own)), study.priors(own)
+        fit = fit_design(design, priors, make_sampler("auto", seed=seed, **dict(sampler)), "auto")
+        return fit, fit_record(own.name, fit, reused=False)
+
+    def settled(errors: str) -> tuple[Fit, FitRecord]:
+        """With more draws where those of a glance are too few, the checks pass, and the answer may be firm."""
+        for sampler in (GLANCE, WHOLE, CAREFUL):
+            fit, record = fitted(errors, sampler)
+            if record.diagnostics.passed or not (record.errors_fit and may_be_firm(study, fit)):
+                break
+        return fit, record
+
+    def glance(errors: str) -> tuple[Fit, Checks]:
+        fit, record = fitted(errors, GLANCE)
+        return fit, record.predictive
+
+    def climbed(beyond: bool) -> tuple[ErrorRung[Fit], ...]:
+        return climb_errors(model.rungs, glance, beyond)
+
+    errors = next((rung.errors for rung in climbed(beyond=False) if rung.chosen), model.errors)
+    behind, (fit, record) = steps[errors], settled(errors)
+
+    def rows(asked: list[Proposition]) -> dict[str, Any]:
+        smallest = smallest_effects(study.claims)
+        return {"curve": specification_curve(study, {behind: fit}, asked, replace(SHORT, seed=seed), smallest)}
+
+    def priors(asked: list[Proposition]) -> dict[str, Any]:
+        return {"answers": sensitivity(fit, asked, study.claim_rules.grid, seed=seed, quick=True)}
+
+    def other_errors(asked: list[Proposition]) -> dict[str, Any]:
+        found = {one.errors: settled(one.errors) for one in climbed(True) if one.passed and one.errors != errors}
+        return {"richer": {name: own for name, own in found.items() if own[1].diagnostics.passed}}
+
+    tried = Tried()
+    found = {one.claim.id: one for one in answered(study, asked_of(study, model, fit), behind, fit, record, tried)}
+    for stage in (rows, priors, other_errors):
+        left = [one.claim for one in found.values() if of_interest(world, one, seed)]
+        if not left:
             break
-    rows = found.estimates().frame
-    row = rows[(rows["estimand"] == "indirect") & (rows["group"] == "")].iloc[0]
-    name = verdict(Known(Seen(float(row["prob_positive"]), answered=not found.failures))).name
+        tried = replace(tried, **stage([claim.parsed for claim in left]))
+        found |= {one.claim.id: one for one in answered(study, left, behind, fit, record, tried)}
+    return list(found.values())
+
+
+def asked_of(study: Study, model: HierarchicalModel, fit: Fit) -> list[Claim]:
+    """The claims that may be supported: without a Bayes factor below its bar none about a difference is, by any rule.
+
+    The first rule had no such bar where a model has no ladder.
+    """
+    differ = not model.has_ladder or homogeneity(fit).factor < DIFFERENT
+    return [claim for claim in study.claims if differ or not claim.parsed.is_difference]
+
+
+def may_be_firm(study: Study, fit: Fit) -> bool:
+    """Whether more draws could make an answer firm: the average's probability, or the Bayes factor, is near its bar.
+
+    Where a smallest effect is declared any fit may answer that it is not reached.
+    """
+    if smallest_effects(study.claims):
+        return True
+    probability = fit.probability(slope_weights(parse_proposition("average_slope_twfe_weighted > 0"), fit.design))
+    return not 0.1 < probability < 0.9 or homogeneity(fit).factor < 1
+
+
+def of_interest(world: World, one: ClaimRecord, seed: int) -> bool:
+    """Whether a verdict is firm, and either wrong or among those that power counts."""
+    name = one.verdict.name
+    if one.claim.id == AVERAGE:
+        apart = (SUPPORTED, CONTRADICTED) if not any(world.slopes.values()) else ()
+        return name in (*world.wrong, *apart) or (name == world.right and seed <= world.power)
+    return name == SUPPORTED and (seed <= world.power or not is_true(world, one))
+
+
+def is_true(world: World, pair: ClaimRecord) -> bool:
+    """Whether the first of two groups has the larger slope."""
+    first, second = pair.claim.id.split(" over ")
+    return world.slopes[first] > world.slopes[second]
+
+
+def told(world: World, records: list[ClaimRecord], seed: int) -> dict[str, Any]:
+    """The replication as a row: verdicts by the rule, and what the first rule said of the same fit."""
+    average, *pairs = records
+    true, false = ([one for one in pairs if is_true(world, one) == wanted] for wanted in (True, False))
+    firm = average.verdict.name in FIRM
     return {
-        "first step significant": bool(step["p_value"] < 0.05),
-        "indirect supported": name in TOLD,
-        "indirect contradicted": name == CONTRADICTED,
-        "sampler failed": bool(found.failures),
+        "errors": average.errors,
+        "probability": round(average.probability, 4),
+        "average": average.verdict.name,
+        "why": "; ".join(average.verdict.because) if seed <= world.power and not firm else "",
+        "first": first_rule(world, average),
+        "false pair": firmest(false),
+        "true pair": firmest(true),
+        "first false pair": any(first_rule(world, one) == SUPPORTED for one in false),
+        "first true pair": any(first_rule(world, one) == SUPPORTED for one in true),
     }
 
 
-def significant(frame: pd.DataFrame) -> bool:
-    """Whether TWFE with errors clustered by unit finds a positive slope with p < 0.05."""
-    panel = bn.read_panel(frame, unit="unit", time="time")
-    fit = linear_fit(build_design(panel, SPEC), "two-way", "clustered", "stata", None, panel.source)
-    return bool(fit.coefficients[0] / np.sqrt(fit.covariance[0, 0]) > stats.t.ppf(0.975, fit.df))
+def firmest(pairs: list[ClaimRecord]) -> str:
+    """The firmest of the verdicts that support a claim about a pair; empty where none does."""
+    names = {one.verdict.name for one in pairs}
+    return next((name for name in (SUPPORTED, fragile(SUPPORTED)) if name in names), "")
 
 
-def summarise(rows: list[dict]) -> dict[str, int | dict[str, int]]:
-    """How many replications each reading holds in."""
-    out: dict[str, int | dict[str, int]] = {k: int(sum(r[k] for r in rows)) for k in rows[0] if k != "errors"}
-    if "errors" in rows[0]:
-        out["errors"] = {errors: sum(r["errors"] == errors for r in rows) for errors in ERRORS}
-    return out
+def first_rule(world: World, one: ClaimRecord) -> str:
+    """What the first rule made of the fit behind the verdicts: .95 and .05, and no row of least squares.
 
-
-def write_page(content: dict) -> None:
-    """The tables of docs/worlds.md."""
-    worlds, same, apart = content["worlds"], content["slopes"]["same"], content["slopes"]["different"]
-    lines = [
-        "# Simulated worlds: what the ledger says, and what stars say",
-        "",
-        f"Panels of {content['units']} units x {content['periods']} periods, units in {len(same)} groups of seven or "
-        f"eight; exposure and control correlated with the effects of units and periods, and persistent within units "
-        f"({content['persistence']:g}: where regressors are not persistent, AR(1) errors do no harm). One slope: "
-        f"{_distinct(same)} everywhere; strong differences: {_distinct(apart)}; error SD 0.5. The ledger's rule "
-        "(docs/claims.md) is applied with the errors that the posterior predictive checks choose and before priors, "
-        "measures and samples are varied, which can make a supported claim fragile but never support another. Written "
-        "by `benchmarks/worlds.py`; numbers are replications out of those in the second column, the Monte Carlo "
-        "standard error of 50 in 1,000 is 7.",
-        "",
-        "## Do slopes differ?",
-        "",
-        "| world | replications | significant here, not there | F-test of equal slopes, p < .05 | **ledger: some pair "
-        "supported** | the same rule, independent errors | Bayes factor: slopes differ | some sign clear, P >= .975 |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    keys = ("here, not there", "joint test", "a pair supported", "iid a pair supported", "slopes differ")
-    for name in WORLDS:
-        row = worlds[name]
-        lines.append("| " + " | ".join([name, *(str(row[k]) for k in ("replications", *keys, "a sign clear"))]) + " |")
-    lines += [
-        "",
-        "*Significant here, not there*: separate regressions find a positive slope with p < .05 (errors clustered by "
-        "unit) in at least one group and not in all. The F-test is the interacted regression's, clustered by unit. "
-        "*Some pair supported*: of all ordered pairs of groups, at least one claim `slope[a] > slope[b]` has "
-        "probability .95 or more while the Bayes factor of equal slopes is below 1/3: in the first three worlds every "
-        "one is wrong, in the next three the count is the power. *Some sign clear* leaves the Bayes factor out.",
-        "",
-        "## Which errors the checks choose",
-        "",
-        "| world | " + " | ".join(ERRORS) + " | sampler failed |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name in WORLDS:
-        row = worlds[name]
-        counts = [str(row["errors"][errors]) for errors in ERRORS]
-        lines.append("| " + " | ".join([name, *counts, str(row["sampler failed"])]) + " |")
-    lines += [
-        "",
-        "## Is there an effect on average?",
-        "",
-        "| world | replications | TWFE, one slope: positive, p < .05 | **ledger: average > 0 supported** | the same, "
-        "independent errors | contradicted |",
-        "|---|---|---|---|---|---|",
-    ]
-    keys = ("replications", "TWFE, one slope > 0", "average supported", "iid average supported", "average contradicted")
-    for name in WORLDS:
-        lines.append("| " + " | ".join([name, *(str(worlds[name][k]) for k in keys)]) + " |")
-    path = worlds[MEDIATOR]
-    lines += [
-        "",
-        "Without an effect the ledger's probability of .95 is one-sided: about 50 of 1,000 may be supported and as "
-        "many contradicted; the regression's count is of positive slopes at two-sided 5 %, about 25.",
-        "",
-        "## A mediator without a path to the outcome",
-        "",
-        f"The exposure moves the mediator, the mediator does not move the outcome. Of {path['replications']} "
-        f"replications the first step (exposure to mediator) is significant in {path['first step significant']}, from "
-        "which a two-step paper concludes that it mediates; the ledger supports `indirect > 0` in "
-        f"{path['indirect supported']} and contradicts it in {path['indirect contradicted']}.",
-        "",
-    ]
-    PAGE.write_text("\n".join(lines))
-
-
-def _distinct(slopes: dict[str, float]) -> str:
-    return ", ".join(dict.fromkeys(f"{slope:g}" for slope in slopes.values()))
+    A difference was held to a Bayes factor only where the model had a ladder.
+    """
+    held = one.homogeneity is not None and world.kind == "hierarchical" and NO_LADDER not in world.model
+    differ = one.homogeneity.factor < DIFFERENT if held and one.homogeneity else None
+    return answer(Seen(one.probability, None, differ), *FIRST_RULE)
 
 
 if __name__ == "__main__":

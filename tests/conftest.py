@@ -32,7 +32,7 @@ LONG = (
 def report_text(out):
     """What a reader of a run's report.html sees: no tags, hyphens for minus signs, single blanks."""
     page = (Path(out) / "report.html").read_text(encoding="utf-8")
-    page = html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", "", page, flags=re.DOTALL))
+    page = html.unescape(re.sub(r"<(style|script)\b.*?</\1>|<[^>]+>", "", page, flags=re.DOTALL))
     return re.sub(r"\s+", " ", page.replace("\u2212", "-"))
 
 

@@ -26,10 +26,12 @@ from bayes_npp.study.study import TABLES
 from tests.conftest import ROOT, TINY
 
 ALL = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*.md"))}
-ALL |= {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md"))}
+ALL |= {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/**/*.md"))
+}
 # The changelog names old paths on purpose.
 CURRENT = {name: text for name, text in ALL.items() if name != "CHANGELOG.md"}
-FOLDERS = "bayes_npp|benchmarks|data|docs|examples|models|reports|tests"
+FOLDERS = "bayes_npp|benchmarks|data|docs|examples|models|reports|tests|tools"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 # Files that the worked examples of CONTRIBUTING.md would add.
@@ -75,7 +77,8 @@ def test_files_and_folders_named_exist(name):
 
 @pytest.mark.parametrize("name", sorted(CURRENT))
 def test_modules_and_public_names_exist(name):
-    for dotted in re.findall(r"\bbayes_npp((?:\.\w+)+)", CURRENT[name]):
+    text = re.sub(r"^::: .+$", "", CURRENT[name], flags=re.MULTILINE)  # objects: tests/test_site.py
+    for dotted in re.findall(r"\bbayes_npp((?:\.\w+)+)", text):
         path = ROOT / "bayes_npp" / dotted.strip(".").replace(".", "/")
         assert path.is_dir() or path.with_suffix(".py").is_file(), dotted
     for public in re.findall(r"\bbn\.([A-Za-z]\w*)", CURRENT[name]):
@@ -135,15 +138,23 @@ def test_sections_that_docstrings_cite_exist():
 
 @pytest.mark.parametrize("name", sorted(CURRENT))
 def test_commands_named_exist(name):
-    for verb in re.findall(r"^bayes-npp (\w+)", "\n".join(blocks(name, "")), re.MULTILINE):
+    for verb in re.findall(r"^bayes-npp (\w+)", "\n".join(blocks(name, "bash")), re.MULTILINE):
         assert verb in cli.commands, verb
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for target in re.findall(r"(?:^|`)make ([a-z][\w-]*)", CURRENT[name], re.MULTILINE):
         assert target in targets, target
 
 
+@pytest.mark.parametrize("name", sorted(CURRENT))
+def test_every_block_says_what_it_is(name):
+    """What runs them goes by their language (tools/code_blocks.py)."""
+    assert {kind for kind, _ in FENCE.findall(CURRENT[name])} <= {"python", "bash", "toml", "text"}
+
+
 def test_readme_has_the_two_commands():
-    assert {"make reanalyse", "make test"} <= {line.split("  ")[0] for line in blocks("README.md", "")[0].splitlines()}
+    assert {"make reanalyse", "make test"} <= {
+        line.split("  ")[0] for line in blocks("README.md", "bash")[0].splitlines()
+    }
 
 
 def test_your_study_names_every_table_kind_and_transform():

@@ -1,13 +1,18 @@
 """What is computed and kept in files: read again only where it was made from the very same, and is what was written."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bayes_npp.errors import OutputError, SpecError
 from bayes_npp.records import content_hash
 from bayes_npp.store import VERIFIED, read_sealed_json, write_sealed_json
+from bayes_npp.study.robustness import Robustness
+from bayes_npp.study.sample import Sample
 
 HASH = 64  # characters of one
 NO_HASH = "it carries no hash: an earlier version wrote it, or it is cut off"
@@ -40,6 +45,16 @@ def stamp(made_from: Mapping[str, Any]) -> dict[str, Any]:
         else:
             out[name] = content_hash(value)
     return out
+
+
+def data_of(sample: Sample, robustness: Sequence[Robustness]) -> dict[str, Any]:
+    """What a study's samples are made from: the panel's values, scaling constants, declared robustness rows."""
+    panel = sample.panel
+    frame = panel.frame.assign(**{"": panel.in_window})
+    values = hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()
+    rows = [row.model_dump(mode="json", exclude={"title", "note"}) for row in robustness]
+    scales = sample.scales.as_dict()
+    return {"columns": [panel.unit, panel.time, *frame], "values": values, "robustness": rows, "scales": scales}
 
 
 def key_of(made_from: Mapping[str, Any]) -> str:

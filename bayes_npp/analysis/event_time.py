@@ -10,7 +10,9 @@ from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.records import FitRecord, Ladder
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record
+from bayes_npp.bayesian.fitting.error_ladder import carried
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.model.error_models import BASE, factors_of, named
 from bayes_npp.design.event_time import place_of
 from bayes_npp.design.spec import Spec
 from bayes_npp.estimates import LEVEL
@@ -71,6 +73,8 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
     if model is not None:
         sample, names = declared.sample(study.sample)
         widened = declared.widened(behind_verdicts(model, ladders), names, sample)
+        if carried(lambda: sample.design(widened.spec(sample.roles)), widened.errors) is None:
+            widened = widened.model_copy(update={"errors": _without_factors(widened.errors)})
         fit, reused = fit_model(sample, widened, settings)
         record, errors = fit_record(f"{model.name}.event_time", fit, reused), widened.errors
         rows += posterior_rows(fit, roles.exposure)
@@ -78,6 +82,11 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
     n_obs = int(found.frame["n_obs"].iloc[0])
     tests = found.diagnostics
     return EventTimes(frame, tests["leads_f"], tests["leads_p"], tests["leads_df"], errors, record, n_obs)
+
+
+def _without_factors(errors: str) -> str:
+    """Errors less their common factors, which take more periods than leads and lags may leave."""
+    return "+".join(part for part in named(errors) if not factors_of(part)) or BASE
 
 
 def posterior_rows(fit: Fit, exposure: str) -> list[dict[str, object]]:

@@ -2,22 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import ErrorChoice, Estimated, FitRecord, Ladder, PoolingRung
 from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
-from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, rule
+from bayes_npp.bayesian.fitting.diagnostics import Check, Diagnostics
+from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, decisive, rule
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.fitting.refit import CAREFUL
-from bayes_npp.bayesian.model.error_models import BASE, named, parts
+from bayes_npp.bayesian.fitting.sample import CAREFUL
+from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
 from bayes_npp.bayesian.model.loadings import loads
+from bayes_npp.errors import BayesNppError
 from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.sample import Sample
 
 MAX_DRAWS = 1000
+# Of rungs with factors or scales of periods, whose gradients cost most: a quarter of the draws, so many at least.
+QUARTER, FEWEST, TUNE = 4, 500, 300
+CLEAR = 0.005  # tail probability of a check that fails whatever the Monte Carlo error of so few draws
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,11 @@ def _rung(model: HierarchicalModel, part: str, label: str, changes: dict[str, An
     name = f"{model.name}--{part}-{label.replace('+', '-')}"
     # A unit's scale that may be next to nothing has a long tail, which takes more draws.
     long_tail = any(own.effects for own in parts(changes.get("errors", BASE)))
-    draws = model.draws if long_tail or model.leaves_errors else min(model.draws, MAX_DRAWS)
-    return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, "draws": draws}), declared=False)
+    made = {"draws": model.draws if long_tail or model.leaves_errors else min(model.draws, MAX_DRAWS)}
+    own = changes.get("errors", BASE)
+    if not model.leaves_errors and (factors_of(own) or "period_scale" in named(own)):
+        made = {"draws": min(model.draws, max(FEWEST, model.draws // QUARTER)), "tune": model.tune or TUNE}
+    return Rung(part, label, HierarchicalModel(**{**content, **changes, "name": name, **made}), declared=False)
 
 
 def behind_verdicts(model: HierarchicalModel, ladders: Sequence[Ladder]) -> HierarchicalModel:
@@ -79,6 +87,8 @@ def behind_verdicts(model: HierarchicalModel, ladders: Sequence[Ladder]) -> Hier
     ladder = next((ladder for ladder in ladders if ladder.model == model.name), None)
     if ladder is None:
         return model
+    if ladder.errors.chosen in ladder.errors.models:  # with the draws that it took
+        return ladder.errors.models[ladder.errors.chosen]
     name = ladder.errors.record.model
     return next((rung.model for rung in error_rungs(model) if rung.model.name == name), model)
 
@@ -96,7 +106,8 @@ class Fitted:
         return Estimated(self.fit.estimates().named(settings.study, name), fit=self.record)
 
 
-def _fitted(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted:
+def fitted_model(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted:
+    """Fit a model, or take it from storage; with what the report says of it."""
     fit, reused = fit_model(sample, model, settings)
     return Fitted(model, fit, fit_record(model.name, fit, reused))
 
@@ -119,10 +130,62 @@ def _climbed(
         if rung.declared and own is not None:
             return own, own.record.predictive
         progress.say(f"{model.name}: errors {errors}")
-        found = _fitted(sample, rung.model, settings)
+        longer = rung.model.model_copy(update={"draws": model.draws, "tune": model.tune})
+        found = _stored(sample, longer, settings) or fitted_model(sample, rung.model, settings)
+        sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
+        if not sampled and longer not in (rung.model, found.model):
+            progress.say(f"{model.name}: errors {errors} again, with all draws")
+            found = fitted_model(sample, longer, settings)
         return found, found.record.predictive
 
-    return climb_errors(model.rungs, fit, beyond)
+    rungs = climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
+    return tuple(rung if rung.chosen or rung.fit is own else only_checked(rung, model) for rung in rungs)
+
+
+def _stored(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fitted | None:
+    """A model as an earlier run stored it; None where it did not, or where all is to be fitted anew."""
+    if settings.refit:
+        return None
+    try:
+        return fitted_model(sample, model, replace(settings, stored_only=True, say=lambda line: None))
+    except BayesNppError:
+        return None
+
+
+def ruled_out(checks: Checks, ladder: tuple[str, ...]) -> bool:
+    """Whether a check fails so clearly that few draws are enough to see it."""
+    decided = [check.p for check in checks if check.name in decisive(ladder)]
+    return any(min(p, 1 - p) <= CLEAR for p in decided)
+
+
+def only_checked(rung: ErrorRung[Fitted], model: HierarchicalModel) -> ErrorRung[Fitted]:
+    """A rung that its checks rule out beyond doubt, its sampler held to what it takes to see that."""
+    own = rung.fit.record.diagnostics
+    if not isinstance(own, Diagnostics) or not ruled_out(rung.checks, model.rungs):
+        return rung
+    record = replace(rung.fit.record, diagnostics=CheckedDiagnostics(**own.as_dict()))
+    return replace(rung, fit=replace(rung.fit, record=record))
+
+
+class CheckedDiagnostics(Diagnostics):
+    """Of chains of which only the posterior predictive checks are used, and these fail clearly."""
+
+    max_r_hat: ClassVar[float] = 1.05
+    min_ess: ClassVar[float] = 100
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The gate, of fewer draws."""
+        loose = {
+            "largest R-hat": (f"<= {self.max_r_hat}", self.r_hat <= self.max_r_hat),
+            "smallest bulk ESS": (f">= {self.min_ess}", self.ess_bulk >= self.min_ess),
+            "smallest tail ESS": (f">= {self.min_ess}", self.ess_tail >= self.min_ess),
+        }
+        out = []
+        for one in super().checks:
+            threshold, passed = loose.get(one.quantity, (one.threshold, one.passed))
+            out.append(Check(one.quantity, one.value, f"{threshold} (only checked)", passed))
+        return tuple(out)
 
 
 def _picked(
@@ -139,7 +202,7 @@ def _picked(
 def fit_behind_verdicts(sample: Sample, model: HierarchicalModel, settings: RunSettings) -> Fit:
     """The fit that a run's verdicts rest on: with the errors that the model's ladder picks, where it has one."""
     if not model.rungs:
-        return _fitted(sample, model, settings).fit
+        return fitted_model(sample, model, settings).fit
     rungs = _climbed(sample, model, None, settings, Progress(settings.say), beyond=False)
     return next(rung.fit.fit for rung in rungs if rung.chosen)
 
@@ -149,7 +212,7 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
 
     With `errors = "auto"` the model has the errors that are chosen, and its neighbours in pooling have them too.
     """
-    own = None if model.leaves_errors else _fitted(sample, model, settings)
+    own = None if model.leaves_errors else fitted_model(sample, model, settings)
     rungs = _climbed(sample, model, own, settings, progress)
     if own is None:
         own, rungs = _picked(model, rungs, settings)
@@ -163,7 +226,7 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
     others = [rung for rung in steps if not rung.declared]
     pooled = {own.model.name: own.fit}
     for rung in progress.track(f"neighbours of {model.name}", others, lambda rung: f"{rung.part} {rung.label}"):
-        beside.append(one := _fitted(sample, rung.model, settings))
+        beside.append(one := fitted_model(sample, rung.model, settings))
         pooled[rung.model.name] = one.fit
     progress.say(f"{model.name}: how well each neighbour predicts what it has not seen")
 
@@ -200,12 +263,13 @@ def _with_exposure_factor(
     if not chosen.passed or model.exposure_factor != "none":
         return None
     changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
-    careful = {"target_accept": model.target_accept or CAREFUL[-1]}  # scales of units diverge now and then at less
-    other = chosen.fit.model.model_copy(update=changes | careful)
+    own = chosen.fit.model  # beside scales of units and factors a few units are fitted nearly exactly: short steps
+    made = {"target_accept": model.target_accept or CAREFUL[-1], "draws": min(model.draws, 2 * own.draws)}
+    other = own.model_copy(update=changes | made)
     if carried(lambda: sample.design(other.spec(sample.roles))) is None:
         return None
     progress.say(f"{model.name}: loadings on the exposure's own factor")
-    return _fitted(sample, other, settings)
+    return fitted_model(sample, other, settings)
 
 
 def _exists(sample: Sample, rung: Rung) -> bool:

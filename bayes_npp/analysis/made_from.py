@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -16,7 +17,7 @@ CARRIERS = frozenset(
     {
         "click",
         "formulaic",
-        "great_tables",
+        "docx",
         "jinja2",
         "pandera",
         "pyarrow",
@@ -27,8 +28,19 @@ CARRIERS = frozenset(
     }
 )
 
-# So do these modules of our own: files of results and of compiled code, which are checked elsewhere, and drawings.
-KEEPERS = frozenset({"bayes_npp.store", "bayes_npp.bayesian.model.caches", "bayes_npp.bayesian.fitting.plots"})
+# So do these modules of our own: files of results and of compiled code, which are checked elsewhere, drawings, reports.
+KEEPERS = frozenset(
+    {
+        "bayes_npp.store",
+        "bayes_npp.bayesian.model.caches",
+        "bayes_npp.bayesian.fitting.plots",
+        "bayes_npp.reporting.csv_files",
+        "bayes_npp.reporting.report",
+    }
+)
+
+_NAMED = re.compile(rf"([\"'])({PACKAGE.name}\.[\w.]+)\1")  # modules as text (`import_module`)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements stand in others
 
 
 @cache
@@ -77,7 +89,8 @@ def _file(module: str) -> Path:
 def _imported(module: str) -> tuple[frozenset[str], frozenset[str]]:
     """Modules of the package that a module imports, and top-level packages of others."""
     ours, others = set(), set()
-    for name in _names(ast.parse(_file(module).read_bytes())):
+    content = _file(module).read_text(encoding="utf-8")
+    for name in (*_names(ast.parse(content)), *(found[2] for found in _NAMED.finditer(content))):
         top = name.partition(".")[0]
         if top == PACKAGE.name:
             ours |= {name} if _file(name).is_file() else set()
@@ -87,7 +100,7 @@ def _imported(module: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _names(node: ast.AST) -> Iterator[str]:
-    """Dotted names that are imported below a node, or stand there as text (`import_module`)."""
+    """Dotted names that statements below a node import; expressions, which import nothing, are not looked through."""
     match node:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return
@@ -95,7 +108,6 @@ def _names(node: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         case ast.ImportFrom(module=str(base), level=0):
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-        case ast.Constant(value=str(text)) if text.startswith(f"{PACKAGE.name}.") and " " not in text:
-            yield text
-    for child in ast.iter_child_nodes(node):
-        yield from _names(child)
+    for name in _BLOCKS:
+        for child in getattr(node, name, ()):
+            yield from _names(child)

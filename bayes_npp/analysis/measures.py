@@ -31,6 +31,7 @@ from bayes_npp.analysis.stored_fits import fit_model
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.model.error_models import factors_of
 from bayes_npp.estimates import summarise
 from bayes_npp.frequentist.least_squares.inference import t_row
 from bayes_npp.frequentist.least_squares.static import linear_fit, replace_slopes
@@ -53,8 +54,8 @@ def measure(
 ) -> tuple[MeasurementRecord, ...]:
     """Every declared model on every variant; with the errors behind the verdicts where they are others.
 
-    There the variants that leave an indicator out are not fitted and fewer indices are drawn (none in a quick run), for
-    time.
+    There the variants that leave an indicator out are not fitted and fewer indices are drawn (none in a quick run, or
+    with common factors), for time.
     """
     if study.measurement is None:
         return ()
@@ -92,7 +93,7 @@ def posteriors(
     sampler = seeded(SHORT, settings.seed)
     draws = min(measurement.draws, QUICK_INDICES) if settings.quick else measurement.draws
     if not whole and draws:
-        draws = 0 if settings.quick else max(2, draws // FEWER)
+        draws = 0 if settings.quick or factors_of(model.errors) else max(2, draws // FEWER)
     sources = tuple(SOURCES) if draws else ()
     made_from = _made_from(study, model, variants, sampler, draws)
 

@@ -245,8 +245,8 @@ def robustness_ranges(
     """Both ends of the slope over the rows of every declared model that has an overall slope and two rows of it."""
     out = []
     for declared in dict.fromkeys(record.declared for record in robustness):
-        records = [record for record in robustness if record.declared == declared and not record.altered.placebo]
-        found = [(_overall(estimates, record.model, record.altered.data.roles.exposure), record) for record in records]
+        records = [record for record in robustness if record.declared == declared and not record.placebo]
+        found = [(_overall(estimates, record.model, record.exposure), record) for record in records]
         rows = sorted(((row, record) for row, record in found if row is not None), key=lambda pair: pair[0]["estimate"])
         own = _overall(estimates, declared, exposure)
         if own is not None and len(rows) > 1:
@@ -258,8 +258,8 @@ def placebos(robustness: Sequence[RobustnessRecord], estimates: Estimates) -> tu
     """The slope of every row that adds a later period's exposure."""
     out = []
     for record in robustness:
-        if record.altered.placebo:
-            row = _overall(estimates, record.model, record.altered.placebo)
+        if record.placebo:
+            row = _overall(estimates, record.model, record.placebo)
             out += [] if row is None else [Placebo(record.model, by_interval(row))]
     return tuple(out)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from bayes_npp.analysis.plain import WHEN_STORED
 from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.diagnostics import Gate
@@ -16,7 +17,7 @@ from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.equal_slopes import EqualityTest
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import HierarchicalModel
-from bayes_npp.study.robustness import Altered
+from bayes_npp.study.robustness import Alterable
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class FitRecord:
     predictive: tuple[PredictiveCheck, ...]
     saturated: tuple[str, ...]
     between: tuple[tuple[str, int, int], ...]
-    reused: bool
+    reused: bool = field(metadata={WHEN_STORED: True})
     outcome: str
     scales: Scales
     engine: str = "collapsed"
@@ -173,7 +174,14 @@ class RobustnessRecord:
         The model as declared.
     model : str
         <declared>.<row>, its name in the estimates.
-    altered : Altered
+    estimated : Alterable
+        What was estimated, on altered data.
+    exposure : str
+        The study's, or what the row puts in its place.
+    changed : str
+        Everything that was altered, in words.
+    placebo : str
+        The term whose coefficient the row is about where that is a lead of the exposure; else empty.
     note : str
         Where the row comes from, as the study says.
     fit : FitRecord, optional
@@ -182,7 +190,10 @@ class RobustnessRecord:
 
     declared: str
     model: str
-    altered: Altered
+    estimated: Alterable
+    exposure: str
+    changed: str
+    placebo: str
     note: str
     fit: FitRecord | None = None
 

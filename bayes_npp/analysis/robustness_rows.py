@@ -23,7 +23,8 @@ def rerun_altered(
         with located(f"robustness '{row.name}' of '{declared}'"):
             found = estimate_model(altered.data, altered.model, settings)
         tables.append(labelled(found.table, altered))
-        records.append(RobustnessRecord(declared, name, altered, row.note, found.fit))
+        told = (altered.model, altered.data.roles.exposure, altered.changed, altered.placebo)
+        records.append(RobustnessRecord(declared, name, *told, row.note, found.fit))
         walls[name] = round(time.time() - begun, 2)
     return tuple(records), tables
 

@@ -94,7 +94,8 @@ def climb_mediation(
             records.append(fit_record(label, found, stored))
             return found, found.checks
 
-        chosen = next(rung for rung in climb_errors(model.rungs, fit) if rung.chosen)
+        climbed = climb_errors(model.rungs, fit, sampled=lambda one: one.diagnostics.passed)
+        chosen = next(rung for rung in climbed if rung.chosen)
         keep_as(f"{model.name}--{outcome}", chosen.fit, settings)
         own[outcome] = chosen.errors
     errors = own.pop(treated.designs[-1].spec.outcome)
@@ -239,7 +240,8 @@ def _form(design: Design, priors: PriorSet, sampler: Sampler) -> Form[Fit]:
     def read(path: Path) -> tuple[dict[str, Any], str, Callable[[], Fit]]:
         tree = read_tree(path)
         made_from = json.loads(tree.attrs.get("made_from", "{}"))
-        return made_from, tree.attrs["content"], lambda: restore(tree, design, priors, sampler)
+        made = Sampler(**json.loads(tree.attrs["sampler"])) if "sampler" in tree.attrs else sampler
+        return made_from, tree.attrs["content"], lambda: restore(tree, design, priors, made)
 
     return Form(lambda path, made_from, fit: write_tree(fit.tree, path), read)
 

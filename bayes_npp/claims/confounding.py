@@ -1,7 +1,8 @@
 """What an omitted confounder of exposure and outcome would do to each claim."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.records import Ladder
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
+from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.sensitivity.omitted import Confounded, confounded, table
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
 from bayes_npp.design.slope_contrasts import slope_weights
@@ -21,6 +23,7 @@ from bayes_npp.study.claims import Claim
 from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.study import Study
 
+Fitted = Callable[[HierarchicalModel], Fit]
 PRODUCT = (
     "an indirect effect is a product of two paths; the first path is asked here, the second by the correlation of "
 )
@@ -81,23 +84,26 @@ def claims_confounded(
     """Every claim of a study beside an omitted confounder; nothing without claims or controls."""
     if ledger is None or not study.confounding.named(study.roles):
         return ()
-    return tuple(_one(study, record, ladders, settings) for record in ledger.records)
+
+    @cache  # a fit is read, and its slopes are integrated out, once for all claims about it
+    def fitted(model: HierarchicalModel) -> Fit:
+        return fit_model(study.sample, behind_verdicts(model, ladders), settings.fitted_before())[0]
+
+    return tuple(_one(study, record, fitted) for record in ledger.records)
 
 
-def _one(study: Study, record: ClaimRecord, ladders: Sequence[Ladder], settings: RunSettings) -> ClaimConfounding:
+def _one(study: Study, record: ClaimRecord, fitted: Fitted) -> ClaimConfounding:
     claim, model = record.claim, study.model(record.claim.model)
     try:
         if isinstance(model, MediationModel):
             return _first_path(study, claim, model)
         assert isinstance(model, HierarchicalModel)
-        return _slope(study, claim, model, ladders, settings)
+        return _slope(study, claim, model, fitted)
     except (DesignError, SpecError) as error:
         return ClaimConfounding(claim, "slope", None, np.nan, pd.DataFrame(), why_not=error.problem)
 
 
-def _slope(
-    study: Study, claim: Claim, model: HierarchicalModel, ladders: Sequence[Ladder], settings: RunSettings
-) -> ClaimConfounding:
+def _slope(study: Study, claim: Claim, model: HierarchicalModel, fitted: Fitted) -> ClaimConfounding:
     """A claim about slopes: the combination that it compares with its number, in the regression that tests it."""
     p, rules = claim.parsed, study.confounding
     spec = study.spec(model)
@@ -110,8 +116,7 @@ def _slope(
         design, slope_weights(p, design), names, multiples=rules.multiples, source=study.panel.source
     )
     about = "difference" if p.is_difference else "slope"
-    behind = behind_verdicts(model, ladders)
-    fit, _ = fit_model(study.sample, behind, settings.fitted_before())
+    fit = fitted(model)
     try:
         beside = confounded(fit, slope_weights(p, fit.design), p.threshold, p.sign, found.df)
     except SpecError as error:

@@ -12,8 +12,8 @@ from bayes_npp.frequentist.hypotheses.proposition import WHOLE, PropositionTest
 from bayes_npp.frequentist.least_squares.static import Errors, static_estimates
 from bayes_npp.study.claims import Claim
 from bayes_npp.study.models import FrequentistModel, HierarchicalModel
-from bayes_npp.study.robustness import alter
-from bayes_npp.study.study import Study
+from bayes_npp.study.robustness import Robustness, alter
+from bayes_npp.study.sample import Sample
 
 
 def twin(model: HierarchicalModel, slopes: str | None = None) -> FrequentistModel:
@@ -39,16 +39,16 @@ def within(test: PropositionTest, proposition: Proposition, smallest: float | No
     return test.below(distance + smallest) - test.below(distance - smallest)
 
 
-def leads(study: Study, model: HierarchicalModel) -> tuple[str, ...]:
-    """Rows of the study in which a lead of the exposure has a 95 % interval that excludes zero."""
+def leads(sample: Sample, model: HierarchicalModel, rows: Sequence[Robustness]) -> tuple[str, ...]:
+    """Rows of a study in which a lead of the exposure has a 95 % interval that excludes zero."""
     out = []
-    for row in study.robustness:
+    for row in rows:
         if not row.lead:
             continue
         try:
-            altered = alter(study.sample, twin(model), row)
+            altered = alter(sample, twin(model), row)
             design = altered.data.design(altered.model.spec(altered.data.roles))
-            frame = static_estimates(design, "two-way", Errors(), study.panel.source).frame
+            frame = static_estimates(design, "two-way", Errors(), sample.panel.source).frame
         except BayesNppError:
             continue  # the row itself says why it has no estimate
         found = frame[frame["term"] == altered.placebo].iloc[0]
@@ -57,7 +57,7 @@ def leads(study: Study, model: HierarchicalModel) -> tuple[str, ...]:
     return tuple(out)
 
 
-def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray) -> str:
+def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray, smallest: float | None = None) -> str:
     """What is wrong with the weights of two-way fixed effects, of claims about the average that has them.
 
     Parameters
@@ -66,6 +66,8 @@ def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray) 
     proposition : Proposition
     slopes : ndarray, shape (G,)
         Posterior means.
+    smallest : float, optional
+        The smallest effect of interest: signs of averages that are both nearer to zero say nothing.
 
     Notes
     -----
@@ -82,7 +84,7 @@ def wrong_weights(design: Design, proposition: Proposition, slopes: np.ndarray) 
     if below:
         return f"two-way fixed effects give groups a negative weight ({', '.join(below)})"
     mine, theirs = float(weights @ slopes), float(design.group_shares @ slopes)
-    if mine * theirs < 0:
+    if mine * theirs < 0 and max(abs(mine), abs(theirs)) >= (smallest or 0.0):
         return (
             f"the average with the weights of two-way fixed effects ({mine:.2g}) and that over observations "
             f"({theirs:.2g}) differ in sign"

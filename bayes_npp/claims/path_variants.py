@@ -17,6 +17,8 @@ from bayes_npp.bayesian.mediation.mediation import Mediation, assemble
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, drawn_numbers, shares_of, variant_row
+from bayes_npp.claims.path_counterparts import by_least_squares
+from bayes_npp.claims.specification_curve import own_factor
 from bayes_npp.design.design import Design
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.errors import BayesNppError
@@ -31,12 +33,13 @@ COLUMNS = ["proposition", *VARIANTS]
 
 @dataclass(frozen=True)
 class Altered:
-    """A mediation model on other data: its equations, or why it has none."""
+    """A mediation model on other data: its equations, or why it has none; `row` is the study's, of a specification."""
 
     kind: str  # measurement | specification
     label: str
     designs: tuple[Design, ...] = ()
     reason: str = ""
+    row: Robustness | None = None
 
 
 def path_variants(
@@ -65,9 +68,11 @@ def path_variants(
     -------
     DataFrame
         proposition and the columns of `entry.VARIANTS`, kinds measurement and specification; no probability where
-        there is a reason: the sampler failed, the row does not apply to a mediation model, it cannot be fitted to it.
+        there is a reason: the sampler failed, the measure cannot be fitted to. Rows that the model cannot be fitted to
+        are answered by least squares (`by_least_squares`).
     """
     every = list(altered_equations(study, model))
+    declared = [one.row for one in every if one.reason and one.row is not None and not one.row.lead]
     variants = [variant for variant in every if not variant.reason]
     priors = study.priors(model)
     names = list(mediation.equations)  # a variant's equations stand in the same order, its outcome by another name
@@ -95,7 +100,7 @@ def path_variants(
     rows: list[tuple[object, ...]] = [
         (str(p), *variant_row(one.kind, one.label, np.nan, one.reason, counted=False))
         for one in every
-        if one.reason
+        if one.reason and one.row not in declared
         for p in propositions
     ]
     for number, variant in enumerate(variants):
@@ -103,7 +108,19 @@ def path_variants(
         gates = [one.diagnostics for one in own.values()]
         other = _with(mediation, dict(zip(names, variant.designs, strict=True)), own)
         answered.append(rows_of(other, variant.kind, variant.label, propositions, smallest, gates))
-    return stacked([pd.DataFrame(rows, columns=COLUMNS), *answered])
+    beside = by_least_squares(study, model, with_own_factor(study, declared), propositions, smallest)
+    return stacked([pd.DataFrame(rows, columns=COLUMNS), *answered, beside])
+
+
+def rows_of_least_squares(study: Study) -> list[Robustness]:
+    """Rows of a study that no mediation model can be fitted to, the exposure's own factor among them."""
+    return with_own_factor(study, [row for row in study.robustness if _does_not_apply(row) and not row.lead])
+
+
+def with_own_factor(study: Study, rows: Sequence[Robustness]) -> list[Robustness]:
+    """With the exposure's own factor where the study does not declare it."""
+    declared = any(row.exposure_factor for row in study.robustness)
+    return [*rows] if declared else [*rows, own_factor()]
 
 
 def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -156,11 +173,12 @@ def altered_equations(study: Study, model: MediationModel) -> Iterator[Altered]:
         reason = _does_not_apply(row)
         if not reason:
             try:
-                yield equations_on("specification", row.name, alter(study.sample, likeness, row).data, model)
+                data = alter(study.sample, likeness, row).data
+                yield replace(equations_on("specification", row.name, data, model), row=row)
             except BayesNppError as error:
                 reason = error.problem
         if reason:
-            yield Altered("specification", row.name, reason=reason)
+            yield Altered("specification", row.name, reason=reason, row=row)
 
 
 def _does_not_apply(row: Robustness) -> str:

@@ -6,21 +6,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from bayes_npp.analysis.cache import json_form, remembered
+from bayes_npp.analysis.cache import data_of, json_form, remembered
 from bayes_npp.analysis.made_from import made_by
+from bayes_npp.analysis.plain import plain, restored
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_mediation
+from bayes_npp.bayesian.comparison.homogeneity import Homogeneity
 from bayes_npp.bayesian.fitting.refit import SHORT, Start, refit
 from bayes_npp.bayesian.mediation.contrasts import path_draws
 from bayes_npp.bayesian.mediation.equal_paths import equal_paths
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS
-from bayes_npp.claims.cache import data_of, plain_frame, restored_frame
 from bayes_npp.claims.counterparts import smallest_effects
 from bayes_npp.claims.entry import VARIANTS, Source, claim_record, drawn_numbers, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
-from bayes_npp.claims.path_variants import path_variants, refitted, rows_of, stacked
+from bayes_npp.claims.path_counterparts import by_least_squares, leads_of_paths
+from bayes_npp.claims.path_variants import path_variants, refitted, rows_of, rows_of_least_squares, stacked
 from bayes_npp.design.propositions import Proposition
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.proposition import PropositionTest
@@ -61,12 +63,14 @@ def about_paths(
     under = remembered(
         settings.path(model.name, ".claims.json"),
         made_from,
-        json_form(plain_frame, restored_frame),
+        json_form(plain, restored),
         lambda: _path_variants(study, model, mediation, propositions, smallest, seed, settings.quick),
         again=settings.refit,
         say=settings.say,
     )
-    factors = {str(p): equal_paths(p, mediation) for p in propositions}
+    of_slopes: dict[tuple[str, str], Homogeneity | None] = {}
+    ahead = leads_of_paths(study, model)
+    factors = {str(p): equal_paths(p, mediation, of_slopes) for p in propositions}
     out = []
     for claim in claims:
         p = claim.parsed
@@ -76,7 +80,9 @@ def about_paths(
         gates = [fit.diagnostics for fit in mediation.equations.values()]
         mcse = drawn_numbers(draws, shares_of(p, draws, None)[0], gates)["mcse"]
         alike = factors.get(str(p))
-        out.append(claim_record(study, claim, source, draws, variants, tested, homogeneity=alike, mcse=mcse))
+        out.append(
+            claim_record(study, claim, source, draws, variants, tested, homogeneity=alike, leads=ahead, mcse=mcse)
+        )
     return out
 
 
@@ -91,13 +97,17 @@ def _path_variants(
 ) -> pd.DataFrame:
     """Probabilities over priors, measures and samples, or the reason why there are none.
 
-    A quick run varies the priors alone.
+    A quick run varies the priors alone, and rows that least squares answers.
     """
+
+    def beside() -> pd.DataFrame:
+        return by_least_squares(study, model, rows_of_least_squares(study), propositions, smallest)
+
     if any(not fit.is_collapsed for fit in mediation.equations.values()):
         reason = "the equations have no collapsed posteriors of their own, from which variants are fitted"
         blank = variant_row("priors, measures and samples", "all", np.nan, reason, counted=False)
         rows = [(str(p), *blank) for p in propositions]
-        return pd.DataFrame(rows, columns=["proposition", *VARIANTS])
+        return stacked([pd.DataFrame(rows, columns=["proposition", *VARIANTS]), beside()])
     priors = stacked(
         [
             _under_named_sets(mediation, propositions, smallest, seed),
@@ -105,7 +115,7 @@ def _path_variants(
         ]
     )
     if quick:
-        return priors
+        return stacked([priors, beside()])
     others = path_variants(study, model, mediation, propositions, replace(SHORT, seed=seed), smallest)
     return stacked([priors, others])
 

@@ -1,14 +1,15 @@
 """Claims about slopes, under other priors, measures and samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from bayes_npp.analysis.cache import Form, json_form, remembered
+from bayes_npp.analysis.cache import Form, data_of, json_form, remembered
 from bayes_npp.analysis.ladder import behind_verdicts
 from bayes_npp.analysis.made_from import made_by
+from bayes_npp.analysis.plain import plain, restored
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model
@@ -20,7 +21,6 @@ from bayes_npp.bayesian.priors.sets import load_priors
 from bayes_npp.bayesian.sensitivity.power_scaling import CONFLICT
 from bayes_npp.bayesian.sensitivity.reverse_bayes import LEVELS
 from bayes_npp.bayesian.sensitivity.sensitivity import NAMED_SETS, Sensitivity, sensitivity
-from bayes_npp.claims.cache import data_of, plain_frame, plain_sensitivity, restored_frame, restored_sensitivity
 from bayes_npp.claims.counterparts import leads, near, smallest_effects, wrong_weights
 from bayes_npp.claims.entry import SAMPLER_FAILED, VARIANTS, Source, claim_record, shares_of, variant_row
 from bayes_npp.claims.ledger import ClaimRecord
@@ -37,10 +37,7 @@ from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import Study
 
 NO_JOINT_TEST = "no test that slopes differ: a group has too few units"
-FORM: Form[tuple[Sensitivity, pd.DataFrame]] = json_form(
-    lambda found: [plain_sensitivity(found[0]), plain_frame(found[1])],
-    lambda content: (restored_sensitivity(content[0]), restored_frame(content[1])),
-)
+FORM: Form[tuple[Sensitivity, pd.DataFrame]] = json_form(plain, restored)
 
 
 def about_slopes(
@@ -100,46 +97,76 @@ def about_slopes(
         again=settings.refit,
         say=settings.say,
     )
-    ahead = leads(study, model)
-    richer = _richer(study, ladder, before)
-    factor = _factor(fit, ladder) if any(p.is_difference for p in propositions) else None
+    tried = Tried(answers, curve, measured, _richer(study, ladder, before), ladder)
+    return answered(study, claims, behind, fit, record, tried), answers, curve
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was tried beside the fit behind the verdicts; what is empty was not varied.
+
+    Attributes
+    ----------
+    answers : Sensitivity, optional
+        Over priors, of every proposition asked.
+    curve : DataFrame, optional
+        Over samples and estimators (`specification_curve`).
+    measured : sequence of MeasurementRecord
+    richer : mapping of str to (Fit, FitRecord)
+        Error models beyond the chosen one that pass every check.
+    ladder : Ladder, optional
+        Of the model, which has Bayes factors of equal slopes by error model.
+    """
+
+    answers: Sensitivity | None = None
+    curve: pd.DataFrame | None = None
+    measured: Sequence[MeasurementRecord] = ()
+    richer: Mapping[str, tuple[Fit, FitRecord]] = field(default_factory=dict)
+    ladder: Ladder | None = None
+
+
+def answered(
+    study: Study, claims: Sequence[Claim], behind: HierarchicalModel, fit: Fit, record: FitRecord, tried: Tried
+) -> list[ClaimRecord]:
+    """Answer claims from the fit behind the verdicts (of the model `behind`) and from what was tried beside it."""
+    smallest = smallest_effects(claims)
+    ahead = leads(study.sample, behind, study.robustness)
+    factor = _factor(fit, tried.ladder) if any(claim.parsed.is_difference for claim in claims) else None
     out = []
     for claim in claims:
         p, delta = claim.parsed, smallest.get(str(claim.parsed))
         weights = slope_weights(p, fit.design)
-        draws = fit.slopes @ weights
-        variants = pd.concat(
-            [
-                over_priors(answers, p, delta),
-                over_measures(measured, name, p, delta),
-                over_samples(curve, behind, p),
-                over_errors(richer, ladder, p, delta),
-            ]
-        )
-        power = answers.power[(answers.power["quantity"] == str(p)) & (answers.power["diagnosis"] == CONFLICT)]
-        conflict = ", ".join(slot for slot in power["prior"] if slot != "all")
-        tested = _tested(study, model, p)
-        scepticism = next(one for one in answers.reverse if one.proposition == p)
-        source = Source(name, behind.errors, record.diagnostics.passed, record.errors_fit)
-        probability = fit.probability(weights, p.threshold, p.sign)
+        variants = [
+            over_measures(tried.measured, behind.name, p, delta),
+            over_errors(tried.richer, tried.ladder, p, delta),
+        ]
+        conflict, scepticism = "", None
+        if tried.answers is not None:
+            variants.insert(0, over_priors(tried.answers, p, delta))
+            power = tried.answers.power
+            power = power[(power["quantity"] == str(p)) & (power["diagnosis"] == CONFLICT)]
+            conflict = ", ".join(slot for slot in power["prior"] if slot != "all")
+            scepticism = next(one for one in tried.answers.reverse if one.proposition == p)
+        if tried.curve is not None:
+            variants.insert(-1, over_samples(tried.curve, behind, p))
         out.append(
             claim_record(
                 study,
                 claim,
-                source,
-                draws,
-                variants,
-                tested,
+                Source(behind.name, behind.errors, record.diagnostics.passed, record.errors_fit),
+                fit.slopes @ weights,
+                pd.concat(variants),
+                _tested(study, behind, p),
                 conflict,
                 scepticism,
                 factor if p.is_difference else None,
-                probability,
+                fit.probability(weights, p.threshold, p.sign),
                 ahead,
-                wrong_weights(fit.design, p, fit.slopes.mean(axis=0)),
+                wrong_weights(fit.design, p, fit.slopes.mean(axis=0), delta),
                 fit.monte_carlo_error(weights, p.threshold, p.sign),
             )
         )
-    return out, answers, curve
+    return out
 
 
 def _factor(fit: Fit, ladder: Ladder | None) -> Homogeneity:

@@ -86,9 +86,12 @@ def specification_curve(
 def declared_rows(study: Study) -> list[Robustness]:
     """The study's robustness rows that answer a claim, and the exposure's own factor where none of them has it."""
     rows = [row for row in study.robustness if not row.lead]
-    if not any(row.exposure_factor for row in rows):
-        rows.append(Robustness(name=OWN_FACTOR, exposure_factor=True))
-    return rows
+    return rows if any(row.exposure_factor for row in rows) else [*rows, own_factor()]
+
+
+def own_factor() -> Robustness:
+    """The row that every study has."""
+    return Robustness(name=OWN_FACTOR, exposure_factor=True)
 
 
 def _altered(study: Study, model: Any, row: Robustness | None) -> tuple[Sample, Any]:
@@ -116,7 +119,7 @@ def _frequentist(
     for p in propositions:
         try:
             design = own.design(regression_of(spec, p))
-            found = proposition_test(design, p, own.panel.source, _regression(altered))
+            found = proposition_test(design, p, own.panel.source, regression(altered))
         except BayesNppError as error:
             out.append(_failed(p, label, error))
             continue
@@ -126,7 +129,7 @@ def _frequentist(
     return out
 
 
-def _regression(model: ModelSpec) -> Callable[[Design], LinearFit] | None:
+def regression(model: ModelSpec) -> Callable[[Design], LinearFit] | None:
     """What estimates a robustness row that puts factors beside the effects; None: two-way fixed effects."""
     if isinstance(model, InteractiveModel):
         return lambda design: interactive_fit(design, model.factors, convention=model.convention, seed=model.seed)[0]

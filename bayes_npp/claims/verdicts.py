@@ -236,7 +236,7 @@ def _weaknesses(own: str, known: Known, said: Said, cuts: tuple[float, float] = 
             "quarter to four times its own"
         )
     if known.leads:
-        out.append(f"a lead of the exposure has an interval without zero ({', '.join(known.leads)})")
+        out.append(f"the exposure of a later period has an interval without zero ({', '.join(known.leads)})")
     if known.weights:
         out.append(known.weights)
     return [*out, *_of_the_fit(known, said)]
@@ -275,7 +275,10 @@ def _reason(own: str, known: Known, support: float, contradict: float) -> tuple[
             return ("the sampler failed its diagnostics",)
         case "negligible":
             inside = shown(float(seen.within or 0.0), (support,))
-            return (f"with probability {inside} nearer to its number than the smallest effect", probability)
+            return (
+                f"with probability {inside} it differs from the claim's number by less than the smallest effect",
+                probability,
+            )
         case "contradicted":
             return (f"{probability}, at most {contradict:g}",)
         case "supported":

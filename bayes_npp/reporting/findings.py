@@ -24,7 +24,7 @@ from bayes_npp.reporting.tables.replication import replication_sentence
 
 def finding_blocks(result: Result) -> list[Findings]:
     """Findings, those about one thing together."""
-    groups = groupby(findings(result), key=lambda finding: finding.about)
+    groups = groupby(result.once("findings", lambda: findings(result)), key=lambda finding: finding.about)
     return [Findings(about, tuple(found)) for about, found in groups]
 
 
@@ -175,7 +175,8 @@ def _mechanism(mechanism: Mechanism, result: Result) -> list[Finding]:
     shown = _shown(result)
     sentences = [mediator_sentence(mediator, exposure, outcome, shown) for mediator in reading.mediators]
     sentences.append(chain_sentence(reading, shown))
-    out = [Finding("result", f"Mechanism ('{mechanism.model}', {errors}). {' '.join(sentences).strip()}")]
+    said = " ".join(sentences).strip() if reading.sampled else "Nothing is read: the sampler failed its diagnostics."
+    out = [Finding("result" if reading.sampled else "warning", f"Mechanism ('{mechanism.model}', {errors}). {said}")]
     if mechanism.missing:
         status = "warning" if reading.warns else "result"
         out.append(Finding(status, f"Cells behind '{mechanism.model}': {mechanism.missing.removeprefix('WARNING: ')}."))
@@ -195,8 +196,8 @@ def _robustness(result: Result) -> list[Finding]:
         (low, lowest), (high, highest) = found.lowest, found.highest
         text = (
             f"'{found.declared}' as declared: {_estimate(found.own)}. Over its rows of robustness the slope of "
-            f"{exposure} runs from {_estimate(low)} ({lowest.altered.changed}), to {_estimate(high)} "
-            f"({highest.altered.changed})."
+            f"{exposure} runs from {_estimate(low)} ({lowest.changed}), to {_estimate(high)} "
+            f"({highest.changed})."
         )
         out.append(Finding("result", text))
     for placebo in result.readings.placebos:

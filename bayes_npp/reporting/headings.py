@@ -59,8 +59,11 @@ def mechanism_heading(result: Result) -> str:
         return "Mechanisms by least squares"
     reading = result.readings.mechanisms[mechanism.model]
     clear = [variable_word(result.study, own.mediator, unit=False) for own in reading.mediators if own.indirect.clear]
+    if not reading.sampled:
+        return "Mechanisms: the sampler failed its diagnostics"
     if clear:
-        return f"Mechanisms: an indirect association through {listed(clear)}"
+        under = ", under errors that fail a check" if reading.failing else ""
+        return f"Mechanisms: an indirect association through {listed(clear)}{under}"
     return "Mechanisms: no indirect association is established"
 
 
@@ -85,7 +88,8 @@ def paper_heading(result: Result) -> str:
     reproduction = result.readings.reproduction
     if reproduction is not None:
         return f"The paper's tables: {reproduction.reproduced} of {reproduction.printed} printed numbers are reproduced"
-    return "The paper's tables, on these data"
+    whole = result.study.header.published or result.study.tables
+    return "The paper's tables, on these data" if whole else "Regressions on these data"
 
 
 def fits_first(result: Result) -> list[FitRecord]:

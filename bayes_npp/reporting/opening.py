@@ -8,6 +8,7 @@ from bayes_npp.reporting.base.blocks import Lead
 from bayes_npp.reporting.base.numbers import interval_of, of_row, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import (
+    baseline_word,
     counted,
     errors_word,
     listed,
@@ -16,6 +17,7 @@ from bayes_npp.reporting.base.words import (
     sentence,
     unit_word,
     variable_word,
+    whose,
 )
 from bayes_npp.reporting.tables.ladder import average_row
 from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder
@@ -69,12 +71,12 @@ def _verdicts(ledger: Ledger, result: Result) -> str:
     total = len(names)
     where = "On its own data" if result.study.header.replicates else "On these data"
     if total == 1:
-        return f"{where} the paper's claim is {names[0]}."
+        return f"{where} {whose(result.study)} claim is {names[0]}."
     said: list[str] = []
     for name in VERDICTS[:-1]:
         count = names.count(name)
         if count or name in ALWAYS:
-            of = "" if said else f" of the paper's {_word(total)} claims"
+            of = "" if said else f" of {whose(result.study)} {_word(total)} claims"
             said.append(f"{_word(count)}{of} {'is' if count < 2 else 'are'} {name}")
     return f"{where} {listed(said)}."
 
@@ -94,7 +96,8 @@ def _slopes(result: Result) -> str:
     own = average_row(result, ladder.errors.record.model)
     errors = errors_word(study, ladder.errors.chosen)
     if baseline is not None:
-        text = f"The paper's kind of regression finds an average slope of {of_row(baseline)}; with the errors that the "
+        regression = baseline_word(result.study)
+        text = f"{regression} finds an average slope of {of_row(baseline)}; with the errors that the "
         text += f"checks ask for ({errors}) it is {of_row(own)} {interval_of(own)}."
     else:
         text = f"The average slope is {of_row(own)} {interval_of(own)}, with {errors}."
@@ -143,7 +146,7 @@ def _trends(result: Result) -> list[str]:
     if baseline is None:
         return []
     for record in result.robustness:
-        if record.declared == baseline["model"] and getattr(record.altered.model, "unit_trends", False):
+        if record.declared == baseline["model"] and getattr(record.estimated, "unit_trends", False):
             rows = result.estimates.select(model=record.model, term=result.study.roles.exposure, group="")
             if len(rows):
                 row, unit = rows.iloc[0], unit_word(result.study)

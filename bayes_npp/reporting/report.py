@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from bayes_npp.reporting.base.blocks import Page
+from bayes_npp.reporting.base.blocks import Page, card_table
+from bayes_npp.reporting.base.paper import PaperTable
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.wording import wording
@@ -12,7 +13,9 @@ from bayes_npp.store import write_text
 
 
 def write_report(result: Result, folder: Path) -> None:
-    """Write report.html, report.md, every table (csv, tex) and every figure (png, svg, csv) into a folder.
+    """Write report.html, report.md, every table and every figure (png, svg, csv) into a folder.
+
+    Tables are written as csv with the names of the run, and in words as tex, docx, html and md.
 
     Raises
     ------
@@ -20,10 +23,15 @@ def write_report(result: Result, folder: Path) -> None:
         The folder cannot be written.
     """
     page = report_page(result)
-    for table in page.tables.values():
-        write_text(folder / "tables" / f"{table.name}.csv", table.keyed().to_csv(index=False, lineterminator="\n"))
-        write_text(folder / "tables" / f"{table.name}.tex", table.tex() + "\n")
     worded = wording(result.study)
+    for table in (*page.tables.values(), *map(card_table, page.cards.values())):
+        paper = PaperTable(table.worded(worded))
+        path = folder / "tables" / table.name
+        write_text(path.with_suffix(".csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
+        write_text(path.with_suffix(".tex"), paper.to_latex())
+        write_text(path.with_suffix(".html"), paper.to_html())
+        write_text(path.with_suffix(".md"), paper.to_markdown())
+        paper.to_docx(path.with_suffix(".docx"))
     html, markdown = render_page(page, draw_page(page, folder / "figures", worded), worded)
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.html", html)

@@ -14,6 +14,8 @@ from bayes_npp.reporting.base.blocks import Beside, Block, Details, Findings, He
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import model_word, sentence, variable_word
+from bayes_npp.reporting.board import board
+from bayes_npp.reporting.explorer import explorer
 from bayes_npp.reporting.figures.claims import curve_figure, pooling_figure, priors_figure, sceptic_figure
 from bayes_npp.reporting.figures.confounding import contour_figure
 from bayes_npp.reporting.figures.event_time import event_time_blocks
@@ -311,6 +313,8 @@ SECTIONS = (
         anchor="robustness",
         short="Robustness",
     ),
+    Section("Try your own prior", (explorer,), anchor="try", short="Your prior"),
+    Section("Every choice that was run", (board,), anchor="choices", short="Choices"),
     Section(
         mechanism_heading,
         (

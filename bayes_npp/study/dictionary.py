@@ -172,7 +172,10 @@ MODEL: Words = {
     "se": ("Column of known standard errors.", '"se"'),
     "dynamic": ("The outcome of the period before as a regressor, with correlated initial conditions.", "true"),
     "engine": ("How the posterior is drawn.", '"nuts"'),
-    "ladder": ("Other errors and ways to pool beside it; factors tries common factors too.", '"factors"'),
+    "ladder": (
+        "Other errors and ways to pool beside it; factor: a common factor too; factors: one and two.",
+        '"factor"',
+    ),
     "varying_paths": ("Paths that vary by group.", '["a", "b"]'),
     "serial": ("Links from one mediator to another.", '[["structure", "staff"]]'),
     "path_correlation": ("Whether a prior ties the paths of a group.", "true"),
@@ -212,6 +215,7 @@ CONFOUNDING: Words = {
     "mean_multiple": ("Mean of the exponential prior on the multiple.", "1.0"),
 }
 ROBUSTNESS: Words = {
+    "title": ("What readers see instead of the name.", '"Without the municipalities"'),
     "models": ("Models it applies to; the first two-way fixed effects model without it.", '["baseline"]'),
     "winsorise": ("Share of each tail of outcome, exposure and controls set to its quantile.", "0.01"),
     "within_period": ("Quantiles within each period.", "true"),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bayes_npp.bayesian.fitting.error_ladder import ERRORS, WITHOUT_FACTORS
+from bayes_npp.bayesian.fitting.error_ladder import ERRORS, ONE_FACTOR, WITHOUT_FACTORS
 from bayes_npp.bayesian.mediation.equations import Paths, check_equation
 from bayes_npp.bayesian.mediation.missing import Treated, treat
 from bayes_npp.bayesian.model.error_models import parts as error_parts
@@ -215,7 +215,8 @@ class GmmModel(ModelSpec):
 class HierarchicalModel(BayesianModel):
     """A [[model]] table of a Bayesian hierarchical model: keys of `Spec`, the sampler's, and `ladder`.
 
-    With `ladder` slopes by group are fitted under other errors and pooling too; "factors": common factors among them.
+    With `ladder` slopes by group are fitted under other errors and pooling too; "factor": a common factor among them,
+    "factors": one and two.
     """
 
     kind: Literal["hierarchical"]
@@ -230,7 +231,7 @@ class HierarchicalModel(BayesianModel):
     transform: Literal["levels", "first_difference"] = "levels"
     dynamic: bool = False
     engine: Engine = "auto"
-    ladder: bool | Literal["factors"] = True
+    ladder: bool | Literal["factor", "factors"] = True
 
     @property
     def has_ladder(self) -> bool:
@@ -243,9 +244,10 @@ class HierarchicalModel(BayesianModel):
     @property
     def rungs(self) -> tuple[str, ...]:
         """The error models that a ladder may try, from the simplest on."""
-        if self.leaves_errors or (self.has_ladder and self.ladder == "factors"):
+        if self.leaves_errors:
             return ERRORS
-        return WITHOUT_FACTORS if self.has_ladder else ()
+        tried = {"factor": ONE_FACTOR, "factors": ERRORS}.get(str(self.ladder), WITHOUT_FACTORS)
+        return tried if self.has_ladder else ()
 
     def check(self, sample: Sample) -> str:
         """Rows, after checking what the model and the AR(1) errors of its ladder need."""

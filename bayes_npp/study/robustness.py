@@ -46,6 +46,8 @@ class Robustness(Record):
         Of a plain two-way fixed effects model: common correlated effects with the averages of these columns (`cce`).
     lead, lag : int, optional
         The exposure so many periods later as one more control (a placebo), earlier in place of the exposure.
+    title : str
+        What readers see instead of the name.
     note : str
         Where the row comes from, such as the table of the paper it repeats.
     """
@@ -67,11 +69,12 @@ class Robustness(Record):
     averages: tuple[str, ...] | None = None
     lead: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     lag: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    title: str = ""
     note: str = ""
 
     @model_validator(mode="after")
     def _alters_something(self) -> "Robustness":
-        options = ("name", "models", "within_period", "rescale", "note")
+        options = ("name", "models", "within_period", "rescale", "title", "note")
         alterations = [name for name in type(self).model_fields if name not in options]
         if all(getattr(self, name) in (None, (), False) for name in alterations if name != "controls") and (
             self.controls is None

@@ -76,7 +76,7 @@ def test_a_lead_whose_interval_excludes_zero_is_named(tmp_path):
         frame["outcome"] = x + size * ahead + random.standard_normal(180)
         frame.to_csv(tmp_path / "panel.csv", index=False)
         study = load_study(tmp_path)
-        assert leads(study, study.model("slopes")) == wanted
+        assert leads(study.sample, study.model("slopes"), study.robustness) == wanted
 
 
 def test_weights_below_zero_and_averages_of_opposite_sign_are_named():
@@ -100,6 +100,8 @@ def test_weights_below_zero_and_averages_of_opposite_sign_are_named():
             found["negative"] += 1
         elif (weights @ slopes) * (design.group_shares @ slopes) < 0:
             assert "differ in sign" in said
+            assert "differ in sign" in wrong_weights(design, whole, slopes, 0.001)
+            assert wrong_weights(design, whole, slopes, 2.0) == ""  # both nearer to zero than what would matter
             found["opposite"] += 1
         else:
             assert said == ""

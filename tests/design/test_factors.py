@@ -23,6 +23,11 @@ def test_figures_of_the_default_study(count, slope, se, study):
     assert row["spread"] == pytest.approx(se, abs=5.1e-5)
 
 
+def test_unit_trends_in_the_default_study(study):
+    row = bn.twfe(study.panel, bn.Spec(**{**SPEC.model_dump(), "unit_trends": True})).frame.iloc[0]
+    assert row["estimate"] == pytest.approx(0.00037, abs=5.1e-6)  # as printed, docs/statistics.md section 6
+
+
 def test_the_first_factor_of_exposure_and_controls_in_the_default_study(study):
     """Two-way residuals of the four columns, each over its own SD, stacked by unit; the loadings as dense dummies."""
     design = build_design(study.panel, SPEC)

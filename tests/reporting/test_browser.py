@@ -68,3 +68,39 @@ def test_report_in_a_browser(width, shown):
         browser.close()
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     assert errors == []
+
+
+PRINTED = 688  # pixels of a line of A4 between margins of 14 mm
+
+
+def test_a_printed_page_cuts_no_table_and_names_what_is_folded(shown):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": PRINTED, "height": 1000})
+        page.goto((shown.out / "report.html").as_uri())
+        page.emulate_media(media="print")
+        assert page.locator(".bar").is_hidden()
+        ends = (
+            "[...document.querySelectorAll('main table, main svg, main figure')].filter(own => own.checkVisibility())"
+        )
+        assert page.evaluate(f"Math.max(...{ends}.map(own => own.getBoundingClientRect().right))") <= PRINTED + 1
+        folds = page.locator("section > details > summary")
+        assert folds.count() > 3
+        assert all(fold.is_visible() for fold in folds.all())
+        browser.close()
+
+
+def test_what_stands_beside_a_figure_comes_first_where_they_do_not_fit(shown):
+    """On a phone the heading of a figure stands above it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto((shown.out / "report.html").as_uri())
+        for beside in page.locator(".beside").all():
+            figure, words = (beside.locator(f":scope > :nth-child({n})").bounding_box()["y"] for n in (1, 2))
+            assert words < figure
+        browser.close()

@@ -81,7 +81,7 @@ def agrees(cell, value, shown):
     try:
         number = float(cell)
     except ValueError:
-        return value in cell
+        return all(part in cell for part in value.split(" "))
     if shown[0] in "<>":
         return float(value) == pytest.approx(number, rel=1e-8) and (number < 0.0015 or number > 0.9985)
     places = len(shown.partition(".")[2])
@@ -107,3 +107,5 @@ def test_the_tests_of_this_file_can_fail():
     assert not agrees("0.31567", "0.31567", "0.31")
     assert agrees("p<0.01", "0.01", "0.01")
     assert not agrees("p<0.01", "0.05", "0.05")
+    assert agrees("0.32 [-0.05, 0.58]", "0.32 -0.05 0.58", "0.32 [-0.05, 0.58")
+    assert not agrees("0.32 [-0.05, 0.58]", "0.32 -0.05 0.59", "0.32 [-0.05, 0.59")

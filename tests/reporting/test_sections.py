@@ -57,7 +57,7 @@ def test_the_registry_is_all_there_is(tiny_run):
     page, worded = report_page(tiny_run), wording(tiny_run.study)
     html = (tiny_run.out / "report.html").read_text(encoding="utf-8")
     markdown = (tiny_run.out / "report.md").read_text(encoding="utf-8")
-    assert {path.stem for path in (tiny_run.out / "tables").iterdir()} == set(page.tables)
+    assert {path.stem for path in (tiny_run.out / "tables").iterdir()} == {*page.tables, *page.cards}
     assert {path.stem for path in (tiny_run.out / "figures").iterdir()} == set(page.figures)
     assert html.count('<figure id="figure-') == len(page.figures)
     for name, figure in page.figures.items():

@@ -115,14 +115,18 @@ def test_descriptives_are_those_of_the_panel(tiny_run):
 
 def test_every_table_is_in_the_report_and_as_tex(tiny_run):
     html, text = ((tiny_run.out / f"report.{ending}").read_text(encoding="utf-8") for ending in ("html", "md"))
+    page = report_page(tiny_run)
     tables = sorted((tiny_run.out / "tables").glob("*.csv"))
     assert len(tables) > 30
     for path in tables:
         assert path.with_suffix(".tex").is_file()
         assert f'id="table-{path.stem}"' in html, path.stem
-        assert f"tables/{path.name}" in text or f"**{report_page(tiny_run).tables[path.stem].title}**" in text
+        title = (
+            page.cards[path.stem].columns[0][0] if path.stem in page.cards else f"**{page.tables[path.stem].title}**"
+        )
+        assert f"tables/{path.name}" in text or title in text
         assert pd.read_csv(path, dtype=str, nrows=0).columns[0] == "key"
-    assert html.count('<div class="tabled"') == len(tables)
+    assert html.count('<div class="tabled"') + html.count('<table class="cards') == len(tables)
 
 
 def test_the_summary_has_a_row_a_claim(tiny_run):

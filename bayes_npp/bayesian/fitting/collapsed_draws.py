@@ -1,6 +1,6 @@
 """Draws of the scales and shapes of a collapsed posterior: by importance weights where they are good, or by chains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ from bayes_npp.bayesian.collapsed.unit_summaries import summarise_units
 from bayes_npp.bayesian.fitting.chains import draw_chains
 from bayes_npp.bayesian.fitting.importance import POINTS, WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.posterior import POINTWISE_CELLS
-from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, COLLAPSED_TARGET_ACCEPT, Sampler
 from bayes_npp.errors import ImportanceError, SpecError
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ class ThetaDraws:
         What the draws were resampled from.
     why : str
         Why a chain was run where the engine was left open; empty otherwise.
+    sampler : Sampler, optional
+        Of the chains: as asked for, or with the shorter steps and longer warm-up that "auto" takes after divergences.
     """
 
     thetas: np.ndarray
     stats: "xr.Dataset"
     points: WeightedPoints | None = None
     why: str = ""
+    sampler: Sampler | None = None
 
 
 def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDraws:
@@ -45,7 +48,8 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
     Parameters
     ----------
     engine : {"auto", "importance", "collapsed"}
-        "auto": importance weights, or a chain where they are not good.
+        "auto": importance weights, or chains where they are not good; chains of the usual target acceptance that
+        diverge are run again with shorter steps.
 
     Raises
     ------
@@ -68,7 +72,10 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
                 return ThetaDraws(thetas, xr.Dataset(), found)
             why = f"importance weights {found.diagnostics.verdict}"
     thetas, stats = draw_chains(collapsed, sampler)
-    return ThetaDraws(thetas, stats, why=why)
+    if engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT and stats["diverging"].any():
+        sampler = replace(sampler, target_accept=CAREFUL[-1], tune=max(sampler.tune, CAREFUL_TUNE))
+        thetas, stats = draw_chains(collapsed, sampler)
+    return ThetaDraws(thetas, stats, why=why, sampler=sampler)
 
 
 def enough_points(sampler: Sampler) -> int:

@@ -20,17 +20,17 @@ ERRORS = (
         for errors in WITHOUT_FACTORS
     ),
 )
+ONE_FACTOR = tuple(errors for errors in ERRORS if factors_of(errors) <= 1)
 RULE = (
     "Error models are tried from the simplest on, whatever the model declares: independent errors of one scale, AR(1) "
     "errors within units, a scale for each unit, both, a scale for each period{factors}. The first that passes the "
-    "posterior predictive checks that one of them can mend ({checks}) stands behind the verdicts; after "
-    "it only richer ones are fitted, which have all its parts and more{others}. If none passes, the one that fails "
-    "fewest of these checks does (of several the one with most parts), and the verdicts say so."
+    "posterior predictive checks that one of them can mend ({checks}), and whose sampler passes, stands behind the "
+    "verdicts; after it only richer ones are fitted, which have all its parts and more{others}. If none passes, the "
+    "one that fails fewest of these checks does (of several the one with most parts; one whose sampler failed last of "
+    "all), and the verdicts say so."
 )
-AND_FACTORS = (
-    "; then these five with one common factor on which each unit has its own loading (six periods or more), then with "
-    "two (nine)"
-)
+AND_FACTORS = "; then these five with one common factor on which each unit has its own loading (six periods or more)"
+AND_TWO, NOT_TWO = ", then with two (nine)", ", but not with two"
 AND_NO_OTHERS = " (with as many factors, or with one factor more and nothing else)"
 
 Checks = tuple[PredictiveCheck, ...]
@@ -47,7 +47,7 @@ class ErrorRung[F]:
         What was fitted with them; of `fit.ladder` a `Fit`.
     checks : tuple of PredictiveCheck
     passed : bool
-        Whether every check passes that some rung of the ladder can mend.
+        Whether its sampler passed, and every check that some rung of the ladder can mend.
     why : str
         Why the next rung was climbed, or why the climb ended here.
     chosen : bool
@@ -63,7 +63,10 @@ class ErrorRung[F]:
 
 
 def climb_errors[F](
-    ladder: tuple[str, ...], fit: Callable[[str], tuple[F, Checks] | None], beyond: bool = False
+    ladder: tuple[str, ...],
+    fit: Callable[[str], tuple[F, Checks] | None],
+    beyond: bool = False,
+    sampled: Callable[[F], bool] = lambda fit: True,
 ) -> tuple[ErrorRung[F], ...]:
     """Climb a ladder to its first rung that passes, and mark the one that `choose_errors` picks.
 
@@ -76,21 +79,27 @@ def climb_errors[F](
         not carry them.
     beyond : bool
         Whether to fit, after the first that passes, the rungs `beyond_of` it.
+    sampled : callable
+        Whether the sampler of what was fitted passed its diagnostics: no rung passes whose sampler did not.
 
     Returns
     -------
     tuple of ErrorRung
         In the order of the ladder; one of them is chosen, unless there is none.
     """
-    climbed = tuple(_climb(ladder, fit, beyond))
+    climbed = tuple(_climb(ladder, fit, beyond, sampled))
     if not climbed:
         return ()
-    chosen = choose_errors({rung.errors: rung.checks for rung in climbed}, ladder)
+    failed = frozenset(rung.errors for rung in climbed if not sampled(rung.fit))
+    chosen = choose_errors({rung.errors: rung.checks for rung in climbed}, ladder, failed)
     return tuple(replace(rung, chosen=rung.errors == chosen) for rung in climbed)
 
 
 def _climb[F](
-    ladder: tuple[str, ...], fit: Callable[[str], tuple[F, Checks] | None], beyond: bool
+    ladder: tuple[str, ...],
+    fit: Callable[[str], tuple[F, Checks] | None],
+    beyond: bool,
+    sampled: Callable[[F], bool],
 ) -> Iterator[ErrorRung[F]]:
     first = ""
     for errors in ladder:
@@ -99,9 +108,11 @@ def _climb[F](
         fitted = fit(errors)
         if fitted is None:
             continue
-        passed = passes(fitted[1], ladder)
+        well = sampled(fitted[0])
+        passed = well and passes(fitted[1], ladder)
         decided = tuple(check for check in fitted[1] if check.name in decisive(ladder))
-        why = "passes every check that a rung can mend" if passed else failures(decided)
+        reasons = (failures(decided), "" if well else "its sampler failed its diagnostics")
+        why = "passes every check that a rung can mend" if passed else "; ".join(filter(None, reasons))
         yield ErrorRung(errors, *fitted, passed, why)
         first = first or (errors if passed else "")
         if first and not beyond:
@@ -141,7 +152,8 @@ def carried(build: Callable[[], Design], errors: str = "") -> Design | None:
 def rule(ladder: tuple[str, ...]) -> str:
     """How the errors behind the verdicts are picked, in words."""
     more = bool(set(ladder) - set(WITHOUT_FACTORS))
-    factors, others = (AND_FACTORS, AND_NO_OTHERS) if more else ("", "")
+    two = AND_TWO if any(factors_of(errors) > 1 for errors in ladder) else NOT_TWO
+    factors, others = (AND_FACTORS + two, AND_NO_OTHERS) if more else ("", "")
     return RULE.format(factors=factors, others=others, checks=", ".join(decisive(ladder)))
 
 
@@ -150,13 +162,18 @@ def decisive(ladder: tuple[str, ...] = WITHOUT_FACTORS) -> tuple[str, ...]:
     return tuple(dict.fromkeys(check for errors in ladder for part in parts(errors) for check in part.mends))
 
 
-def choose_errors(checks: Mapping[str, Checks], ladder: tuple[str, ...] = WITHOUT_FACTORS) -> str:
-    """The error model behind the verdicts, by `rule`, from the posterior predictive checks of those tried."""
+def choose_errors(
+    checks: Mapping[str, Checks], ladder: tuple[str, ...] = WITHOUT_FACTORS, unsampled: frozenset[str] = frozenset()
+) -> str:
+    """The error model behind the verdicts, by `rule`, from the posterior predictive checks of those tried.
+
+    `unsampled` are those whose sampler failed its diagnostics.
+    """
     tried = [errors for errors in ladder if errors in checks]
 
-    def rank(errors: str) -> tuple[int, int]:
+    def rank(errors: str) -> tuple[bool, int, int]:
         failed = sum(not check.passed for check in checks[errors] if check.name in decisive(ladder))
-        return failed, -len(named(errors)) if failed else 0
+        return errors in unsampled, failed, -len(named(errors)) if failed else 0
 
     return min(tried, key=rank)
 

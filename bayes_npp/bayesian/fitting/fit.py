@@ -252,7 +252,7 @@ def fit(
         Default: what suits the engine (`sample.make_sampler`).
     errors : str, optional
         In place of those of `spec`. "auto": the first rung of the ladder that passes its checks
-        (`error_ladder.climb_errors`); `Fit.ladder` has every rung tried. Rungs with common factors take minutes.
+        (`error_ladder.climb_errors`); `Fit.ladder` has every rung tried.
     progress : callable, optional
         Called with a line before each rung; by default lines on a terminal, and nothing elsewhere.
 
@@ -286,7 +286,7 @@ def fit_ladder(
         say(f"{design.spec.outcome}: errors {label_of(errors)}")
         return (one := fit(design)), one.checks
 
-    climbed = climb_errors(ERRORS, rung)
+    climbed = climb_errors(ERRORS, rung, sampled=lambda one: one.diagnostics.passed)
     return replace(next(one.fit for one in climbed if one.chosen), ladder=climbed)
 
 
@@ -326,7 +326,8 @@ def assemble_collapsed(collapsed: Collapsed, priors: PriorSet, sampler: Sampler,
     """Coefficients, tree and diagnostics from draws of theta."""
     parameters, stats, totals = with_coefficients(collapsed, sampler, drawn)
     engine = "collapsed" if drawn.points is None else "importance"
-    return _finish(collapsed.data, priors, sampler, engine, parameters, stats, totals, drawn=drawn)
+    made = drawn.sampler or sampler
+    return _finish(collapsed.data, priors, made, engine, parameters, stats, totals, drawn=drawn)
 
 
 def sample_full(data: ModelData, priors: PriorSet, sampler: Sampler) -> Fit:

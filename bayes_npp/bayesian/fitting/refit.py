@@ -19,7 +19,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
 from bayes_npp.bayesian.fitting.modes import Mode, find_mode
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.sample import Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import ImportanceError
 
@@ -28,7 +28,6 @@ SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
 FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
 NEAR_TUNE, NEAR_ACCEPT = 50, 0.8  # of chains that start from those of a neighbour
-CAREFUL, CAREFUL_TUNE = (0.9, 0.98), 600  # target acceptance and warm-up of runs after divergences
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import on_grid
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import slope_likelihood
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -70,7 +69,7 @@ def normal_slopes(
         Of the draws, summing to one; equal without them.
     """
     design, spec = collapsed.data.design, collapsed.data.design.spec
-    if spec.exposure is None or spec.unit_slopes or spec.dynamic or spec.slope_pooling == "none" or on_grid(spec):
+    if spec.exposure is None or spec.unit_slopes or spec.dynamic or spec.slope_pooling == "none":
         return None
     prior = priors["exposure"]
     if not prior.collapses:

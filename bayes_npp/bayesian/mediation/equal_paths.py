@@ -11,13 +11,22 @@ from bayes_npp.bayesian.mediation.equations import lagged
 from bayes_npp.bayesian.mediation.mediation import Mediation
 from bayes_npp.design.propositions import Proposition, Quantity
 
+Slopes = dict[tuple[str, str], Homogeneity | None]  # by equation and the variable whose slope it is
 
-def equal_paths(proposition: Proposition, mediation: Mediation) -> Homogeneity | None:
+
+def equal_paths(proposition: Proposition, mediation: Mediation, known: Slopes | None = None) -> Homogeneity | None:
     """Bayes factor of equal against unequal paths of a proposition that compares groups; None of any other.
 
     An indirect effect is the same in all groups where both of its paths are. Their equations are independent a priori,
     so that its factor is the product of the paths'. Of totals and of chains of mediators it is the largest of their
     parts': all must be seen to differ. Paths that a prior ties are taken as independent.
+
+    Parameters
+    ----------
+    proposition : Proposition
+    mediation : Mediation
+    known : dict, optional
+        Factors found before, to which others are added: claims about several pairs of groups share them.
 
     Notes
     -----
@@ -30,7 +39,8 @@ def equal_paths(proposition: Proposition, mediation: Mediation) -> Homogeneity |
     groups = [labels[-1] for labels in (left.labels, right.labels) if labels]
     if len(set(groups)) < 2 or not set(groups) <= set(mediation.groups):
         return None
-    parts = [part for chain in _chains(left, mediation) if (part := _product(chain, mediation)) is not None]
+    known = {} if known is None else known
+    parts = [part for chain in _chains(left, mediation) if (part := _product(chain, mediation, known)) is not None]
     return max(parts, key=lambda part: part.factor) if parts else None
 
 
@@ -54,9 +64,12 @@ def _steps(chain: Sequence[str], mediation: Mediation) -> list[tuple[str, str]]:
     return [(effect, cause) for cause, effect in pairwise(every)]
 
 
-def _product(steps: Sequence[tuple[str, str]], mediation: Mediation) -> Homogeneity | None:
+def _product(steps: Sequence[tuple[str, str]], mediation: Mediation, known: Slopes) -> Homogeneity | None:
     """Factor of a product of slopes: the product over those that vary; None where none does."""
-    found = [part for step in steps if (part := _of_slope(*step, mediation)) is not None]
+    for step in steps:
+        if step not in known:
+            known[step] = _of_slope(*step, mediation)
+    found = [part for step in steps if (part := known[step]) is not None]
     if not found:
         return None
     by_scale = tuple(

@@ -6,7 +6,7 @@ from itertools import count
 
 import numpy as np
 
-from bayes_npp.bayesian.collapsed.collapsed import collapse, on_grid
+from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import (
     SlopeLikelihood,
@@ -92,7 +92,7 @@ def sweep(fit: Fit, sets: Sequence[PriorSet], asked: Contrasts, sampler: Sampler
     list of Answers
         In the order of the sets.
     """
-    if fit.spec.slope_pooling == "none" or not _mixable(fit.priors) or on_grid(fit.spec):
+    if fit.spec.slope_pooling == "none" or not _mixable(fit.priors):
         return [_of_draws(one, asked) for one in refit(fit.collapsed, sets, sampler, Start.of_fit(fit))]
     out: dict[int, Answers] = {}
     plain = [k for k, own in enumerate(sets) if not (_mixable(own) and _same_rest(fit, own))]

@@ -161,6 +161,20 @@ class Cards:
     kind: ClassVar[str] = "cards"
 
 
+def card_table(cards: Cards) -> Table:
+    """The same without drawings, as text cells; what says more of a row stands in its last cell."""
+    width = len(cards.columns)
+    rows: list[list[str]] = []
+    for style, cells in cards.rows:
+        texts = ["; ".join(part for part in (own.text, *own.below) if part) for own in cells]
+        if style == "why" and rows:
+            rows[-1][-1] = "; ".join(part for part in (rows[-1][-1], *texts) if part)
+        else:
+            rows.append([*texts, *[""] * (width - len(texts))])
+    frame = pd.DataFrame(rows, columns=[name for name, _ in cards.columns])
+    return Table(cards.name, cards.caption, frame, cards.notes)
+
+
 @dataclass(frozen=True)
 class Art:
     """A drawing that only HTML shows, as svg markup made by `base.small`, under a heading and with a caption."""
@@ -180,7 +194,19 @@ class Beside:
     kind: ClassVar[str] = "beside"
 
 
-type Block = Heading | Paragraph | Bullets | Sides | Findings | Figure | Table | Details | Lead | Cards | Art | Beside
+@dataclass(frozen=True)
+class Widget:
+    """A part of the page that its reader uses, as markup of its own; the table shows what was computed, everywhere."""
+
+    name: str
+    markup: str
+    table: Table
+    kind: ClassVar[str] = "widget"
+
+
+type Block = (
+    Heading | Paragraph | Bullets | Sides | Findings | Figure | Table | Details | Lead | Cards | Art | Beside | Widget
+)
 
 
 @dataclass(frozen=True)
@@ -219,6 +245,11 @@ class Page:
         return {block.name: block for block in self.blocks if isinstance(block, Table)}
 
     @property
+    def cards(self) -> dict[str, Cards]:
+        """By name."""
+        return {block.name: block for block in self.blocks if isinstance(block, Cards)}
+
+    @property
     def figures(self) -> dict[str, Figure]:
         """By name."""
         return {block.name: block for block in self.blocks if isinstance(block, Figure)}
@@ -232,3 +263,5 @@ def unfolded(blocks: tuple[Block, ...]) -> Iterator[Block]:
             yield from unfolded(block.blocks)
         if isinstance(block, Beside):
             yield from unfolded(block.left + block.right)
+        if isinstance(block, Widget):
+            yield block.table

@@ -1,6 +1,7 @@
 """Tables of text cells, and how a number becomes one."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from html import escape
 from typing import ClassVar
 
@@ -13,16 +14,18 @@ from bayes_npp.reporting.base.numbers import cell_markup, markup, plain
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
 UNNAMED = '<span class="heard">What</span>'  # for screen readers, above the names of rows
+_ESTIMATE = re.compile(r"([+\u2212-]?\d[\d.e+-]*\**) (\(\d[\d.e+-]*\))(?: (\[.*\]))?")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text cells with its title and the notes that state its conventions."""
+    """A table of text cells with its title, the notes that state its conventions, and rows that a line stands above."""
 
     name: str
     title: str
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+    rules: tuple[int, ...] = ()
     kind: ClassVar[str] = "table"
 
     def html(self, worded: Wording = unchanged) -> str:
@@ -59,13 +62,32 @@ class Table:
         title, *notes = (plain(worded(text)) for text in (self.title, *self.notes))
         return "\n\n".join([f"**{title}**", body, *(f"*{note}*" for note in notes)])
 
-    def tex(self) -> str:
-        from great_tables import GT
+    def worded(self, worded: Wording) -> "Table":
+        """The same in words, without references of numbers: for files that leave the run."""
+        names = [str(name) for name in self.frame.columns]
+        rows = [
+            [plain(worded(str(value), name)) for name, value in zip(names, row, strict=True)]
+            for row in self.frame.itertuples(index=False)
+        ]
+        frame = pd.DataFrame(rows, columns=[plain(worded(name)) for name in names])
+        return replace(
+            self, title=plain(worded(self.title)), frame=frame, notes=tuple(plain(worded(note)) for note in self.notes)
+        )
 
-        table = GT(self.frame.map(plain_cell)).tab_header(plain(self.title))
-        for note in self.notes:
-            table = table.tab_source_note(plain(note))
-        return str(table.as_latex())
+    def stacked(self) -> "Table":
+        """The same with a standard error, and what stands in brackets behind it, on lines below the estimate."""
+        rows: list[list[str]] = []
+        rules = []
+        for number, row in enumerate(self.frame.itertuples(index=False)):
+            cells = [_lines(plain(value)) for value in row]
+            rules += [len(rows)] if number in self.rules else []
+            rows += [[lines[at] if at < len(lines) else "" for lines in cells] for at in range(max(map(len, cells)))]
+        return replace(self, frame=pd.DataFrame(rows, columns=self.frame.columns), rules=tuple(rules))
+
+
+def _lines(cell: str) -> list[str]:
+    found = _ESTIMATE.fullmatch(cell)
+    return [part for part in found.groups() if part] if found else [cell]
 
 
 def plain_cell(value: object) -> object:

@@ -24,7 +24,10 @@ def keyed(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """A frame with a first column `key`, made of the cells of some columns; a repeated key gets its count."""
     if not len(frame):
         return frame.assign(key=[])[["key", *(name for name in frame.columns if name != "key")]]
-    keys = pd.Series([key_of(row, columns) for _, row in frame.iterrows()], index=frame.index)
+    places = [frame.columns.get_loc(name) for name in columns]
+    cells, blank = frame.to_numpy()[:, places], frame.isna().to_numpy()[:, places]
+    rows = (("" if no else str(own) for own, no in zip(*row, strict=True)) for row in zip(cells, blank, strict=True))
+    keys = pd.Series(["/".join(row) for row in rows], index=frame.index)
     count = keys.groupby(keys).cumcount()
     keys = keys.where(count == 0, keys + "#" + (count + 1).astype(str))
     return pd.concat([keys.rename("key"), frame.drop(columns="key", errors="ignore")], axis=1)

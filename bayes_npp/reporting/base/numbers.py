@@ -99,18 +99,25 @@ def decimals_of(text: str, ref: str) -> str:
 
 
 def cell_markup(text: object, ref: str) -> str:
-    """A cell of a table: its untagged decimals refer to the cell of the table's own file."""
+    """A cell of a table: its untagged decimals, first to last, refer to the cell of the table's own file."""
     value = str(text)
     if _OPEN in value or ref == "":
         return markup(value)
-    quoted = html.escape(ref, quote=True)
-    shown = _DECIMAL.sub(
-        lambda found: f'<data value="{found[0]}" data-ref="{quoted}">{found[0]}</data>', html.escape(value, quote=True)
-    )
-    return _true_minus(shown)
+    found = list(_DECIMAL.finditer(value))
+    if not found:
+        return _true_minus(_LINK.sub(r'<a href="\2">\1</a>', html.escape(value, quote=True)))
+    start, end = found[0].start(), found[-1].end()
+    before, shown, after = (html.escape(part, quote=True) for part in (value[:start], value[start:end], value[end:]))
+    every = " ".join(one[0] for one in found)
+    return _true_minus(f'{before}<data value="{every}" data-ref="{html.escape(ref, quote=True)}">{shown}</data>{after}')
+
+
+def with_minus(text: str) -> str:
+    """A minus sign instead of a hyphen before a number."""
+    return _HYPHEN.sub(MINUS, text)
 
 
 def _true_minus(text: str) -> str:
-    """A minus sign instead of a hyphen before a number, outside of tags."""
+    """The same outside of tags."""
     parts = re.split(r"(<[^>]*>)", text)
-    return "".join(part if part.startswith("<") else _HYPHEN.sub(MINUS, part) for part in parts)
+    return "".join(part if part.startswith("<") else with_minus(part) for part in parts)

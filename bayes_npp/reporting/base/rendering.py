@@ -47,6 +47,15 @@ def render_page(page: Page, drawings: dict[str, str], worded: Wording = unchange
     return html, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
 
 
+def widget_markup(template: str, **values: object) -> str:
+    """Markup of a widget, from its own template."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("bayes_npp.reporting")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template(template).render(**values)
+
+
 def _table(table: Table, worded: Wording, escape: bool) -> str:
     from markupsafe import Markup
 

@@ -1,5 +1,6 @@
 """What a run produced, with every decision already taken: tables, figures, findings and report only show it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from bayes_npp.analysis.without_units import PosteriorInfluence
 from bayes_npp.claims.choices import Choices
 from bayes_npp.claims.confounding import ClaimConfounding
 from bayes_npp.claims.exclusion import ClaimUnderExclusion
+from bayes_npp.claims.explorer import Explored
 from bayes_npp.claims.ledger import Ledger
 from bayes_npp.estimates import Estimates
 from bayes_npp.frequentist.hypotheses.specification import SpecificationTest
@@ -89,6 +91,8 @@ class Result(Shown):
         Claims under each of these, and under direct effects of its instruments.
     choices : dict of Choices
         Of every claim, by its name.
+    explored : tuple of Explored
+        Models whose claims a reader can ask under other priors.
     out : Path, optional
         Where it was written.
     """
@@ -122,7 +126,15 @@ class Result(Shown):
     instrument_posteriors: tuple[InstrumentRecord, ...] = ()
     excluded: tuple[ClaimUnderExclusion, ...] = ()
     choices: dict[str, Choices] = field(default_factory=dict)
+    explored: tuple[Explored, ...] = ()
     out: Path | None = None
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once[T](self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returns, made once for this result."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def headline(self) -> str:
         return f"Result of {self.study.header.title}: {'every fit passed' if self.passed else 'some fits failed'}"

@@ -1,5 +1,7 @@
 """What readers see instead of names: titles of the study where it gives them, plain words of the package where not."""
 
+import re
+
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS
 from bayes_npp.study.study import Study
 
@@ -53,6 +55,16 @@ def period_word(study: Study) -> str:
     return {"Q": "quarter", "M": "month"}.get(study.panel.calendar.frequency[:1], "year")
 
 
+def whose(study: Study) -> str:
+    """Whose claims a study answers: those of a paper, where it has its numbers or tables, or its own."""
+    return "the paper's" if study.header.published or study.header.replicates or study.tables else "the study's"
+
+
+def baseline_word(study: Study) -> str:
+    """What the first regression of a study is called on the first screen."""
+    return "The plain regression" if whose(study) == "the study's" else "The paper's kind of regression"
+
+
 def variable_word(study: Study, name: str, unit: bool = True) -> str:
     """The title of a variable, with its unit in brackets unless told otherwise."""
     title = next((own.title for own in study.variables if own.name == name and own.title), name.replace("_", " "))
@@ -71,7 +83,20 @@ def model_word(study: Study, name: str) -> str:
     if model is None:
         return name.replace("_", " ")
     title = model.title or f"{MODELS.get(model.kind, model.kind.replace('_', ' '))} ({model.name.replace('_', ' ')})"
-    return f"{title}, {row.replace('_', ' ')}" if row else title
+    return f"{title}, {row_word(study, row)}" if row else title
+
+
+def row_word(study: Study, name: str) -> str:
+    """The title of a row of robustness, or its name."""
+    title = next((row.title for row in study.robustness if row.name == name), "")
+    return title or name.replace("_", " ")
+
+
+def with_titles(study: Study, text: str) -> str:
+    """Text about columns with their titles in the place of their names; names are taken wherever they stand."""
+    titles = {own.name: lower(variable_word(study, own.name, unit=False)) for own in study.variables if own.title}
+    names = "|".join(sorted(map(re.escape, titles), key=len, reverse=True)) or "(?!)"
+    return re.sub(rf"(?<![\w.])(?:{names})(?![\w.])", lambda found: titles[found[0]], text)
 
 
 def errors_word(study: Study, errors: str) -> str:
@@ -95,7 +120,8 @@ def variant_word(study: Study, kind: str, variant: str) -> str:
         return errors_word(study, variant)
     if kind == "priors":
         return variant.replace("_", " ").replace("cell ", "set ").replace(" of the grid", " of the grid of priors")
-    text = variant
+    row, comma, rest = variant.partition(", ")
+    text = f"{row_word(study, row)}{comma}{rest}" if kind == "specification" else variant
     for own in study.variables:
         if own.title and own.name in text.split(", ")[0].split(" ")[0:2] + text.split(": ")[-1:]:
             text = text.replace(own.name, own.title.split(" (")[0])

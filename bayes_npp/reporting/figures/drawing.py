@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,6 @@ STYLE = {
     "svg.hashsalt": "bayes_npp",
     "svg.fonttype": "none",  # text stays text
     "figure.dpi": 110,
-    "savefig.bbox": "tight",
 }
 # Two or more shapes in a row with the same style.
 _RUNS = re.compile(
@@ -150,8 +149,13 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wordi
     with matplotlib.rc_context(_style()):
         _reworded(figure, worded)
         _without_boxes(figure)
-        write_whole(stem.with_suffix(".png"), lambda path: figure.savefig(path, dpi=160, metadata={"Software": None}))
-        write_whole(stem.with_suffix(".svg"), lambda path: figure.savefig(path, metadata={"Date": None}))
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, and not for every file
+        renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+        box = figure.get_tightbbox(renderer).padded(matplotlib.rcParams["savefig.pad_inches"])
+        save = partial(figure.savefig, bbox_inches=box)
+        write_whole(stem.with_suffix(".png"), lambda path: save(path, dpi=160, metadata={"Software": None}))
+        write_whole(stem.with_suffix(".svg"), lambda path: save(path, metadata={"Date": None}))
     rows = harmless(keyed(table, [table.columns[0]]))
     write_text(stem.with_suffix(".csv"), rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     svg = stem.with_suffix(".svg").read_text(encoding="utf-8")

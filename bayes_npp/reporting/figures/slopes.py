@@ -10,6 +10,7 @@ from bayes_npp.analysis.comparison import Heterogeneity, slope_frame
 from bayes_npp.analysis.records import FitRecord, Mechanism
 from bayes_npp.reporting.base.blocks import Figure
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import model_word, sentence
 from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def predictive_figure(record: FitRecord, result: Result) -> Figure | None:
     return Figure(
         f"predictive_{record.model}",
         f"Posterior predictive checks of {record.model}",
-        f"'{record.model}': the residuals of the data (dots) beside what the error model produces (bars, 95 % of "
-        "replications).",
+        f"{sentence(model_word(result.study, record.model))}: the residuals of the data (dots) beside what the error "
+        "model produces (bars, 95 % of replications).",
         predictive_frame(record),
         lambda: predictive(record),
     )

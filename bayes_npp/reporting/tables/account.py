@@ -18,10 +18,10 @@ def equation(result: Result) -> list[Paragraph]:
     text = f"`{roles.outcome}[i, t] = a[i] + d[t] + {slope} {roles.exposure}[i, t]{controls} + e[i, t]`"
     where = [
         f"{unit_word(study)} i, {time.replace('_', ' ')} t",
-        f"{roles.outcome}: {variable_word(study, roles.outcome)}",
+        f"`{roles.outcome}`: {variable_word(study, roles.outcome)}",
     ]
     where += [
-        f"{name}: {variable_word(study, name)}"
+        f"`{name}`: {variable_word(study, name)}"
         for name in (roles.exposure, *roles.controls)
         if variable_word(study, name) != name.replace("_", " ")
     ]
@@ -30,8 +30,8 @@ def equation(result: Result) -> list[Paragraph]:
         Paragraph(
             "Two-way fixed effects leave a and d free. The hierarchical model pools them partially, lets the "
             "slopes of groups share a "
-            "prior, and adds every column's unit and period parts (correlated effects), so that with flat priors "
-            "it gives the same slope."
+            "prior, and adds every column's unit and period parts (correlated effects), so that with flat priors and "
+            "independent errors of one scale it gives the same slope."
         )
     )
     return out

@@ -27,6 +27,7 @@ def ledger_table(result: Result) -> Table | None:
             "over variants": f"{probability(record.lowest)} to {probability(record.highest)} ({varied(record)})",
             "verdict": record.verdict.name,
             "because": "; ".join(record.verdict.because),
+            "lines": f"{record.verdict.answer_line}, {record.verdict.line}",
         }
         for record in ledger.records
     ]
@@ -34,6 +35,8 @@ def ledger_table(result: Result) -> Table | None:
     behind = dict.fromkeys(f"{record.model} ({record.errors} errors)" for record in ledger.records)
     notes = [
         rule_in_words(rules.support, rules.contradict),
+        "Lines: which line of the rule's first table gives the answer of the fit, and which of its second the verdict "
+        "(docs/claims.md).",
         f"Posterior probabilities: {', '.join(behind)}. Over variants: the lowest and highest over priors (those that "
         "the grid does not name as declared), measures of outcome and exposure, samples (robustness rows), and errors: "
         "every richer error model that passes its checks. Elsewhere the errors are those behind the verdict. In "

@@ -82,16 +82,16 @@ def _in_probability(one: ClaimConfounding, result: Result) -> str:
     own = _number(one, chance(one.probability, (support,)), one.probability, "probability")
     near = one.nearest
     if near is None and any(cross.k == 0 for cross in one.crossings):
-        return f"The probability of the claim is {own} without any confounder, below `{support:g}`."
+        return f"The probability of the claim is {own} without any confounder, below the bar of support."
     if near is None:
-        none = f"no confounder as strong as a control takes it to `{support:g}`"
+        none = "no confounder as strong as a control takes it to the bar of support"
         return f"The probability of the claim is {own}, and {none}."
     name = lower(variable_word(result.study, near.benchmark, unit=False))
     k = _number(
         one, f"{near.k:.0f}" if near.k >= 10 else f"{near.k:.2f}", near.k, "falls_to_support_at", near.benchmark
     )
     strong = f"a confounder {k} times as strong as {name}"
-    return f"The probability of the claim is {own}; {strong} would take it to `{support:g}`."
+    return f"The probability of the claim is {own}; {strong} would take it to the bar of support."
 
 
 def _claims_table(found: tuple[ClaimConfounding, ...], result: Result) -> Table:

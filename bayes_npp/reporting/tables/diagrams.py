@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bayes_npp.analysis.readings import MediatorReading
+from bayes_npp.analysis.readings import MechanismReading, MediatorReading
 from bayes_npp.analysis.records import Mechanism
 from bayes_npp.reporting.base.blocks import Art, Heading
 from bayes_npp.reporting.base.keys import estimate_key
@@ -10,6 +10,7 @@ from bayes_npp.reporting.base.numbers import chance, interval_of, of_row, rounde
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import paths
 from bayes_npp.reporting.base.words import errors_word, model_word, sentence, variable_word
+from bayes_npp.study.study import Study
 
 
 def main_mechanism(result: Result) -> Mechanism | None:
@@ -22,10 +23,8 @@ def main_mechanism(result: Result) -> Mechanism | None:
 def diagrams(mechanism: Mechanism, result: Result) -> list[Heading | Art]:
     """A heading and one diagram a mediator."""
     study = result.study
-    model = study.model(mechanism.model)
     reading = result.readings.mechanisms[mechanism.model]
-    errors = errors_word(study, str(getattr(model, "errors", "iid")))
-    out: list[Heading | Art] = [Heading(f"{sentence(model_word(study, mechanism.model))}, {errors}")]
+    out: list[Heading | Art] = [Heading(sentence(titled_errors(study, mechanism.model)))]
     rows = result.estimates.select(model=mechanism.model, group="")
     direct = rows[rows["estimand"] == "direct"].iloc[0]
     names = [variable_word(study, name, unit=False) for name in (study.roles.exposure, study.roles.outcome)]
@@ -35,20 +34,29 @@ def diagrams(mechanism: Mechanism, result: Result) -> list[Heading | Art]:
         clear = (own.path_a.clear, own.path_b.clear, bool(direct["lo"] > 0 or direct["hi"] < 0))
         words = f"{names[0]} to {mediator} {labels[0]}; {mediator} to {names[1]} {labels[1]}; direct {labels[2]}"
         art = paths(names[0], mediator, names[1], labels, clear, words)
-        out.append(Art(_title(mediator, own), _caption(own, direct), art))
+        out.append(Art(_title(mediator, own, reading), _caption(own, direct), art))
     return out
+
+
+def titled_errors(study: Study, name: str) -> str:
+    """A model's title; the errors of one that has none stand behind its name."""
+    model = study.model(name)
+    return model.title or f"{model_word(study, name)}, {errors_word(study, str(getattr(model, 'errors', 'iid')))}"
 
 
 def _short(row: pd.Series) -> str:
     return rounded(float(row["estimate"]), float(row["spread"]))
 
 
-def _title(mediator: str, own: MediatorReading) -> str:
+def _title(mediator: str, own: MediatorReading, reading: MechanismReading) -> str:
+    if not reading.sampled:
+        return f"{mediator}: nothing is read here, the sampler failed its diagnostics"
+    if not own.indirect.clear:
+        return f"{mediator}: no indirect association is established"
+    under = ", under errors that fail a check" if reading.failing else ""
     if own.suppression:
-        return f"{mediator}: suppression, the indirect and the direct association have opposite signs"
-    if own.indirect.clear:
-        return f"{mediator}: the indirect association is {own.indirect.sign}"
-    return f"{mediator}: no indirect association is established"
+        return f"{mediator}: suppression, the indirect and the direct association have opposite signs{under}"
+    return f"{mediator}: the indirect association is {own.indirect.sign}{under}"
 
 
 def _caption(own: MediatorReading, direct: pd.Series) -> str:

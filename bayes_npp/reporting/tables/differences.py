@@ -120,7 +120,7 @@ def _cards(record: DifferenceRecord, result: Result) -> Cards:
                 (f"mean {tagged(number(row['estimate']), row['estimate'], f'{ref}:estimate')}",),
             )
         rows.append(("", (Cell(f"{one} less {two}", tuple(gaps)), drawn, ends, shown)))
-    errors = f"; errors: {errors_word(result.study, record.errors)}" if record.errors else ""
+    errors = f"; {errors_word(result.study, record.errors)}" if record.errors else ""
     factor = frame[frame["test"] == "bayes factor"]
     note = "A mark is the p-value of one test of the slope; shaded: below 0.05."
     if len(factor):

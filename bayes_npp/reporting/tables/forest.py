@@ -12,7 +12,15 @@ from bayes_npp.reporting.base.keys import estimate_key
 from bayes_npp.reporting.base.numbers import chance, interval_of, of_row, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import axis, axis_range, intervals, round_ticks
-from bayes_npp.reporting.base.words import errors_word, model_word, sentence, unit_word, variable_word
+from bayes_npp.reporting.base.words import (
+    errors_word,
+    model_word,
+    row_word,
+    sentence,
+    unit_word,
+    variable_word,
+    with_titles,
+)
 
 type Rows = list[tuple[str, tuple[Cell, ...]]]
 
@@ -113,15 +121,15 @@ def robustness_cards(result: Result) -> Cards | None:
         found += [(declared, "as declared", "", row, "b") for row in _overall(result, declared, exposure)]
         for record in result.robustness:
             if record.declared == declared:
-                altered = record.altered
-                term = altered.placebo or altered.data.roles.exposure
-                name = record.model.removeprefix(f"{declared}.").replace("_", " ")
-                label = f"{name} (placebo)" if altered.placebo else name
-                said = "; ".join(part for part in (altered.changed, record.note) if part)
+                term = record.placebo or record.exposure
+                name = row_word(result.study, record.model.removeprefix(f"{declared}."))
+                label = f"{name} (placebo)" if record.placebo else name
+                changed = with_titles(result.study, record.changed)
+                said = "; ".join(part for part in (changed, record.note) if part)
                 failed = record.fit is not None and not record.fit.diagnostics.passed
                 said += "; the sampler FAILED its diagnostics" if failed else ""
                 found += [
-                    (declared, label, said, row, "c" if altered.placebo else "b")
+                    (declared, label, said, row, "c" if record.placebo else "b")
                     for row in _overall(result, record.model, term)
                 ]
     if not found:

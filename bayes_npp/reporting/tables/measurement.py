@@ -192,8 +192,8 @@ def average_sentence(record: MeasurementRecord) -> str:
     )
 
 
-def overlap_sentence(overlaps: tuple[Overlap, ...], word: Callable[[str], str] = str) -> str:
-    """Which roles share a source column or a declared concept; `word` says a variable's name to readers."""
+def overlap_sentence(overlaps: tuple[Overlap, ...]) -> str:
+    """Which roles share a source column or a declared concept."""
     if not overlaps:
         return (
             "No source column stands behind two of outcome, exposure, controls, mediators and groupings, and the study "
@@ -201,8 +201,8 @@ def overlap_sentence(overlaps: tuple[Overlap, ...], word: Callable[[str], str] =
         )
     parts = []
     for overlap in overlaps:
-        shared = f"the column {word(overlap.what)}" if overlap.kind == "column" else f"{overlap.what} (declared)"
-        parts.append(f"{_listed([f'{role} {word(name)}' for role, name, _ in overlap.parts])} share {shared}")
+        shared = f"the column {overlap.what}" if overlap.kind == "column" else f"{overlap.what} (declared)"
+        parts.append(f"{_listed([f'{role} {name}' for role, name, _ in overlap.parts])} share {shared}")
     return f"By construction {'; '.join(parts)}. Part of their associations is definitional."
 
 

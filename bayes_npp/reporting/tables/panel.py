@@ -7,8 +7,7 @@ import numpy as np
 from bayes_npp.reporting.base.blocks import Art, Bullets, Details, Finding, Findings, Paragraph, Sides
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import lines
-from bayes_npp.reporting.base.words import counted, lower, period_word, unit_word, variable_word
-from bayes_npp.reporting.tables.measurement import overlap_sentence
+from bayes_npp.reporting.base.words import counted, listed, lower, period_word, unit_word, variable_word
 from bayes_npp.study.notices import study_notices
 
 MOST = 120  # units drawn
@@ -91,17 +90,22 @@ def doubts(result: Result) -> Details | None:
 
 
 def shared_columns(result: Result) -> Findings | None:
-    """What the roles share by construction; None where they share nothing."""
-    if not result.study.overlaps:
+    """What the roles share by construction, outcome and exposure first; None where they share nothing."""
+    study = result.study
+    both = {study.roles.outcome, study.roles.exposure}
+    main, others = [], []
+    for overlap in study.overlaps:
+        if both <= {name for _, name, _ in overlap.parts}:
+            main.append(overlap.what)
+            continue
+        names = [
+            role if role in ("outcome", "exposure") else lower(variable_word(study, name, unit=False))
+            for role, name, _ in overlap.parts
+        ]
+        others.append(f"{overlap.what} ({', '.join(dict.fromkeys(names))})")
+    if not main and not others:
         return None
-    return Findings(
-        "",
-        (
-            Finding(
-                "warning",
-                overlap_sentence(
-                    result.study.overlaps, lambda name: lower(variable_word(result.study, name, unit=False))
-                ),
-            ),
-        ),
-    )
+    texts = [f"Outcome and exposure share {listed(main)}."] if main else []
+    texts += [f"{'Also shared' if main else 'Roles share'}: {'; '.join(others)}."] if others else []
+    text = " ".join([*texts, "Part of what is found between them holds by construction."])
+    return Findings("", (Finding("warning", text),))

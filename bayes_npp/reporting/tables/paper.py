@@ -9,6 +9,7 @@ from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.blocks import Heading
 from bayes_npp.reporting.base.cells import Table, interval, number, p_relation, p_text, reason, relation
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import lower, variable_word
 from bayes_npp.reporting.tables.equality import other_equality_tables
 from bayes_npp.reporting.tables.paths import path_models
 from bayes_npp.reporting.tables.slopes import group_table
@@ -43,7 +44,8 @@ def further_models(result: Result) -> list[Heading | Table]:
         elif model not in compared:
             by_group.append(str(model))
     title = "Further models" if study.tables else "Baseline"
-    tables = [column_table("baseline", f"{title}: {study.roles.outcome}", single, result)] if single else []
+    outcome = lower(variable_word(study, study.roles.outcome, unit=False))
+    tables = [column_table("baseline", f"{title}: {outcome}", single, result)] if single else []
     tables += [group_table(result, model) for model in by_group]
     tables += other_equality_tables(result)
     return [Heading(title, level=2), *tables] if tables else []
@@ -72,12 +74,14 @@ def column_table(name: str, title: str, models: Sequence[str], result: Result, n
     long_run = [label for label in cells if label.endswith(", long run")]
     order = [label for label in cells if label not in (*constant, *long_run)] + constant + long_run
     table = pd.DataFrame.from_dict({label: cells[label] for label in order}, orient="index", columns=list(columns))
+    estimated = len(table)
     table = pd.concat([table.fillna(""), _foot(columns, result)])
     return Table(
         name=name,
         title=title,
         frame=table.rename_axis("").reset_index(),
         notes=(*_notes(columns), *([note] if note else [])),
+        rules=(estimated,),
     )
 
 

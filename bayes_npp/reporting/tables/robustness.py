@@ -25,7 +25,7 @@ def robustness_table(result: Result) -> Table | None:
         notes.append(f"{declared}: {(posterior_note if first['paradigm'] == 'bayesian' else frequentist_note)(first)}")
         for record in result.robustness:
             if record.declared == declared:
-                terms = tuple(t for t in (record.altered.placebo, record.altered.data.roles.exposure) if t)
+                terms = tuple(t for t in (record.placebo, record.exposure) if t)
                 rows += _rows(
                     declared,
                     record.model.removeprefix(f"{declared}."),
@@ -75,7 +75,7 @@ def _rows(
 
 
 def _changed(record: RobustnessRecord) -> str:
-    return record.altered.changed + (f" ({record.note})" if record.note else "")
+    return record.changed + (f" ({record.note})" if record.note else "")
 
 
 def _warning(fit: FitRecord | None) -> str:

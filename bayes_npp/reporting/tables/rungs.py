@@ -7,7 +7,7 @@ from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.numbers import interval_of, of_row, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import axis, axis_range, intervals, round_ticks
-from bayes_npp.reporting.base.words import check_word, errors_word, period_word, sentence
+from bayes_npp.reporting.base.words import baseline_word, check_word, errors_word, period_word, sentence
 from bayes_npp.reporting.tables.ladder import AVERAGE, average_row
 
 
@@ -52,7 +52,7 @@ def rung_cards(ladder: Ladder, result: Result) -> Cards:
         blank = [
             Cell("", ("not checked: it has no error model",) if place == 0 else ()) for place in range(len(checks))
         ]
-        said = Cell("The paper's kind of regression", (f"two-way fixed effects, errors {baseline['covariance']}",))
+        said = Cell(baseline_word(study), (f"two-way fixed effects, errors {baseline['covariance']}",))
         rows.append(("", (said, *first, *blank)))
     for errors, record in records.items():
         chosen = errors == ladder.errors.chosen

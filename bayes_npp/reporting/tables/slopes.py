@@ -7,6 +7,7 @@ from bayes_npp.design.design import NEGATIVE
 from bayes_npp.estimates import ESTIMANDS, NOT_PASSED
 from bayes_npp.reporting.base.cells import Table, cell, frequentist_note, posterior_note, reason, same_estimand
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import lower, model_word, variable_word
 
 
 def group_table(result: Result, model: str) -> Table:
@@ -17,7 +18,8 @@ def group_table(result: Result, model: str) -> Table:
     frame = pd.DataFrame(cells, columns=["estimand", "group", "estimate"])
     first = rows.iloc[0]
     note = posterior_note(first) if first["paradigm"] == "bayesian" else frequentist_note(first)
-    return Table(f"groups_{model}", f"Slopes of {exposure}: {model}", frame, (note,))
+    of, by = lower(variable_word(result.study, str(exposure), unit=False)), model_word(result.study, model)
+    return Table(f"groups_{model}", f"Slopes of {of}: {by}", frame, (note,))
 
 
 def slope_table(comparison: Heterogeneity, result: Result) -> Table:

@@ -17,10 +17,10 @@ from bayes_npp.reporting.base.words import (
     MODELS,
     counted,
     errors_word,
-    listed,
     sentence,
     variable_word,
     variant_word,
+    whose,
 )
 from bayes_npp.reporting.tables.mechanism import crossing_word
 
@@ -34,7 +34,10 @@ def summary_cards(result: Result) -> Cards | None:
     ledger = result.ledger
     if ledger is None:
         return None
-    columns: list[tuple[str, str]] = [("The paper's claim", ""), ("The paper printed", "")]
+    columns: list[tuple[str, str]] = [
+        (f"{sentence(whose(result.study))} claim", ""),
+        ("The paper printed", ""),
+    ]
     columns += [
         ("The same test, these data", "estimate, 95 % interval"),
         ("Posterior", "40 equally likely values; 95 % interval"),
@@ -62,13 +65,13 @@ def summary_cards(result: Result) -> Cards | None:
     notes = (
         f"Supported: probability of at least {_bar(rules.support)}, and for a difference a Bayes factor that speaks "
         f"for different slopes. Contradicted: at most {_bar(rules.contradict)}. Negligible: with a probability of "
-        f"{_bar(rules.support)} nearer to its number than the smallest effect that the claim declares. Fragile: not so "
-        "under every choice, or under an error model that fails its checks. The whole rule is under "
-        "[methods](#methods).",
-        f"{same}Tests are two-sided, with errors clustered by unit; those of mechanisms bootstrap units. Marks for "
-        "errors show "
-        "what another error model would say; no verdict rests on them. Choices share their data and are no "
-        "independent evidence.",
+        f"{_bar(rules.support)} it differs from the claim's number by less than the smallest effect. Fragile: not so "
+        "under every choice, or something else speaks against it, such as errors that fail their checks. The whole "
+        "rule is under [methods](#methods).",
+        f"{same}Tests are two-sided; those of slopes have errors clustered by unit, those of mechanisms what the study "
+        "declares. Marks for errors show what every other error model tried would say; a verdict counts those that "
+        "have all parts of its own and more, and pass their checks. Choices share their data and are no independent "
+        "evidence.",
     )
     caption = (
         "Filled dots favour the claim. In the column of probabilities the line is this run's answer, marks are answers "
@@ -110,7 +113,7 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
         ),
         Cell(
             probability,
-            (f"Tried: {varied}" if varied else "No other choice was tried",),
+            (*_monte_carlo(record, cuts), f"Tried: {varied}" if varied else "No other choice was tried"),
             lanes(record.probability, names, (rules.contradict, rules.support), span),
             _behind(record, found, result),
             "Choices behind the marks",
@@ -119,6 +122,15 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
         Cell(record.verdict.name, art=icon(record.verdict.name), mark="verdict"),
         Cell("", (*movers(found, result), *_confounded(record, result)), mark="wide"),
     )
+
+
+def _monte_carlo(record: ClaimRecord, cuts: tuple[float, ...]) -> list[str]:
+    """The Monte Carlo error of a claim's probability, where the digits shown do not hide it."""
+    _, point, digits = chance(record.probability, cuts).partition(".")
+    if not point or not record.mcse >= 0.5 * 10.0 ** -len(digits):
+        return []
+    key = "/".join((record.claim.id, record.errors, DECLARED, DECLARED, DECLARED))
+    return [f"Monte Carlo error {tagged(f'{record.mcse:.3f}', record.mcse, f'choices.csv:{key}:mcse')}"]
 
 
 def _errors(record: ClaimRecord, ledger: Ledger, result: Result) -> list[str]:
@@ -209,7 +221,7 @@ def movers(found: Choices, result: Result) -> tuple[str, ...]:
             if priors:
                 tried = next(len(lane.marks) for lane in found.lanes if lane.kind == "priors")
                 names.append(f"{priors} of {tried} priors")
-            out.append(f"{words} {listed(names)}")
+            out.append(f"{words}: {'; '.join(names)}")
     if out:
         return tuple(out)
     if not any(lane.marks for lane in found.lanes):

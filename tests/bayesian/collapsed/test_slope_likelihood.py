@@ -25,11 +25,11 @@ from bayes_npp.panels.simulation import simulate
 ASKED = [parse_proposition(text) for text in ("average_slope > 0.1", "slope[north] > slope[south]", "slope[mid] < 0.1")]
 
 
-def fitted(priors="weakly_informative", **options):
+def fitted(priors="weakly_informative", draws=500, **options):
     frame = simulate(18, 7, {"north": 0.4, "south": 0.1, "mid": 0.15}, seed=5, missing=0.1).frame
     panel = bn.read_panel(frame, unit="unit", time="time", group="group")
     spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes="group", **options)
-    return bn.fit(panel, spec, priors=priors, draws=500, seed=1)
+    return bn.fit(panel, spec, priors=priors, draws=draws, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def fit():
 
 
 @pytest.mark.parametrize("pooling", ["sum_to_zero", "exchangeable"])
-@pytest.mark.parametrize("errors", ["iid", "ar1", "unit_scale", "ar1+unit_scale"])
+@pytest.mark.parametrize("errors", ["iid", "ar1", "unit_scale", "ar1+unit_scale", "factor", "ar1+period_scale"])
 def test_marginal_equals_the_collapsed_likelihood(errors, pooling):
     """At every draw and every SD of the slopes, up to one constant; the prior of the exposure has a mean."""
     fit = fitted("enthusiastic", errors=errors, slope_pooling=pooling)
@@ -113,6 +113,26 @@ def test_a_sweep_equals_sampling(fit):
         np.testing.assert_array_less(np.abs(own.mean - values.mean(axis=1)), 0.2 * values.std(axis=1))
         width = np.ptp(np.quantile(values, [0.025, 0.975], axis=1), axis=0)
         np.testing.assert_allclose(own.hi - own.lo, width, rtol=0.15)
+
+
+@pytest.mark.parametrize("errors", ["unit_scale+factor", "period_scale"])
+def test_a_sweep_where_units_load_on_columns_of_time_equals_sampling(errors):
+    """Weighted from one posterior, as of every collapsed model."""
+    fit = fitted(errors=errors, draws=1000)
+    tight = PriorSpec(family="half_normal", sigma=0.2, reason="r")
+    near = PriorSpec(family="normal", mu=0.0, sigma=0.2, reason="r")
+    sets = [fit.priors, fit.priors.replaced(slope_sd=tight, exposure=near)]
+    asked = contrasts(ASKED, fit.design)
+    found = sweep(fit, sets, asked)
+    assert not np.isnan(found[1].k_hat)
+    for own, other in zip(found, refit(fit.collapsed, sets, replace(SHORT, seed=77)), strict=True):
+        assert own.passed
+        assert other.diagnostics.passed
+        values = asked.values(other.slopes)
+        share = asked.holds(values).mean(axis=1)
+        error = np.hypot(own.mcse, np.sqrt(share * (1 - share) / other.diagnostics.effective))
+        np.testing.assert_array_less(np.abs(own.probability - share), 5 * error + 1e-3)
+        np.testing.assert_array_less(np.abs(own.mean - values.mean(axis=1)), 0.2 * values.std(axis=1))
 
 
 def test_a_sweep_without_pooling_samples():

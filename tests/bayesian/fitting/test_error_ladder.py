@@ -5,6 +5,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.error_ladder import (
     ERRORS,
+    ONE_FACTOR,
     WITHOUT_FACTORS,
     beyond_of,
     choose_errors,
@@ -68,7 +69,9 @@ def test_the_order_is_written_once():
     plain = {"serial correlation", "spread by unit", "spread by period"}
     assert set(decisive()) == plain
     assert set(decisive(ERRORS)) == plain | {"cross-sectional dependence"}
-    assert "common factor" in rule(ERRORS)
+    assert (*WITHOUT_FACTORS, *one) == ONE_FACTOR
+    assert "then with two (nine)" in rule(ERRORS)
+    assert "but not with two" in rule(ONE_FACTOR)
     assert "common factor" not in rule(WITHOUT_FACTORS)
 
 
@@ -123,6 +126,22 @@ def test_the_climb_is_lazy_and_goes_beyond_on_demand():
     assert "unit_scale" not in [rung.errors for rung in failed]
     assert [rung.errors for rung in failed if rung.chosen] == ["ar1+unit_scale+factor"]
     assert climb_errors(ERRORS, lambda errors: None) == ()
+
+
+def test_no_rung_passes_whose_sampler_failed():
+    """Checks of draws that are not the posterior's say nothing, and no verdict rests on them while there is another."""
+    passing, failing = checks(0.5, 0.5, 0.5, 0.5), checks(0.0, 0.5, 0.5, 0.5)
+    rungs = climb_errors(WITHOUT_FACTORS, lambda errors: (errors, passing), sampled=lambda fit: fit != "iid")
+    assert [(rung.errors, rung.passed, rung.chosen) for rung in rungs] == [("iid", False, False), ("ar1", True, True)]
+    assert rungs[0].why == "its sampler failed its diagnostics"
+    found = {"iid": failing, "ar1": passing}
+    assert choose_errors(found, WITHOUT_FACTORS) == "ar1"
+    assert choose_errors(found, WITHOUT_FACTORS, frozenset({"ar1"})) == "iid"
+    both = climb_errors(("iid", "ar1"), lambda errors: (errors, found[errors]), sampled=lambda fit: fit == "iid")
+    assert [rung.errors for rung in both if rung.chosen] == ["iid"]
+    assert not any(rung.passed for rung in both)
+    none = climb_errors(("iid", "ar1"), lambda errors: (errors, found[errors]), sampled=lambda fit: False)
+    assert [rung.errors for rung in none if rung.chosen] == ["ar1"]  # all failed: fewest failed checks
 
 
 def test_rungs_that_do_not_go_with_the_specification_are_left_out():

@@ -117,3 +117,30 @@ def test_compiling_leaves_no_temporary_files(tmp_path, monkeypatch):
         pm.Normal("x", pm.HalfNormal("sd"), 1)
     compile_model(model)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "runs"), [({}, [0.9, 0.98]), ({"target_accept": 0.95}, [0.95]), ({"engine": "collapsed"}, [0.9])]
+)
+def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch, tmp_path, options, runs):
+    """Where engine and target acceptance are left open; the fit says what was run, and so does its file."""
+    from bayes_npp.bayesian.fitting import collapsed_draws
+
+    own, asked = collapsed_draws.draw_density, []
+
+    def diverging(*arguments, **others):
+        thetas, stats = own(*arguments, **others)
+        asked.append(sampler := arguments[4])
+        if sampler.target_accept < 0.98:
+            stats["diverging"][0, 3] = True
+        return thetas, stats
+
+    monkeypatch.setattr(collapsed_draws, "draw_density", diverging)
+    settings = {"draws": 300, "chains": 2, "seed": 1}
+    fit = bn.fit(panel, bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"}), **settings | options)
+    assert [sampler.target_accept for sampler in asked] == runs
+    assert asked[-1].tune == (600 if len(runs) > 1 else 500)
+    assert fit.sampler == asked[-1]
+    assert fit.diagnostics.divergences == (0 if len(runs) > 1 else 1)
+    fit.save(tmp_path / "fit.nc")
+    assert bn.Fit.load(tmp_path / "fit.nc").sampler == asked[-1]

@@ -10,9 +10,11 @@ from bayes_npp.estimates import drawn_share, summarise
 DRAWS = 400  # of the slopes given each theta
 
 
-@pytest.fixture(scope="module", params=["sum_to_zero", "exchangeable", "one slope"])
+@pytest.fixture(scope="module", params=["sum_to_zero", "exchangeable", "one slope", "factor"])
 def fit(request, simulated, grouped_spec):
-    changes = {"slopes": None} if request.param == "one slope" else {"slope_pooling": request.param}
+    changes = {"one slope": {"slopes": None}, "factor": {"errors": "factor"}}.get(
+        request.param, {"slope_pooling": request.param}
+    )
     spec = bn.Spec(**{**grouped_spec.model_dump(), **changes})
     return bn.fit(simulated, spec, draws=500, chains=2, seed=3)
 
