@@ -126,16 +126,16 @@ def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch
     """Where engine and target acceptance are left open; the fit says what was run, and so does its file."""
     from bayes_npp.bayesian.fitting import collapsed_draws
 
-    own, asked = collapsed_draws.draw_density, []
+    own, asked = collapsed_draws.draw_chains, []
 
     def diverging(*arguments, **others):
         thetas, stats = own(*arguments, **others)
-        asked.append(sampler := arguments[4])
+        asked.append(sampler := arguments[1])
         if sampler.target_accept < 0.98:
             stats["diverging"][0, 3] = True
         return thetas, stats
 
-    monkeypatch.setattr(collapsed_draws, "draw_density", diverging)
+    monkeypatch.setattr(collapsed_draws, "draw_chains", diverging)
     settings = {"draws": 300, "chains": 2, "seed": 1}
     fit = bn.fit(panel, bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"}), **settings | options)
     assert [sampler.target_accept for sampler in asked] == runs
