@@ -833,25 +833,32 @@ def draw_unit_effects(thetas, coefficients, normals, unit_cross, unit_gram, scal
 REALS = types.CPointer(types.double)
 
 
-@cfunc(types.int64(types.uint64, REALS, REALS, REALS, REALS), cache=True)
-def density_callback(size, theta, gradient, value, packed):
-    """`log_density` for callers in C: fills value and gradient, returns 0, or 4 where the density is not finite."""
-    header = carray(packed, (2,))
-    everything = carray(packed, (int(header[0]),))
-    out = carray(value, (1,))
-    out[0] = log_density(carray(theta, (size,)), everything, carray(gradient, (size,)), False)
-    return 0 if np.isfinite(out[0]) else 4
+@njit(cache=True, nogil=True, error_model="numpy")
+def from_frame(z, frame):
+    """Theta of z: z itself where `frame` is empty; else centre + axes z of a centre (d,) and axes (d, d) in a row."""
+    size = len(z)
+    return frame[:size] + frame[size:].reshape(size, size) @ z if len(frame) else z
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def into_frame(gradient, frame):
+    """Turn a gradient in theta into one in z, in place."""
+    if len(frame):
+        gradient[:] = gradient @ frame[len(gradient) :].reshape(len(gradient), len(gradient))
 
 
 @cfunc(types.int64(types.uint64, REALS, REALS, REALS, REALS), cache=True)
-def framed_callback(size, z, gradient, value, packed):
-    """`density_callback` in z, theta = centre + axes z; the centre (d,) and the axes (d, d) follow what is packed."""
+def density_callback(size, z, gradient, value, packed):
+    """`log_density` for callers in C: fills value and gradient, returns 0, or 4 where the density is not finite.
+
+    What is packed is followed by the length of a frame, which may be 0, and the frame (`from_frame`).
+    """
     length = int(carray(packed, (2,))[0])
-    everything = carray(packed, (length + size + size * size,))
-    axes, slope, out = everything[length + size :].reshape(size, size), np.empty(size), carray(value, (1,))
-    theta = everything[length : length + size] + axes @ carray(z, (size,))
-    out[0] = log_density(theta, everything[:length], slope, False)
-    carray(gradient, (size,))[:] = slope @ axes
+    behind = length + 1 + int(carray(packed, (length + 1,))[length])
+    everything = carray(packed, (behind,))
+    frame, slope, out = everything[length + 1 :], carray(gradient, (size,)), carray(value, (1,))
+    out[0] = log_density(from_frame(carray(z, (size,)), frame), everything[:length], slope, False)
+    into_frame(slope, frame)
     return 0 if np.isfinite(out[0]) else 4
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import carray, cfunc, njit, types
 
-from bayes_npp.bayesian.collapsed.kernel import cholesky
+from bayes_npp.bayesian.collapsed.kernel import cholesky, from_frame, into_frame
 from bayes_npp.bayesian.collapsed.loading_density import evaluate
 from bayes_npp.bayesian.collapsed.loading_forms import forward
 from bayes_npp.bayesian.collapsed.loading_kernel import (
@@ -119,10 +119,9 @@ def draw_units(theta, coefficients, normals, data, layout, priors, work, effects
 
 
 class Entries(NamedTuple):
-    """What is called from outside: the density in C, as it is and in a frame, and in Python, Q, rows, units' draws."""
+    """What is called from outside: the density in C and in Python, Q at draws, rows at one theta, draws of units."""
 
     callback: Any
-    framed_callback: Any
     log_density: Any
     forms: Any
     at_theta: Any
@@ -145,23 +144,14 @@ def _entries(digest: str) -> Entries:
         return evaluate(theta, packed, gradient, likelihood_only)
 
     @cfunc(types.int64(types.uint64, reals, reals, reals, reals), cache=True)
-    def callback(size, theta, gradient, value, packed):
-        digest  # noqa: B018
-        header = carray(packed, (2,))
-        everything = carray(packed, (int(header[0]),))
-        out = carray(value, (1,))
-        out[0] = evaluate(carray(theta, (size,)), everything, carray(gradient, (size,)), False)
-        return 0 if np.isfinite(out[0]) else 4
-
-    @cfunc(types.int64(types.uint64, reals, reals, reals, reals), cache=True)
-    def framed_callback(size, z, gradient, value, packed):
+    def callback(size, z, gradient, value, packed):
         digest  # noqa: B018
         length = int(carray(packed, (2,))[0])
-        everything = carray(packed, (length + size + size * size,))
-        axes, slope, out = everything[length + size :].reshape(size, size), np.empty(size), carray(value, (1,))
-        theta = everything[length : length + size] + axes @ carray(z, (size,))
-        out[0] = evaluate(theta, everything[:length], slope, False)
-        carray(gradient, (size,))[:] = slope @ axes
+        behind = length + 1 + int(carray(packed, (length + 1,))[length])
+        everything = carray(packed, (behind,))
+        frame, slope, out = everything[length + 1 :], carray(gradient, (size,)), carray(value, (1,))
+        out[0] = evaluate(from_frame(carray(z, (size,)), frame), everything[:length], slope, False)
+        into_frame(slope, frame)
         return 0 if np.isfinite(out[0]) else 4
 
     @njit(cache=True, nogil=True, error_model="numpy")
@@ -196,4 +186,4 @@ def _entries(digest: str) -> Entries:
             own, moved = effects[s], shifts[s]
             draw_units(thetas[s], coefficients[s], normals[s], data, layout, priors, work, own, moved, periods[s])
 
-    return Entries(callback, framed_callback, log_density, forms, at_theta, draws_of_units)
+    return Entries(callback, log_density, forms, at_theta, draws_of_units)

@@ -76,10 +76,6 @@ class CollapsedLoadings(Collapsed):
         return entries().callback
 
     @property
-    def framed_callback(self) -> Any:
-        return entries().framed_callback
-
-    @property
     def start(self) -> np.ndarray:
         """As of every collapsed posterior; factors at the leading components of the least-squares residual."""
         start, layout = super().start, self.loading_layout

@@ -78,13 +78,8 @@ class Collapsed:
 
     @property
     def callback(self) -> Any:
-        """The density for callers in C."""
+        """The density for callers in C; a frame follows what is packed (`kernel.density_callback`)."""
         return kernel.density_callback
-
-    @property
-    def framed_callback(self) -> Any:
-        """The same in coordinates of a frame, which follows what is packed."""
-        return kernel.framed_callback
 
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
         """Log posterior density of theta on the unconstrained scale, and its gradient."""

@@ -72,12 +72,19 @@ def draw_chains(
     """
     if neighbour is None or collapsed.size == 0:
         adaptation = "low_rank" if collapsed.size > MANY else "diag"
+        packed = framed(collapsed.packed)
         return draw_density(
-            collapsed.callback, identity_callback, collapsed.packed, collapsed.start, sampler, adaptation=adaptation
+            collapsed.callback, identity_callback, packed, collapsed.start, sampler, adaptation=adaptation
         )
     centre, axes = neighbour.frame()
     starts = np.ascontiguousarray(np.linalg.solve(axes, (neighbour.thetas - centre).T).T)
-    packed = np.concatenate([collapsed.packed, centre, axes.ravel()])
+    packed = framed(collapsed.packed, centre, axes)
     step = neighbour.step_for(sampler.target_accept)
-    z, stats = draw_density(collapsed.framed_callback, identity_callback, packed, starts, sampler, initial_step=step)
+    z, stats = draw_density(collapsed.callback, identity_callback, packed, starts, sampler, initial_step=step)
     return centre + z @ axes.T, stats
+
+
+def framed(packed: np.ndarray, *frame: np.ndarray) -> np.ndarray:
+    """What is packed with a frame behind it, or none: as `kernel.density_callback` reads it."""
+    parts = [part.ravel() for part in frame]
+    return np.concatenate([packed, [float(sum(map(len, parts)))], *parts])

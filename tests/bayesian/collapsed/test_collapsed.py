@@ -9,6 +9,7 @@ from bayes_npp.bayesian.collapsed import products as products_module
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, log_density
 from bayes_npp.bayesian.collapsed.packed import pack
+from bayes_npp.bayesian.fitting.chains import framed
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import terms, unit_terms
@@ -271,7 +272,7 @@ def test_callback_and_packing_give_the_density(panel, grouped_spec, priors):
     theta = a_theta(collapsed)
     gradient, value = np.empty(len(theta)), np.empty(1)
     reals = ctypes.POINTER(ctypes.c_double)
-    pointers = [a.ctypes.data_as(reals) for a in (theta, gradient, value, collapsed.packed)]
+    pointers = [a.ctypes.data_as(reals) for a in (theta, gradient, value, framed(collapsed.packed))]
     assert density_callback.ctypes(len(theta), *pointers) == 0
     expected, slope = collapsed.log_density(theta)
     assert value[0] + collapsed.constant == pytest.approx(expected, rel=1e-13)

@@ -8,7 +8,7 @@ from arviz_stats.base import array_stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains, framed
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.refit import SHORT, Start, refit, sample_chains
 from bayes_npp.bayesian.fitting.sample import Sampler
@@ -42,10 +42,10 @@ def test_coordinates_of_a_frame_carry_the_density(errors, unbalanced, grouped_sp
     collapsed = collapsed_of(unbalanced, grouped_spec, errors)
     d, random = collapsed.size, np.random.default_rng(1)
     centre, axes = collapsed.start + 0.1, np.eye(d) + 0.1 * random.standard_normal((d, d))
-    packed = np.concatenate([collapsed.packed, centre, axes.ravel()])
+    packed = framed(collapsed.packed, centre, axes)
     z, gradient, value = 0.1 * random.standard_normal(d), np.empty(d), np.empty(1)
     reals = ctypes.POINTER(ctypes.c_double)
-    code = collapsed.framed_callback.ctypes(d, *(a.ctypes.data_as(reals) for a in (z, gradient, value, packed)))
+    code = collapsed.callback.ctypes(d, *(a.ctypes.data_as(reals) for a in (z, gradient, value, packed)))
     expected, slope = collapsed.log_density(centre + axes @ z)
     assert code == 0
     assert value[0] + collapsed.constant == pytest.approx(expected, rel=1e-12)
