@@ -120,9 +120,8 @@ def robustness(**estimates):
     """Rows of robustness of the model m with their slopes; `lead` is a placebo of the exposure's lead."""
     records = []
     for name in estimates:
-        sample = SimpleNamespace(roles=SimpleNamespace(exposure="x"))
-        altered = SimpleNamespace(placebo="F1.x" if name == "lead" else "", data=sample)
-        records.append(RobustnessRecord("m", f"m.{name}", altered, ""))
+        placebo = "F1.x" if name == "lead" else ""
+        records.append(RobustnessRecord("m", f"m.{name}", SimpleNamespace(), "x", "altered", placebo, ""))
     rows = [{"model": f"m.{name}", "estimate": value} for name, value in estimates.items()] + [{"model": "m"}]
     rows += [{"model": f"m.{name}", "term": "F1.x", "lo": 0.1} for name in estimates if name == "lead"]
     table = estimates_from_rows([{**SHARED, "estimand": "coefficient", "term": "x", **r} for r in rows], **CLASSIC)

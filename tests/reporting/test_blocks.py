@@ -1,5 +1,6 @@
 """A page of every kind of block in HTML and Markdown: nothing is lost, nothing of a file is markup."""
 
+from html import escape
 from typing import get_args
 
 import pandas as pd
@@ -22,6 +23,7 @@ from bayes_npp.reporting.base.blocks import (
     Paragraph,
     Part,
     Sides,
+    Widget,
 )
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.rendering import render_page
@@ -79,6 +81,7 @@ def every_block(text=""):
         ),
         Art(f"a drawing{text}", f"caption of a drawing{text}", "<svg></svg>"),
         Beside((Paragraph(f"in a column{text}"),), (Paragraph(f"on the right{text}"),)),
+        Widget("own", f"<p>{escape(f'to try{text}')}</p>", Table("own", f"what was computed{text}", DATA)),
     )
 
 
@@ -99,7 +102,7 @@ def test_every_kind_is_rendered_in_both(tmp_path):
 
 def test_names_of_files_are_those_of_the_blocks(tmp_path):
     page = page_of(*every_block())
-    assert list(page.tables) == ["plain", "folded"]
+    assert list(page.tables) == ["plain", "folded", "own"]
     drawings = draw_page(page, tmp_path)
     assert list(drawings) == ["drawn"]
     assert {path.name for path in tmp_path.iterdir()} == {"drawn.png", "drawn.svg", "drawn.csv"}
