@@ -139,8 +139,9 @@ def test_equations_of_a_mediation_climb_each_its_own(folder, tmp_path):
     assert [record.errors_fit for record in mechanism.fits] == [True, True]
     assert set(result.estimates.select(model="paths")["covariance"]) == {"iid errors, ar1 of mediators"}
     (record,) = result.ledger.records
-    trends = record.variants[record.variants["variant"] == "trends"]
-    assert trends["reason"].tolist() == ["the mediation model has no trends of units"]
+    trends = record.variants[record.variants["variant"] == "trends, by least squares"]
+    assert trends["reason"].tolist() == [""]
+    assert trends["probability"].between(0, 1).all()
     again = rerender(tmp_path / "out")
     assert all(fit.reused for fit in again.every_fit)
 
