@@ -44,7 +44,8 @@ def keys_of(rows: Any) -> tuple[str, str] | None:
     names = list(rows.index.names) if isinstance(rows, (pd.DataFrame, pd.Series)) else list(getattr(rows, "dims", ()))
     if len(names) != 2:
         return None
-    return tuple(str(name) if name is not None else key for name, key in zip(names, ("unit", "time"), strict=True))  # type: ignore[return-value]
+    unit, time = names
+    return "unit" if unit is None else str(unit), "time" if time is None else str(time)
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

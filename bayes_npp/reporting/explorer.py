@@ -157,6 +157,7 @@ def _notes(result: Result, models: list[Explored]) -> list[str]:
     for own in result.explored:
         if own.why_not:
             notes.append(f"The {model_word(study, own.model)} is not here: {own.why_not}.")
-    if any(record.claim.parsed.is_mechanism for record in result.ledger.records if result.ledger):  # type: ignore[union-attr]
+    records = result.ledger.records if result.ledger is not None else ()
+    if any(record.claim.parsed.is_mechanism for record in records):
         notes.append("Claims about mechanisms are products of two slopes and are not here: their computed rows follow.")
     return notes
