@@ -15,7 +15,7 @@ setup: .venv/ready
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	$(BIN)/python -c 'import bayes_npp.bayesian.collapsed.kernel'  # compiles the density, for this and later processes
+	$(BIN)/python tools/compile_densities.py  # for this and later processes
 	@touch $@
 
 reanalyse: setup

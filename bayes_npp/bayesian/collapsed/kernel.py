@@ -857,7 +857,8 @@ def density_callback(size, z, gradient, value, packed):
     behind = length + 1 + int(carray(packed, (length + 1,))[length])
     everything = carray(packed, (behind,))
     frame, slope, out = everything[length + 1 :], carray(gradient, (size,)), carray(value, (1,))
-    out[0] = log_density(from_frame(carray(z, (size,)), frame), everything[:length], slope, False)
+    theta = from_frame(carray(z, (size,)), frame)
+    out[0] = log_density(theta, everything[:length], slope, length < 0)  # False as a literal would be compiled anew
     into_frame(slope, frame)
     return 0 if np.isfinite(out[0]) else 4
 
@@ -865,6 +866,5 @@ def density_callback(size, z, gradient, value, packed):
 @cfunc(types.int64(types.uint64, types.uint64, REALS, REALS, REALS), cache=True)
 def identity_callback(size, expanded, theta, out, packed):
     """Copies theta: what a draw is expanded to."""
-    source, target = carray(theta, (size,)), carray(out, (expanded,))
-    target[:] = source[:expanded]
+    carray(out, (expanded,))[:] = carray(theta, (size,))[:expanded]
     return 0

@@ -20,7 +20,7 @@ from bayes_npp.bayesian.collapsed.loading_kernel import compiled, new_work, unpa
 
 
 @compiled
-def evaluate(theta, packed, gradient, likelihood_only):
+def evaluate(theta, packed, gradient):
     """Log posterior density of theta and its gradient, as `kernel.log_density`."""
     data, layout, priors, n_scales = unpack(packed)
     work = new_work(len(theta), n_scales, data, layout)
@@ -56,8 +56,6 @@ def evaluate(theta, packed, gradient, likelihood_only):
         gradient[at : at + n_times - 1] += share * (along - h * ((h * along).sum() / (length * length)))
     through_errors(to, data, layout, work)
     error_gradient(theta, to, data, layout, work, gradient)
-    if likelihood_only:
-        return logp
     return logp + log_jacobian + prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient)
 
 

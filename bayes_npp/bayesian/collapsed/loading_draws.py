@@ -119,10 +119,9 @@ def draw_units(theta, coefficients, normals, data, layout, priors, work, effects
 
 
 class Entries(NamedTuple):
-    """What is called from outside: the density in C and in Python, Q at draws, rows at one theta, draws of units."""
+    """What is called from outside: the density in C, Q at draws, rows at one theta, draws of units."""
 
     callback: Any
-    log_density: Any
     forms: Any
     at_theta: Any
     draws_of_units: Any
@@ -138,19 +137,14 @@ def entries() -> Entries:
 def _entries(digest: str) -> Entries:
     reals = types.CPointer(types.double)
 
-    @njit(cache=True, nogil=True, error_model="numpy")
-    def log_density(theta, packed, gradient, likelihood_only):
-        digest  # noqa: B018 - part of the cache's key
-        return evaluate(theta, packed, gradient, likelihood_only)
-
     @cfunc(types.int64(types.uint64, reals, reals, reals, reals), cache=True)
     def callback(size, z, gradient, value, packed):
-        digest  # noqa: B018
+        digest  # noqa: B018 - part of the cache's key
         length = int(carray(packed, (2,))[0])
         behind = length + 1 + int(carray(packed, (length + 1,))[length])
         everything = carray(packed, (behind,))
         frame, slope, out = everything[length + 1 :], carray(gradient, (size,)), carray(value, (1,))
-        out[0] = evaluate(from_frame(carray(z, (size,)), frame), everything[:length], slope, False)
+        out[0] = evaluate(from_frame(carray(z, (size,)), frame), everything[:length], slope)
         into_frame(slope, frame)
         return 0 if np.isfinite(out[0]) else 4
 
@@ -186,4 +180,4 @@ def _entries(digest: str) -> Entries:
             own, moved = effects[s], shifts[s]
             draw_units(thetas[s], coefficients[s], normals[s], data, layout, priors, work, own, moved, periods[s])
 
-    return Entries(callback, log_density, forms, at_theta, draws_of_units)
+    return Entries(callback, forms, at_theta, draws_of_units)

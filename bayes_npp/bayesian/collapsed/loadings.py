@@ -4,6 +4,7 @@ See docs/statistics.md, section 6, and `loading_density`.
 """
 
 import contextlib
+import ctypes
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.design.projection import two_way_parts
 
+REALS = ctypes.POINTER(ctypes.c_double)
 STANDARD = PriorSpec(family="normal", mu=0.0, sigma=1.0, reason="a coordinate of the sampler")
 NOTHING = Products(*(np.empty((0, 0, 0, 0)),) * 3, *(np.empty(0),) * 3, 0.0, *(np.empty(0),) * 2)
 
@@ -94,9 +96,16 @@ class CollapsedLoadings(Collapsed):
         return start
 
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
-        gradient = np.empty(len(theta))
-        value = entries().log_density(theta, self.packed, gradient, likelihood_only)
-        return float(value) + self.constant, gradient
+        gradient, value, packed = np.empty(len(theta)), np.empty(1), np.append(self.packed, 0.0)
+        arrays = (np.ascontiguousarray(theta, dtype=float), gradient, value, packed)
+        entries().callback.ctypes(len(theta), *(a.ctypes.data_as(REALS) for a in arrays))
+        if likelihood_only and np.isfinite(value[0]):
+            values, slopes, of_priors = np.empty(len(theta)), np.empty(len(theta)), np.zeros(len(theta))
+            value -= kernel.constrain(theta, self.priors, values, slopes)
+            layout = self.loading_layout
+            value -= kernel.prior_gradient(theta, values, slopes, layout, self.priors, self.n_scales, of_priors)
+            gradient -= of_priors
+        return float(value[0]) + self.constant, gradient
 
     def judged(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Signs and order of factors are free: in their place the SD over units of what they give to each period."""

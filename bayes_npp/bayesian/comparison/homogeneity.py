@@ -113,10 +113,6 @@ def likelihood_over_grid(collapsed: Collapsed, thetas: np.ndarray, at: int) -> n
     """Log collapsed likelihood with the SD at position `at` of theta moved over `TAU`, shape (S, len(TAU))."""
     scaled = TAU / collapsed.priors.upper[at]
     grid = scaled + np.log(-np.expm1(-scaled))  # the inverse of the softplus
-    out = np.empty((len(thetas), len(grid)))
-    for k, theta in enumerate(thetas):
-        moved = theta.copy()
-        for j, value in enumerate(grid):
-            moved[at] = value
-            out[k, j] = collapsed.log_density(moved, likelihood_only=True)[0]
-    return out
+    moved = np.repeat(thetas, len(grid), axis=0)
+    moved[:, at] = np.tile(grid, len(thetas))
+    return collapsed.log_likelihoods(moved).reshape(len(thetas), len(grid))
