@@ -24,13 +24,13 @@ def lane(tmp_path):
     def run(text, *options):
         (tmp_path / "pytest.ini").write_text(INI)
         (tmp_path / "test_made.py").write_text(HEAD + text)
-        command = [sys.executable, "-m", "pytest", "-p", "tests.slow_box", "-p", "no:cacheprovider", "-rs", *options]
+        command = [sys.executable, "-m", "pytest", "-p", "tests.slow_box", "-p", "xdist", "-p", "no:cacheprovider", "-rs", *options]
         done = subprocess.run(
             command,
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             check=False,
         )
         return done.returncode, done.stdout

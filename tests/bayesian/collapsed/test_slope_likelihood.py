@@ -115,7 +115,9 @@ def test_a_sweep_equals_sampling(fit):
         np.testing.assert_allclose(own.hi - own.lo, width, rtol=0.15)
 
 
-@pytest.mark.parametrize("errors", ["unit_scale+factor", "period_scale"])
+@pytest.mark.parametrize(
+    "errors", [pytest.param("unit_scale+factor", marks=pytest.mark.slow(minutes=1)), "period_scale"]
+)
 def test_a_sweep_where_units_load_on_columns_of_time_equals_sampling(errors):
     """Weighted from one posterior, as of every collapsed model."""
     fit = fitted(errors=errors, draws=1000)

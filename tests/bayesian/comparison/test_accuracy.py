@@ -277,6 +277,7 @@ def test_bad_rows_of_loo_are_scored_exactly(fitted, monkeypatch):
     np.testing.assert_allclose(mended.pointwise[bad], exact.pointwise[bad], atol=0.05)
 
 
+@pytest.mark.slow(minutes=1)
 def test_weighted_scores_are_those_of_refits(fitted, monkeypatch):
     """PSIS on the full fit against a refit without each fold or unit; both within Monte Carlo error of the truth."""
     sampler = replace(module.SHORT, draws=1000)

@@ -120,9 +120,8 @@ def test_saved_fit_is_the_same_in_another_process(grouped, unbalanced, tmp_path)
     assert done.stdout.strip() == repr(grouped)
 
 
-@pytest.mark.parametrize(
-    "names", [("forest", "pooling"), pytest.param(("checks", "trace_dist"), marks=pytest.mark.slow(minutes=1))]
-)
+@pytest.mark.slow(minutes=1)
+@pytest.mark.parametrize("names", [("forest", "pooling"), ("checks", "trace_dist")])
 def test_saved_fit_draws_the_same_plots_in_another_process(names, grouped, tmp_path):
     """Byte by byte; pooling fits twice more there, from the stored design, priors and seed."""
     from matplotlib import pyplot

@@ -29,7 +29,9 @@ def checks(*values):
         ({}, "iid"),
         ({"autocorrelation": 0.7}, "ar1"),
         ({"unit_scale_sd": 0.8}, "unit_scale"),
-        ({"autocorrelation": 0.7, "unit_scale_sd": 0.8}, "ar1+unit_scale"),
+        pytest.param(
+            {"autocorrelation": 0.7, "unit_scale_sd": 0.8}, "ar1+unit_scale", marks=pytest.mark.slow(minutes=1)
+        ),
     ],
 )
 def test_the_rule_finds_the_errors_of_a_simulated_world(options, expected):

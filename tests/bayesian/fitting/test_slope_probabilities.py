@@ -10,7 +10,10 @@ from bayes_npp.estimates import drawn_share, summarise
 DRAWS = 400  # of the slopes given each theta
 
 
-@pytest.fixture(scope="module", params=["sum_to_zero", "exchangeable", "one slope", "factor"])
+@pytest.fixture(
+    scope="module",
+    params=["sum_to_zero", "exchangeable", "one slope", pytest.param("factor", marks=pytest.mark.slow(minutes=1))],
+)
 def fit(request, simulated, grouped_spec):
     changes = {"one slope": {"slopes": None}, "factor": {"errors": "factor"}}.get(
         request.param, {"slope_pooling": request.param}

@@ -69,7 +69,11 @@ def dense_ar1(data, values):
     return np.where(same, float(values["error_sd"]) ** 2 * rho**apart / (1 - rho**2), 0.0)
 
 
-@pytest.mark.parametrize("serial", [(), (("mediator_1", "mediator_2"),)], ids=["parallel", "serial"])
+@pytest.mark.parametrize(
+    "serial",
+    [pytest.param((), marks=pytest.mark.slow(minutes=1)), (("mediator_1", "mediator_2"),)],
+    ids=["parallel", "serial"],
+)
 def test_missing_given_the_rest_against_dense_algebra(serial):
     """Mean and covariance of the drawn cells against conditioning of one dense normal density of all rows."""
     truth = {"path_a": {"all": (0.5, 0.3)}, "path_b": {"all": (0.4, 0.4)}}

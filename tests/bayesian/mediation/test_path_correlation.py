@@ -50,6 +50,7 @@ def test_tied_paths_equal_weighted_draws():
     assert moved.max() > 4 / np.sqrt(1000)
 
 
+@pytest.mark.slow(minutes=1)
 def test_the_tie_follows_the_truth():
     """Posterior of the correlation: above its prior where paths correlate, below where they correlate negatively."""
     positive, negative = (
