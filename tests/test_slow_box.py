@@ -24,7 +24,8 @@ def lane(tmp_path):
     def run(text, *options):
         (tmp_path / "pytest.ini").write_text(INI)
         (tmp_path / "test_made.py").write_text(HEAD + text)
-        command = [sys.executable, "-m", "pytest", "-p", "tests.slow_box", "-p", "xdist", "-p", "no:cacheprovider", "-rs", *options]
+        plugins = ("-p", "tests.slow_box", "-p", "xdist", "-p", "no:cacheprovider")
+        command = [sys.executable, "-m", "pytest", *plugins, "-rs", *options]
         done = subprocess.run(
             command,
             cwd=tmp_path,

@@ -5,6 +5,7 @@ import re
 import unicodedata
 import zipfile
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bayes_npp.reporting.base.cells import Table
@@ -18,6 +19,7 @@ SIZE, NOTE_SIZE = 10, 9  # points
 THICK, THIN = 12, 6  # eighths of a point
 ACROSS = 110  # characters of a line above which the page lies on its side
 DATE = (1980, 1, 1, 0, 0, 0)  # of every part of the file: the same table is the same file
+STYLES = ("Normal", "DefaultParagraphFont", "TableNormal", "NoList")
 _KEEP = "\n\t"
 
 
@@ -25,7 +27,7 @@ def word(table: Table) -> bytes:
     """A .docx file with one table of text cells."""
     import docx
 
-    document = docx.Document()
+    document = docx.Document(io.BytesIO(_blank()))
     _prepare(document, table)
     _caption(document, table)
     _body(document, table.stacked())
@@ -36,16 +38,32 @@ def word(table: Table) -> bytes:
     return _undated(buffer)
 
 
-def _prepare(document: "Document", table: Table) -> None:
-    """Fonts, page and properties."""
-    from docx.enum.section import WD_ORIENT
+@cache
+def _blank() -> bytes:
+    """An empty document with the fonts of every table, and of the library's 160 styles those that one needs."""
+    import docx
     from docx.oxml.ns import qn
-    from docx.shared import Cm, Pt
+    from docx.shared import Pt
 
+    document = docx.Document()
     style = document.styles["Normal"]
     style.font.name, style.font.size = LATIN, Pt(SIZE)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), EAST_ASIAN)
     style.paragraph_format.space_after = Pt(0)
+    every = document.styles.element
+    for own in list(every):
+        if own.tag == qn("w:latentStyles") or (own.tag == qn("w:style") and own.styleId not in STYLES):
+            every.remove(own)
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def _prepare(document: "Document", table: Table) -> None:
+    """Page and properties."""
+    from docx.enum.section import WD_ORIENT
+    from docx.shared import Cm
+
     section = document.sections[0]
     width, height = Cm(21.0), Cm(29.7)
     widest = [max(map(len, (str(name), *map(str, cells)))) for name, cells in table.stacked().frame.items()]
@@ -112,7 +130,10 @@ def _runs(paragraph: Any, text: str, size: int, bold: bool = False) -> None:
     for place, piece in enumerate(re.split(r"`([^`]*)`", _legal(text))):
         if piece:
             run = paragraph.add_run(piece)
-            run.font.size, run.bold = Pt(size), bold or None
+            if size != SIZE:  # that of the style
+                run.font.size = Pt(size)
+            if bold:
+                run.bold = True
             if place % 2:
                 run.font.name = "Courier New"
 

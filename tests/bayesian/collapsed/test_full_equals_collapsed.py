@@ -43,7 +43,14 @@ STUDENT = {
     "student, ar1, unit scale": {"errors": "ar1+unit_scale+student_t", "slopes": "group/unit"},
 }
 # Each compiles a model of its own; of these the fast lane has every part in another.
-SLOW = {"ar1, correlated unit slopes", "no effects", "both fixed, unpooled", "student", "student, ar1, unit scale"}
+SLOW = {
+    "ar1, correlated unit slopes",
+    "ar1, unit scale, nested",
+    "no effects",
+    "both fixed, unpooled",
+    "student",
+    "student, ar1, unit scale",
+}
 CASES = [pytest.param(case, marks=pytest.mark.slow if case in SLOW else ()) for case in (*NORMAL, *STUDENT)]
 SHAPES = ("autocorrelation", "slope_correlation", "unit_error_log", "unit_scale_raw", "degrees")
 FREE = ("factor_direction", "period_scale_raw")  # of theta too, and without bounds

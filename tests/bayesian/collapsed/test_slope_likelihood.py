@@ -38,7 +38,10 @@ def fit():
 
 
 @pytest.mark.parametrize("pooling", ["sum_to_zero", "exchangeable"])
-@pytest.mark.parametrize("errors", ["iid", "ar1", "unit_scale", "ar1+unit_scale", "factor", "ar1+period_scale"])
+@pytest.mark.parametrize(
+    "errors",
+    ["iid", "ar1", "unit_scale", "ar1+unit_scale", "ar1+period_scale", pytest.param("factor", marks=pytest.mark.slow)],
+)
 def test_marginal_equals_the_collapsed_likelihood(errors, pooling):
     """At every draw and every SD of the slopes, up to one constant; the prior of the exposure has a mean."""
     fit = fitted("enthusiastic", errors=errors, slope_pooling=pooling)

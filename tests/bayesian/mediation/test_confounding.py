@@ -158,7 +158,7 @@ def test_priors_are_met_by_reweighting():
 
 
 def test_averaging_over_a_prior_on_rho_widens_the_interval(jobs):
-    rho = np.random.default_rng(0).uniform(-0.3, 0.3, 4000)
+    rho = np.random.default_rng(0).uniform(-0.3, 0.3, 1000)
     row = averaged(jobs, rho).iloc[0]
     plain = jobs.estimates().select(estimand="indirect").iloc[0]
     assert row["hi"] - row["lo"] > plain["hi"] - plain["lo"]
