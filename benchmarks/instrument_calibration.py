@@ -25,13 +25,15 @@ ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "instrument_calibration.json", ROOT / "docs" / "instrument_calibration.md"
 PRIORS = load_priors("weakly_informative")
 BATCH, SEED = 20, 2300
-CALIBRATED, COVERED = 200, 500
+COVERED = 500
 UNITS, PERIODS = 20, 7  # of the template
 MODELS = {  # options of the specification, instruments, SD of their own coefficients
     "one instrument": ({}, 1, 0.0),
     "slopes of three groups, AR(1), exclusion 0.2": ({"slopes": "group", "errors": "ar1"}, 1, 0.2),
     "four instruments": ({}, 4, 0.0),
 }
+# Of 200 with one instrument a quantity of eight left its band: five times as many say whether that was chance.
+CALIBRATED = dict(zip(MODELS, (1000, 200, 200), strict=True))
 SLOPE, CORRELATION = 0.3, 0.6
 STRENGTHS = {"F about 20": 0.286, "F about 2": 0.066}  # of one instrument; 30 units x 9 periods
 FIXED = {"unit_effects": "fixed", "time_effects": "fixed"}
@@ -45,8 +47,8 @@ def main() -> None:
             while len(rows) < COVERED:
                 rows += [covered(name, k) for k in range(len(rows), min(len(rows) + BATCH, COVERED))]
                 keep(content, f"{name}: {len(rows)} of {COVERED}")
-        for until in range(BATCH, CALIBRATED + 1, BATCH):  # the models in turn
-            for name in MODELS:
+        for until in range(BATCH, max(CALIBRATED.values()) + 1, BATCH):  # the models in turn
+            for name in [own for own, number in CALIBRATED.items() if until <= number]:
                 found = content["ranks"].setdefault(name, {"failed": 0, "chains": 0, "ranks": {}})
                 done = len(next(iter(found["ranks"].values()), []))
                 for k in range(done, until):
@@ -56,7 +58,7 @@ def main() -> None:
                     for quantity, rank in ranks.items():
                         found["ranks"].setdefault(quantity, []).append(rank)
                 if done < until:
-                    keep(content, f"{name}: {until} of {CALIBRATED}")
+                    keep(content, f"{name}: {until} of {CALIBRATED[name]}")
     write_page(content)
 
 
@@ -222,7 +224,8 @@ def write_page(content: dict) -> None:
         f"control; the rank of the true value among {RANKED_DRAWS} posterior draws is uniform where the sampler is "
         f"right. *Mean rank* is {RANKED_DRAWS / 2} in expectation, its Monte Carlo error "
         f"{RANKED_DRAWS / np.sqrt(12):.0f} over the root of the replications; *inside* says whether the ECDF of the "
-        "ranks stays within its band, which holds over all quantities of a model at once with probability .95.",
+        "ranks stays within its band, which holds over all quantities of a model at once with probability .95. Of the "
+        "first 200 replications with one instrument those of `first_stage` left it; so that model has 1,000.",
     ]
     for name, found in content["ranks"].items():
         ranks = {quantity: np.array(own) for quantity, own in found["ranks"].items()}
