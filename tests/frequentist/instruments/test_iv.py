@@ -1,4 +1,5 @@
-"""Instruments: Card's printed rows, linearmodels on every dummy, closed forms of the Anderson-Rubin set, its level.
+"""Instruments: Card's printed rows, pyfixest's on a public panel, linearmodels on every dummy, closed forms and level
+of the Anderson-Rubin set.
 
 `instruments.columns` and `instruments.anderson_rubin` are tested here too. Tolerances: printed digits; the same algebra
 1e-8 relative; ends of a set against its quadratic 1e-7; levels four binomial standard errors.
@@ -279,6 +280,24 @@ def test_slopes_are_refused_and_blank_instruments_are_counted(frame):
     assert "rows left out" in row["note"]
     with pytest.raises(DesignError):
         bn.iv(panel_of(frame.iloc[:5]), SPEC, ["z1", "z2"])
+
+
+@pytest.mark.parametrize("sample", ["balanced", "unbalanced"])
+def test_panel_iv_is_pyfixest_s(produc, sample):
+    """Public capital by its lag, effects of states and years: pyfixest's estimate, CRV1 and iid standard errors."""
+    known = pd.read_csv(REFERENCE / "panel_iv.csv").set_index("sample").loc[sample]
+    lags = {name: produc.frame.groupby("state")["lpcap"].shift(k) for k, name in ((1, "before"), (2, "older"))}
+    frame = produc.frame.assign(**lags)
+    frame = frame.dropna().reset_index(drop=True)
+    if sample == "unbalanced":
+        frame = frame[np.arange(len(frame)) * 7919 % 10 != 0]
+    panel = bn.read_panel(frame, unit="state", time="year")
+    spec = bn.Spec(outcome="lgsp", exposure="lpcap", controls=("lpc", "lemp", "unemp"))
+    for covariance, spread in (("clustered", "clustered_se"), ("classical", "classical_se")):
+        row = bn.iv(panel, spec, ["before"], covariance=covariance).frame.iloc[0]
+        assert row["n_obs"] == known["n_obs"]
+        assert row["estimate"] == pytest.approx(known["estimate"], rel=1e-9)
+        assert row["spread"] == pytest.approx(known[spread], rel=1e-9)
 
 
 @pytest.mark.peer
