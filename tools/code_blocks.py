@@ -78,8 +78,8 @@ def run_shell(example: Example) -> str | None:
     """Run the commands of a block with the environment's own `bayes-npp` first."""
     lines = [line for line in example.parsed.splitlines() if not line.startswith(SET_UP)]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
+    done = subprocess.run(  # without pipefail: a command whose output `head` stops reading ends by 1
+        ["bash", "-eu", "-c", "\n".join(lines)],
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
