@@ -31,6 +31,7 @@ from sybil.parsers.markdown import CodeBlockParser
 
 ROOT = Path(__file__).parents[1]
 SEEN = ("data", "examples", "reports", "tests")  # folders that blocks may read
+READ_ON = 'head() { command head "$@"; cat > /dev/null; }'  # so that no command ends early for want of a reader
 SET_UP = ("make ", "git ", "cd ")  # lines that CI has run before, or that only move about
 NUMBER = re.compile(r"[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][-+]?\d+)?")
 RELATIVE = 0.05  # a few Monte Carlo errors of an estimate; exact numbers have tests of their own
@@ -78,8 +79,8 @@ def run_shell(example: Example) -> str | None:
     """Run the commands of a block with the environment's own `bayes-npp` first."""
     lines = [line for line in example.parsed.splitlines() if not line.startswith(SET_UP)]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(  # without pipefail: a command whose output `head` stops reading ends by 1
-        ["bash", "-eu", "-c", "\n".join(lines)],
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join([READ_ON, *lines])],
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,

@@ -224,9 +224,7 @@ def test_a_rerun_computes_nothing_again(ledger, monkeypatch, tmp_path):
 @pytest.mark.slow(minutes=1)
 def test_a_refit_fits_every_model_once(ledger, monkeypatch, tmp_path):
     """Though its claims ask for it again."""
-    folder = tmp_path / "out"
-    shutil.copytree(ledger.out, folder)
-    written = []
+    folder, written = shutil.copytree(ledger.out, tmp_path / "out"), []
     monkeypatch.setattr("bayes_npp.analysis.stored_fits.write_tree", lambda tree, path: written.append(path.name))
     run_study(ledger.study, folder, refit=True)
     assert "slopes.nc" in written

@@ -14,7 +14,7 @@ import numpy as np
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.loading_draws import entries
 from bayes_npp.bayesian.collapsed.loading_products import loading_data
-from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Products, pack_loadings
+from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Products, framed, pack_loadings
 from bayes_npp.bayesian.collapsed.posterior import Collapsed, place
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.error_models import factors_of
@@ -96,7 +96,7 @@ class CollapsedLoadings(Collapsed):
         return start
 
     def log_density(self, theta: np.ndarray, likelihood_only: bool = False) -> tuple[float, np.ndarray]:
-        gradient, value, packed = np.empty(len(theta)), np.empty(1), np.append(self.packed, 0.0)
+        gradient, value, packed = np.empty(len(theta)), np.empty(1), framed(self.packed)
         arrays = (np.ascontiguousarray(theta, dtype=float), gradient, value, packed)
         entries().callback.ctypes(len(theta), *(a.ctypes.data_as(REALS) for a in arrays))
         if likelihood_only and np.isfinite(value[0]):

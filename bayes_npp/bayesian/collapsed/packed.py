@@ -254,3 +254,9 @@ def unpack_loadings(packed: Any) -> Any:
         z[at + 6], z[at + 7], z[at + 8], z[at + 9], z[at + 10], z[at + 11],
     )  # fmt: skip
     return data, layout, Priors(support, family, parameters, lower, upper, constant), n_scales
+
+
+def framed(packed: np.ndarray, *frame: np.ndarray) -> np.ndarray:
+    """What is packed with a frame behind it, or none: as `kernel.density_callback` reads it."""
+    parts = [part.ravel() for part in frame]
+    return np.concatenate([packed, [float(sum(map(len, parts)))], *parts])

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayes_npp.bayesian.collapsed.kernel import identity_callback
+from bayes_npp.bayesian.collapsed.packed import framed
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
 
@@ -82,9 +83,3 @@ def draw_chains(
     step = neighbour.step_for(sampler.target_accept)
     z, stats = draw_density(collapsed.callback, identity_callback, packed, starts, sampler, initial_step=step)
     return centre + z @ axes.T, stats
-
-
-def framed(packed: np.ndarray, *frame: np.ndarray) -> np.ndarray:
-    """What is packed with a frame behind it, or none: as `kernel.density_callback` reads it."""
-    parts = [part.ravel() for part in frame]
-    return np.concatenate([packed, [float(sum(map(len, parts)))], *parts])

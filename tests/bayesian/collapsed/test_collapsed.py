@@ -8,8 +8,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.collapsed import products as products_module
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.kernel import density_callback, log_density
-from bayes_npp.bayesian.collapsed.packed import pack
-from bayes_npp.bayesian.fitting.chains import framed
+from bayes_npp.bayesian.collapsed.packed import framed, pack
 from bayes_npp.bayesian.model.generate import outcomes, prior_parameters
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.terms import terms, unit_terms

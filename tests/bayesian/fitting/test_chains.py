@@ -8,7 +8,8 @@ from arviz_stats.base import array_stats
 
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains, framed
+from bayes_npp.bayesian.collapsed.packed import framed
+from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.refit import SHORT, Start, refit, sample_chains
 from bayes_npp.bayesian.fitting.sample import Sampler
