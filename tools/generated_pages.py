@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "tests" / "reference"
 GOLDEN = (  # files of golden numbers; the other files of the folder are data
     *("static_panel.csv", "textbook.csv", "lme4.csv", "bayes_sleepstudy_rstanarm.csv", "eight_schools.json"),
-    *("gmm.csv", "gmm_diagnostics.json", "gmm_forum.csv", "gmm_published.csv"),
+    *("gmm.csv", "gmm_diagnostics.json", "gmm_forum.csv", "gmm_published.csv", "panel_iv.csv"),
     *("mediation_jobs.csv", "mediation_jobs_published.csv", "fiscal_tfp"),
 )
 PAGES = {"results": "benchmarks", "weighted_points": "benchmarks"}  # simulations whose page has another name
