@@ -90,6 +90,11 @@ def checked_csv(path: Path) -> str:
     return VERIFIED if digest == file_hash(path) else "not what its run wrote"
 
 
+def with_ending(path: Path, ending: str) -> Path:
+    """A file by its name and what it ends in: a dot in the name is part of it, which `Path.with_suffix` takes away."""
+    return path.with_name(f"{path.name}.{ending}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, in UTF-8."""
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))

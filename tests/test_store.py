@@ -18,6 +18,7 @@ from bayes_npp.store import (
     read_sealed_json,
     read_tree,
     remove_leftovers,
+    with_ending,
     write_netcdf,
     write_sealed_json,
     write_text,
@@ -150,3 +151,9 @@ def test_files_are_replaced_whole(tmp_path):
     write_text(tmp_path / "x.txt", "after\n")
     assert (tmp_path / "x.txt").read_bytes() == b"after\n"
     assert (tmp_path / "x.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_dot_in_a_name_is_part_of_it(tmp_path):
+    """Claims "slope > 0.1" and "slope > 0.2" have tables of their own."""
+    assert with_ending(tmp_path / "slope > 0.1", "csv").name == "slope > 0.1.csv"
+    assert with_ending(tmp_path / "H1", "svg") == tmp_path / "H1.svg"

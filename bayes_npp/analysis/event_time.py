@@ -72,9 +72,11 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
     model, record, errors = declared.beside(study.models), None, ""
     if model is not None:
         sample, names = declared.sample(study.sample)
-        widened = declared.widened(behind_verdicts(model, ladders), names, sample)
+        behind = behind_verdicts(model, ladders).model_copy(update={"engine": model.engine})
+        widened = declared.widened(behind, names, sample)
         if carried(lambda: sample.design(widened.spec(sample.roles)), widened.errors) is None:
-            widened = widened.model_copy(update={"errors": _without_factors(widened.errors)})
+            own = {"errors": _without_factors(widened.errors), "draws": model.draws, "tune": model.tune}
+            widened = widened.model_copy(update=own)
         fit, reused = fit_model(sample, widened, settings)
         record, errors = fit_record(f"{model.name}.event_time", fit, reused), widened.errors
         rows += posterior_rows(fit, roles.exposure)

@@ -9,10 +9,10 @@ from bayes_npp.analysis.records import ErrorChoice, Estimated, FitRecord, Ladder
 from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
+from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
 from bayes_npp.bayesian.fitting.diagnostics import Check, Diagnostics
 from bayes_npp.bayesian.fitting.error_ladder import Checks, ErrorRung, carried, climb_errors, decisive, rule
 from bayes_npp.bayesian.fitting.fit import Fit
-from bayes_npp.bayesian.fitting.sample import CAREFUL
 from bayes_npp.bayesian.model.error_models import BASE, factors_of, named, parts
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.errors import BayesNppError
@@ -22,6 +22,7 @@ from bayes_npp.study.sample import Sample
 MAX_DRAWS = 1000
 # Of rungs with factors or scales of periods, whose gradients cost most: a quarter of the draws, so many at least.
 QUARTER, FEWEST, TUNE = 4, 500, 300
+COLLAPSED = ("importance", "collapsed")  # engines that fit no rung of the full model's alone
 CLEAR = 0.005  # tail probability of a check that fails whatever the Monte Carlo error of so few draws
 
 
@@ -125,17 +126,24 @@ def _climbed(
 
     def fit(errors: str) -> tuple[Fitted, Checks] | None:
         rung = steps[errors]
-        if carried(lambda: sample.design(rung.model.spec(sample.roles)), errors) is None:
+        spec = rung.model.spec(sample.roles)
+        full = bool(why_not_collapsible(spec))
+        if carried(lambda: sample.design(spec), errors) is None or (full and model.engine in COLLAPSED):
             return None
         if rung.declared and own is not None:
             return own, own.record.predictive
         progress.say(f"{model.name}: errors {errors}")
+        # Few draws, not run again where they diverge, say whether checks rule it out. Else more care, then all draws.
+        once = rung.model.model_copy(update={} if full or model.engine != "auto" else {"engine": "collapsed"})
+        first = once if factors_of(errors) or "period_scale" in named(errors) else rung.model
         longer = rung.model.model_copy(update={"draws": model.draws, "tune": model.tune})
-        found = _stored(sample, longer, settings) or fitted_model(sample, rung.model, settings)
-        sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
-        if not sampled and longer not in (rung.model, found.model):
-            progress.say(f"{model.name}: errors {errors} again, with all draws")
-            found = fitted_model(sample, longer, settings)
+        found = next(filter(None, (_stored(sample, one, settings) for one in (longer, rung.model))), None)
+        found = found or fitted_model(sample, first, settings)
+        for again, how in ((rung.model, "with more care"), (longer, "with all draws")):
+            sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
+            if not sampled and again not in (first, found.model):
+                progress.say(f"{model.name}: errors {errors} again, {how}")
+                found = fitted_model(sample, again, settings)
         return found, found.record.predictive
 
     rungs = climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
@@ -172,6 +180,7 @@ class CheckedDiagnostics(Diagnostics):
 
     max_r_hat: ClassVar[float] = 1.05
     min_ess: ClassVar[float] = 100
+    few: ClassVar[int] = 20  # divergences, of two thousand draws and more
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -180,6 +189,7 @@ class CheckedDiagnostics(Diagnostics):
             "largest R-hat": (f"<= {self.max_r_hat}", self.r_hat <= self.max_r_hat),
             "smallest bulk ESS": (f">= {self.min_ess}", self.ess_bulk >= self.min_ess),
             "smallest tail ESS": (f">= {self.min_ess}", self.ess_tail >= self.min_ess),
+            "divergences": (f"<= {self.few}", self.divergences <= self.few),
         }
         out = []
         for one in super().checks:
@@ -262,14 +272,18 @@ def _with_exposure_factor(
     """The model with the chosen errors and loadings on the exposure's own factor, where a firm verdict asks for it."""
     if not chosen.passed or model.exposure_factor != "none":
         return None
-    changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
-    own = chosen.fit.model  # beside scales of units and factors a few units are fitted nearly exactly: short steps
-    made = {"target_accept": model.target_accept or CAREFUL[-1], "draws": min(model.draws, 2 * own.draws)}
-    other = own.model_copy(update=changes | made)
+    other = with_exposure_factor(model, chosen.fit.model)
     if carried(lambda: sample.design(other.spec(sample.roles))) is None:
         return None
     progress.say(f"{model.name}: loadings on the exposure's own factor")
     return fitted_model(sample, other, settings)
+
+
+def with_exposure_factor(model: HierarchicalModel, chosen: HierarchicalModel) -> HierarchicalModel:
+    """A model with the errors that its ladder chose, and loadings on the exposure's own factor beside them."""
+    made = {"engine": model.engine, "draws": min(model.draws, 2 * chosen.draws)}
+    changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
+    return chosen.model_copy(update=changes | made)
 
 
 def _exists(sample: Sample, rung: Rung) -> bool:

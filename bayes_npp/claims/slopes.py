@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_npp.analysis.cache import Form, data_of, json_form, remembered
-from bayes_npp.analysis.ladder import behind_verdicts
+from bayes_npp.analysis.ladder import behind_verdicts, with_exposure_factor
 from bayes_npp.analysis.made_from import made_by
 from bayes_npp.analysis.plain import plain, restored
 from bayes_npp.analysis.records import FitRecord, Ladder, MeasurementRecord
@@ -72,6 +72,8 @@ def about_slopes(
     grid = load_grid(study.claim_rules.grid, settings.home)
     declared = {} if settings.quick or name == model.name else {model: fit_model(study.sample, model, before)[0]}
     compared = declared | {behind: fit}
+    guard = None if ladder is None else ladder.exposure_factor
+    beside = [] if guard is None else [fit_model(study.sample, with_exposure_factor(model, behind), before)[0]]
     made_from = {
         "propositions": [str(p) for p in propositions],
         "models": [[study.spec(m).content_hash(), settings.priors(m).content_hash()] for m in compared],
@@ -83,7 +85,7 @@ def about_slopes(
         "seed": seed,
         "quick": settings.quick,
         **data_of(study.sample, study.robustness),
-        "fit": fit.tree.attrs["key"],
+        "fits": [own.tree.attrs["key"] for own in (fit, *beside)],
         **made_by("bayes_npp.bayesian.sensitivity.sensitivity", "bayes_npp.claims.specification_curve"),
     }
     answers, curve = remembered(
@@ -92,7 +94,7 @@ def about_slopes(
         FORM,
         lambda: (
             sensitivity(fit, propositions, grid, NAMED_SETS, levels=levels, seed=seed, quick=settings.quick),
-            specification_curve(study, compared, propositions, replace(SHORT, seed=seed), smallest),
+            specification_curve(study, compared, propositions, replace(SHORT, seed=seed), smallest, beside),
         ),
         again=settings.refit,
         say=settings.say,

@@ -11,6 +11,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT, Start, sample_until_passed, workers
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.claims.counterparts import tail, twin, within
 from bayes_npp.claims.entry import SAMPLER_FAILED, drawn_numbers, shares_of
 from bayes_npp.design.design import Design
@@ -42,6 +43,7 @@ def specification_curve(
     propositions: Sequence[Proposition],
     sampler: Sampler = SHORT,
     smallest: Mapping[str, float] | None = None,
+    beside: Sequence[Fit] = (),
 ) -> pd.DataFrame:
     """Cells of every proposition: the study as declared and each of its robustness rows, by both paradigms.
 
@@ -55,6 +57,8 @@ def specification_curve(
         About those slopes.
     smallest : dict of float, optional
         The smallest effect of interest of a proposition.
+    beside : sequence of Fit
+        Of the whole sample under other settings: a row that asks for one of them is not fitted again.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def specification_curve(
         starts = {model: Start.of_fit(fit) for model, fit in fits.items()}
 
         def answered(cell: tuple[HierarchicalModel, Robustness]) -> list[dict[str, Any]]:
-            return _bayesian(study, *cell, propositions, sampler, smallest, starts[cell[0]])
+            return _bayesian(study, *cell, propositions, sampler, smallest, starts[cell[0]], beside)
 
         fitted = list(pool.map(answered, cells))
     fitted = [[_declared(model, fit, p, smallest) for p in propositions] for model, fit in fits.items()] + fitted
@@ -163,13 +167,17 @@ def _bayesian(
     sampler: Sampler,
     smallest: Mapping[str, float],
     start: Start | None,
+    beside: Sequence[Fit],
 ) -> list[dict[str, Any]]:
     label = {"sample": row.name, "estimator": f"hierarchical, {model.errors} errors"}
     try:
         own, altered = _altered(study, model, row)
         design = own.design(altered.spec(own.roles))
         priors = study.priors(model)
-        found = sample_until_passed(collapse(prepare(design), priors), priors, sampler, CURVE_DRAWS, start=start)
+        known = next((fit for fit in beside if own.panel is study.panel and _same(fit, design, priors)), None)
+        found = known or sample_until_passed(
+            collapse(prepare(design), priors), priors, sampler, CURVE_DRAWS, start=start
+        )
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]
     out = []
@@ -187,6 +195,11 @@ def _bayesian(
         cell |= {"probability": holds, "within": inside}
         out.append({"proposition": str(p), **label, **cell, "reason": reason})
     return out
+
+
+def _same(fit: Fit, design: Design, priors: PriorSet) -> bool:
+    """Whether a fit is of a design on the same rows, and under the same priors."""
+    return fit.spec == design.spec and fit.priors == priors
 
 
 def _failed(proposition: Proposition, label: dict[str, str], error: BayesNppError) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
-from bayes_npp.store import write_text
+from bayes_npp.store import with_ending, write_text
 
 
 def write_report(result: Result, folder: Path) -> None:
@@ -27,11 +27,11 @@ def write_report(result: Result, folder: Path) -> None:
     for table in (*page.tables.values(), *map(card_table, page.cards.values())):
         paper = PaperTable(table.worded(worded))
         path = folder / "tables" / table.name
-        write_text(path.with_suffix(".csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
-        write_text(path.with_suffix(".tex"), paper.to_latex())
-        write_text(path.with_suffix(".html"), paper.to_html())
-        write_text(path.with_suffix(".md"), paper.to_markdown())
-        paper.to_docx(path.with_suffix(".docx"))
+        write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
+        write_text(with_ending(path, "tex"), paper.to_latex())
+        write_text(with_ending(path, "html"), paper.to_html())
+        write_text(with_ending(path, "md"), paper.to_markdown())
+        paper.to_docx(with_ending(path, "docx"))
     html, markdown = render_page(page, draw_page(page, folder / "figures", worded), worded)
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.html", html)

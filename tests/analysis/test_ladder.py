@@ -76,8 +76,11 @@ def test_rungs_with_factors_take_a_quarter_of_the_draws():
     assert draws(draws=300)["factor"] == 300
 
 
-@pytest.mark.parametrize(("p", "expected"), [(0.001, [500]), (0.02, [500, 2000]), (0.5, [500, 2000])])
-def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_all_draws(monkeypatch, p, expected):
+ALL = ["collapsed 500", "auto 500", "auto 2000"]
+
+
+@pytest.mark.parametrize(("p", "expected"), [(0.001, ["collapsed 500"]), (0.02, ALL), (0.5, ALL)])
+def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_more_care_then_all_draws(monkeypatch, p, expected):
     """What a run finds stored it does not fit again, be it the shorter run or the longer."""
     from types import SimpleNamespace
 
@@ -85,6 +88,7 @@ def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_all_draws(m
     from bayes_npp.analysis.settings import RunSettings
     from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
     from bayes_npp.errors import SpecError
+    from bayes_npp.study.header import Roles
     from bayes_npp.study.models import HierarchicalModel
 
     fitted, stored = [], {}
@@ -94,7 +98,7 @@ def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_all_draws(m
         if here and stored.get(model.name) != model:
             if settings.stored_only:
                 raise SpecError("not stored")
-            fitted.append(model.draws)
+            fitted.append(f"{model.engine} {model.draws}")
             stored[model.name] = model
         checks = (PredictiveCheck("spread by period", "", 2.0, 1.0, 1.5, p if here else 0.001),)
         record = SimpleNamespace(diagnostics=SimpleNamespace(passed=not here or model.draws > 500), predictive=checks)
@@ -103,7 +107,8 @@ def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_all_draws(m
     monkeypatch.setattr(ladder, "fitted_model", fake)
     monkeypatch.setattr(ladder, "carried", lambda build, errors="": object())
     model = HierarchicalModel(name="own", kind="hierarchical", slopes="group", draws=2000)
-    found = [ladder.fit_behind_verdicts(None, model, RunSettings("study", 1)).model for _ in range(2)]
+    sample = SimpleNamespace(roles=Roles(outcome="outcome", exposure="exposure"))
+    found = [ladder.fit_behind_verdicts(sample, model, RunSettings("study", 1)).model for _ in range(2)]
     assert found[0] == found[1]
     assert fitted == expected
     assert (found[0].errors == "period_scale") == (p == 0.5)

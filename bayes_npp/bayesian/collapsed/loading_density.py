@@ -47,6 +47,7 @@ def evaluate(theta, packed, gradient):
     if layout.project:
         through_projection(free, to, data, work)
     n_times, q = work.columns.shape
+    log_lengths = 0.0
     for k in range(layout.n_factors):
         at = layout.factors + k * (n_times - 1)
         h = theta[at : at + n_times - 1]
@@ -54,9 +55,11 @@ def evaluate(theta, packed, gradient):
         along = data.contrasts.T @ to.columns[q - layout.n_factors + k]
         share = math.sqrt(n_times - 1.0) / length
         gradient[at : at + n_times - 1] += share * (along - h * ((h * along).sum() / (length * length)))
+        log_lengths += layout.length_degrees * math.log(length)
+        gradient[at : at + n_times - 1] += (layout.length_degrees / (length * length)) * h
     through_errors(to, data, layout, work)
     error_gradient(theta, to, data, layout, work, gradient)
-    return logp + log_jacobian + prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient)
+    return logp + log_jacobian + log_lengths + prior_gradient(theta, values, slopes, layout, priors, n_scales, gradient)
 
 
 @compiled

@@ -18,7 +18,15 @@ from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Prod
 from bayes_npp.bayesian.collapsed.posterior import Collapsed, place
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.error_models import factors_of
-from bayes_npp.bayesian.model.loadings import aligned, factor_basis, factors_from, loading_terms, loads, part_term
+from bayes_npp.bayesian.model.loadings import (
+    aligned,
+    factor_basis,
+    factors_from,
+    length_degrees,
+    loading_terms,
+    loads,
+    part_term,
+)
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData, Term, terms, unit_terms
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -91,7 +99,8 @@ class CollapsedLoadings(Collapsed):
             table[data.design.unit, data.design.time] = left
             leading = np.linalg.svd(table, full_matrices=False)[2][: layout.n_factors]
             direction = leading @ factor_basis(n_times)
-            direction *= np.sqrt(n_times - 1) / np.linalg.norm(direction, axis=1, keepdims=True)
+            length = np.sqrt(n_times - 1 + layout.length_degrees)
+            direction *= length / np.linalg.norm(direction, axis=1, keepdims=True)
             start[layout.factors : layout.factors + direction.size] = direction.ravel()
         return start
 
@@ -104,8 +113,21 @@ class CollapsedLoadings(Collapsed):
             value -= kernel.constrain(theta, self.priors, values, slopes)
             layout = self.loading_layout
             value -= kernel.prior_gradient(theta, values, slopes, layout, self.priors, self.n_scales, of_priors)
-            gradient -= of_priors
+            log_lengths, of_lengths = self._log_lengths(theta)
+            value -= log_lengths
+            gradient -= of_priors + of_lengths
         return float(value[0]) + self.constant, gradient
+
+    def _log_lengths(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """What the lengths of factors' free coordinates add to the log density (`length_degrees`), and its gradient."""
+        layout, gradient = self.loading_layout, np.zeros(len(theta))
+        if not layout.n_factors:
+            return 0.0, gradient
+        own = slice(layout.factors, layout.factors + layout.n_factors * (len(self.data.design.times) - 1))
+        h = theta[own].reshape(layout.n_factors, -1)
+        squares = (h**2).sum(axis=1, keepdims=True)
+        gradient[own] = (layout.length_degrees * h / squares).ravel()
+        return 0.5 * layout.length_degrees * float(np.log(squares).sum()), gradient
 
     def judged(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Signs and order of factors are free: in their place the SD over units of what they give to each period."""
@@ -268,6 +290,7 @@ def collapse_loadings(data: ModelData, priors: PriorSet, more: tuple[Term, ...] 
         period_spread=first - 1 if periods else kernel.ABSENT,
         factors=first if n_factors else kernel.ABSENT,
         n_factors=n_factors,
+        length_degrees=length_degrees(n_times),
         part_at=int(at[-2]) if project else kernel.ABSENT,
         project=int(project),
     )

@@ -121,6 +121,7 @@ class LoadingLayout(NamedTuple):
     period_spread: int
     factors: int  # first of K (T - 1) elements
     n_factors: int
+    length_degrees: int  # `model.loadings.length_degrees`
     part_at: int  # first column of [W, X, y] with the parts of columns with slopes
     project: int  # whether columns with slopes are residuals in the metric of the errors
 
@@ -251,7 +252,7 @@ def unpack_loadings(packed: Any) -> Any:
     layout = LoadingLayout(
         column_scale, column_sd, kept, effect_scale, means,
         z[at], z[at + 1], z[at + 2], z[at + 3], z[at + 4], z[at + 5],
-        z[at + 6], z[at + 7], z[at + 8], z[at + 9], z[at + 10], z[at + 11],
+        z[at + 6], z[at + 7], z[at + 8], z[at + 9], z[at + 10], z[at + 11], z[at + 12],
     )  # fmt: skip
     return data, layout, Priors(support, family, parameters, lower, upper, constant), n_scales
 

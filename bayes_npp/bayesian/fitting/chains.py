@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MANY = 8  # elements of theta above which chains learn its correlations too
+NEAR_TUNE = 50  # warm-up of chains that start from those of a neighbour
+LOOKED_AT = 50  # draws of a neighbour at which gradients are compared
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,17 @@ class Neighbour:
         return self.thetas.mean(axis=0), np.linalg.cholesky(
             (1.0 - share) * covariance + share * np.diag(np.diag(covariance))
         )
+
+    def misfit(self, collapsed: Collapsed) -> float:
+        """How far the gradients of a posterior are from those of the normal density of the frame: 0 where it is that.
+
+        The median over some draws of the root of the mean squared difference over coordinates of SD one.
+        """
+        centre, axes = self.frame()
+        some = self.thetas[:: max(1, len(self.thetas) // LOOKED_AT)]
+        gradients = np.array([collapsed.log_density(theta)[1] for theta in some])
+        apart = gradients @ axes + np.linalg.solve(axes, (some - centre).T).T
+        return float(np.median(np.sqrt((apart**2).mean(axis=1))))
 
     def step_for(self, accept: float) -> float:
         """Step size for a target acceptance: an error of energy of the third order in it, normal over many elements.

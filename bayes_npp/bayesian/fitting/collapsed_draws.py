@@ -8,14 +8,17 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.collapsed import on_grid
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import summarise_units
-from bayes_npp.bayesian.fitting.chains import draw_chains
+from bayes_npp.bayesian.fitting.chains import NEAR_TUNE, Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.diagnostics import MAX_RHAT, diagnose
 from bayes_npp.bayesian.fitting.importance import POINTS, WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.posterior import POINTWISE_CELLS
-from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, COLLAPSED_TARGET_ACCEPT, Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, COLLAPSED_TARGET_ACCEPT, Sampler
 from bayes_npp.errors import ImportanceError, SpecError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+LONG = 500  # draws of a chain: of fewer, chains that do not agree are too few draws
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class ThetaDraws:
     why : str
         Why a chain was run where the engine was left open; empty otherwise.
     sampler : Sampler, optional
-        Of the chains: as asked for, or with the shorter steps and longer warm-up that "auto" takes after divergences.
+        Of the chains: as asked for, or with the shorter steps that "auto" takes where these are not good, the first run
+        counted as warm-up.
     """
 
     thetas: np.ndarray
@@ -49,7 +53,7 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
     ----------
     engine : {"auto", "importance", "collapsed"}
         "auto": importance weights, or chains where they are not good; chains of the usual target acceptance that
-        diverge are run again with shorter steps.
+        diverge, or do not agree after `LONG` draws, are run again from draws of theirs with shorter steps.
 
     Raises
     ------
@@ -72,10 +76,21 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
                 return ThetaDraws(thetas, xr.Dataset(), found)
             why = f"importance weights {found.diagnostics.verdict}"
     thetas, stats = draw_chains(collapsed, sampler)
-    if engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT and stats["diverging"].any():
-        sampler = replace(sampler, target_accept=CAREFUL[-1], tune=max(sampler.tune, CAREFUL_TUNE))
-        thetas, stats = draw_chains(collapsed, sampler)
+    if engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT and _again(collapsed, thetas, stats):
+        effective = diagnose(collapsed.judged(thetas), stats).effective
+        flat = np.ascontiguousarray(thetas.reshape(-1, collapsed.size))
+        near = Neighbour(flat, float(stats["step_size"].mean()), sampler.target_accept, effective)
+        careful = replace(sampler, target_accept=CAREFUL, tune=NEAR_TUNE)
+        thetas, stats = draw_chains(collapsed, careful, near)
+        sampler = replace(careful, tune=sampler.tune + sampler.draws + NEAR_TUNE)  # all that came before the draws
     return ThetaDraws(thetas, stats, why=why, sampler=sampler)
+
+
+def _again(collapsed: Collapsed, thetas: np.ndarray, stats: "xr.Dataset") -> bool:
+    """Whether chains are run again with shorter steps: they diverge, or do not agree though they are long."""
+    if stats["diverging"].any():
+        return True
+    return thetas.shape[1] >= LONG and not diagnose(collapsed.judged(thetas), stats).r_hat <= MAX_RHAT
 
 
 def enough_points(sampler: Sampler) -> int:

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.parts import alone
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
-from bayes_npp.bayesian.fitting.chains import MANY, Neighbour, draw_chains
-from bayes_npp.bayesian.fitting.diagnostics import Diagnostics, Gate, diagnose
+from bayes_npp.bayesian.fitting.chains import MANY, NEAR_TUNE, Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.diagnostics import MIN_ESS, Diagnostics, Gate, diagnose
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
 from bayes_npp.bayesian.fitting.modes import Mode, find_mode
@@ -24,10 +24,10 @@ from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import ImportanceError
 
 # A nearly round density: long steps give an effective sample size above 400 in the fewest evaluations.
-SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.7)
+SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.8)
 FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
-NEAR_TUNE, NEAR_ACCEPT = 50, 0.8  # of chains that start from those of a neighbour
+TOO_FAR = 20.0  # of `Neighbour.misfit`: chains in its frame take ten times the steps
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,10 @@ def refit_each(
             start = Start.of(targets[0][0])
         if start is None and len(targets) > 1 and targets[0][0].size > MANY:
             collapsed, priors = targets[0]
-            flat, diagnostics, step = sample_chains(collapsed, sampler)
-            done = [_with_coefficients(collapsed, priors, sampler, flat, diagnostics, keep, with_units=False)]
-            start = Start(collapsed, Neighbour(flat, step, sampler.target_accept, diagnostics.effective))
+            found = sample_chains(collapsed, sampler)
+            thetas, diagnostics = found.thetas, found.diagnostics
+            done = [_with_coefficients(collapsed, priors, sampler, thetas, diagnostics, keep, with_units=False)]
+            start = Start(collapsed, found.as_neighbour())
         return done + list(pool.map(one, range(len(done), len(targets))))
 
 
@@ -215,38 +216,50 @@ def sample_thetas(
             near = None if start is None else start.mode_near(collapsed)
             found = weigh(collapsed, sampler.seed, sampler.chains, points, near)
         except ImportanceError:
-            return sample_chains(collapsed, sampler)[:2]
-        if found.diagnostics.passed:
-            thetas = resampled(found, sampler.draws, sampler.chains, sampler.seed)
-            return thetas.reshape(sampler.chains * sampler.draws, collapsed.size), found.diagnostics
-    return sample_chains(collapsed, sampler, start)[:2]
+            start = None
+        else:
+            if found.diagnostics.passed:
+                thetas = resampled(found, sampler.draws, sampler.chains, sampler.seed)
+                return thetas.reshape(sampler.chains * sampler.draws, collapsed.size), found.diagnostics
+    run = sample_chains(collapsed, sampler, start)
+    return run.thetas, run.diagnostics
 
 
-def sample_chains(
-    collapsed: Collapsed, sampler: Sampler, start: Start | None = None
-) -> tuple[np.ndarray, Diagnostics, float]:
-    """Draws of theta (S, d) of a short run, or of one with shorter steps where that diverges; its step size.
+def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = None) -> "Run":
+    """Draws of theta of a short run: from a neighbour where there is one and it is near, or else from scratch.
 
-    From a neighbour where there is one, and from scratch where that does not pass.
+    What diverges is a neighbour to chains of short steps, and where these do not pass they start from scratch.
     """
     near = None if start is None else start.chains_near(collapsed)
-    settings: list[tuple[Sampler, Neighbour | None]] = [(sampler, None)]
-    settings += [(replace(sampler, tune=CAREFUL_TUNE, target_accept=accept), None) for accept in CAREFUL]
-    if near is not None:
-        settings.insert(0, (replace(sampler, tune=NEAR_TUNE, target_accept=NEAR_ACCEPT), near))
-    for own, neighbour in settings:
-        thetas, diagnostics, step = _until_passed(collapsed, own, neighbour)
-        if neighbour is None and not diagnostics.divergences:  # which more chains do not avoid
-            break
-        if diagnostics.passed:
-            break
-    return np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2])), diagnostics, step
+    found = None
+    if near is not None and near.misfit(collapsed) <= TOO_FAR:
+        found = _until_passed(collapsed, replace(sampler, tune=NEAR_TUNE), near)
+    if found is None or not (found.diagnostics.passed or found.diagnostics.divergences):
+        found = _until_passed(collapsed, sampler, None)
+    if found.diagnostics.divergences:  # which more chains do not avoid
+        careful = replace(sampler, target_accept=CAREFUL)
+        found = _until_passed(collapsed, replace(careful, tune=NEAR_TUNE), found.as_neighbour())
+        if not found.diagnostics.passed:
+            found = _until_passed(collapsed, replace(careful, tune=CAREFUL_TUNE), None)
+    return found
 
 
-def _until_passed(
-    collapsed: Collapsed, sampler: Sampler, neighbour: Neighbour | None
-) -> tuple[np.ndarray, Diagnostics, float]:
-    """A run, with as many chains again while they are too few or do not agree, and none diverges."""
+@dataclass(frozen=True)
+class Run:
+    """Chains of one posterior: draws of theta (S, d), their diagnostics, step size and target acceptance."""
+
+    thetas: np.ndarray
+    diagnostics: Diagnostics
+    step: float
+    accept: float
+
+    def as_neighbour(self) -> Neighbour:
+        """What they say of a posterior like theirs."""
+        return Neighbour(self.thetas, self.step, self.accept, self.diagnostics.effective)
+
+
+def _until_passed(collapsed: Collapsed, sampler: Sampler, neighbour: Neighbour | None) -> Run:
+    """A run, with as many chains again while they are too few or do not agree, none diverges and it may be enough."""
     import xarray as xr
 
     runs = []
@@ -256,9 +269,11 @@ def _until_passed(
         thetas = np.concatenate([draws for draws, _ in runs])
         stats = xr.concat([stats for _, stats in runs], "chain")
         diagnostics = diagnose(collapsed.judged(thetas), stats)
-        if diagnostics.passed or diagnostics.divergences:
+        enough = diagnostics.effective * ATTEMPTS / (attempt + 1) >= MIN_ESS  # of what all the attempts would give
+        if diagnostics.passed or diagnostics.divergences or not enough:
             break
-    return thetas, diagnostics, float(stats["step_size"].mean())
+    flat = np.ascontiguousarray(thetas.reshape(thetas.shape[0] * thetas.shape[1], thetas.shape[2]))
+    return Run(flat, diagnostics, float(stats["step_size"].mean()), sampler.target_accept)
 
 
 def _same_theta(one: Collapsed, other: Collapsed) -> bool:

@@ -22,6 +22,7 @@ from bayes_npp.errors import DesignError, SpecError
 SLOPED = ("free_slope", "exposure_slope", "control_slope", "slope_offset", "control_offset")
 PART = "loading_between"
 FEWEST_PERIODS = 6
+LENGTH_DEGREES = 24
 
 
 def loads(spec: Spec) -> bool:
@@ -121,6 +122,16 @@ def part_term(data: ModelData, columns: tuple[Term, ...]) -> Term:
     number = sum(term.scale is not None for term in loading_terms(data))
     width = sum(term.width for term in columns if term.variable in SLOPED) * number**2
     return Term(PART, np.empty((data.design.n_obs, width)), slot=PART)
+
+
+def length_degrees(n_times: int) -> int:
+    """Degrees of freedom of the length of a factor's free coordinates beyond those of T - 1 standard normals.
+
+    Only their direction means something, so their length may have any distribution. As a share of it the posterior of
+    the direction is as wide at every length, and where the length is often small, as that of few normals is, steps that
+    suit its mean are too long for it.
+    """
+    return max(0, LENGTH_DEGREES - (n_times - 1))
 
 
 def factor_basis(n_times: int) -> np.ndarray:

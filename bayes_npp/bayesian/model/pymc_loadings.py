@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bayes_npp.bayesian.model.error_models import factors_of
-from bayes_npp.bayesian.model.loadings import PART, factor_basis, loading_terms, sloped_terms
+from bayes_npp.bayesian.model.loadings import PART, factor_basis, length_degrees, loading_terms, sloped_terms
 from bayes_npp.bayesian.model.projected import RIDGE
 from bayes_npp.bayesian.model.terms import WHOLE, ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -30,7 +30,9 @@ def loaded(data: ModelData, priors: PriorSet, prior: Any, sd: Any, memory: Any) 
     columns = [pt.ones((1, n_times)), *(pt.as_tensor(c.values[None]) for c in data.time_columns)]
     if n_factors:
         h = pm.Normal("factor_direction", 0.0, 1.0, shape=n_factors * (n_times - 1)).reshape((n_factors, n_times - 1))
-        f = np.sqrt(n_times - 1) * (h / pt.sqrt((h**2).sum(axis=1, keepdims=True))) @ factor_basis(n_times).T
+        squares = (h**2).sum(axis=1, keepdims=True)
+        pm.Potential("factor_length", 0.5 * length_degrees(n_times) * pt.log(squares).sum())
+        f = np.sqrt(n_times - 1) * (h / pt.sqrt(squares)) @ factor_basis(n_times).T
         columns.append(pm.Deterministic("factor", f, dims=("factor_number", "time")))
     b = pt.concatenate(columns).T
     coefficients, x = [], []

@@ -14,7 +14,7 @@ import pandas as pd
 from bayes_npp.reporting.base.blocks import Page
 from bayes_npp.reporting.base.keys import harmless, keyed
 from bayes_npp.reporting.base.wording import Wording, unchanged
-from bayes_npp.store import write_text, write_whole
+from bayes_npp.store import with_ending, write_text, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -154,11 +154,11 @@ def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wordi
         renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
         box = figure.get_tightbbox(renderer).padded(matplotlib.rcParams["savefig.pad_inches"])
         save = partial(figure.savefig, bbox_inches=box)
-        write_whole(stem.with_suffix(".png"), lambda path: save(path, dpi=160, metadata={"Software": None}))
-        write_whole(stem.with_suffix(".svg"), lambda path: save(path, metadata={"Date": None}))
+        write_whole(with_ending(stem, "png"), lambda path: save(path, dpi=160, metadata={"Software": None}))
+        write_whole(with_ending(stem, "svg"), lambda path: save(path, metadata={"Date": None}))
     rows = harmless(keyed(table, [table.columns[0]]))
-    write_text(stem.with_suffix(".csv"), rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-    svg = stem.with_suffix(".svg").read_text(encoding="utf-8")
+    write_text(with_ending(stem, "csv"), rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    svg = with_ending(stem, "svg").read_text(encoding="utf-8")
     return _of_page(svg[svg.index("<svg") :], stem.name)
 
 

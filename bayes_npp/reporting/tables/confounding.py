@@ -36,8 +36,13 @@ def confounding_folds(result: Result) -> list[Block]:
     shown = [one for one in result.confounding if one.found is not None]
     if not shown:
         return []
-    every = Details("Every claim beside an omitted confounder", (_claims_table(result.confounding, result),))
-    return [every, Details(f"Bounds: {shown[0].claim.id}", (_bounds_table(shown[0], result),))]
+    out: list[Block] = [
+        Details("Every claim beside an omitted confounder", (_claims_table(result.confounding, result),))
+    ]
+    found = shown[0].found
+    if found is not None and len(found.bounds):  # controls give the scale: without any there are none
+        out.append(Details(f"Bounds: {shown[0].claim.id}", (_bounds_table(shown[0], result),)))
+    return out
 
 
 def _ref(one: ClaimConfounding, quantity: str, benchmark: str = "", k: float | None = None) -> str:

@@ -67,10 +67,79 @@ def test_a_frame_takes_correlations_away_the_more_the_better_they_are_known():
     assert known.step_for(0.8) == pytest.approx(0.4 * 1.263, rel=1e-3)  # the cube root of .2533 / .1257
 
 
+def test_the_misfit_of_a_frame_is_none_at_its_normal_density_and_grows_with_the_distance():
+    from types import SimpleNamespace
+
+    random = np.random.default_rng(4)
+    known = Neighbour(3.0 + random.standard_normal((4000, 3)) * [1.0, 10.0, 0.1], 0.4, 0.9, 1e9)
+    centre, axes = known.frame()
+
+    def normal(at):
+        precision = np.linalg.inv(axes @ axes.T)
+        return SimpleNamespace(log_density=lambda theta: (0.0, -precision @ (theta - at)))
+
+    assert known.misfit(normal(centre)) == pytest.approx(0.0, abs=1e-9)
+    away = known.misfit(normal(centre + axes @ [5.0, 0.0, 0.0]))
+    assert away == pytest.approx(5.0 / np.sqrt(3), rel=1e-6)
+
+
+def chains_of(thetas, diverging):
+    import xarray as xr
+
+    shape, energy = thetas.shape[:2], np.random.default_rng(0).standard_normal(thetas.shape[:2])
+    flags = np.zeros(shape, dtype=bool)
+    flags[0, :diverging] = True
+    values = {"diverging": flags, "energy": energy, "step_size": np.full(shape, 0.3), "n_steps": np.full(shape, 7)}
+    return thetas, xr.Dataset({name: (("chain", "draw"), own) for name, own in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("near", "found", "expected"),
+    [
+        (False, ["good"], ["scratch 0.8"]),
+        (False, ["few", "few", "good"], ["scratch 0.8"] * 3),  # three times as many draws would be enough
+        (False, ["hopeless"], ["scratch 0.8"]),  # three times as many would not
+        (False, ["diverges", "good"], ["scratch 0.8", "near 0.98"]),
+        (False, ["diverges", "diverges", "good"], ["scratch 0.8", "near 0.98", "scratch 0.98"]),
+        (True, ["good"], ["near 0.8"]),
+        (True, ["diverges", "good"], ["near 0.8", "near 0.98"]),
+        (True, ["hopeless", "good"], ["near 0.8", "scratch 0.8"]),
+    ],
+)
+def test_what_diverges_is_run_again_with_short_steps(near, found, expected, scaled, monkeypatch):
+    """From a neighbour where there is one; what diverges is one; from scratch at last."""
+    from bayes_npp.bayesian.fitting import refit as module
+
+    random, left, asked = np.random.default_rng(7), list(found), []
+
+    def drawn(collapsed, sampler, neighbour=None):
+        asked.append(f"{'scratch' if neighbour is None else 'near'} {sampler.target_accept}")
+        kind = left.pop(0)
+        thetas = random.standard_normal((2, 900, scaled.size))
+        if kind in ("few", "hopeless"):
+            moves = 5 if kind == "few" else 150  # draws that a chain stays where it is
+            thetas = np.repeat(thetas[:, ::moves], moves, axis=1)[:, :900]
+        return chains_of(thetas, 3 * (kind == "diverges"))
+
+    monkeypatch.setattr(module, "draw_chains", drawn)
+    monkeypatch.setattr(module, "TOO_FAR", np.inf)
+    start = Start(scaled, Neighbour(random.standard_normal((100, scaled.size)), 0.3, 0.8, 400.0)) if near else None
+    run = sample_chains(scaled, SHORT, start)
+    assert asked == expected
+    assert run.diagnostics.passed == (found[-1] != "hopeless")
+
+
+def test_a_neighbour_that_is_far_off_is_not_used(scaled):
+    spread = 1e-3 * np.random.default_rng(1).standard_normal((200, scaled.size))
+    start = Start(scaled, Neighbour(spread + 3.0, 1e-3, 0.8, 400.0))
+    run = sample_chains(scaled, SHORT, start)
+    assert run.diagnostics.passed
+    assert run.step > 0.1  # of chains from scratch, in a frame of their own
+
+
 def test_a_neighbour_saves_the_warm_up_and_not_the_agreement(scaled):
     """Priors a factor of four apart: means as from scratch, in fewer steps for each effective draw."""
-    flat, diagnostics, step = sample_chains(scaled, SHORT)
-    start = Start(scaled, Neighbour(flat, step, SHORT.target_accept, diagnostics.effective))
+    start = Start(scaled, sample_chains(scaled, SHORT).as_neighbour())
     other = scaled.with_priors(PRIORS.replaced(unit_scale_sd=half_normal(0.25), slope_sd=half_normal(2.0)))
     near = start.chains_near(other)
     warm = draw_chains(other, Sampler(draws=1000, tune=50, chains=4, target_accept=0.8, seed=5), near)

@@ -4,6 +4,7 @@ import os
 import signal
 import tempfile
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,8 +140,27 @@ def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch
     settings = {"draws": 300, "chains": 2, "seed": 1}
     fit = bn.fit(panel, bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"}), **settings | options)
     assert [sampler.target_accept for sampler in asked] == runs
-    assert asked[-1].tune == (600 if len(runs) > 1 else 500)
-    assert fit.sampler == asked[-1]
+    assert [sampler.tune for sampler in asked] == [500, 50][: len(runs)]
+    said = asked[-1] if len(runs) == 1 else replace(asked[-1], tune=500 + 300 + 50)  # the first run was warm-up
+    assert fit.sampler == said
     assert fit.diagnostics.divergences == (0 if len(runs) > 1 else 1)
     fit.save(tmp_path / "fit.nc")
-    assert bn.Fit.load(tmp_path / "fit.nc").sampler == asked[-1]
+    assert bn.Fit.load(tmp_path / "fit.nc").sampler == said
+
+
+@pytest.mark.parametrize(("draws", "runs"), [(499, 1), (500, 2)])
+def test_long_chains_that_do_not_agree_are_run_again(panel, monkeypatch, draws, runs):
+    """Of short ones the reason is that they are few draws."""
+    from bayes_npp.bayesian.fitting import collapsed_draws
+
+    own, asked = collapsed_draws.draw_chains, []
+
+    def apart(*arguments, **others):
+        thetas, stats = own(*arguments, **others)
+        asked.append(arguments[1])
+        return (thetas + np.array([0.0, 2.0])[:, None, None], stats) if len(asked) == 1 else (thetas, stats)
+
+    monkeypatch.setattr(collapsed_draws, "draw_chains", apart)
+    spec = bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"})
+    bn.fit(panel, spec, draws=draws, chains=2, seed=1)
+    assert len(asked) == runs

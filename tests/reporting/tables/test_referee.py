@@ -65,6 +65,16 @@ def test_a_confounder_is_said_in_multiples_of_a_control(tiny_run):
     assert folds[1].summary == f"Bounds: {first.claim.id}"
 
 
+def test_without_controls_there_are_no_bounds(tiny_run):
+    """Controls give a confounder's strength a scale; a table without a column could not be written."""
+    bare = [
+        one if one.found is None else replace(one, found=replace(one.found, bounds=one.found.bounds.iloc[:0]))
+        for one in tiny_run.confounding
+    ]
+    (only,) = confounding_folds(replace(tiny_run, confounding=bare))
+    assert only.summary == "Every claim beside an omitted confounder"
+
+
 def test_leads_are_said_to_be_a_placebo(tiny_run):
     (beside,) = event_time_blocks(tiny_run)
     (figure,), (_heading, text) = beside.left, beside.right
