@@ -17,6 +17,7 @@ from bayes_npp.design.event_time import place_of
 from bayes_npp.design.spec import Spec
 from bayes_npp.estimates import LEVEL
 from bayes_npp.frequentist.hypotheses.event_time import event_time
+from bayes_npp.study.file_names import JOINT
 from bayes_npp.study.study import Study
 
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
@@ -74,10 +75,14 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
         sample, names = declared.sample(study.sample)
         behind = behind_verdicts(model, ladders).model_copy(update={"engine": model.engine})
         widened = declared.widened(behind, names, sample)
+        own = {"errors": _without_factors(widened.errors), "draws": model.draws, "tune": model.tune}
+        without = widened.model_copy(update=own)
         if carried(lambda: sample.design(widened.spec(sample.roles)), widened.errors) is None:
-            own = {"errors": _without_factors(widened.errors), "draws": model.draws, "tune": model.tune}
-            widened = widened.model_copy(update=own)
+            widened = without
         fit, reused = fit_model(sample, widened, settings)
+        if not fit.diagnostics.passed and without.errors != widened.errors:
+            widened = without.model_copy(update={"name": f"{widened.name}{JOINT}without-factors"})
+            fit, reused = fit_model(sample, widened, settings)
         record, errors = fit_record(f"{model.name}.event_time", fit, reused), widened.errors
         rows += posterior_rows(fit, roles.exposure)
     frame = pd.DataFrame(rows).sort_values(["paradigm", "place"], ascending=[False, True], ignore_index=True)
@@ -87,7 +92,7 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
 
 
 def _without_factors(errors: str) -> str:
-    """Errors less their common factors, which take more periods than leads and lags may leave."""
+    """Errors less their common factors: these take more periods than leads and lags may leave, for panel or sampler."""
     return "+".join(part for part in named(errors) if not factors_of(part)) or BASE
 
 

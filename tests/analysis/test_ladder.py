@@ -114,3 +114,36 @@ def test_a_rung_that_is_not_ruled_out_and_whose_sampler_failed_takes_more_care_t
     assert (found[0].errors == "period_scale") == (p == 0.5)
     if p == 0.5:
         assert found[0].draws == 2000
+
+
+@pytest.mark.parametrize(("engine", "tried"), [("collapsed", False), ("auto", True)])
+def test_what_only_the_full_model_samples_is_no_rung_of_a_collapsed_engine(engine, tried, monkeypatch):
+    """Scales of periods beside period effects of groups: a run ended in an error after minutes."""
+    from types import SimpleNamespace
+
+    from bayes_npp.analysis import ladder
+    from bayes_npp.analysis.settings import RunSettings
+    from bayes_npp.bayesian.fitting.predictive_checks import PredictiveCheck
+    from bayes_npp.errors import SpecError
+    from bayes_npp.study.header import Roles
+    from bayes_npp.study.models import HierarchicalModel
+
+    fitted = []
+
+    def fake(sample, model, settings):
+        if settings.stored_only:
+            raise SpecError("not stored")
+        fitted.append((model.errors, model.engine))
+        checks = (PredictiveCheck("spread by period", "", 2.0, 1.0, 1.5, 0.001),)
+        record = SimpleNamespace(diagnostics=SimpleNamespace(passed=True), predictive=checks)
+        return ladder.Fitted(model, SimpleNamespace(model=model), record)
+
+    monkeypatch.setattr(ladder, "fitted_model", fake)
+    monkeypatch.setattr(ladder, "carried", lambda build, errors="": object())
+    model = HierarchicalModel(
+        name="own", kind="hierarchical", slopes="group", group_time_effects="group", engine=engine
+    )
+    sample = SimpleNamespace(roles=Roles(outcome="outcome", exposure="exposure"))
+    ladder.fit_behind_verdicts(sample, model, RunSettings("study", 1))
+    assert (("period_scale", engine) in fitted) == tried
+    assert ("unit_scale", engine) in fitted

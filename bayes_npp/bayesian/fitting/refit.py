@@ -19,7 +19,7 @@ from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
 from bayes_npp.bayesian.fitting.modes import Mode, find_mode
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, COLLAPSED_TARGET_ACCEPT, Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import ImportanceError
 
@@ -27,6 +27,7 @@ from bayes_npp.errors import ImportanceError
 SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.8)
 FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
+LONGEST = 10  # times as many draws of a posterior in which chains are slow
 TOO_FAR = 20.0  # of `Neighbour.misfit`: chains in its frame take ten times the steps
 
 
@@ -228,7 +229,8 @@ def sample_thetas(
 def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = None) -> "Run":
     """Draws of theta of a short run: from a neighbour where there is one and it is near, or else from scratch.
 
-    What diverges is a neighbour to chains of short steps, and where these do not pass they start from scratch.
+    What diverges is a neighbour to chains of short steps, and where these do not pass they start from scratch. What is
+    too few draws and does not diverge is run once more, as long as it takes, `LONGEST` times at most.
     """
     near = None if start is None else start.chains_near(collapsed)
     found = None
@@ -236,6 +238,11 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
         found = _until_passed(collapsed, replace(sampler, tune=NEAR_TUNE), near)
     if found is None or not (found.diagnostics.passed or found.diagnostics.divergences):
         found = _until_passed(collapsed, sampler, None)
+    effective = found.diagnostics.effective
+    if not (found.diagnostics.passed or found.diagnostics.divergences) and LONGEST * effective >= MIN_ESS:
+        times = min(LONGEST, int(np.ceil(2 * MIN_ESS / effective)))
+        longer = replace(sampler, draws=sampler.draws * times // 2, chains=2 * sampler.chains, tune=CAREFUL_TUNE)
+        found = _until_passed(collapsed, replace(longer, target_accept=COLLAPSED_TARGET_ACCEPT), None)
     if found.diagnostics.divergences:  # which more chains do not avoid
         careful = replace(sampler, target_accept=CAREFUL)
         found = _until_passed(collapsed, replace(careful, tune=NEAR_TUNE), found.as_neighbour())
