@@ -21,8 +21,15 @@ NAMED = 40  # units named on an axis
 
 
 def factor_figures(result: Result) -> list[Block]:
-    """Factors of the fit behind the verdicts, or of the first fit that has some; those of other fits folded away."""
+    """Factors of the fits behind the verdicts, or of the first fit that has some; all but one folded away.
+
+    Beside fits behind verdicts those of other rungs, ruled out or richer, are in factors.csv only.
+    """
     records = {record.model: record for record in _in_order(result) if record.factors is not None}
+    behind = {ladder.errors.record.model for ladder in result.ladders} & set(records)
+    if behind:
+        declared = {model.name for model in result.study.models}
+        records = {name: record for name, record in records.items() if name in behind | declared}
     figures = [factor_figure(record, result) for record in records.values()]
     return [*figures[:1], *(Details(figure.title, (figure,)) for figure in figures[1:])]
 
@@ -63,7 +70,7 @@ def factors_drawn(frame: pd.DataFrame, unit: str) -> "Drawing":
     own, loadings = frame[frame["of"] == "period"], frame[frame["of"] == "unit"]
     first = loadings[loadings["factor"] == 1].sort_values("mean", kind="stable")
     place = {label: at for at, label in enumerate(first["label"])}
-    figure, (left, right) = new_figure(7.2, 1.6 + 0.16 * min(len(place), NAMED), columns=2)
+    figure, (left, right) = new_figure(7.2, 1.3 + 0.1 * min(len(place), NAMED), columns=2)
     number = own["factor"].nunique()
     for k, colour in zip(range(1, number + 1), COLOURS, strict=False):
         rows = own[own["factor"] == k]
@@ -82,7 +89,7 @@ def factors_drawn(frame: pd.DataFrame, unit: str) -> "Drawing":
     right.axvline(0, color="#444444", linewidth=0.8)
     right.set_title("Loadings", fontsize=10)
     if len(place) <= NAMED:
-        right.set_yticks(range(len(place)), list(place), fontsize=7)
+        right.set_yticks(range(len(place)), list(place), fontsize=6)
     else:
         right.set_yticks([])
         right.set_ylabel(f"every {unit}, by its loading")
