@@ -103,7 +103,9 @@ def test_a_mediator_without_a_path_gets_no_story(run):
 def test_the_report_tells_the_truth(run):
     text = report_text(run.out)
     assert "Not the paper's data" in text
-    assert "No verdict is firm under a model the data contradict" in text
+    assert "the errors behind the verdicts pass every check" in text
+    assert "No verdict is firm under a model the data contradict" not in text
+    assert [ladder.errors.chosen for ladder in run.ladders] == ["ar1+unit_scale+factor"] * 2
     assert "The paper, with its own variables" in text
     assert "Qinghai 2021" in text
     assert (run.out / "tables" / "published.csv").stat().st_size > 0
