@@ -38,6 +38,8 @@ class EventTimes:
         Of the posterior; empty without one.
     fit : FitRecord, optional
     n_obs : int
+    without_factor : str
+        Why the posterior lacks the common factor that stands behind the verdicts; empty where it does not.
     """
 
     frame: pd.DataFrame
@@ -47,6 +49,7 @@ class EventTimes:
     errors: str
     fit: FitRecord | None
     n_obs: int
+    without_factor: str = ""
 
     @property
     def clear(self) -> tuple[str, ...]:
@@ -70,17 +73,18 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
         for _, row in found.frame.iterrows()
         if (place := place_of(row["term"], roles.exposure)) is not None
     ]
-    model, record, errors = declared.beside(study.models), None, ""
+    model, record, errors, why = declared.beside(study.models), None, "", ""
     if model is not None:
         sample, names = declared.sample(study.sample)
-        behind = behind_verdicts(model, ladders).model_copy(update={"engine": model.engine})
-        widened = declared.widened(behind, names, sample)
+        widened = declared.widened(behind_verdicts(model, ladders), names, sample)
         own = {"errors": _without_factors(widened.errors), "draws": model.draws, "tune": model.tune}
         without = widened.model_copy(update=own)
         if carried(lambda: sample.design(widened.spec(sample.roles)), widened.errors) is None:
+            why = "leads and lags leave too few periods for it" if without.errors != widened.errors else ""
             widened = without
         fit, reused = fit_model(sample, widened, settings)
         if not fit.diagnostics.passed and without.errors != widened.errors:
+            why = "with it the sampler failed its diagnostics"
             widened = without.model_copy(update={"name": f"{widened.name}{JOINT}without-factors"})
             fit, reused = fit_model(sample, widened, settings)
         record, errors = fit_record(f"{model.name}.event_time", fit, reused), widened.errors
@@ -88,7 +92,7 @@ def event_times(study: Study, ladders: Sequence[Ladder], settings: RunSettings) 
     frame = pd.DataFrame(rows).sort_values(["paradigm", "place"], ascending=[False, True], ignore_index=True)
     n_obs = int(found.frame["n_obs"].iloc[0])
     tests = found.diagnostics
-    return EventTimes(frame, tests["leads_f"], tests["leads_p"], tests["leads_df"], errors, record, n_obs)
+    return EventTimes(frame, tests["leads_f"], tests["leads_p"], tests["leads_df"], errors, record, n_obs, why)
 
 
 def _without_factors(errors: str) -> str:

@@ -127,23 +127,19 @@ def _climbed(
     def fit(errors: str) -> tuple[Fitted, Checks] | None:
         rung = steps[errors]
         spec = rung.model.spec(sample.roles)
-        full = bool(why_not_collapsible(spec))
-        if carried(lambda: sample.design(spec), errors) is None or (full and model.engine in COLLAPSED):
+        if model.engine in COLLAPSED and why_not_collapsible(spec):
+            return None
+        if carried(lambda: sample.design(spec), errors) is None:
             return None
         if rung.declared and own is not None:
             return own, own.record.predictive
         progress.say(f"{model.name}: errors {errors}")
-        # Few draws, not run again where they diverge, say whether checks rule it out. Else more care, then all draws.
-        once = rung.model.model_copy(update={} if full or model.engine != "auto" else {"engine": "collapsed"})
-        first = once if factors_of(errors) or "period_scale" in named(errors) else rung.model
         longer = rung.model.model_copy(update={"draws": model.draws, "tune": model.tune})
-        found = next(filter(None, (_stored(sample, one, settings) for one in (longer, rung.model))), None)
-        found = found or fitted_model(sample, first, settings)
-        for again, how in ((rung.model, "with more care"), (longer, "with all draws")):
-            sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
-            if not sampled and again not in (first, found.model):
-                progress.say(f"{model.name}: errors {errors} again, {how}")
-                found = fitted_model(sample, again, settings)
+        found = _stored(sample, longer, settings) or fitted_model(sample, rung.model, settings)
+        sampled = found.record.diagnostics.passed or ruled_out(found.record.predictive, model.rungs)
+        if not sampled and longer not in (rung.model, found.model):
+            progress.say(f"{model.name}: errors {errors} again, with all draws")
+            found = fitted_model(sample, longer, settings)
         return found, found.record.predictive
 
     rungs = climb_errors(model.rungs, fit, beyond, lambda one: one.record.diagnostics.passed)
@@ -180,7 +176,6 @@ class CheckedDiagnostics(Diagnostics):
 
     max_r_hat: ClassVar[float] = 1.05
     min_ess: ClassVar[float] = 100
-    few: ClassVar[int] = 20  # divergences, of two thousand draws and more
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -189,7 +184,6 @@ class CheckedDiagnostics(Diagnostics):
             "largest R-hat": (f"<= {self.max_r_hat}", self.r_hat <= self.max_r_hat),
             "smallest bulk ESS": (f">= {self.min_ess}", self.ess_bulk >= self.min_ess),
             "smallest tail ESS": (f">= {self.min_ess}", self.ess_tail >= self.min_ess),
-            "divergences": (f"<= {self.few}", self.divergences <= self.few),
         }
         out = []
         for one in super().checks:
@@ -281,9 +275,9 @@ def _with_exposure_factor(
 
 def with_exposure_factor(model: HierarchicalModel, chosen: HierarchicalModel) -> HierarchicalModel:
     """A model with the errors that its ladder chose, and loadings on the exposure's own factor beside them."""
-    made = {"engine": model.engine, "draws": min(model.draws, 2 * chosen.draws)}
-    changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False}
-    return chosen.model_copy(update=changes | made)
+    draws = min(model.draws, 2 * chosen.draws)
+    changes = {"exposure_factor": "fixed", "name": f"{model.name}--exposure-factor", "ladder": False, "draws": draws}
+    return chosen.model_copy(update=changes)
 
 
 def _exists(sample: Sample, rung: Rung) -> bool:

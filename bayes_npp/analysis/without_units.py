@@ -101,8 +101,7 @@ def _of_model(
         altering = Robustness(name=name, models=(declared.name,), drop_units=units)
         try:
             altered = alter(study.sample, chosen, altering)
-            own_name = {"name": f"{declared.name}{JOINT}{name}", "engine": declared.engine}
-            model = altered.model.model_copy(update=own_name)
+            model = altered.model.model_copy(update={"name": f"{declared.name}{JOINT}{name}"})
             own = estimate_model(altered.data, model, settings)
         except BayesNppError as error:
             without.append(Without(label, why=error.problem))

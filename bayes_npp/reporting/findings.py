@@ -15,7 +15,7 @@ from bayes_npp.reporting.base.cells import interval, number, reason, relation
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import variable_word
 from bayes_npp.reporting.tables.claims import claim_sentence, verdicts_sentence
-from bayes_npp.reporting.tables.ladder import average_row, choice_sentence, factor
+from bayes_npp.reporting.tables.ladder import average_row, average_weights, choice_sentence, factor
 from bayes_npp.reporting.tables.measurement import average_sentence, overlap_sentence, variant_sentence
 from bayes_npp.reporting.tables.mechanism import chain_sentence, mediator_sentence
 from bayes_npp.reporting.tables.paths import path_models, path_sentence
@@ -129,7 +129,7 @@ def _choice(ladder: Ladder, result: Result) -> list[Finding]:
         f"would be {factor(choice.homogeneity['iid'].factor)}."
     )
     row = average_row(result, choice.record.model)
-    average = f" The average slope with TWFE's weights is then {_estimate(row)}."
+    average = f" The average slope with {average_weights(result, choice.record.model)} is then {_estimate(row)}."
     status = "result" if choice.passed else "warning"
     return [Finding(status, choice_sentence(choice) + average), Finding("result", text)]
 

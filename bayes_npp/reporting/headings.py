@@ -7,7 +7,7 @@ from bayes_npp.reporting.base.words import counted, listed, sentence, unit_word,
 from bayes_npp.reporting.tables.diagrams import main_mechanism
 from bayes_npp.reporting.tables.forest import headline
 from bayes_npp.reporting.tables.ladder import average_row
-from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder
+from bayes_npp.reporting.tables.rungs import main_ladder, moves_from
 
 
 def data_heading(result: Result) -> str:
@@ -25,10 +25,11 @@ def _both_shared(result: Result) -> bool:
 
 def why_heading(result: Result) -> str:
     """From which slope to which."""
-    ladder, baseline = main_ladder(result), baseline_row(result)
+    ladder = main_ladder(result)
     if ladder is None:
         return "Why the answer moves"
     own = average_row(result, ladder.errors.record.model)
+    baseline = moves_from(result, own)
     if baseline is None:
         return f"What the errors change: the average slope is {of_row(own)}"
     return f"Why {of_row(baseline)} becomes {of_row(own)}"

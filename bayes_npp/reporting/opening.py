@@ -20,7 +20,7 @@ from bayes_npp.reporting.base.words import (
     whose,
 )
 from bayes_npp.reporting.tables.ladder import average_row
-from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder
+from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder, moves_from
 
 ALWAYS = (SUPPORTED, CONTRADICTED, UNDECIDED)  # counted even where no claim has it
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -95,6 +95,7 @@ def _slopes(result: Result) -> str:
         return f"The slope is {of_row(found)} {interval_of(found)} ({kind}): {unit}.{_per_sd(result)}"
     own = average_row(result, ladder.errors.record.model)
     errors = errors_word(study, ladder.errors.chosen)
+    baseline = moves_from(result, own)
     if baseline is not None:
         regression = baseline_word(result.study)
         text = f"{regression} finds an average slope of {of_row(baseline)}; with the errors that the "

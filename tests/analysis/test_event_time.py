@@ -3,15 +3,25 @@
 A posterior of flat effects with wide priors is least squares: within a tenth of its standard error.
 """
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
 import bayes_npp as bn
+from bayes_npp.analysis import event_time as module
 from bayes_npp.analysis.event_time import posterior_rows
+from bayes_npp.analysis.settings import run_settings
+from bayes_npp.bayesian.fitting.diagnostics import Diagnostics
 from bayes_npp.design.event_time import event_columns
 from bayes_npp.errors import SpecError
+from bayes_npp.reporting.figures.event_time import event_time_blocks
 from bayes_npp.study.event_time import EventTime
 from tests.conftest import report_text
+from tests.study import pairs
+
+PASSED = Diagnostics(r_hat=1.0, ess_bulk=1000.0, ess_tail=1000.0, divergences=0, e_bfmi=1.0, worst="")
 
 
 def test_a_flat_posterior_is_least_squares(unbalanced, grouped_spec):
@@ -43,3 +53,34 @@ def test_the_run_has_both_paradigms_and_a_figure(tiny_run):
 def test_a_model_that_cannot_have_leads_is_named(tiny_run):
     with pytest.raises(SpecError, match="'dynamic' is no static hierarchical model"):
         EventTime(model="dynamic").beside(tiny_run.study.models)
+
+
+@pytest.mark.parametrize(
+    ("lags", "fails", "errors", "why"),
+    [
+        (1, False, "iid", "leads and lags leave too few periods for it"),  # five
+        (0, False, "factor", ""),
+        (0, True, "iid", "with it the sampler failed its diagnostics"),
+    ],
+)
+def test_a_posterior_without_the_factor_says_why(lags, fails, errors, why, tmp_path, monkeypatch):
+    own = module.fit_model
+
+    def fitted(sample, model, settings):
+        fit, reused = own(sample, model, settings)
+        failed = fails and model.errors == "factor"
+        return replace(fit, diagnostics=replace(PASSED, divergences=int(failed))), reused
+
+    monkeypatch.setattr(module, "fit_model", fitted)
+    monkeypatch.setattr(module, "fit_record", lambda name, fit, reused: fit.spec.errors)
+    pairs.write_panels(tmp_path)
+    chosen = {str(one): one for some in pairs.settings("hierarchical").values() for one in some}
+    content = pairs.content("hierarchical", (chosen["errors factor"],))
+    pairs.write_study(tmp_path, {**content, "event_time": {"leads": 1, "lags": lags}})
+    study = bn.load_study(tmp_path)
+    found = module.event_times(study, (), run_settings(study))
+    assert (found.errors, found.fit, found.without_factor) == (errors, errors, why)
+    (beside,) = event_time_blocks(SimpleNamespace(study=study, event_time=found))
+    said = "This posterior has no common factor, unlike the one behind the verdicts"
+    assert (said in beside.right[1].text) == bool(why)
+    assert why in beside.right[1].text

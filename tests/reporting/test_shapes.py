@@ -37,6 +37,10 @@ SAMPLED = {
     "no claims": ('group = "group"', PLAIN + GROUPS),
     "one claim": ("", PLAIN + COMMON + CLAIM),
     "two groups, a ladder": ('group = "group"', PLAIN + GROUPS.replace("ladder = false", "") + CLAIM),
+    "a ladder without correlated means": (
+        'group = "group"',
+        PLAIN + GROUPS.replace("ladder = false", "correlated_means = false") + CLAIM,
+    ),
     "a failed fit": ('group = "group"', FAILING + CLAIM),
 }
 

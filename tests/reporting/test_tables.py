@@ -13,9 +13,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from bayes_npp.estimates import Estimates
 from bayes_npp.reporting.base.cells import number
 from bayes_npp.reporting.report import report_page
-from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder, rung_cards
+from bayes_npp.reporting.tables.ladder import average_row, average_weights
+from bayes_npp.reporting.tables.rungs import baseline_row, main_ladder, moves_from, rung_cards
 from bayes_npp.reporting.tables.slopes import weights_table
 from bayes_npp.reporting.tables.summary import summary_cards
 
@@ -176,3 +178,16 @@ def test_weights_of_two_way_fixed_effects_are_always_there(tiny_run):
     moved = replace(tiny_run, weights=ours.assign(twfe_weight=[-0.2, *ours["twfe_weight"][1:]]))
     assert f"Below zero: {ours['group'].iloc[0]}" in weights_table(moved).notes[1]
     assert weights_table(replace(tiny_run, weights=ours.iloc[:0])) is None
+
+
+def test_the_average_of_a_model_is_named_by_its_weights(tiny_run):
+    """Without correlated means a model has no average with TWFE's weights: it is not set against TWFE's."""
+    model = main_ladder(tiny_run).model
+    own = average_row(tiny_run, model)
+    assert (own["estimand"], average_weights(tiny_run, model)) == ("average_slope_twfe_weighted", "TWFE's weights")
+    assert moves_from(tiny_run, own) is not None
+    frame = tiny_run.estimates.frame
+    bare = replace(tiny_run, estimates=Estimates(frame[frame["estimand"] != "average_slope_twfe_weighted"]))
+    other = average_row(bare, model)
+    assert (other["estimand"], average_weights(bare, model)) == ("average_slope", "observations' weights")
+    assert moves_from(bare, other) is None

@@ -38,6 +38,8 @@ def event_time_blocks(result: Result) -> list[Block]:
         text += f"The interval of a lead leaves zero out {where}: the outcome moves first, or something moves both."
     else:
         text += "The interval of every lead holds zero."
+    if found.without_factor:
+        text += f" This posterior has no common factor, unlike the one behind the verdicts: {found.without_factor}."
     errors = f", {errors_word(study, found.errors)}" if found.errors else ""
     caption = (
         f"Coefficients of {exposure} in one model, by the periods that the outcome comes after it; left of the line "

@@ -15,6 +15,9 @@ METHODS = {
     "leave_future_out": "the next {period}",
 }
 AVERAGE = "average_slope_twfe_weighted"
+# What a model's average slope may be, the first that it has being told: without correlated means there is none with
+# TWFE's weights, and one slope of all is its own average whatever the weights.
+WEIGHTS = {AVERAGE: "TWFE's weights", "average_slope": "observations' weights", "coefficient": "any weights"}
 
 
 def error_table(ladder: Ladder, result: Result) -> Table:
@@ -28,7 +31,7 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         rows.append(
             {
                 "errors": label_of(errors) + (" (chosen)" if errors == ladder.errors.chosen else ""),
-                "average slope, TWFE's weights": cell(average_row(result, record.model)),
+                f"average slope, {average_weights(result, ladder.model)}": cell(average_row(result, record.model)),
                 **checks,
                 "Bayes factor for equal slopes": f"{factor(alike.factor)} ({factor(low)} to {factor(high)})",
                 "elpd, row left out (k > 0.7)": f"{score.elpd:.0f} ({score.n_bad})",
@@ -63,7 +66,7 @@ def pooling_table(ladder: Ladder, result: Result) -> Table:
                 "what is pooled": rung.part,
                 "effects or pooling": rung.label + (" (declared)" if rung.declared else ""),
                 **by_group,
-                "average, TWFE's weights": _short(average),
+                f"average, {average_weights(result, ladder.model)}": _short(average),
             }
         )
     notes = (
@@ -113,7 +116,8 @@ def spread_table(ladder: Ladder, result: Result) -> Table:
         row |= {f"{line.covariance} SE": number(line.se) for line in own.itertuples()}
         for label, name in models.items():
             found = result.estimates.select(model=name, estimand=str(estimand))
-            row[label] = number(found.loc[found["group"] == group, "spread"].iloc[0])
+            spread = found.loc[found["group"] == group, "spread"]
+            row[label] = "" if spread.empty else number(spread.iloc[0])  # no average of TWFE's without correlated means
         rows.append(row)
     notes = (
         "Standard errors of TWFE with the exposure interacted with every group, Stata's convention. With flat priors, "
@@ -149,9 +153,15 @@ def choice_sentence(choice: ErrorChoice) -> str:
 
 
 def average_row(result: Result, model: str) -> pd.Series:
-    """The average slope of a model with TWFE's weights."""
-    rows = result.estimates.select(model=model, estimand=AVERAGE)
-    return rows[rows["group"] == ""].iloc[0]
+    """The average slope of a model, the first of `WEIGHTS` that it has."""
+    rows = result.estimates.select(model=model, term=result.study.roles.exposure, group="")
+    found = (rows[rows["estimand"] == estimand] for estimand in WEIGHTS)
+    return next(own for own in found if len(own)).iloc[0]
+
+
+def average_weights(result: Result, model: str) -> str:
+    """Whose weights the average slope of a model has, in words."""
+    return WEIGHTS[str(average_row(result, model)["estimand"])]
 
 
 def _short(row: pd.Series) -> str:

@@ -31,6 +31,11 @@ def baseline_row(result: Result) -> pd.Series | None:
     return None if shown.empty else shown.iloc[0]
 
 
+def moves_from(result: Result, own: pd.Series) -> pd.Series | None:
+    """The row of two-way fixed effects that an average slope may be set against: not one with other weights."""
+    return baseline_row(result) if own["estimand"] == AVERAGE else None
+
+
 def rung_cards(ladder: Ladder, result: Result) -> Cards:
     """One row an error model: interval, slope, and each check with what was seen and what the model produces."""
     study = result.study
