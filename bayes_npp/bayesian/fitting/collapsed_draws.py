@@ -12,7 +12,7 @@ from bayes_npp.bayesian.fitting.chains import NEAR_TUNE, Neighbour, draw_chains
 from bayes_npp.bayesian.fitting.diagnostics import MAX_RHAT, diagnose
 from bayes_npp.bayesian.fitting.importance import POINTS, WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.posterior import POINTWISE_CELLS
-from bayes_npp.bayesian.fitting.sample import CAREFUL, COLLAPSED_TARGET_ACCEPT, Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, COLLAPSED_TARGET_ACCEPT, SHORTEST, Sampler
 from bayes_npp.errors import ImportanceError, SpecError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
     ----------
     engine : {"auto", "importance", "collapsed"}
         "auto": importance weights, or chains where they are not good; chains of the usual target acceptance that
-        diverge, or do not agree after `LONG` draws, are run again from draws of theirs with shorter steps.
+        diverge, or do not agree after `LONG` draws, are run again from draws of theirs with shorter steps, twice at most.
 
     Raises
     ------
@@ -76,11 +76,14 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
                 return ThetaDraws(thetas, xr.Dataset(), found)
             why = f"importance weights {found.diagnostics.verdict}"
     thetas, stats = draw_chains(collapsed, sampler)
-    if engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT and _again(collapsed, thetas, stats):
+    open_steps = engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT
+    for accept in (CAREFUL, SHORTEST) if open_steps else ():
+        if not _again(collapsed, thetas, stats):
+            break
         effective = diagnose(collapsed.judged(thetas), stats).effective
         flat = np.ascontiguousarray(thetas.reshape(-1, collapsed.size))
         near = Neighbour(flat, float(stats["step_size"].mean()), sampler.target_accept, effective)
-        careful = replace(sampler, target_accept=CAREFUL, tune=NEAR_TUNE)
+        careful = replace(sampler, target_accept=accept, tune=NEAR_TUNE)
         thetas, stats = draw_chains(collapsed, careful, near)
         sampler = replace(careful, tune=sampler.tune + sampler.draws + NEAR_TUNE)  # all that came before the draws
     return ThetaDraws(thetas, stats, why=why, sampler=sampler)

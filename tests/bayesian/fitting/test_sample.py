@@ -121,9 +121,15 @@ def test_compiling_leaves_no_temporary_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "runs"), [({}, [0.9, 0.98]), ({"target_accept": 0.95}, [0.95]), ({"engine": "collapsed"}, [0.9])]
+    ("options", "enough", "runs"),
+    [
+        ({}, 0.98, [0.9, 0.98]),
+        ({}, 0.99, [0.9, 0.98, 0.995]),
+        ({"target_accept": 0.95}, 0.98, [0.95]),
+        ({"engine": "collapsed"}, 0.98, [0.9]),
+    ],
 )
-def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch, tmp_path, options, runs):
+def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch, tmp_path, options, enough, runs):
     """Where engine and target acceptance are left open; the fit says what was run, and so does its file."""
     from bayes_npp.bayesian.fitting import collapsed_draws
 
@@ -132,7 +138,7 @@ def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch
     def diverging(*arguments, **others):
         thetas, stats = own(*arguments, **others)
         asked.append(sampler := arguments[1])
-        if sampler.target_accept < 0.98:
+        if sampler.target_accept < enough:
             stats["diverging"][0, 3] = True
         return thetas, stats
 
@@ -140,8 +146,8 @@ def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch
     settings = {"draws": 300, "chains": 2, "seed": 1}
     fit = bn.fit(panel, bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"}), **settings | options)
     assert [sampler.target_accept for sampler in asked] == runs
-    assert [sampler.tune for sampler in asked] == [500, 50][: len(runs)]
-    said = asked[-1] if len(runs) == 1 else replace(asked[-1], tune=500 + 300 + 50)  # the first run was warm-up
+    assert [sampler.tune for sampler in asked] == [500, 50, 50][: len(runs)]
+    said = replace(asked[-1], tune=500 + 350 * (len(runs) - 1))  # what came before was warm-up
     assert fit.sampler == said
     assert fit.diagnostics.divergences == (0 if len(runs) > 1 else 1)
     fit.save(tmp_path / "fit.nc")
