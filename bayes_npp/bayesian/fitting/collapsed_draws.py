@@ -53,7 +53,7 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
     ----------
     engine : {"auto", "importance", "collapsed"}
         "auto": importance weights, or chains where they are not good; chains of the usual target acceptance that
-        diverge, or do not agree after `LONG` draws, are run again from draws of theirs with shorter steps, twice at most.
+        diverge, or do not agree after `LONG` draws, are run again from draws of theirs by shorter steps, at most twice.
 
     Raises
     ------

@@ -20,7 +20,7 @@ STATS = ("diverging", "energy", "n_steps", "step_size", "depth")
 # Of the full model where the user does not say, and of chains of the collapsed one, which is small and nearly round.
 TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
 TUNE, COLLAPSED_TUNE = 1000, 500
-CAREFUL, SHORTEST, CAREFUL_TUNE = 0.98, 0.995, 600  # target acceptances and warm-up of runs after divergences
+CAREFUL, SHORTEST, CAREFUL_TUNE = 0.98, 0.995, 600  # target acceptances, warm-up of runs after divergences
 
 
 @dataclass(frozen=True)
