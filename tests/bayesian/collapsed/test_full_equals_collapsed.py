@@ -14,6 +14,7 @@ import bayes_npp as bn
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.model.likelihood import log_likelihood
+from bayes_npp.bayesian.model.loadings import LENGTH_DEGREES
 from bayes_npp.bayesian.model.prepare import prepare
 from bayes_npp.bayesian.model.pymc_model import build_model, separate
 from bayes_npp.bayesian.priors.families import PriorSpec
@@ -176,6 +177,10 @@ def theta_of(collapsed, parameters):
         prior += float(element.prior.log_density(value))
         if element.variable == "slope_correlation":
             prior += np.log(2.0)  # the full model's coordinate is (1 + r) / 2
+    if "factor_direction" in parameters:
+        n_times = len(collapsed.data.design.times)
+        lengths = np.linalg.norm(parameters["factor_direction"].reshape(-1, n_times - 1), axis=1)
+        prior += max(0, LENGTH_DEGREES - (n_times - 1)) * np.log(lengths).sum()  # a length of as many normals
     if collapsed.layout.unit_scales >= 0:
         logs, spread = np.log(parameters["unit_scale"]), parameters["unit_scale_sd"]
         centred = collapsed.layout.centred
