@@ -55,14 +55,16 @@ def measure(
     """Every declared model on every variant; with the errors behind the verdicts where they are others.
 
     There the variants that leave an indicator out are not fitted and fewer indices are drawn (none in a quick run, or
-    with common factors), for time.
+    with common factors), and with common factors a quick run fits no variant at all, for time.
     """
     if study.measurement is None:
         return ()
     pairs = []
     for name in study.measurement.models:
         declared = measured_model(name, study.models)
-        pairs += [(declared, model) for model in dict.fromkeys((declared, behind_verdicts(declared, ladders)))]
+        behind = behind_verdicts(declared, ladders)
+        left_out = settings.quick and factors_of(behind.errors) and not factors_of(declared.errors)
+        pairs += [(declared, model) for model in dict.fromkeys((declared, declared if left_out else behind))]
     return tuple(
         _record(study, declared, model, model is declared, settings)
         for declared, model in progress.track("measurement", pairs, _named)

@@ -13,6 +13,7 @@ from bayes_npp.bayesian.collapsed.kernel import identity_callback
 from bayes_npp.bayesian.collapsed.packed import framed
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.fitting.sample import Sampler, draw_density
+from bayes_npp.bayesian.model.error_models import factors_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,6 +74,15 @@ class Neighbour:
         Beskos, Pillai, Roberts, Sanz-Serna & Stuart (2013), Bernoulli 19: acceptance 2 Phi(-c step^3).
         """
         return float(self.step * (ndtri(accept / 2) / ndtri(self.accept / 2)) ** (1 / 3))
+
+
+def pinned(collapsed: Collapsed) -> bool:
+    """Whether theta holds factors and scales of units: a unit of a small scale pins the factors down.
+
+    How far one may step then differs from place to place, and coordinates of a normal density, made of draws, suit it
+    less than the metric that chains learn from gradients.
+    """
+    return factors_of(collapsed.data.design.spec.errors) > 0 and collapsed.layout.unit_scales >= 0
 
 
 def draw_chains(

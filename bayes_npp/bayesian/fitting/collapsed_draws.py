@@ -9,7 +9,7 @@ from bayes_npp.bayesian.collapsed.collapsed import on_grid
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import summarise_units
 from bayes_npp.bayesian.fitting.chains import NEAR_TUNE, Neighbour, draw_chains
-from bayes_npp.bayesian.fitting.diagnostics import MAX_RHAT, diagnose
+from bayes_npp.bayesian.fitting.diagnostics import MAX_RHAT, MIN_ESS, diagnose
 from bayes_npp.bayesian.fitting.importance import POINTS, WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.posterior import POINTWISE_CELLS
 from bayes_npp.bayesian.fitting.sample import CAREFUL, COLLAPSED_TARGET_ACCEPT, SHORTEST, Sampler
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LONG = 500  # draws of a chain: of fewer, chains that do not agree are too few draws
+HOPELESS = 10  # times as many draws that would be too few still
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
     ----------
     engine : {"auto", "importance", "collapsed"}
         "auto": importance weights, or chains where they are not good; chains of the usual target acceptance that
-        diverge, or do not agree after `LONG` draws, are run again from draws of theirs by shorter steps, at most twice.
+        diverge, or do not agree after `LONG` draws, are run again from draws of theirs by shorter steps; what diverges
+        still, once more.
 
     Raises
     ------
@@ -77,23 +79,36 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
             why = f"importance weights {found.diagnostics.verdict}"
     thetas, stats = draw_chains(collapsed, sampler)
     open_steps = engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT
-    for accept in (CAREFUL, SHORTEST) if open_steps else ():
-        if not _again(collapsed, thetas, stats):
-            break
-        effective = diagnose(collapsed.judged(thetas), stats).effective
-        flat = np.ascontiguousarray(thetas.reshape(-1, collapsed.size))
-        near = Neighbour(flat, float(stats["step_size"].mean()), sampler.target_accept, effective)
-        careful = replace(sampler, target_accept=accept, tune=NEAR_TUNE)
-        thetas, stats = draw_chains(collapsed, careful, near)
-        sampler = replace(careful, tune=sampler.tune + sampler.draws + NEAR_TUNE)  # all that came before the draws
+    if open_steps and _mends(collapsed, thetas, stats):
+        sampler, thetas, stats = _by_shorter_steps(collapsed, sampler, thetas, stats)
     return ThetaDraws(thetas, stats, why=why, sampler=sampler)
 
 
-def _again(collapsed: Collapsed, thetas: np.ndarray, stats: "xr.Dataset") -> bool:
-    """Whether chains are run again with shorter steps: they diverge, or do not agree though they are long."""
-    if stats["diverging"].any():
-        return True
-    return thetas.shape[1] >= LONG and not diagnose(collapsed.judged(thetas), stats).r_hat <= MAX_RHAT
+def _by_shorter_steps(
+    collapsed: Collapsed, sampler: Sampler, thetas: np.ndarray, stats: "xr.Dataset"
+) -> tuple[Sampler, np.ndarray, "xr.Dataset"]:
+    """A run again from its draws by shorter steps, and if that diverges by the shortest; all before is warm-up."""
+    for accept in (CAREFUL, SHORTEST):
+        effective = diagnose(collapsed.judged(thetas), stats).effective
+        flat = np.ascontiguousarray(thetas.reshape(-1, collapsed.size))
+        near = Neighbour(flat, float(stats["step_size"].mean()), sampler.target_accept, effective)
+        thetas, stats = draw_chains(collapsed, replace(sampler, target_accept=accept, tune=NEAR_TUNE), near)
+        sampler = replace(sampler, target_accept=accept, tune=sampler.tune + sampler.draws + NEAR_TUNE)
+        if not stats["diverging"].any():
+            break
+    return sampler, thetas, stats
+
+
+def _mends(collapsed: Collapsed, thetas: np.ndarray, stats: "xr.Dataset") -> bool:
+    """Whether shorter steps may mend a run: it diverges, or its chains are long and do not agree.
+
+    Not where ten times its effective draws would be too few: chains are then in different places.
+    """
+    diverges, long = bool(stats["diverging"].any()), thetas.shape[1] >= LONG
+    if not (diverges or long):
+        return False
+    found = diagnose(collapsed.judged(thetas), stats)
+    return (diverges or found.r_hat > MAX_RHAT) and (not long or HOPELESS * found.effective >= MIN_ESS)
 
 
 def enough_points(sampler: Sampler) -> int:

@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.parts import alone
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
-from bayes_npp.bayesian.fitting.chains import MANY, NEAR_TUNE, Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.chains import MANY, NEAR_TUNE, Neighbour, draw_chains, pinned
 from bayes_npp.bayesian.fitting.diagnostics import MIN_ESS, Diagnostics, Gate, diagnose
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.importance import resampled, weigh, why_not
 from bayes_npp.bayesian.fitting.modes import Mode, find_mode
 from bayes_npp.bayesian.fitting.posterior import in_data_units
-from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, COLLAPSED_TARGET_ACCEPT, Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, CAREFUL_TUNE, COLLAPSED_TARGET_ACCEPT, SHORTER, Sampler
 from bayes_npp.bayesian.priors.sets import PriorSet
 from bayes_npp.errors import ImportanceError
 
@@ -112,7 +112,7 @@ def refit_each(
     with workers() as pool:
         if start is None and targets:
             start = Start.of(targets[0][0])
-        if start is None and len(targets) > 1 and targets[0][0].size > MANY:
+        if start is None and len(targets) > 1 and targets[0][0].size > MANY and not pinned(targets[0][0]):
             collapsed, priors = targets[0]
             found = sample_chains(collapsed, sampler)
             thetas, diagnostics = found.thetas, found.diagnostics
@@ -230,25 +230,39 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
     """Draws of theta of a short run: from a neighbour where there is one and it is near, or else from scratch.
 
     What diverges is a neighbour to chains of short steps, and where these do not pass they start from scratch. What is
-    too few draws and does not diverge is run once more, as long as it takes, `LONGEST` times at most.
+    too few draws and does not diverge is run once more, as long as it takes, `LONGEST` times at most. Where units pin
+    factors down every run starts from scratch.
     """
+    if pinned(collapsed):
+        run = _long_enough(collapsed, sampler)
+        for accept in SHORTER:
+            if run.diagnostics.divergences:
+                run = _long_enough(collapsed, replace(sampler, target_accept=accept, tune=CAREFUL_TUNE))
+        return run
     near = None if start is None else start.chains_near(collapsed)
     found = None
     if near is not None and near.misfit(collapsed) <= TOO_FAR:
         found = _until_passed(collapsed, replace(sampler, tune=NEAR_TUNE), near)
     if found is None or not (found.diagnostics.passed or found.diagnostics.divergences):
-        found = _until_passed(collapsed, sampler, None)
-    effective = found.diagnostics.effective
-    if not (found.diagnostics.passed or found.diagnostics.divergences) and LONGEST * effective >= MIN_ESS:
-        times = min(LONGEST, int(np.ceil(2 * MIN_ESS / effective)))
-        longer = replace(sampler, draws=sampler.draws * times // 2, chains=2 * sampler.chains, tune=CAREFUL_TUNE)
-        found = _until_passed(collapsed, replace(longer, target_accept=COLLAPSED_TARGET_ACCEPT), None)
+        found = _long_enough(collapsed, sampler)
     if found.diagnostics.divergences:  # which more chains do not avoid
         careful = replace(sampler, target_accept=CAREFUL)
         found = _until_passed(collapsed, replace(careful, tune=NEAR_TUNE), found.as_neighbour())
         if not found.diagnostics.passed:
             found = _until_passed(collapsed, replace(careful, tune=CAREFUL_TUNE), None)
     return found
+
+
+def _long_enough(collapsed: Collapsed, sampler: Sampler) -> "Run":
+    """Chains from scratch; once more, as long as it takes, where they are too few draws and do not diverge."""
+    found = _until_passed(collapsed, sampler, None)
+    effective = found.diagnostics.effective
+    if found.diagnostics.passed or found.diagnostics.divergences or LONGEST * effective < MIN_ESS:
+        return found
+    times = min(LONGEST, int(np.ceil(1.5 * MIN_ESS / effective)))
+    longer = replace(sampler, draws=sampler.draws * times // 2, chains=2 * sampler.chains, tune=CAREFUL_TUNE)
+    accept = max(sampler.target_accept, COLLAPSED_TARGET_ACCEPT)
+    return _until_passed(collapsed, replace(longer, target_accept=accept), None)
 
 
 @dataclass(frozen=True)

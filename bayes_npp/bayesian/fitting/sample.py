@@ -21,6 +21,7 @@ STATS = ("diverging", "energy", "n_steps", "step_size", "depth")
 TARGET_ACCEPT, COLLAPSED_TARGET_ACCEPT = 0.98, 0.9
 TUNE, COLLAPSED_TUNE = 1000, 500
 CAREFUL, SHORTEST, CAREFUL_TUNE = 0.98, 0.995, 600  # target acceptances, warm-up of runs after divergences
+SHORTER = (0.95, 0.98)  # target acceptances of these one after the other, from scratch
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from arviz_stats.base import array_stats
 import bayes_npp as bn
 from bayes_npp.bayesian.collapsed.collapsed import collapse
 from bayes_npp.bayesian.collapsed.packed import framed
-from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains, pinned
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
 from bayes_npp.bayesian.fitting.refit import SHORT, Start, refit, sample_chains
 from bayes_npp.bayesian.fitting.sample import Sampler
@@ -127,6 +127,41 @@ def test_what_diverges_is_run_again_with_short_steps(near, found, expected, scal
     run = sample_chains(scaled, SHORT, start)
     assert asked == expected
     assert run.diagnostics.passed == (found[-1] != "hopeless")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (["good"], ["scratch 0.8"]),
+        (["slow", "good"], ["scratch 0.8", "scratch 0.9"]),
+        (["diverges", "good"], ["scratch 0.8", "scratch 0.95"]),
+        (["diverges", "slow", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.95"]),
+        (["diverges", "diverges", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.98"]),
+    ],
+)
+def test_where_units_pin_factors_down_every_run_starts_from_scratch(
+    found, expected, unbalanced, grouped_spec, monkeypatch
+):
+    from bayes_npp.bayesian.fitting import refit as module
+
+    collapsed = collapsed_of(unbalanced, grouped_spec, "unit_scale+factor")
+    random, left, asked = np.random.default_rng(7), list(found), []
+
+    def drawn(collapsed, sampler, neighbour=None):
+        asked.append(f"{'scratch' if neighbour is None else 'near'} {sampler.target_accept}")
+        kind = left.pop(0)
+        thetas = random.standard_normal((2, 3000, collapsed.size))
+        if kind == "slow":  # a chain stays where it is for forty draws
+            thetas = np.repeat(thetas[:, ::40], 40, axis=1)
+        return chains_of(thetas, 3 * (kind == "diverges"))
+
+    monkeypatch.setattr(module, "draw_chains", drawn)
+    start = Start(collapsed, Neighbour(random.standard_normal((100, collapsed.size)), 0.3, 0.8, 400.0))
+    run = sample_chains(collapsed, SHORT, start)
+    assert asked == expected
+    assert run.diagnostics.passed
+    assert pinned(collapsed)
+    assert not any(pinned(collapsed_of(unbalanced, grouped_spec, errors)) for errors in ("unit_scale", "factor"))
 
 
 def test_a_neighbour_that_is_far_off_is_not_used(scaled):

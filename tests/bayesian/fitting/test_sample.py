@@ -154,6 +154,23 @@ def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch
     assert bn.Fit.load(tmp_path / "fit.nc").sampler == said
 
 
+def test_chains_in_different_places_are_not_run_again(panel, monkeypatch):
+    """Shorter steps do not bring them together; what a fit says of them stays."""
+    from bayes_npp.bayesian.fitting import collapsed_draws
+
+    own, asked = collapsed_draws.draw_chains, []
+
+    def apart(*arguments, **others):
+        thetas, stats = own(*arguments, **others)
+        asked.append(arguments[1])
+        return thetas + np.array([0.0, 5.0])[:, None, None] * thetas.std(axis=(0, 1)), stats
+
+    monkeypatch.setattr(collapsed_draws, "draw_chains", apart)
+    spec = bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"})
+    assert bn.fit(panel, spec, draws=500, chains=2, seed=1).diagnostics.r_hat > 1.5
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(("draws", "runs"), [(499, 1), (500, 2)])
 def test_long_chains_that_do_not_agree_are_run_again(panel, monkeypatch, draws, runs):
     """Of short ones the reason is that they are few draws."""
@@ -165,7 +182,7 @@ def test_long_chains_that_do_not_agree_are_run_again(panel, monkeypatch, draws, 
         thetas, stats = own(*arguments, **others)
         asked.append(arguments[1])
         if len(asked) == 1:
-            return thetas + np.array([0.0, 2.0])[:, None, None], stats
+            return thetas + np.array([0.0, 0.3])[:, None, None] * thetas.std(axis=(0, 1)), stats
         flat = thetas.reshape(-1, thetas.shape[2])  # in random order over both chains, which then agree
         return np.random.default_rng(1).permutation(flat).reshape(thetas.shape), stats
 
