@@ -72,8 +72,9 @@ def tiny_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run(study, tmp_path_factory):
-    """The default study, run once for all slow tests of its outputs."""
-    return bn.run_study(study, tmp_path_factory.mktemp("digital_trade"), quick=True)
+    """The default study, run once for all slow tests of its outputs; one model climbs to the factor, for time."""
+    vitality = study.model("vitality").model_copy(update={"ladder": True})
+    return bn.run_study(study.with_models({"vitality": vitality}), tmp_path_factory.mktemp("digital_trade"), quick=True)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def test_first_look_numbers(study):
             assert found["estimate"] / found["spread"] == pytest.approx(t, abs=0.051)
 
 
-@pytest.mark.slow(minutes=4)
+@pytest.mark.slow(minutes=6)
 def test_posterior_average_is_twfe_and_the_errors_are_not_iid(run):
     frame = run.estimates.frame
     row = frame[(frame["model"] == "regions") & (frame["estimand"] == "average_slope_twfe_weighted")].iloc[0]
@@ -51,7 +51,7 @@ def test_posterior_average_is_twfe_and_the_errors_are_not_iid(run):
     assert observed["spread by unit"] > 3
 
 
-@pytest.mark.slow(minutes=4)
+@pytest.mark.slow(minutes=6)
 def test_tables_in_the_layout_of_the_paper(run):
     """Every declared table: models in columns, GMM with its tests, no long run where the lags sum above one."""
     table = pd.read_csv(run.out / "tables" / "table_3.csv", index_col=0, keep_default_na=False).iloc[:, 1:]
@@ -72,7 +72,7 @@ def test_tables_in_the_layout_of_the_paper(run):
     assert "89 instruments exceed 30 units" in text
 
 
-@pytest.mark.slow(minutes=4)
+@pytest.mark.slow(minutes=6)
 def test_a_mediator_without_a_path_gets_no_story(run):
     """Both mediators are in the report with a reading; where the sign is undecided the open path is named."""
     text = report_text(run.out)
@@ -99,25 +99,25 @@ def test_a_mediator_without_a_path_gets_no_story(run):
     assert {"mechanism--structure", "mechanism--st_share", "mechanism--npp"} <= fits
 
 
-@pytest.mark.slow(minutes=4)
+@pytest.mark.slow(minutes=6)
 def test_the_report_tells_the_truth(run):
     text = report_text(run.out)
     assert "Not the paper's data" in text
-    assert "the errors behind the verdicts pass every check" in text
-    assert "No verdict is firm under a model the data contradict" not in text
-    assert [ladder.errors.chosen for ladder in run.ladders] == ["ar1+unit_scale+factor"] * 2
+    regions, vitality = (ladder.errors for ladder in run.ladders)
+    assert regions.chosen == "ar1+unit_scale+factor"
+    assert all(check.passed for check in regions.record.predictive)
+    assert not all(check.passed for check in vitality.record.predictive)
     assert "The paper, with its own variables" in text
     assert "Qinghai 2021" in text
     assert (run.out / "tables" / "published.csv").stat().st_size > 0
 
 
-@pytest.mark.slow(minutes=4)
-def test_measurement_under_both_error_models(run):
-    """Logarithms change far more than uncertain weights do; the errors behind the verdicts stand beside."""
-    declared, chosen = run.measurement
+@pytest.mark.slow(minutes=6)
+def test_measurement(run):
+    """Logarithms change far more than uncertain weights do."""
+    (declared,) = run.measurement
     assert (declared.errors, declared.model) == ("iid", "regions")
-    assert chosen.errors == run.ladders[0].errors.chosen
-    assert (len(declared.variants), len(chosen.variants)) == (65, 9)
+    assert len(declared.variants) == 65
     logged = declared.variants[declared.variants["logs"] == "ln"]
     raw = declared.variants[(declared.variants["logs"] == "none") & (declared.variants["exposure"] == "")]
     assert logged["mean"].max() < 0.1 < 0.15 < raw["mean"].min()

@@ -19,6 +19,8 @@ from bayes_npp.analysis.index_posteriors import (
     variants_of,
 )
 from bayes_npp.analysis.measures import spans, two_way
+from bayes_npp.analysis.progress import Progress
+from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.design.projection import two_way_parts
 from bayes_npp.errors import BayesNppError
@@ -225,6 +227,34 @@ def test_variance_adds_up():
     assert parts["within_sd"] ** 2 + parts["between_sd"] ** 2 == pytest.approx(draws.var(), rel=1e-12)
     assert parts["index_share"] == pytest.approx(parts["between_sd"] ** 2 / parts["sd"] ** 2, rel=1e-12)
     assert parts["mean"] == pytest.approx(draws.mean())
+
+
+@pytest.mark.parametrize(
+    ("behind", "quick", "errors"),
+    [
+        ("iid", True, ["iid"]),
+        ("ar1", True, ["iid", "ar1"]),
+        ("ar1+factor", True, ["iid"]),
+        ("ar1+factor", False, ["iid", "ar1+factor"]),
+    ],
+)
+def test_measures_vary_under_the_errors_behind_the_verdicts_too(study, monkeypatch, behind, quick, errors):
+    """With common factors not in a quick run."""
+    from bayes_npp.analysis import measures
+
+    found = []
+
+    def chosen(model, ladders):
+        return model if behind == model.errors else model.model_copy(update={"errors": behind})
+
+    def recorded(study, declared, model, whole, settings):
+        found.append((model, whole))
+
+    monkeypatch.setattr(measures, "behind_verdicts", chosen)
+    monkeypatch.setattr(measures, "_record", recorded)
+    measures.measure(study, (), RunSettings("a title", seed=1, quick=quick), Progress())
+    assert [model.errors for model, _ in found] == errors
+    assert [whole for _, whole in found] == [True, False][: len(errors)]
 
 
 def test_a_run_with_measurement(tmp_path):
