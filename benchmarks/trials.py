@@ -23,6 +23,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "studies" / "tiny"
 AT_ONCE = 6  # altered files of a run
+KILLED, WRONG = "killed and the same after it", "WRONG"
 WAIT = 900.0  # seconds that a process may take to end
 LINES = """[study]
 title = "Interrupted"
@@ -169,11 +170,13 @@ def csv_files(out: Path) -> dict[str, bytes]:
 
 
 def kills(number: int, folder: Path) -> Counter:
-    """SIGKILL at any moment of a run; the run again gives the same csv files and leaves no temporary file."""
+    """SIGKILL at any moment of a run, so many times; the run again gives the same csv files, no temporary file."""
     _, files, lines = reference(folder)
     random = np.random.default_rng(19)
     found: Counter = Counter()
-    for trial in range(number):
+    trial = 0
+    while found[KILLED] < number and not found[WRONG]:
+        trial += 1
         out, log = folder / "killed", folder / f"log-{trial}"
         shutil.rmtree(out, ignore_errors=True)
         line, moment = int(random.integers(1, lines + 1)), float(random.uniform(0, 0.5))
@@ -188,7 +191,7 @@ def kills(number: int, folder: Path) -> Counter:
         code = ended(started(arguments(out), log))
         same = csv_files(out) == files
         good = code in (0, 3) and same and not list(out.rglob(".bayes-npp-*"))
-        found["killed and the same after it" if good and killed == -9 else "ended before" if good else "WRONG"] += 1
+        found[WRONG if not good else KILLED if killed == -9 else "ended before"] += 1
         print(
             trial,
             f"{moment:.2f} s after line {line} of {lines}",
