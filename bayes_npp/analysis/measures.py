@@ -66,7 +66,7 @@ def measure(
         left_out = settings.quick and factors_of(behind.errors) and not factors_of(declared.errors)
         pairs += [(declared, model) for model in dict.fromkeys((declared, declared if left_out else behind))]
     return tuple(
-        _record(study, declared, model, model is declared, settings)
+        measured(study, declared, model, model is declared, settings)
         for declared, model in progress.track("measurement", pairs, _named)
     )
 
@@ -136,9 +136,10 @@ def _add(values: dict[str, float], model: str, row: dict[Any, Any], names: tuple
     values.update({f"{model}: {what}: {name}": float(row[name]) for name in names})
 
 
-def _record(
+def measured(
     study: Study, declared: HierarchicalModel, model: HierarchicalModel, whole: bool, settings: RunSettings
 ) -> MeasurementRecord:
+    """What a model says under every variant, `whole` or without those that leave an indicator out (`posteriors`)."""
     fit, _ = fit_model(study.sample, model, settings.fitted_before())
     alone = declared_summaries(fit)
     fitted, averaged = posteriors(study, model, settings, whole)

@@ -1,6 +1,5 @@
 """`audit`: re-analyse what a paper printed, without its data, and write what was found."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from bayes_npp.store import write_text
 from bayes_npp.study.published import check_published, read_published
 
 FRAME = "a DataFrame"
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def audit(
@@ -144,7 +142,7 @@ def write_audit(found: Audit, folder: Path) -> None:
             write_text(folder / "tables" / f"audit_{name}.csv", text)
     page = audit_page(found)
     html, markdown = render_page(page, draw_page(page, folder / "figures"))
-    write_text(folder / "audit.md", _TAG.sub("&lt;", markdown))
+    write_text(folder / "audit.md", markdown)
     write_text(folder / "audit.html", html)
 
 

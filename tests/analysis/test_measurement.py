@@ -251,7 +251,7 @@ def test_measures_vary_under_the_errors_behind_the_verdicts_too(study, monkeypat
         found.append((model, whole))
 
     monkeypatch.setattr(measures, "behind_verdicts", chosen)
-    monkeypatch.setattr(measures, "_record", recorded)
+    monkeypatch.setattr(measures, "measured", recorded)
     measures.measure(study, (), RunSettings("a title", seed=1, quick=quick), Progress())
     assert [model.errors for model, _ in found] == errors
     assert [whole for _, whole in found] == [True, False][: len(errors)]

@@ -9,7 +9,16 @@ import pytest
 from bayes_npp.reporting.base.blocks import Cell
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.keys import harmless, keyed
-from bayes_npp.reporting.base.numbers import cell_markup, chance, decimals_of, markup, plain, rounded, tagged
+from bayes_npp.reporting.base.numbers import (
+    cell_markup,
+    chance,
+    decimals_of,
+    marked_down,
+    markup,
+    plain,
+    rounded,
+    tagged,
+)
 from bayes_npp.reporting.base.small import axis_range, bars, dots, intervals, lanes, lines, paths, round_ticks, tiles
 from bayes_npp.reporting.base.words import counted, errors_word, listed, lower, model_word, unit_word, variable_word
 
@@ -128,3 +137,19 @@ def test_words(study):
     assert (counted(1, "fit"), counted(2, "fit")) == ("1 fit", "2 fits")
     assert (lower("Openness"), lower("GDP")) == ("openness", "GDP")
     assert Cell().text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
+        ("<!-- a comment", "&lt;!-- a comment"),
+        ("p < 0.001 and a<1", "p < 0.001 and a<1"),
+        ("[here](javascript:alert(1))", "[here]\\(javascript:alert(1))"),
+        ("`a<b.csv` and <b>", "`a<b.csv` and &lt;b>"),
+        ("it`s <b>", "it`s &lt;b>"),
+        ("[a file](tables/claims.csv), [a place](#made)", "[a file](tables/claims.csv), [a place](#made)"),
+    ],
+)
+def test_names_open_no_tag_and_no_link_in_markdown(text, shown):
+    assert marked_down(text) == shown

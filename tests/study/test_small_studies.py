@@ -1,5 +1,12 @@
 """Studies of other shapes than the default one: only groups, no published numbers, hostile names; stored fits."""
 
+import csv
+import json
+import re
+import zipfile
+from html import escape
+from xml.etree import ElementTree
+
 import pytest
 
 import bayes_npp as bn
@@ -136,3 +143,78 @@ def test_serial_and_lagged_mediators_in_a_study(tmp_path):
     with pytest.raises(SpecError, match="form a cycle"):
         run_study(tmp_path, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+NASTY = {
+    "script": "<script>alert('group')</script>",
+    "quotes": '"o\'clock" & \\input{x} $1_2%',
+    "emoji": "🐼 région",
+    "long": "数字贸易开放与新质生产力发展水平较高的东部沿海省份及其周边经济联系紧密的地区",
+    "formula": '=HYPERLINK("http://example.org")',
+}
+ENDINGS = (".html", ".md", ".svg", ".csv", ".tex", ".docx")
+
+
+@pytest.mark.slow(minutes=3)
+def test_hostile_names_reach_no_reader_as_code(tmp_path):
+    """Groups, units, columns, a claim and titles, through a whole run with a posterior, into every kind of file."""
+    slopes = dict(zip(NASTY.values(), (0.6, 0.4, 0.2, 0.0, -0.2), strict=True))
+    frame = bn.simulate(20, 7, slopes, controls=(0.4,), seed=3).frame
+    frame["unit"] = [f"{text} {unit}" for unit, text in zip(frame["unit"], frame["group"], strict=True)]
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    first, last = NASTY["script"], NASTY["long"]
+    (tmp_path / "study.toml").write_text(
+        HEADER
+        + f"""
+[[model]]
+name = "bayes"
+title = {toml(NASTY["quotes"])}
+kind = "hierarchical"
+slopes = "group"
+ladder = false
+draws = 400
+[[model]]
+name = "plain"
+kind = "twfe"
+slopes = "group"
+[[claim]]
+id = "one"
+text = {toml(NASTY["script"] + NASTY["emoji"])}
+model = "bayes"
+proposition = {toml(f'slope["{first}"] > slope["{last}"]')}
+""",
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    run_study(tmp_path, out, quick=True, seed=1)
+    files = [path for path in out.rglob("*") if path.suffix in ENDINGS]
+    assert {path.suffix for path in files} == set(ENDINGS)
+    for path in files:
+        if path.suffix == ".docx":
+            ElementTree.fromstring(zipfile.ZipFile(path).read("word/document.xml"))
+            continue
+        text = path.read_text(encoding="utf-8")
+        if path.suffix in (".html", ".svg", ".md"):
+            assert "<script>alert" not in text, path.name
+        if path.suffix == ".svg":
+            ElementTree.fromstring(text)
+        if path.suffix == ".tex":
+            assert not re.search(r"(?<!\\textbackslash\{\})\\input\{", text), path.name
+        if path.suffix == ".csv":
+            cells = [cell for row in csv.reader(text.splitlines()) for cell in row]
+            assert not [cell for cell in cells if cell[:1] in "=+@" and cell[:1] and not is_number(cell)], path.name
+    html = (out / "report.html").read_text(encoding="utf-8")
+    for text in NASTY.values():
+        assert escape(text) in html or escape(text, quote=False) in html, text
+
+
+def toml(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def is_number(cell):
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.claims.verdicts import shown
 from bayes_npp.reporting.base.keys import harmless, keyed
-from bayes_npp.reporting.base.numbers import cell_markup, markup, plain
+from bayes_npp.reporting.base.numbers import cell_markup, marked_down, markup, plain
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
 UNNAMED = '<span class="heard">What</span>'  # for screen readers, above the names of rows
@@ -56,10 +56,11 @@ class Table:
         """The same in Markdown."""
         cells = self.frame.rename(columns=lambda name: worded(str(name)))
         for place, name in enumerate(self.frame.columns):
-            shown = [plain(worded(str(value), str(name))) for value in self.frame.iloc[:, place]]
+            shown = [marked_down(worded(str(value), str(name))) for value in self.frame.iloc[:, place]]
             cells.isetitem(place, [text.replace("|", "\\|").replace("\n", " ") for text in shown])
         body = cells.to_markdown(index=False, disable_numparse=True)
-        title, *notes = (plain(worded(text)) for text in (self.title, *self.notes))
+        body = re.sub(r"-{4,}", "---", re.sub(r" {2,}(?=\|)", " ", body))  # unaligned: half of a wide table is spaces
+        title, *notes = (marked_down(worded(text)) for text in (self.title, *self.notes))
         return "\n\n".join([f"**{title}**", body, *(f"*{note}*" for note in notes)])
 
     def worded(self, worded: Wording) -> "Table":

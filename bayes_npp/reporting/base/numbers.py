@@ -17,6 +17,8 @@ _NUMBER = re.compile(
     f"{_OPEN}([^{_OPEN}{_CLOSE}]*?){_MIDDLE}([^{_OPEN}{_CLOSE}]*?){_MIDDLE}([^{_OPEN}{_CLOSE}]*?){_CLOSE}"
 )
 _MARKS = re.compile(f"[{_OPEN}{_MIDDLE}{_CLOSE}]")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # what Markdown takes for HTML
+_AWAY = re.compile(r"\]\((?=\s*<?[A-Za-z][A-Za-z0-9+.-]*:)")  # a link with a scheme
 _DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[+-]?\d+)?(?!\w)")
 _LINK = re.compile(r"\[([^\[\]<>]+)\]\(((?:#[\w-]+)|(?:[\w-][\w./-]*))\)")
 _HYPHEN = re.compile(r"(?<![\w.,:;/)\]-])-(?=\.?\d)")
@@ -80,6 +82,15 @@ def p_value(value: float, ref: str) -> str:
 def plain(text: object) -> str:
     """Text without the references of its numbers."""
     return _MARKS.sub("", _NUMBER.sub(lambda found: found[3], str(text)))
+
+
+def marked_down(text: object) -> str:
+    """Text for Markdown, without references: what is no code opens no tag and no link to another place."""
+    pieces = plain(text).split("`")
+    for place, piece in enumerate(pieces):
+        if place % 2 == 0 or place == len(pieces) - 1:  # the last of an even number is behind a backtick of its own
+            pieces[place] = _AWAY.sub("]\\\\(", _TAG.sub("&lt;", piece))
+    return "`".join(pieces)
 
 
 def markup(text: object) -> str:

@@ -1,11 +1,12 @@
 """A page to HTML, with every text escaped, and to the same in Markdown."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 from bayes_npp.reporting.base.blocks import Block, Details, Page, unfolded
 from bayes_npp.reporting.base.cells import Table
-from bayes_npp.reporting.base.numbers import markup, plain
+from bayes_npp.reporting.base.numbers import marked_down, markup, plain
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -37,8 +38,8 @@ def render_page(page: Page, drawings: dict[str, str], worded: Wording = unchange
         )
         environment.filters |= {
             "markup": lambda text: Markup(markup(worded(str(text)))),
-            "plain": lambda text: plain(worded(str(text))),
-            "cell": lambda text: plain(worded(str(text))).replace("|", "\\|").replace("\n", " "),
+            "plain": partial(_words, worded=worded, words=plain if escape else marked_down),
+            "cell": lambda text: marked_down(worded(str(text))).replace("|", "\\|").replace("\n", " "),
             "table": partial(_table, worded=worded, escape=escape),
             "unfolded": _inside,
         }
@@ -54,6 +55,10 @@ def widget_markup(template: str, **values: object) -> str:
     loader = PackageLoader("bayes_npp.reporting")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template(template).render(**values)
+
+
+def _words(text: object, worded: Wording, words: Callable[[object], str]) -> str:
+    return words(worded(str(text)))
 
 
 def _table(table: Table, worded: Wording, escape: bool) -> str:

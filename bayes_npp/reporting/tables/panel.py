@@ -1,5 +1,6 @@
 """The panel: what it is said to be, outcome and exposure of every unit over time, what may be wrong with it."""
 
+from collections import Counter
 from html import escape
 
 import numpy as np
@@ -93,16 +94,21 @@ def shared_columns(result: Result) -> Findings | None:
     """What the roles share by construction, outcome and exposure first; None where they share nothing."""
     study = result.study
     both = {study.roles.outcome, study.roles.exposure}
-    main, others = [], []
+    main, others, columns = [], [], Counter[str]()
     for overlap in study.overlaps:
         if both <= {name for _, name, _ in overlap.parts}:
-            main.append(overlap.what)
+            main.append(overlap.what if overlap.kind == "concept" else f"the column {overlap.what} of the source")
             continue
         names = [
             role if role in ("outcome", "exposure") else lower(variable_word(study, name, unit=False))
             for role, name, _ in overlap.parts
         ]
-        others.append(f"{overlap.what} ({', '.join(dict.fromkeys(names))})")
+        sharers = ", ".join(dict.fromkeys(names))
+        if overlap.kind == "column":  # its name says little; it is in the table
+            columns[sharers] += 1
+        else:
+            others.append(f"{overlap.what} ({sharers})")
+    others += [f"{counted(many, 'column')} of the source ({sharers})" for sharers, many in columns.items()]
     if not main and not others:
         return None
     texts = [f"Outcome and exposure share {listed(main)}."] if main else []
