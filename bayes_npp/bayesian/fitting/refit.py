@@ -254,15 +254,21 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
 
 
 def _long_enough(collapsed: Collapsed, sampler: Sampler) -> "Run":
-    """Chains from scratch; once more, as long as it takes, where they are too few draws and do not diverge."""
+    """Chains from scratch; once more, as long as it takes, where they are too few draws and do not diverge.
+
+    Where that is not enough either, once more, as long as they may be.
+    """
     found = _until_passed(collapsed, sampler, None)
     effective = found.diagnostics.effective
-    if found.diagnostics.passed or found.diagnostics.divergences or LONGEST * effective < MIN_ESS:
+    if LONGEST * effective < MIN_ESS:
         return found
-    times = min(LONGEST, int(np.ceil(1.5 * MIN_ESS / effective)))
-    longer = replace(sampler, draws=sampler.draws * times // 2, chains=2 * sampler.chains, tune=CAREFUL_TUNE)
     accept = max(sampler.target_accept, COLLAPSED_TARGET_ACCEPT)
-    return _until_passed(collapsed, replace(longer, target_accept=accept), None)
+    longer = replace(sampler, chains=2 * sampler.chains, tune=CAREFUL_TUNE, target_accept=accept)
+    for times in sorted({min(LONGEST, int(np.ceil(2 * MIN_ESS / effective))), LONGEST}):
+        if found.diagnostics.passed or found.diagnostics.divergences:
+            break
+        found = _until_passed(collapsed, replace(longer, draws=sampler.draws * times // 2), None)
+    return found
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def chains_of(thetas, diverging):
         (False, ["good"], ["scratch 0.8"]),
         (False, ["few", "few", "good"], ["scratch 0.8"] * 3),  # three times as many draws would be enough
         (False, ["slow", "good"], ["scratch 0.8", "scratch 0.9"]),  # ten times as many would
+        (False, ["slowish", "slow", "good"], ["scratch 0.8", "scratch 0.9", "scratch 0.9"]),  # the longest last
         (False, ["hopeless"], ["scratch 0.8"]),
         (False, ["diverges", "good"], ["scratch 0.8", "near 0.98"]),
         (False, ["diverges", "diverges", "good"], ["scratch 0.8", "near 0.98", "scratch 0.98"]),
@@ -117,7 +118,7 @@ def test_what_diverges_is_run_again_with_short_steps(near, found, expected, scal
         asked.append(f"{'scratch' if neighbour is None else 'near'} {sampler.target_accept}")
         kind = left.pop(0)
         thetas = random.standard_normal((2, 900, scaled.size))
-        if moves := {"few": 5, "slow": 20, "hopeless": 150}.get(kind):  # draws that a chain stays where it is
+        if moves := {"few": 5, "slowish": 13, "slow": 20, "hopeless": 150}.get(kind):  # a chain stays so long
             thetas = np.repeat(thetas[:, ::moves], moves, axis=1)[:, :900]
         return chains_of(thetas, 3 * (kind == "diverges"))
 
