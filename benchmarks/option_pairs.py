@@ -37,7 +37,8 @@ panel, another model beside. Every pair of settings is declared on a panel of 12
 not refuse, with its reason, is put into few studies that together hold every such pair. Each is run to its report, with
 warnings as errors. A study that ends otherwise has died.
 
-Pairs that only the full PyMC model samples are compiled one by one, a minute each: they are run with `--full`.
+Pairs that only the full PyMC model samples are compiled one by one, a minute each: they are run with `--full`, and the
+table says how many of these studies have been.
 
 """
 
@@ -64,9 +65,11 @@ def table(found: dict[str, Any]) -> str:
     for kind, own in found.items():
         counts = [own[name] for name in ("pairs", "refused", "accepted", "full")]
         studies = own["studies"]
-        in_full = sum(label in own.get("in_full", ()) for label in studies)
+        wanted = own.get("in_full", ())
+        in_full = f"{sum(label in studies for label in wanted)} of {len(wanted)}" if wanted else "not begun"
         died = sum(end != "run" for end in studies.values())
-        lines.append(" | ".join(["", kind, *map(str, [*counts, len(studies), in_full, died]), ""]).strip())
+        cells = [*counts, len(studies), in_full if own["full"] else "none", died]
+        lines.append(" | ".join(["", kind, *map(str, cells), ""]).strip())
     return "\n".join(lines) + "\n"
 
 
