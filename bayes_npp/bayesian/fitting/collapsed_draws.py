@@ -102,13 +102,15 @@ def _by_shorter_steps(
 def _mends(collapsed: Collapsed, thetas: np.ndarray, stats: "xr.Dataset") -> bool:
     """Whether shorter steps may mend a run: it diverges, or its chains are long and do not agree.
 
-    Not where ten times its effective draws would be too few: chains are then in different places.
+    What does not diverge is left where ten times its effective draws would be too few: chains are in different places.
     """
-    diverges, long = bool(stats["diverging"].any()), thetas.shape[1] >= LONG
-    if not (diverges or long):
+    if stats["diverging"].any():
+        return True
+    if thetas.shape[1] < LONG:
         return False
     found = diagnose(collapsed.judged(thetas), stats)
-    return (diverges or found.r_hat > MAX_RHAT) and (not long or HOPELESS * found.effective >= MIN_ESS)
+    # As negations: of a chain that stands still both are no number, and shorter steps may move it.
+    return not found.r_hat <= MAX_RHAT and not HOPELESS * found.effective < MIN_ESS
 
 
 def enough_points(sampler: Sampler) -> int:

@@ -154,7 +154,8 @@ def test_chains_that_diverge_are_run_again_with_shorter_steps(panel, monkeypatch
     assert bn.Fit.load(tmp_path / "fit.nc").sampler == said
 
 
-def test_chains_in_different_places_are_not_run_again(panel, monkeypatch):
+@pytest.mark.parametrize(("diverges", "runs"), [(False, 1), (True, 2)])
+def test_chains_in_different_places_are_run_again_only_if_they_diverge(panel, monkeypatch, diverges, runs):
     """Shorter steps do not bring them together; what a fit says of them stays."""
     from bayes_npp.bayesian.fitting import collapsed_draws
 
@@ -163,12 +164,32 @@ def test_chains_in_different_places_are_not_run_again(panel, monkeypatch):
     def apart(*arguments, **others):
         thetas, stats = own(*arguments, **others)
         asked.append(arguments[1])
+        stats["diverging"][:] = diverges and len(asked) == 1
         return thetas + np.array([0.0, 5.0])[:, None, None] * thetas.std(axis=(0, 1)), stats
 
     monkeypatch.setattr(collapsed_draws, "draw_chains", apart)
     spec = bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"})
     assert bn.fit(panel, spec, draws=500, chains=2, seed=1).diagnostics.r_hat > 1.5
-    assert len(asked) == 1
+    assert len(asked) == runs
+
+
+def test_chains_whose_diagnostics_are_no_numbers_are_run_again(panel, monkeypatch):
+    from bayes_npp.bayesian.fitting import collapsed_draws
+
+    draw, judge, asked = collapsed_draws.draw_chains, collapsed_draws.diagnose, []
+
+    def drawn(collapsed, sampler, neighbour=None):
+        asked.append(sampler)
+        return draw(collapsed, sampler)
+
+    def judged(arrays, stats):
+        return replace(judge(arrays, stats), r_hat=np.nan, ess_bulk=np.nan)
+
+    monkeypatch.setattr(collapsed_draws, "draw_chains", drawn)
+    monkeypatch.setattr(collapsed_draws, "diagnose", judged)
+    spec = bn.Spec(**{**SPEC.model_dump(), "errors": "unit_scale"})
+    bn.fit(panel, spec, draws=500, chains=2, seed=1)
+    assert [sampler.target_accept for sampler in asked] == [0.9, 0.98]
 
 
 @pytest.mark.parametrize(("draws", "runs"), [(499, 1), (500, 2)])
