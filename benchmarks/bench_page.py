@@ -105,6 +105,8 @@ def uniform(parts: dict) -> list[str]:
     busy = [name for name, record in parts.items() if (record["cores busy with other work"] or 0) > BUSY]
     one = "All parts are of one version of the package" if len(made) == 1 else "**Parts are of several versions**"
     said = f"{one}, source digest {', '.join(sorted(f'`{digest}`' for digest in made))}."
+    if absent := [heading.lower() for name, (heading, _) in TITLES.items() if name not in parts]:
+        said += f" Not run yet: {', '.join(absent)}."
     if busy:
         named = ", ".join(TITLES[name][0].lower() for name in busy)
         said += f" The machine was busy with other work during: {named} (see [the run](#the-run))."
