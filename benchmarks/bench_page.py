@@ -126,7 +126,7 @@ def run_row(name: str, record: dict) -> dict:
 
 
 def table(rows: list[dict]) -> str:
-    frame = pd.DataFrame(rows).astype(object)
+    frame = pd.DataFrame(rows, dtype=object)
     return frame.map(lambda v: "" if v is None or v != v else str(v)).to_markdown(index=False, disable_numparse=True)
 
 

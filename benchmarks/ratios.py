@@ -26,7 +26,12 @@ class Aim:
             return out | {"measured": "not measured", "met": ""}
         missed = self.measured / self.bound - 1 if self.at_most else 1 - self.measured / self.bound
         met = "yes" if missed <= 0 else f"no, by {100 * missed:.0f} %"
-        return out | {"measured": f"{self.measured:.3g}", "met": met}
+        return out | {"measured": shown(self.measured), "met": met}
+
+
+def shown(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def ratios(parts: Rows) -> list[dict]:
