@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from bayes_npp.claims.verdicts import ERRORS_FAIL, SUPPORTED, fragile
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.findings import findings
 from bayes_npp.reporting.headings import believed_heading, groups_heading, paper_heading, why_heading
 from bayes_npp.reporting.opening import lead, per_sd, warnings
-from bayes_npp.reporting.tables.summary import claim_lines
+from bayes_npp.reporting.tables.summary import claim_lines, weakened
 from tests.conftest import report_text
 
 
@@ -90,3 +91,14 @@ def test_an_exposure_of_two_values_has_no_sd_told(values, said):
     roles = SimpleNamespace(exposure="x")
     result = SimpleNamespace(study=SimpleNamespace(roles=roles), descriptives=pd.DataFrame([found]))
     assert per_sd(result).startswith(said)
+
+
+def test_a_verdict_that_its_errors_make_fragile_says_so_where_no_choice_moves_it():
+    def record(name, because):
+        return SimpleNamespace(verdict=SimpleNamespace(name=name, because=because))
+
+    assert weakened(record(fragile(SUPPORTED), ("probability 0.99", ERRORS_FAIL))) == (
+        "Fragile as it is: its errors fail checks",
+    )
+    assert weakened(record(fragile(SUPPORTED), ("fragile to priors",))) == ()
+    assert weakened(record("undecided", (ERRORS_FAIL,))) == ()
