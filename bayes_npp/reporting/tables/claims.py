@@ -114,7 +114,7 @@ def claim_sentence(record: ClaimRecord) -> str:
     test = ""
     if record.test is not None:
         test = f" Its frequentist test estimates {number(record.test.estimate)}, {p_relation(record.test.p_value)}"
-        test += f"; the posterior, with {record.errors} errors, {number(record.estimate)}."
+        test += f"; the posterior ({record.errors} errors) {number(record.estimate)}."
     return (
         f"{record.claim.id}, '{record.claim.text}' ({record.claim.parsed}) {text}: {because}. Over variants its "
         f"probability runs from {probability(record.lowest)} to {probability(record.highest)} "

@@ -24,6 +24,8 @@ from bayes_npp.reporting.base.words import (
 
 type Rows = list[tuple[str, tuple[Cell, ...]]]
 
+SEPARATE = "Separate regressions free controls and period effects as well as the slope, so they test no difference. "
+
 
 def group_cards(result: Result) -> Cards | None:
     """Slopes of every grouping in one forest: separate regressions, one regression, the model behind the verdicts."""
@@ -65,9 +67,8 @@ def group_cards(result: Result) -> Cards | None:
             rows.append(("", (*cells, number_cell(slope.interacted), number_cell(posterior))))
     widths = (16, 27, 19, 19, 19) if separate else (18, 34, 24, 24)
     note = (
-        "Separate regressions free controls and period effects as well as the slope, so they test no difference. "
-        "A line that reaches "
-        "the edge goes on beyond it; a hollow mark has no interval, because it rests on too few units."
+        f"{SEPARATE if separate else ''}A line that reaches the edge goes on beyond it; a hollow mark has no interval, "
+        "because it rests on too few units."
     )
     return Cards(
         "forest",

@@ -6,6 +6,7 @@ import pandas as pd
 
 from bayes_npp.claims.choices import DECLARED, VARIED, Choices, Lane
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
+from bayes_npp.claims.verdicts import ERRORS_FAIL, FIRM, fragile
 from bayes_npp.design.propositions import Quantity
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import key_of, keyed
@@ -120,7 +121,7 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
             "big wide",
         ),
         Cell(record.verdict.name, art=icon(record.verdict.name), mark="verdict"),
-        Cell("", (*movers(found, result), *_confounded(record, result)), mark="wide"),
+        Cell("", (*movers(found, result), *weakened(record), *_confounded(record, result)), mark="wide"),
     )
 
 
@@ -227,6 +228,12 @@ def movers(found: Choices, result: Result) -> tuple[str, ...]:
     if not any(lane.marks for lane in found.lanes):
         return ("No other choice was tried",)
     return ("No choice tried crosses a threshold",)
+
+
+def weakened(record: ClaimRecord) -> tuple[str, ...]:
+    """What makes a verdict fragile that no choice shows: errors that fail their checks."""
+    weak = record.verdict.name in map(fragile, FIRM) and ERRORS_FAIL in record.verdict.because
+    return ("Fragile as it is: its errors fail checks",) if weak else ()
 
 
 def _confounded(record: ClaimRecord, result: Result) -> tuple[str, ...]:
