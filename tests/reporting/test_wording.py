@@ -6,7 +6,7 @@ from bayes_npp.bayesian.priors.sets import prior_of, slots
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import markup, tagged
 from bayes_npp.reporting.base.wording import PARAMETERS, wording
-from bayes_npp.reporting.base.words import row_word
+from bayes_npp.reporting.base.words import model_word, row_word
 from bayes_npp.study.study import load_study
 from tests.conftest import ROOT, TINY
 from tests.reporting.names import names_shown
@@ -88,9 +88,7 @@ def test_a_row_is_called_by_its_title_wherever_it_stands(row):
         assert worded(row) == title
     if "_" in row:
         assert row not in worded(f"fragile to specification ({row}, by least squares: supported)")
-    assert (
-        worded(f"openness in twfe.{row}: clustered") == f"openness in two-way fixed effects (twfe), {title}: clustered"
-    )
+    assert worded(f"in twfe.{row}: clustered") == f"in {model_word(study, 'twfe')}, {title}: clustered"
     assert worded(f"tables/twfe.{row}.csv") == f"tables/twfe.{row}.csv"
 
 
