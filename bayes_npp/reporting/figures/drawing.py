@@ -126,8 +126,8 @@ def _in_words(figure: "Figure", worded: Wording) -> None:
         say_missing(next(iter(missing)) if fonts()[1:] else "Chinese, Japanese and Korean")
 
 
-def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
-    """A figure in the package's style, inches wide and high, and its axes side by side."""
+def new_figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple["Figure", Any]:
+    """A figure in the package's style, inches wide and high, and its axes, side by side or in rows."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure",
     with matplotlib.rc_context(_style()):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        return figure, figure.subplots(1, columns)
+        return figure, figure.subplots(rows, columns)
 
 
 def legend_below(figure: "Figure", axes: Any) -> None:
