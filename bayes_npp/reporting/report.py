@@ -3,15 +3,14 @@
 from pathlib import Path
 
 from bayes_npp.reporting.base.blocks import Page, card_table
-from bayes_npp.reporting.base.cells import Table
-from bayes_npp.reporting.base.paper import PaperTable
+from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
-from bayes_npp.store import with_ending, write_text
+from bayes_npp.store import write_text
 
 MANY = 60  # tables and figures above which a second process helps to write them
 
@@ -37,16 +36,6 @@ def write_report(result: Result, folder: Path) -> None:
         shared.finish()
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.html", html)
-
-
-def write_table(table: Table, words: Table, path: Path) -> None:
-    """Write the files of a table, as it is and in words."""
-    paper = PaperTable(words)
-    write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
-    write_text(with_ending(path, "tex"), paper.to_latex())
-    write_text(with_ending(path, "html"), paper.to_html())
-    write_text(with_ending(path, "md"), paper.to_markdown())
-    paper.to_docx(with_ending(path, "docx"))
 
 
 def report_page(result: Result) -> Page:
