@@ -167,7 +167,7 @@ def write_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
     with matplotlib.rc_context(_style()):
         if layout := figure.get_layout_engine():
             layout.execute(figure)
-        figure.set_layout_engine("none")  # laid out once, and not for every file
+        figure.set_layout_engine(None)  # laid out once: with an engine, even one of nothing, each file is drawn twice
         renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
         box = figure.get_tightbbox(renderer).padded(matplotlib.rcParams["savefig.pad_inches"])
         save = partial(figure.savefig, bbox_inches=box)
