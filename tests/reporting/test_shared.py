@@ -7,7 +7,7 @@ import pytest
 
 from bayes_npp.errors import OutputError
 from bayes_npp.reporting.base.shared import Shared, serve
-from bayes_npp.store import write_text
+from bayes_npp.store import write_text, write_whole
 
 
 @pytest.fixture(params=[True, False], ids=["two", "one"])
@@ -55,15 +55,23 @@ def test_calls_survive_the_end_of_the_second_process(monkeypatch):
         assert [call.result for call in calls] == [divmod(number, 7) for number in range(20)]
 
 
-def test_an_interrupt_ends_both_at_once(monkeypatch):
+def write_slowly(path):
+    write_whole(path, lambda temporary: (temporary.write_text("half"), time.sleep(60)))
+
+
+def test_an_interrupt_ends_both_at_once_and_leaves_no_half_file(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
-    started = time.monotonic()
     shared = Shared()
-    shared.give(time.sleep, 60)
-    shared.give(time.sleep, 60)
+    shared.give(write_slowly, tmp_path / "file")
+    shared.give(write_slowly, tmp_path / "other")
+    started = time.monotonic()
+    while not list(tmp_path.iterdir()) and time.monotonic() - started < 60:
+        time.sleep(0.01)
+    interrupted = time.monotonic()
     shared.__exit__(KeyboardInterrupt)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - interrupted < 30
     assert shared.process.returncode is not None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_core_starts_no_second_process(monkeypatch):

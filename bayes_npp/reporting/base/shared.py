@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from functools import cached_property
 from typing import IO, Any, Self
 
 SERVE = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve()"
+GRACE = 5.0  # seconds that the second process has to leave what it is at
 
 
 @dataclass
@@ -51,7 +53,11 @@ class Shared:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
+        if self.process is not None and error is not None:  # it may be at work: no half file is left
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE)
         if self.process is not None:
             self.process.kill()
         self.thread.shutdown(cancel_futures=True)
@@ -100,6 +106,7 @@ def _ask(process: "subprocess.Popen[bytes]", function: Callable[..., Any], argum
 
 def serve() -> None:
     """Make the calls that come in, one after the other, until there is nobody to ask."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # through every `finally`
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     with suppress(EOFError, BrokenPipeError):

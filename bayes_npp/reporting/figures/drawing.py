@@ -108,7 +108,8 @@ def _reworded(figure: "Figure", change: Callable[[str], str]) -> None:
                 axis.set_ticklabels([change(label.get_text()) for label in axis.get_ticklabels()])
     for text in figure.findobj(Text):
         text.set_text(change(text.get_text()))
-        text.set_fontfamily(list(fonts()))  # those of a legend and of ticks are made outside of the style
+        # Those of a legend and of ticks are made outside of the style; a font more takes a tenth of all the time.
+        text.set_fontfamily(list(fonts()[:1] if text.get_text().isascii() else fonts()))
 
 
 def _in_words(figure: "Figure", worded: Wording) -> None:
