@@ -83,7 +83,7 @@ def _started() -> "subprocess.Popen[bytes] | None":
     script = SERVE.format(path=sys.path, module=__name__)
     with suppress(OSError):
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", script],
+            [sys.executable or "", "-P", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
