@@ -110,7 +110,8 @@ def _panels(count: int, width: float, height: float) -> tuple["Drawing", list[An
 
 
 def _ink(value: float) -> str:
-    return "white" if abs(value - 0.5) > 0.35 else "black"
+    """The colour of a number on its cell, which is the same in the dark: none of `drawing.THEME`."""
+    return "#fdfdfd" if abs(value - 0.5) > 0.35 else "#101010"
 
 
 def slopes_by_prior(frame: pd.DataFrame) -> "Drawing":
