@@ -47,19 +47,19 @@ def _made_from(study: Study, settings: RunSettings, root: str) -> dict[str, Any]
     assert settings.out is not None
     folder = settings.out / "fits"
     stored = [path for path in sorted(folder.glob("[!.]*")) if path.name != NAME]
-    with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter to the others
-        hashes = dict(zip((path.name for path in stored), threads.map(file_hash, stored), strict=True))
-    return {
-        "study": plain(declared),
-        "study file": study.content_hash(),
-        "files that it names": {text: file_hash(study.path.parent / text) for text in _named_files(study)},
-        "priors": [[path.name, file_hash(path)] for path in sorted(priors_folder().rglob("*.toml"))],
-        **data_of(study.sample, study.robustness),
-        "stored": hashes,
-        "seed": settings.seed,
-        "quick": settings.quick,
-        **made_by(root),
-    }
+    with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter to what is done meanwhile
+        hashes = threads.map(file_hash, stored)
+        made_from = {
+            "study": plain(declared),
+            "study file": study.content_hash(),
+            "files that it names": {text: file_hash(study.path.parent / text) for text in _named_files(study)},
+            "priors": [[path.name, file_hash(path)] for path in sorted(priors_folder().rglob("*.toml"))],
+            **data_of(study.sample, study.robustness),
+            "seed": settings.seed,
+            "quick": settings.quick,
+            **made_by(root),
+        }
+        return made_from | {"stored": dict(zip((path.name for path in stored), hashes, strict=True))}
 
 
 def _named_files(study: Study) -> list[str]:
