@@ -37,7 +37,7 @@ def why_heading(result: Result) -> str:
 
 def groups_heading(result: Result) -> str:
     """Whether any difference between groups has a clear sign."""
-    return "; ".join(headline(comparison, result) for comparison in result.comparisons) or "Slopes by group"
+    return sentence("; ".join(headline(own, result) for own in result.comparisons)) or "Slopes by group"
 
 
 def robust_heading(result: Result) -> str:

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 from bayes_npp.reporting.base.blocks import Page, card_table
-from bayes_npp.reporting.base.paper import PaperTable
+from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
-from bayes_npp.store import with_ending, write_text
+from bayes_npp.store import write_text
+
+MANY = 60  # tables and figures above which a second process helps to write them
 
 
 def write_report(result: Result, folder: Path) -> None:
@@ -24,15 +27,13 @@ def write_report(result: Result, folder: Path) -> None:
     """
     page = report_page(result)
     worded = wording(result.study)
-    for table in (*page.tables.values(), *map(card_table, page.cards.values())):
-        paper = PaperTable(table.worded(worded))
-        path = folder / "tables" / table.name
-        write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
-        write_text(with_ending(path, "tex"), paper.to_latex())
-        write_text(with_ending(path, "html"), paper.to_html())
-        write_text(with_ending(path, "md"), paper.to_markdown())
-        paper.to_docx(with_ending(path, "docx"))
-    html, markdown = render_page(page, draw_page(page, folder / "figures", worded), worded)
+    tables = [*page.tables.values(), *map(card_table, page.cards.values())]
+    with Shared(worthwhile=len(tables) + len(page.figures) > MANY) as shared:
+        for table in tables:
+            shared.give(write_table, table, table.worded(worded), folder / "tables" / table.name)
+        drawings = draw_page(page, folder / "figures", worded, shared)
+        html, markdown = render_page(page, drawings, worded)
+        shared.finish()
     write_text(folder / "report.md", markdown)
     write_text(folder / "report.html", html)
 

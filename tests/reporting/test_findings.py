@@ -45,8 +45,8 @@ def test_the_first_screen(tiny_run):
 
 
 def test_the_last_lines_of_a_run(tiny_run):
-    lines = claim_lines(tiny_run)
-    assert [line.partition(":")[0] for line in lines] == [record.claim.id for record in tiny_run.ledger.records]
+    lines, worded = claim_lines(tiny_run), wording(tiny_run.study)
+    assert [line.partition(":")[0] for line in lines] == [worded(record.claim.id) for record in tiny_run.ledger.records]
     assert all(record.verdict.name in line for line, record in zip(lines, tiny_run.ledger.records, strict=True))
 
 

@@ -13,6 +13,7 @@ from bayes_npp.reporting.base.keys import key_of, keyed
 from bayes_npp.reporting.base.numbers import chance, decimals_of, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
+from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.base.words import (
     KINDS,
     MODELS,
@@ -279,8 +280,6 @@ def choice_key(record: ClaimRecord, lane: Lane, variant: str) -> str:
 
 
 def claim_lines(result: Result) -> list[str]:
-    """One line a claim for a terminal: its id, its verdict, its probability; none without claims."""
-    records = () if result.ledger is None else result.ledger.records
-    return [
-        f"{record.claim.id}: {record.verdict.name} (probability {chance(record.probability)})" for record in records
-    ]
+    """One line a claim for a terminal: its name, its verdict, its probability; none without claims."""
+    records, worded = () if result.ledger is None else result.ledger.records, wording(result.study)
+    return [f"{worded(own.claim.id)}: {own.verdict.name} (probability {chance(own.probability)})" for own in records]
