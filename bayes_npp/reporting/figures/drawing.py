@@ -227,4 +227,5 @@ def draw_page(page: Page, folder: Path, worded: Wording = unchanged, shared: Sha
         name: shared.give(write_figure, _finished(figure.draw(), worded), figure.data, folder / name)
         for name, figure in page.figures.items()
     }
-    return {name: call.result for name, call in calls.items()}
+    # The last ones first: whoever shares takes the first ones, and behind him one would wait for each.
+    return {name: calls[name].result for name in reversed(calls)}
