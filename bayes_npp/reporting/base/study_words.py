@@ -1,0 +1,44 @@
+"""A study's own texts in another language: titles, claims, labels of units and groups, as its file declares them."""
+
+import re
+from collections.abc import Iterator
+
+from bayes_npp.study.study import Study
+
+
+def study_words(study: Study) -> dict[str, str]:
+    """The Chinese of every text of a study that has it, by the English text; with and without the unit in brackets."""
+    out: dict[str, str] = {}
+    for english, chinese in _pairs(study):
+        if english and chinese:
+            out[english] = chinese
+            short, bare = english.split(" (")[0], re.split(r"\s*[(（]", chinese)[0]
+            out.setdefault(short, bare)
+            out.setdefault(english.rstrip("."), chinese.rstrip("。"))
+    return {**study.labels_zh, **out, **(study.labels.words if study.labels else {})}
+
+
+def _pairs(study: Study) -> Iterator[tuple[str, str]]:
+    header = study.header
+    yield header.title, header.title_zh
+    for english, chinese in ((header.data_are, header.data_are_zh), (header.data_are_not, header.data_are_not_zh)):
+        yield english, chinese
+        yield _first(english, r"(?<=[.!?])\s+", " "), _first(chinese, r"(?<=[。！？])", "")
+    yield from zip(header.doubts, header.doubts_zh, strict=False)
+    for own in (*study.variables, *study.models, *study.robustness):
+        title = own.title or own.name.replace("_", " ")
+        yield title, own.title_zh
+        yield own.name, own.title_zh
+    for row in study.robustness:
+        yield row.note, row.note_zh
+    for claim in study.claims:
+        yield claim.text, claim.text_zh
+    for table in study.tables:
+        yield table.title, table.title_zh
+        yield table.note, table.note_zh
+        yield f"Table {table.number}. {table.title}", f"表 {table.number}  {table.title_zh}" if table.title_zh else ""
+
+
+def _first(text: str, between: str, joined: str, most: int = 2) -> str:
+    """The first sentences, as the first screen shows them."""
+    return joined.join([part for part in re.split(between, text.strip()) if part][:most])
