@@ -25,10 +25,11 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
         yield english, chinese
         yield _first(english, r"(?<=[.!?])\s+", " "), _first(chinese, r"(?<=[。！？])", "")
     yield from zip(header.doubts, header.doubts_zh, strict=False)
-    for own in (*study.variables, *study.models, *study.robustness):
-        title = own.title or own.name.replace("_", " ")
-        yield title, own.title_zh
-        yield own.name, own.title_zh
+    for table in ("variable", "model", "robustness"):
+        for own in study.content.get(table, []):  # the models of a study that has been run are those of its ladders
+            chinese = str(own.get("title_zh", ""))
+            yield str(own.get("title") or own["name"].replace("_", " ")), chinese
+            yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]
     for row in study.robustness:
         yield row.note, row.note_zh
     for claim in study.claims:

@@ -8,7 +8,7 @@ messages. What no message covers (names, citations, words of others) stays as it
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bayes_npp.reporting.base.catalogue import Message, catalogue, first_lower
@@ -18,15 +18,21 @@ from bayes_npp.reporting.base.wording import Wording
 
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
+TELLING = 24  # letters from which a message is taken although a placeholder of it holds unknown words
+LONG = 240  # letters of a text that only such messages may be
+QUOTED = ("model", "declared", "own")  # places that hold names in quotes
+WORDS = ("verb", "by", "gives", "left", "else", "how", "text2", "per_sd")  # and places that hold words behind a blank
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\d`'\u2713\u2715\ue100-\uf0ff])")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|et al|vs|cf|No|e\.g|i\.e)\.$")
-_LIST = re.compile(r", | and (?=\S)")
+_GRAMMAR = re.compile(r"\b(?:the|a|an|is|are|was|were|of|in|on|at|by|for|with|that|which|and|or|not|no|it|its|to|as)\b")
+_MARKS = re.compile(r"[,;:]\s| and ")
+_LIST = re.compile(r", (?![^\[\]]*\])| and (?=\S)")
 _COUNT = re.compile(r"(\d[\d,]*) ([a-z][a-z ]*[a-z])")
 _KEPT = re.compile(
     r"`[^`]*`|\]\([^()]*\)|[\w./-]+\.(?:csv|json|md|toml|html|py|cff)\b|\b(?:TWFE|GMM|PCA|CCE|OLS|CRITIC|Stata|AR|PSIS|"
-    r"MCSE|ESS|SD|SDs|elpd|rho|hat|Pareto|Hansen|Sargan|Wald|Holm|Chow|Fisher|Welch|Driscoll|Kraay|xtsum|ln|GDP|CD)\b"
+    r"MCSE|ESS|SD|SDs|elpd|rho|hat|Pareto|Hansen|stata|hc0|cr1|sss|lsdv|Sargan|Wald|Holm|Chow|Fisher|Welch|Driscoll|Kraay|xtsum|ln|GDP|CD)\b"
 )
 
 
@@ -37,11 +43,12 @@ class Reading:
     text: str
     left: int
     covered: int
+    loose: int = 0  # placeholders that hold more than a name or a number: of two readings the one with fewer counts
 
     @property
-    def rank(self) -> tuple[int, int]:
+    def rank(self) -> tuple[int, int, int]:
         """Smaller is better."""
-        return self.left, -self.covered
+        return self.left, -self.covered, self.loose
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,9 @@ class Translation:
                 self.patterns.append(_pattern(message, worded))
             else:
                 self.exact[first_lower(worded(message.text))] = message.translation
+        self.patterns = [pattern for pattern in self.patterns if pattern.letters]
         self.patterns.sort(key=lambda pattern: -pattern.letters)
+        self.paragraphs = [one for one in self.patterns if _SENTENCE.search(one.message.text)]
         self.own = {first_lower(text): other for text, other in words.items()}
         self.known: dict[str, Reading] = {}
 
@@ -122,35 +131,76 @@ class Translation:
             return best
         tried = 0
         for pattern in self.patterns:
+            if pattern.letters < TELLING and len(text) > LONG:
+                break
             if pattern.longest not in key or not (match := pattern.expression.fullmatch(text)):
                 continue
-            best = min(best, self._filled(pattern, match), key=lambda one: one.rank)
+            if text in match.groups():
+                continue
+            filled = self._filled(pattern, match)
+            if pattern.letters >= TELLING or filled.left == 0 or self.named(match):
+                best = min(best, filled, key=lambda one: one.rank)
             tried += 1
-            if tried == MOST or (best.left == 0 and 2 * best.covered > len(text)):
+            if tried == MOST or (best.left == 0 and (best.loose == 0 or pattern.letters >= TELLING)):
                 break
-        if best.left or 2 * best.covered <= len(text):
-            for split in SPLITS:
-                if (joined := split(self, text)) is not None:
-                    best = min(best, joined, key=lambda one: one.rank)
+        if best.left == 0 and best.loose == 0:
+            return best
+        for split in WHOLE:
+            if (joined := split(self, text)) is not None:
+                return min(best, joined, key=lambda one: one.rank)
+        for split in SPLITS:
+            if (joined := split(self, text)) is not None:
+                best = min(best, joined, key=lambda one: one.rank)
+                if best.left == 0 and best.loose == 0:
+                    break
         return best
+
+    def paragraph(self, text: str) -> Reading | None:
+        """Several sentences that are one message."""
+        key = first_lower(text)
+        if (other := self.own.get(key) or self.exact.get(key)) is not None:
+            return Reading(other, 0, len(text))
+        for pattern in self.paragraphs:
+            if pattern.longest in key and (match := pattern.expression.fullmatch(text)):
+                if not any(_SENTENCE.search(part or "") for part in match.groups()):
+                    return self._filled(pattern, match)
+        return None
+
+    def named(self, match: re.Match[str]) -> bool:
+        """Whether what a message does not cover may be names."""
+        return all(_is_name(self.read(part or ""), part or "") for part in match.groups())
 
     def _filled(self, pattern: Pattern, match: re.Match[str]) -> Reading:
         names = [name for _, name in pattern.message.pieces if name]
         parts = [self.read(part or "") for part in match.groups()]
         used = {name: part for name, part in zip(names, parts, strict=True) if f"{{{name}" in pattern.message.translation}
         text = pattern.message.filled({name: part.text for name, part in used.items()})
-        return Reading(
-            text, sum(part.left for part in used.values()), pattern.letters + sum(part.covered for part in parts)
+        return _sum(
+            text,
+            used.values(),
+            pattern.letters,
+            sum(bool(_MARKS.search(part or "")) for part in match.groups()),
         )
 
     def joined(self, parts: list[str], sign: str) -> Reading:
         """Texts read one by one, and put together."""
         read = [self.read(part) for part in parts]
-        return Reading(
-            sign.join(part.text for part in read),
-            sum(part.left for part in read),
-            sum(part.covered for part in read),
-        )
+        return _sum(sign.join(part.text for part in read), read)
+
+
+def _sum(text: str, parts: Iterable[Reading], covered: int = 0, loose: int = 0) -> Reading:
+    parts = list(parts)
+    return Reading(
+        text,
+        sum(part.left for part in parts),
+        covered + sum(part.covered for part in parts),
+        loose + sum(part.loose for part in parts),
+    )
+
+
+def _is_name(read: Reading, text: str) -> bool:
+    """Whether what is left of a text may be a name, and not a sentence that no message covers."""
+    return read.left == 0 or (read.left <= 4 and not _GRAMMAR.search(text))
 
 
 def _pattern(message: Message, worded: Wording) -> Pattern:
@@ -161,18 +211,38 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
         if name:
             marked += chr(ATOM + names)
             names += 1
-    marked = worded(marked)
-    literals = re.split(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", marked)
-    expression = "(.*?)".join(re.sub(r"(?:\\\s)+", r"\\s+", re.escape(literal)) for literal in literals)
+    literals = re.split(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", worded(marked))
+    expression = _expression(literals, [name for _, name in message.pieces if name])
     first = literals[0][:1]
     if first.isalpha():
         expression = f"[{first.lower()}{first.upper()}]" + expression[1:]
-    if re.fullmatch(r"\{number\} [a-z ]+", message.text):  # a count: its noun has two forms
+    if re.fullmatch(r"\{number\} [a-z ]+", message.text) and not expression.endswith("s"):  # a count: its noun has two forms
         expression = expression.removesuffix("y") + "(?:y|ies)" if expression.endswith("y") else f"{expression}s?"
+    literals = [one.removeprefix(" errors") if n else one for n, one in enumerate(literals)]  # which need not be there
     lowered = [first_lower(re.sub(r"\s+", " ", one)) if n == 0 else re.sub(r"\s+", " ", one) for n, one in enumerate(literals)]
-    longest = max((one.strip() for one in lowered), key=len)
+    longest = max((part.strip() for one in lowered for part in one.split("'")), key=len)[1:]  # but its capital
     letters = sum(len(re.sub(r"\s", "", one)) for one in literals)
     return Pattern(message, re.compile(expression, re.DOTALL), longest, letters)
+
+
+def _expression(literals: list[str], names: list[str]) -> str:
+    """An expression of literal parts and what stands between them.
+
+    A number stands behind a blank between two places, unless the second is a word; a stop ends no number; models lose
+    their quotes and error models the word 'errors' where they are put into words.
+    """
+    out = [re.sub(r"(?:\\\s)+", r"\\s+", re.escape(literal)) for literal in literals]
+    for place, name in enumerate(names):
+        if out[place].endswith(r"\."):
+            out[place] += r"(?!\d)"
+        if 0 < place and literals[place] == " " and name not in WORDS:
+            out[place] += r"(?=[-+\u2212<>=\d\[({\ue100-\uf0ff]|no |none)"
+        if name in QUOTED and out[place].endswith("'") and out[place + 1].startswith("'"):
+            out[place] += "?"
+            out[place + 1] = "'?" + out[place + 1][1:]
+        if out[place + 1].startswith(r"\s+errors"):
+            out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
+    return "(.*?)".join(out)
 
 
 type Split = Callable[[Translation, str], Reading | None]
@@ -185,7 +255,24 @@ def _sentences(own: Translation, text: str) -> Reading | None:
             parts[-1] += f" {part}"
         else:
             parts.append(part)
-    return own.joined(parts, "") if len(parts) > 1 else None
+    if len(parts) < 2:
+        return None
+    read: list[Reading] = []
+    start = 0
+    while start < len(parts):
+        for end in range(len(parts), start + 1, -1):
+            several = own.paragraph(" ".join(parts[start:end])) if end - start < len(parts) else None
+            if several is not None:
+                read.append(several)
+                start = end
+                break
+        else:
+            alone = re.fullmatch(r"([\w-]+)\.", parts[start])  # the name of a claim
+            read.append(own.read(alone[1] if alone else parts[start]))
+            if alone and read[-1].left:
+                read[-1] = Reading(f"{alone[1]}：", 0, 0)
+            start += 1
+    return _sum("".join(part.text for part in read), read)
 
 
 def _closed(own: Translation, text: str) -> Reading | None:
@@ -219,15 +306,8 @@ def _last_explained(own: Translation, text: str) -> Reading | None:
 
 
 def _bracketed(own: Translation, text: str) -> Reading | None:
-    found = re.fullmatch(r"(.+?)\s*\((.+)\)(.*)", text, re.DOTALL)
-    if found is None or found[1][-1] in "P]":
-        return None
-    before, inside, after = (own.read(part) for part in found.groups())
-    return Reading(
-        f"{before.text}（{inside.text}）{after.text}",
-        before.left + inside.left + after.left,
-        before.covered + inside.covered + after.covered,
-    )
+    found = re.fullmatch(r"(.*?\S)\s*(?<![\]P])\((.+?)\)(|[\s,;.].*)", text, re.DOTALL)
+    return _around(own, found, "（", "）")
 
 
 def _listed(own: Translation, text: str) -> Reading | None:
@@ -235,32 +315,28 @@ def _listed(own: Translation, text: str) -> Reading | None:
     if len(parts) < 2:
         return None
     read = [own.read(part) for part in parts]
-    names = all(len(part.text) <= 24 and not re.search(r"\d", part.text) for part in read)
+    if not all(map(_is_name, read, parts)):
+        return None
+    names = all(len(part.text) <= 12 and not re.search(r"\d", part.text) for part in read)
     sign = "、" if names else "，"
     last = "和" if names and " and " in text else sign
-    joined = sign.join(part.text for part in read[:-1]) + last + read[-1].text
-    return Reading(joined, sum(part.left for part in read), sum(part.covered for part in read))
+    return _sum(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read)
 
 
 def _ranged(own: Translation, text: str) -> Reading | None:
     """From one to another, and names with a sign between them."""
-    for sign, other in ((" to ", "至"), (" less ", "减"), (" - ", " - "), (" -> ", " → "), (" x ", " × "), (" > ", " > "), ("/", "/")):
+    for sign, other in BETWEEN.items():
         before, found, after = text.partition(sign)
         if found and before and after:
-            return own.joined([before, after], other)
+            read = [own.read(before), own.read(after)]
+            if all(map(_is_name, read, (before, after))):
+                return _sum(other.join(part.text for part in read), read)
     return None
 
 
 def _quoted(own: Translation, text: str) -> Reading | None:
-    found = re.fullmatch(r"(.*?)'([^']+)'(.*)", text, re.DOTALL)
-    if found is None:
-        return None
-    before, inside, after = (own.read(part) for part in found.groups())
-    return Reading(
-        f"{before.text}“{inside.text}”{after.text}",
-        before.left + inside.left + after.left,
-        before.covered + inside.covered + after.covered,
-    )
+    found = re.fullmatch(r"(|.*?[^A-Za-z])'(\S|\S[^']*[^'\s])'(|[^A-Za-z].*)", text, re.DOTALL)
+    return _around(own, found, "“", "”")
 
 
 def _counted(own: Translation, text: str) -> Reading | None:
@@ -268,21 +344,43 @@ def _counted(own: Translation, text: str) -> Reading | None:
     if found is None:
         return None
     noun = own.read(found[2])
-    return Reading(f"{found[1]} 个{noun.text}", noun.left, noun.covered)
+    return None if noun.left else Reading(f"{found[1]} 个{noun.text}", 0, noun.covered)
 
 
 def _beside_numbers(own: Translation, text: str) -> Reading | None:
     """Words before numbers, such as a name and an estimate; or numbers before words."""
-    found = re.fullmatch(r"(.*?[A-Za-z)])\s+([-+\u2212<>=\d\[\ue100-\uf0ff].*)", text, re.DOTALL)
+    found = re.fullmatch(r"(.*?[A-Za-z)\]])\s+([-+\u2212<>=\d\[\ue100-\uf0ff].*)", text, re.DOTALL)
     if found is None:
-        found = re.fullmatch(r"([-+\u2212<>=\d\[\]\s.,%\ue100-\uf0ff]+)\s+([A-Za-z].*)", text, re.DOTALL)
-    return own.joined([found[1], found[2]], " ") if found else None
+        found = re.fullmatch(r"([-+\u2212<>=\d\[\]\s.,%\ue100-\uf0ff]+)\s+([A-Za-z\[].*)", text, re.DOTALL)
+    if found is None:
+        return None
+    read = [own.read(found[1]), own.read(found[2])]
+    return _sum(" ".join(part.text for part in read), read) if all(map(_is_name, read, found.groups())) else None
 
 
+def _around(own: Translation, found: re.Match[str] | None, left: str, right: str) -> Reading | None:
+    """What stands in brackets or quotes, before it and after it."""
+    if found is None:
+        return None
+    read = [own.read(part) for part in found.groups()]
+    if not all(map(_is_name, read, found.groups())):
+        return None
+    before, inside, after = (part.text for part in read)
+    return _sum(f"{before}{left}{inside}{right}{after}", read)
+
+
+def _indexed(own: Translation, text: str) -> Reading | None:
+    """A quantity of a proposition and its label, such as slope[East]."""
+    found = re.fullmatch(r"([a-z][a-z_' ]*)\[([^\[\]]+)\]", text)
+    if found is None:
+        return None
+    read = [own.read(found[1].replace("_", " ")), own.read(found[2])]
+    return _sum(f"{read[0].text}[{read[1].text}]", read)
+
+
+BETWEEN = {" to ": "至", " less ": "减", " - ": " - ", " -> ": " → ", " x ": " × ", " > ": " > ", "/": "/"}
+WHOLE: tuple[Split, ...] = (_sentences, _closed, _led)  # where one of these holds no other is tried
 SPLITS: tuple[Split, ...] = (
-    _sentences,
-    _closed,
-    _led,
     _clauses,
     _explained,
     _last_explained,
@@ -291,5 +389,6 @@ SPLITS: tuple[Split, ...] = (
     _ranged,
     _quoted,
     _counted,
+    _indexed,
     _beside_numbers,
 )
