@@ -2,20 +2,25 @@
 
 from pathlib import Path
 
+from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Page, card_table
+from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
 from bayes_npp.reporting.base.paper import PaperTable
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.base.wording import wording
+from bayes_npp.reporting.base.study_words import study_words
+from bayes_npp.reporting.base.translation import translated
+from bayes_npp.reporting.base.wording import Wording, wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
 from bayes_npp.store import with_ending, write_text
 
 
-def write_report(result: Result, folder: Path) -> None:
+def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
     """Write report.html, report.md, every table and every figure (png, svg, csv) into a folder.
 
-    Tables are written as csv with the names of the run, and in words as tex, docx, html and md.
+    Tables are written as csv with the names of the run, and in words as tex, docx, html and md. In both languages there
+    is one page with a switch; the second language has report.zh.md and a folder zh among tables and figures.
 
     Raises
     ------
@@ -23,18 +28,39 @@ def write_report(result: Result, folder: Path) -> None:
         The folder cannot be written.
     """
     page = report_page(result)
-    worded = wording(result.study)
-    for table in (*page.tables.values(), *map(card_table, page.cards.values())):
-        paper = PaperTable(table.worded(worded))
+    for table in _tables(page):
         path = folder / "tables" / table.name
         write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
+    pages: dict[str, str] = {}
+    for own in LANGUAGES if language == BOTH else (language,):
+        beside = own if pages else ""  # the second language
+        worded = _worded(result, own)
+        _write_tables(page, folder / "tables" / beside, worded)
+        drawings = draw_page(page, folder / "figures" / beside, worded)
+        figures = f"figures/{beside}" if beside else "figures"
+        pages[own], markdown = render_page(page, drawings, worded, own, figures)
+        write_text(folder / f"report.{f'{beside}.' if beside else ''}md", markdown)
+    write_text(folder / "report.html", in_one_page(pages))
+
+
+def _worded(result: Result, language: str) -> Wording:
+    """What puts every text of the page into words of a language."""
+    worded = wording(result.study)
+    return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
+
+
+def _tables(page: Page) -> list:
+    return [*page.tables.values(), *map(card_table, page.cards.values())]
+
+
+def _write_tables(page: Page, folder: Path, worded: Wording) -> None:
+    for table in _tables(page):
+        paper = PaperTable(table.worded(worded))
+        path = folder / table.name
         write_text(with_ending(path, "tex"), paper.to_latex())
         write_text(with_ending(path, "html"), paper.to_html())
         write_text(with_ending(path, "md"), paper.to_markdown())
         paper.to_docx(with_ending(path, "docx"))
-    html, markdown = render_page(page, draw_page(page, folder / "figures", worded), worded)
-    write_text(folder / "report.md", markdown)
-    write_text(folder / "report.html", html)
 
 
 def report_page(result: Result) -> Page:

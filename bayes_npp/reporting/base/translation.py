@@ -19,16 +19,18 @@ from bayes_npp.reporting.base.wording import Wording
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
 TELLING = 24  # letters from which a message is taken although a placeholder of it holds unknown words
+SHORT = 7  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
-WORDS = ("verb", "by", "gives", "left", "else", "how", "text2", "per_sd")  # and places that hold words behind a blank
+WORDS = ("name", "found", "verb", "by", "gives", "left", "else", "how", "text2", "per_sd")  # and places that hold words behind a blank
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\d`'\u2713\u2715\ue100-\uf0ff])")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|et al|vs|cf|No|e\.g|i\.e)\.$")
 _GRAMMAR = re.compile(r"\b(?:the|a|an|is|are|was|were|of|in|on|at|by|for|with|that|which|and|or|not|no|it|its|to|as)\b")
 _MARKS = re.compile(r"[,;:]\s| and ")
-_LIST = re.compile(r", (?![^\[\]]*\])| and (?=\S)")
+_LIST = re.compile(r", (?![^\[\]]*\])(?![^()]*\))| and (?=\S)(?![^()]*\))")
+_CLAUSES = re.compile(r"; (?![^()]*\))")
 _COUNT = re.compile(r"(\d[\d,]*) ([a-z][a-z ]*[a-z])")
 _KEPT = re.compile(
     r"`[^`]*`|\]\([^()]*\)|[\w./-]+\.(?:csv|json|md|toml|html|py|cff)\b|\b(?:TWFE|GMM|PCA|CCE|OLS|CRITIC|Stata|AR|PSIS|"
@@ -86,7 +88,7 @@ class Translation:
     def __init__(self, worded: Wording, messages: tuple[Message, ...], words: Mapping[str, str]) -> None:
         self.exact: dict[str, str] = {}
         self.patterns: list[Pattern] = []
-        for message in messages:
+        for message in (*messages, *filter(None, map(_without_comma, messages))):
             if any(name for _, name in message.pieces):
                 self.patterns.append(_pattern(message, worded))
             else:
@@ -138,7 +140,7 @@ class Translation:
             if text in match.groups():
                 continue
             filled = self._filled(pattern, match)
-            if pattern.letters >= TELLING or filled.left == 0 or self.named(match):
+            if pattern.letters >= TELLING or filled.left == 0 or (pattern.letters >= SHORT and self.named(match)):
                 best = min(best, filled, key=lambda one: one.rank)
             tried += 1
             if tried == MOST or (best.left == 0 and (best.loose == 0 or pattern.letters >= TELLING)):
@@ -200,7 +202,14 @@ def _sum(text: str, parts: Iterable[Reading], covered: int = 0, loose: int = 0) 
 
 def _is_name(read: Reading, text: str) -> bool:
     """Whether what is left of a text may be a name, and not a sentence that no message covers."""
-    return read.left == 0 or (read.left <= 4 and not _GRAMMAR.search(text))
+    return read.left == 0 or (read.left <= 8 and not _GRAMMAR.search(text))
+
+
+def _without_comma(message: Message) -> Message | None:
+    """What continues a sentence may be read alone, where its text is a list."""
+    if not message.text.startswith(", "):
+        return None
+    return Message(message.text.removeprefix(", "), message.translation.lstrip("，"))
 
 
 def _pattern(message: Message, worded: Wording) -> Pattern:
@@ -292,12 +301,13 @@ def _led(own: Translation, text: str) -> Reading | None:
 
 
 def _clauses(own: Translation, text: str) -> Reading | None:
-    return own.joined(text.split("; "), "；") if "; " in text else None
+    parts = _CLAUSES.split(text)
+    return own.joined(parts, "；") if len(parts) > 1 else None
 
 
 def _explained(own: Translation, text: str) -> Reading | None:
     before, sign, after = text.partition(": ")
-    return own.joined([before, after], "：") if sign else None
+    return own.joined([before, after], "：") if sign and before.count("(") == before.count(")") else None
 
 
 def _last_explained(own: Translation, text: str) -> Reading | None:
@@ -306,7 +316,7 @@ def _last_explained(own: Translation, text: str) -> Reading | None:
 
 
 def _bracketed(own: Translation, text: str) -> Reading | None:
-    found = re.fullmatch(r"(.*?\S)\s*(?<![\]P])\((.+?)\)(|[\s,;.].*)", text, re.DOTALL)
+    found = re.fullmatch(r"(.*?\S)\s+\((.+?)\)(|[\s,;.].*)", text, re.DOTALL)
     return _around(own, found, "（", "）")
 
 
