@@ -12,8 +12,8 @@ from bayes_npp.reporting.base.catalogue import CHINESE, ENGLISH
 
 NAMES = {ENGLISH: "English", CHINESE: "中文"}
 CODES = {ENGLISH: "en", CHINESE: "zh-Hans"}
-STYLE = """.languages{display:flex;gap:.2rem 1rem;justify-content:flex-end;border:0;margin:0 auto;padding:0 20px;max-width:1160px;font-size:14px}
-.languages legend{float:inline-start;padding:0;line-height:44px;color:var(--soft)}
+STYLE = """.languages{display:flex;align-items:center;gap:.2rem 1rem;justify-content:flex-end;border:0;margin:0 auto;padding:0 20px;max-width:1160px;font-size:14px}
+.languages legend{float:inline-start;padding:0;color:var(--soft)}
 .languages label{display:inline-flex;align-items:center;gap:.35rem;min-height:44px;min-width:44px;cursor:pointer}
 @supports selector(:has(a)){body:has(#language-en:checked) .in-zh,body:has(#language-zh:checked) .in-en{display:none}}
 @media print{.languages{display:none}}

@@ -34,13 +34,13 @@ def typeset(text: str) -> str:
     text = _BLANKS.sub(r"\1", text)
     text = _PER_CENT.sub("%", text)
     text = _BESIDE.sub(" ", _MINUS.sub(" ", text))
-    return re.sub("。+", "。", text).replace("；。", "。").replace("：。", "。").strip()
+    return re.sub("。+", "。", text).replace("；。", "。").replace("。；", "；").strip()
 
 
 def _bracketed(found: re.Match[str]) -> str:
     """Brackets are wide where what they hold or what stands before them is Chinese; those of a function are not."""
     before, inside = found["before"], found["inside"]
-    if before == "]" and not found["blank"]:  # a link
+    if re.match(r"[]A-Za-z]", before) and not found["blank"]:  # a link, a function
         return found[0]
     if _IS_HAN.search(before) or _IS_HAN.search(inside) or before in tuple(_FULL):
         return f"{before}（{inside}）"

@@ -15,7 +15,9 @@ def study_words(study: Study) -> dict[str, str]:
             short, bare = english.split(" (")[0], re.split(r"\s*[(（]", chinese)[0]
             out.setdefault(short, bare)
             out.setdefault(english.rstrip("."), chinese.rstrip("。"))
-    return {**study.labels_zh, **out, **(study.labels.words if study.labels else {})}
+    labels = study.labels_zh
+    tiles = {place.short: labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
+    return {**tiles, **labels, **out, **(study.labels.words if study.labels else {})}
 
 
 def _pairs(study: Study) -> Iterator[tuple[str, str]]:

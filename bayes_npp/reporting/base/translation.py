@@ -18,18 +18,23 @@ from bayes_npp.reporting.base.wording import Wording
 
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
-TELLING = 24  # letters from which a message is taken although a placeholder of it holds unknown words
+TELLING = 20  # letters from which a message is taken although a placeholder of it holds unknown words
 SHORT = 7  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
+SINGLE = ("unit", "period", "period_word")  # places of one word, in short messages
 WORDS = ("name", "found", "verb", "by", "gives", "left", "else", "how", "text2", "per_sd")  # and places that hold words behind a blank
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\d`'\u2713\u2715\ue100-\uf0ff])")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z]|et al|vs|cf|No|e\.g|i\.e)\.$")
 _GRAMMAR = re.compile(r"\b(?:the|a|an|is|are|was|were|of|in|on|at|by|for|with|that|which|and|or|not|no|it|its|to|as)\b")
-_MARKS = re.compile(r"[,;:]\s| and ")
+_FIGURE = re.compile(r"[\d\ue100-\uf0ff]")
+_PLACE = re.compile(r"\{[^{}]*\}")
+_ONE = r"((?:(?! and )[^,;:])*?)"
+_MARKS = re.compile(r"[,;:]\s")
 _LIST = re.compile(r", (?![^\[\]]*\])(?![^()]*\))| and (?=\S)(?![^()]*\))")
+_COMMAS = re.compile(r", (?![^\[\]]*\])(?![^()]*\))")
 _CLAUSES = re.compile(r"; (?![^()]*\))")
 _COUNT = re.compile(r"(\d[\d,]*) ([a-z][a-z ]*[a-z])")
 _KEPT = re.compile(
@@ -95,7 +100,7 @@ class Translation:
                 self.exact[first_lower(worded(message.text))] = message.translation
         self.patterns = [pattern for pattern in self.patterns if pattern.letters]
         self.patterns.sort(key=lambda pattern: -pattern.letters)
-        self.paragraphs = [one for one in self.patterns if _SENTENCE.search(one.message.text)]
+        self.paragraphs = [one for one in self.patterns if _SENTENCE.search(_PLACE.sub("X", one.message.text))]
         self.own = {first_lower(text): other for text, other in words.items()}
         self.known: dict[str, Reading] = {}
 
@@ -127,7 +132,7 @@ class Translation:
         key = first_lower(text)
         other = self.own.get(key) or self.exact.get(key)
         if other is not None:
-            return Reading(other, 0, len(text))
+            return Reading(other, 0, _letters(text))
         best = Reading(text, len(_WORD.findall(_KEPT.sub("", text))), 0)
         if best.left == 0:
             return best
@@ -137,13 +142,15 @@ class Translation:
                 break
             if pattern.longest not in key or not (match := pattern.expression.fullmatch(text)):
                 continue
-            if text in match.groups():
+            if text in match.groups() or (pattern.letters < TELLING and self.parted(pattern, text)):
                 continue
             filled = self._filled(pattern, match)
+            if pattern.letters >= TELLING and filled.left == 0:
+                return filled
             if pattern.letters >= TELLING or filled.left == 0 or (pattern.letters >= SHORT and self.named(match)):
                 best = min(best, filled, key=lambda one: one.rank)
             tried += 1
-            if tried == MOST or (best.left == 0 and (best.loose == 0 or pattern.letters >= TELLING)):
+            if tried == MOST or (best.left == 0 and best.loose == 0):
                 break
         if best.left == 0 and best.loose == 0:
             return best
@@ -161,12 +168,18 @@ class Translation:
         """Several sentences that are one message."""
         key = first_lower(text)
         if (other := self.own.get(key) or self.exact.get(key)) is not None:
-            return Reading(other, 0, len(text))
+            return Reading(other, 0, _letters(text))
         for pattern in self.paragraphs:
             if pattern.longest in key and (match := pattern.expression.fullmatch(text)):
                 if not any(_SENTENCE.search(part or "") for part in match.groups()):
                     return self._filled(pattern, match)
         return None
+
+    @staticmethod
+    def parted(pattern: Pattern, text: str) -> bool:
+        """Whether a text has clauses or sentences where a message has none."""
+        own = _PLACE.sub("X", pattern.message.text)
+        return any(sign.search(text) and not sign.search(own) for sign in (_CLAUSES, _SENTENCE))
 
     def named(self, match: re.Match[str]) -> bool:
         """Whether what a message does not cover may be names."""
@@ -200,6 +213,10 @@ def _sum(text: str, parts: Iterable[Reading], covered: int = 0, loose: int = 0) 
     )
 
 
+def _letters(text: str) -> int:
+    return len(re.sub(r"\s", "", text))
+
+
 def _is_name(read: Reading, text: str) -> bool:
     """Whether what is left of a text may be a name, and not a sentence that no message covers."""
     return read.left == 0 or (read.left <= 8 and not _GRAMMAR.search(text))
@@ -221,24 +238,28 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
             marked += chr(ATOM + names)
             names += 1
     literals = re.split(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", worded(marked))
-    expression = _expression(literals, [name for _, name in message.pieces if name])
+    places = [name for _, name in message.pieces if name]
+    kept = {name for _, name in Message(message.translation, "").pieces}
+    expression = _expression(literals, places, kept)
     first = literals[0][:1]
     if first.isalpha():
         expression = f"[{first.lower()}{first.upper()}]" + expression[1:]
     if re.fullmatch(r"\{number\} [a-z ]+", message.text) and not expression.endswith("s"):  # a count: its noun has two forms
+        expression = r"(\d[\d,]*|[\ue100-\uf0ff]|\w+)" + expression.removeprefix("(.*?)")
         expression = expression.removesuffix("y") + "(?:y|ies)" if expression.endswith("y") else f"{expression}s?"
     literals = [one.removeprefix(" errors") if n else one for n, one in enumerate(literals)]  # which need not be there
     lowered = [first_lower(re.sub(r"\s+", " ", one)) if n == 0 else re.sub(r"\s+", " ", one) for n, one in enumerate(literals)]
     longest = max((part.strip() for one in lowered for part in one.split("'")), key=len)[1:]  # but its capital
-    letters = sum(len(re.sub(r"\s", "", one)) for one in literals)
+    letters = sum(map(_letters, literals))
     return Pattern(message, re.compile(expression, re.DOTALL), longest, letters)
 
 
-def _expression(literals: list[str], names: list[str]) -> str:
+def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
     """An expression of literal parts and what stands between them.
 
     A number stands behind a blank between two places, unless the second is a word; a stop ends no number; models lose
-    their quotes and error models the word 'errors' where they are put into words.
+    their quotes and error models the word 'errors' where they are put into words; what a translation does not say (a
+    verb, the ending of a plural) is one word or none.
     """
     out = [re.sub(r"(?:\\\s)+", r"\\s+", re.escape(literal)) for literal in literals]
     for place, name in enumerate(names):
@@ -251,7 +272,9 @@ def _expression(literals: list[str], names: list[str]) -> str:
             out[place + 1] = "'?" + out[place + 1][1:]
         if out[place + 1].startswith(r"\s+errors"):
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
-    return "(.*?)".join(out)
+    short = sum(map(_letters, literals)) < TELLING
+    gaps = ["([a-z]*)" if name not in kept else _ONE if short and name in SINGLE else "(.*?)" for name in names]
+    return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))
 
 
 type Split = Callable[[Translation, str], Reading | None]
@@ -320,17 +343,31 @@ def _bracketed(own: Translation, text: str) -> Reading | None:
     return _around(own, found, "（", "）")
 
 
+def _last_bracketed(own: Translation, text: str) -> Reading | None:
+    """What stands in brackets at the end, behind other brackets."""
+    return _around(own, re.fullmatch(r"(.*\)(?:.*\S)?)\s+\(([^()]*)\)()", text, re.DOTALL), "（", "）")
+
+
 def _listed(own: Translation, text: str) -> Reading | None:
     parts = [part for part in _LIST.split(text) if part.strip()]
     if len(parts) < 2:
         return None
+    numbered = [bool(_FIGURE.search(part)) for part in parts]
+    if " and " in text and any(numbered) and not all(numbered):  # the 'and' is inside something else
+        return None
     read = [own.read(part) for part in parts]
     if not all(map(_is_name, read, parts)):
         return None
-    names = all(len(part.text) <= 12 and not re.search(r"\d", part.text) for part in read)
+    names = all(len(part.text) <= 12 and not _FIGURE.search(part.text) for part in read)
     sign = "、" if names else "，"
     last = "和" if names and " and " in text else sign
-    return _sum(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read)
+    return _sum(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read, 3 * text.count(" and "))
+
+
+def _enumerated(own: Translation, text: str) -> Reading | None:
+    """Parts with commas alone between them: an 'and' belongs to one of them."""
+    parts = [part for part in _COMMAS.split(text) if part.strip()]
+    return own.joined(parts, "，") if len(parts) > 1 and " and " in text else None
 
 
 def _ranged(own: Translation, text: str) -> Reading | None:
@@ -359,7 +396,7 @@ def _counted(own: Translation, text: str) -> Reading | None:
 
 def _beside_numbers(own: Translation, text: str) -> Reading | None:
     """Words before numbers, such as a name and an estimate; or numbers before words."""
-    found = re.fullmatch(r"(.*?[A-Za-z)\]])\s+([-+\u2212<>=\d\[\ue100-\uf0ff].*)", text, re.DOTALL)
+    found = re.fullmatch(r"(.*?[A-Za-z)\]])\s+((?:p )?[-+\u2212<>=\d\[\ue100-\uf0ff].*)", text, re.DOTALL)
     if found is None:
         found = re.fullmatch(r"([-+\u2212<>=\d\[\]\s.,%\ue100-\uf0ff]+)\s+([A-Za-z\[].*)", text, re.DOTALL)
     if found is None:
@@ -395,7 +432,9 @@ SPLITS: tuple[Split, ...] = (
     _explained,
     _last_explained,
     _bracketed,
+    _last_bracketed,
     _listed,
+    _enumerated,
     _ranged,
     _quoted,
     _counted,
