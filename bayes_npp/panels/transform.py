@@ -14,7 +14,9 @@ Periods = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class Transform(Record):
-    """A declared variable: `name` and one transform key; `title` is what readers see, its unit included (`title_zh`: in Chinese).
+    """A declared variable: `name` and one transform key; `title` is what readers see, its unit included.
+
+    `title_zh` is the same in Chinese.
 
     `apply` returns the panel with the column added.
     """

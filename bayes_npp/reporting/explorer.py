@@ -87,13 +87,14 @@ def said(data: Any, say: Callable[[str], str], key: str = "") -> Any:
         return {name: said(own, say, key if key == "words" else name) for name, own in data.items()}
     if isinstance(data, list):
         if key in CHOICES:
-            return [_choice(*(own if isinstance(own, list) else (own, own)), say) for own in data]
+            return [_choice(own, say) for own in data]
         return [said(own, say, key) for own in data]
     return say(data) if isinstance(data, str) and key in SPOKEN else data
 
 
-def _choice(name: str, label: str, say: Callable[[str], str]) -> str | list[str]:
+def _choice(own: str | list[str], say: Callable[[str], str]) -> str | list[str]:
     """The name of a choice and its label, or the name alone where they are the same."""
+    name, label = (own, own) if isinstance(own, str) else own
     shown = say(label)
     return name if name == shown else [name, shown]
 

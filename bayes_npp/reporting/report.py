@@ -5,6 +5,7 @@ from pathlib import Path
 from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Page, card_table
 from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
+from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.paper import PaperTable
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
@@ -49,7 +50,7 @@ def _worded(result: Result, language: str) -> Wording:
     return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
 
 
-def _tables(page: Page) -> list:
+def _tables(page: Page) -> list[Table]:
     return [*page.tables.values(), *map(card_table, page.cards.values())]
 
 

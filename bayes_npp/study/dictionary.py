@@ -28,7 +28,7 @@ STUDY: Words = {
     "doubts_zh": ("`doubts` in Chinese, in the same order.", '["九年太短。"]'),
 }
 LABELS: Words = {
-    "unit": ("Column with the units' names in Chinese, or a table of them.", '"province_zh"'),
+    "unit": ("Column with the units' names in Chinese, or a table of them.", '"country_zh"'),
     "group": ("The same of groups.", '{East = "东部", West = "西部"}'),
     "words": ("Other labels and names that readers see, in Chinese.", '{low = "低", high = "高"}'),
 }

@@ -40,7 +40,9 @@ def labels_in_chinese(labels: Labels | None, panel: Panel) -> dict[str, str]:
 def _by_column(name: str, column: str, panel: Panel) -> dict[str, str]:
     frame = panel.frame
     if name not in frame.columns:
-        raise SpecError(f"there is no column '{name}'", place="[labels]", fix=nearest(name, list(map(str, frame.columns))))
+        raise SpecError(
+            f"there is no column '{name}'", place="[labels]", fix=nearest(name, list(map(str, frame.columns)))
+        )
     pairs = frame[[column, name]].dropna().astype(str).drop_duplicates()
     twice = pairs[column].duplicated()
     if twice.any():

@@ -20,8 +20,8 @@ MOST_DRAWS = 10_000_000  # a computer's memory ends before
 class ModelSpec(Record):
     """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
 
-    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name, `title_zh` in
-    Chinese.
+    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name
+    (`title_zh`: in Chinese).
     """
 
     name: Name

@@ -51,7 +51,9 @@ def sections() -> list[Section]:
         heading = " or ".join(f'`kind = "{name}"`' for name in names)
         out.append((f"[[model]] with {heading}", record, {**words.NAMED, **words.MODEL}))
     out += [(f"[[{name}]]", *REPEATED[name]) for name in ("robustness", "claim", "difference", "table", "overlap")]
-    return out + [(f"[{name}]", *SINGLE[name]) for name in ("measurement", "event_time", "confounding", "claims", "labels")]
+    return out + [
+        (f"[{name}]", *SINGLE[name]) for name in ("measurement", "event_time", "confounding", "claims", "labels")
+    ]
 
 
 def json_schema() -> dict[str, Any]:

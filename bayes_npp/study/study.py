@@ -23,8 +23,8 @@ from bayes_npp.study.claims import Claim, ClaimRules
 from bayes_npp.study.confounding import ConfoundingRules
 from bayes_npp.study.differences import Difference
 from bayes_npp.study.event_time import EventTime
-from bayes_npp.study.labels import Labels, labels_in_chinese
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
+from bayes_npp.study.labels import Labels, labels_in_chinese
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import MODEL_RECORDS, HierarchicalModel

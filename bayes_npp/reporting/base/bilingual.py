@@ -7,33 +7,12 @@ page for browsers and readers of screens, and opens the language of a link.
 
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 
 from bayes_npp.reporting.base.catalogue import CHINESE, ENGLISH
 
 NAMES = {ENGLISH: "English", CHINESE: "中文"}
 CODES = {ENGLISH: "en", CHINESE: "zh-Hans"}
-STYLE = """.languages{display:flex;align-items:center;gap:.2rem 1rem;justify-content:flex-end;border:0;margin:0 auto;padding:0 20px;max-width:1160px;font-size:14px}
-.languages legend{float:inline-start;padding:0;color:var(--soft)}
-.languages label{display:inline-flex;align-items:center;gap:.35rem;min-height:44px;min-width:44px;cursor:pointer}
-@supports selector(:has(a)){body:has(#language-en:checked) .in-zh,body:has(#language-zh:checked) .in-en{display:none}}
-@media print{.languages{display:none}}
-"""
-SCRIPT = """(function () {
-"use strict";
-const box = code => document.getElementById("language-" + code), part = code => document.querySelector(".in-" + code);
-const codes = ["en", "zh"], titles = {}; codes.forEach(code => titles[code] = part(code).dataset.title);
-function show(code, keep) {
-const other = codes.find(one => one !== code), at = [...part(other).querySelectorAll("section[id]")].filter(own => own.getBoundingClientRect().top < 80).pop();
-const gone = at ? at.getBoundingClientRect().top : 0, name = at && at.id.replace(/^zh-/, "");
-box(code).checked = true; document.documentElement.lang = part(code).lang; document.title = titles[code];
-const to = keep && name && document.getElementById((code === "zh" ? "zh-" : "") + name);
-if (to) scrollBy(0, to.getBoundingClientRect().top - gone);
-}
-codes.forEach(code => box(code).addEventListener("change", () => show(code, false)));
-codes.forEach(code => document.querySelector(`label[for=language-${code}]`).addEventListener("click", event => { event.preventDefault(); show(code, true); box(code).focus(); }));
-function linked() { const id = location.hash.slice(1); if (id) { show(/^zh(-|$)/.test(id) ? "zh" : "en", false); const own = document.getElementById(id); if (own) own.scrollIntoView(); } }
-addEventListener("hashchange", linked); linked();
-})();"""
 _BODY = re.compile(r"<body>\n(.*)</body>", re.DOTALL)
 _TITLE = re.compile(r"<title>(.*?)</title>")
 _SCRIPT = re.compile(r"<script>.*?</script>\n?", re.DOTALL)
@@ -60,12 +39,16 @@ def in_one_page(pages: Mapping[str, str]) -> str:
     )
     body = (
         f'<form><fieldset class="languages"><legend>Language / 语言</legend>{switch}</fieldset></form>\n{parts}'
-        f"<script>{SCRIPT}</script>\n"
+        f"<script>{_template('languages.js')}</script>\n"
     )
-    style = _match(_STYLE, other)[1] + STYLE  # that of Chinese holds the other
+    style = _match(_STYLE, other)[1] + _template("languages.css")  # that of Chinese holds the other
     page = page.replace(_match(_STYLE, page)[1], style, 1)
     page = page.replace(_match(_TITLE, page)[0], f"<title>{titles[first]} · {titles[second]}</title>", 1)
     return page.replace(_match(_BODY, page)[0], f"<body>\n{body}</body>", 1)
+
+
+def _template(name: str) -> str:
+    return (files("bayes_npp.reporting") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _renamed(body: str, language: str) -> str:

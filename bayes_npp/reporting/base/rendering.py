@@ -70,7 +70,11 @@ def render_page(
             "widget": partial(_widget, worded=worded, language=language),
             "unfolded": _inside,
         }
-        texts.append(environment.get_template(f"page.{kind}.jinja").render(page=page, drawings=drawings, figures=figures, **SIGNS[language]))
+        texts.append(
+            environment.get_template(f"page.{kind}.jinja").render(
+                page=page, drawings=drawings, figures=figures, **SIGNS[language]
+            )
+        )
     document, markdown = texts
     return document, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
 

@@ -27,8 +27,8 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
         yield english, chinese
         yield _first(english, r"(?<=[.!?])\s+", " "), _first(chinese, r"(?<=[。！？])", "")
     yield from zip(header.doubts, header.doubts_zh, strict=False)
-    for table in ("variable", "model", "robustness"):
-        for own in study.content.get(table, []):  # the models of a study that has been run are those of its ladders
+    for kind in ("variable", "model", "robustness"):
+        for own in study.content.get(kind, []):  # the models of a study that has been run are those of its ladders
             chinese = str(own.get("title_zh", ""))
             yield str(own.get("title") or own["name"].replace("_", " ")), chinese
             yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]

@@ -8,12 +8,13 @@ messages. What no message covers (names, citations, words of others) stays as it
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bayes_npp.reporting.base.catalogue import Message, catalogue, first_lower
 from bayes_npp.reporting.base.chinese import typeset
 from bayes_npp.reporting.base.numbers import TAGGED
+from bayes_npp.reporting.base.readings import CLAUSES, SENTENCE, SPLITS, WHOLE, Reading, added, is_name, letters
 from bayes_npp.reporting.base.wording import Wording
 
 ATOM = 0xE100  # numbers with their references travel as one character each
@@ -23,39 +24,27 @@ SHORT = 7  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
 SINGLE = ("unit", "period", "period_word")  # places of one word, in short messages
-WORDS = ("name", "found", "verb", "by", "gives", "left", "else", "how", "text2", "per_sd")  # and places that hold words behind a blank
+WORDS = (
+    "name",
+    "found",
+    "verb",
+    "by",
+    "gives",
+    "left",
+    "else",
+    "how",
+    "text2",
+    "per_sd",
+)  # and places that hold words behind a blank
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\d`'\u2713\u2715\ue100-\uf0ff])")
-_ABBREVIATION = re.compile(r"\b(?:[A-Z]|et al|vs|cf|No|e\.g|i\.e)\.$")
-_GRAMMAR = re.compile(r"\b(?:the|a|an|is|are|was|were|of|in|on|at|by|for|with|that|which|and|or|not|no|it|its|to|as)\b")
-_FIGURE = re.compile(r"[\d\ue100-\uf0ff]")
 _PLACE = re.compile(r"\{[^{}]*\}")
 _ONE = r"((?:(?! and )[^,;:])*?)"
 _MARKS = re.compile(r"[,;:]\s")
-_LIST = re.compile(r", (?![^\[\]]*\])(?![^()]*\))| and (?=\S)(?![^()]*\))")
-_COMMAS = re.compile(r", (?![^\[\]]*\])(?![^()]*\))")
-_CLAUSES = re.compile(r"; (?![^()]*\))")
-_COUNT = re.compile(r"(\d[\d,]*) ([a-z][a-z ]*[a-z])")
 _KEPT = re.compile(
     r"`[^`]*`|\]\([^()]*\)|[\w./-]+\.(?:csv|json|md|toml|html|py|cff)\b|\b(?:TWFE|GMM|PCA|CCE|OLS|CRITIC|Stata|AR|PSIS|"
     r"MCSE|ESS|SD|SDs|elpd|rho|hat|Pareto|Hansen|stata|hc0|cr1|sss|lsdv|Sargan|Wald|Holm|Chow|Fisher|Welch|Driscoll|Kraay|xtsum|ln|GDP|CD)\b"
 )
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A text in the other language, how many English words it leaves, and how many letters messages cover."""
-
-    text: str
-    left: int
-    covered: int
-    loose: int = 0  # placeholders that hold more than a name or a number: of two readings the one with fewer counts
-
-    @property
-    def rank(self) -> tuple[int, int, int]:
-        """Smaller is better."""
-        return self.left, -self.covered, self.loose
 
 
 @dataclass(frozen=True)
@@ -100,7 +89,7 @@ class Translation:
                 self.exact[first_lower(worded(message.text))] = message.translation
         self.patterns = [pattern for pattern in self.patterns if pattern.letters]
         self.patterns.sort(key=lambda pattern: -pattern.letters)
-        self.paragraphs = [one for one in self.patterns if _SENTENCE.search(_PLACE.sub("X", one.message.text))]
+        self.paragraphs = [one for one in self.patterns if SENTENCE.search(_PLACE.sub("X", one.message.text))]
         self.own = {first_lower(text): other for text, other in words.items()}
         self.known: dict[str, Reading] = {}
 
@@ -132,7 +121,7 @@ class Translation:
         key = first_lower(text)
         other = self.own.get(key) or self.exact.get(key)
         if other is not None:
-            return Reading(other, 0, _letters(text))
+            return Reading(other, 0, letters(text))
         best = Reading(text, len(_WORD.findall(_KEPT.sub("", text))), 0)
         if best.left == 0:
             return best
@@ -168,58 +157,36 @@ class Translation:
         """Several sentences that are one message."""
         key = first_lower(text)
         if (other := self.own.get(key) or self.exact.get(key)) is not None:
-            return Reading(other, 0, _letters(text))
+            return Reading(other, 0, letters(text))
         for pattern in self.paragraphs:
-            if pattern.longest in key and (match := pattern.expression.fullmatch(text)):
-                if not any(_SENTENCE.search(part or "") for part in match.groups()):
-                    return self._filled(pattern, match)
+            match = pattern.expression.fullmatch(text) if pattern.longest in key else None
+            if match and not any(SENTENCE.search(part or "") for part in match.groups()):
+                return self._filled(pattern, match)
         return None
 
     @staticmethod
     def parted(pattern: Pattern, text: str) -> bool:
         """Whether a text has clauses or sentences where a message has none."""
         own = _PLACE.sub("X", pattern.message.text)
-        return any(sign.search(text) and not sign.search(own) for sign in (_CLAUSES, _SENTENCE))
+        return any(sign.search(text) and not sign.search(own) for sign in (CLAUSES, SENTENCE))
 
     def named(self, match: re.Match[str]) -> bool:
         """Whether what a message does not cover may be names."""
-        return all(_is_name(self.read(part or ""), part or "") for part in match.groups())
+        return all(is_name(self.read(part or ""), part or "") for part in match.groups())
 
     def _filled(self, pattern: Pattern, match: re.Match[str]) -> Reading:
         names = [name for _, name in pattern.message.pieces if name]
         parts = [self.read(part or "") for part in match.groups()]
-        used = {name: part for name, part in zip(names, parts, strict=True) if f"{{{name}" in pattern.message.translation}
+        used = {
+            name: part for name, part in zip(names, parts, strict=True) if f"{{{name}" in pattern.message.translation
+        }
         text = pattern.message.filled({name: part.text for name, part in used.items()})
-        return _sum(
+        return added(
             text,
             used.values(),
             pattern.letters,
             sum(bool(_MARKS.search(part or "")) for part in match.groups()),
         )
-
-    def joined(self, parts: list[str], sign: str) -> Reading:
-        """Texts read one by one, and put together."""
-        read = [self.read(part) for part in parts]
-        return _sum(sign.join(part.text for part in read), read)
-
-
-def _sum(text: str, parts: Iterable[Reading], covered: int = 0, loose: int = 0) -> Reading:
-    parts = list(parts)
-    return Reading(
-        text,
-        sum(part.left for part in parts),
-        covered + sum(part.covered for part in parts),
-        loose + sum(part.loose for part in parts),
-    )
-
-
-def _letters(text: str) -> int:
-    return len(re.sub(r"\s", "", text))
-
-
-def _is_name(read: Reading, text: str) -> bool:
-    """Whether what is left of a text may be a name, and not a sentence that no message covers."""
-    return read.left == 0 or (read.left <= 8 and not _GRAMMAR.search(text))
 
 
 def _without_comma(message: Message) -> Message | None:
@@ -244,14 +211,18 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
     first = literals[0][:1]
     if first.isalpha():
         expression = f"[{first.lower()}{first.upper()}]" + expression[1:]
-    if re.fullmatch(r"\{number\} [a-z ]+", message.text) and not expression.endswith("s"):  # a count: its noun has two forms
+    if re.fullmatch(r"\{number\} [a-z ]+", message.text) and not expression.endswith(
+        "s"
+    ):  # a count: its noun has two forms
         expression = r"(\d[\d,]*|[\ue100-\uf0ff]|\w+)" + expression.removeprefix("(.*?)")
         expression = expression.removesuffix("y") + "(?:y|ies)" if expression.endswith("y") else f"{expression}s?"
     literals = [one.removeprefix(" errors") if n else one for n, one in enumerate(literals)]  # which need not be there
-    lowered = [first_lower(re.sub(r"\s+", " ", one)) if n == 0 else re.sub(r"\s+", " ", one) for n, one in enumerate(literals)]
+    lowered = [
+        first_lower(re.sub(r"\s+", " ", one)) if n == 0 else re.sub(r"\s+", " ", one) for n, one in enumerate(literals)
+    ]
     longest = max((part.strip() for one in lowered for part in one.split("'")), key=len)[1:]  # but its capital
-    letters = sum(map(_letters, literals))
-    return Pattern(message, re.compile(expression, re.DOTALL), longest, letters)
+    told = sum(map(letters, literals))
+    return Pattern(message, re.compile(expression, re.DOTALL), longest, told)
 
 
 def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
@@ -265,179 +236,13 @@ def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
     for place, name in enumerate(names):
         if out[place].endswith(r"\."):
             out[place] += r"(?!\d)"
-        if 0 < place and literals[place] == " " and name not in WORDS:
+        if place > 0 and literals[place] == " " and name not in WORDS:
             out[place] += r"(?=[-+\u2212<>=\d\[({\ue100-\uf0ff]|no |none)"
         if name in QUOTED and out[place].endswith("'") and out[place + 1].startswith("'"):
             out[place] += "?"
             out[place + 1] = "'?" + out[place + 1][1:]
         if out[place + 1].startswith(r"\s+errors"):
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
-    short = sum(map(_letters, literals)) < TELLING
+    short = sum(map(letters, literals)) < TELLING
     gaps = ["([a-z]*)" if name not in kept else _ONE if short and name in SINGLE else "(.*?)" for name in names]
     return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))
-
-
-type Split = Callable[[Translation, str], Reading | None]
-
-
-def _sentences(own: Translation, text: str) -> Reading | None:
-    parts: list[str] = []
-    for part in _SENTENCE.split(text):
-        if parts and _ABBREVIATION.search(parts[-1]):
-            parts[-1] += f" {part}"
-        else:
-            parts.append(part)
-    if len(parts) < 2:
-        return None
-    read: list[Reading] = []
-    start = 0
-    while start < len(parts):
-        for end in range(len(parts), start + 1, -1):
-            several = own.paragraph(" ".join(parts[start:end])) if end - start < len(parts) else None
-            if several is not None:
-                read.append(several)
-                start = end
-                break
-        else:
-            alone = re.fullmatch(r"([\w-]+)\.", parts[start])  # the name of a claim
-            read.append(own.read(alone[1] if alone else parts[start]))
-            if alone and read[-1].left:
-                read[-1] = Reading(f"{alone[1]}：", 0, 0)
-            start += 1
-    return _sum("".join(part.text for part in read), read)
-
-
-def _closed(own: Translation, text: str) -> Reading | None:
-    if not text.endswith(".") or text.endswith("..."):
-        return None
-    read = own.read(text[:-1])
-    return Reading(f"{read.text}。", read.left, read.covered)
-
-
-def _led(own: Translation, text: str) -> Reading | None:
-    """What begins with punctuation: a part that a sentence may have or not."""
-    found = re.fullmatch(r"([,;:.])\s+(.+)", text, re.DOTALL)
-    if found is None:
-        return None
-    read = own.read(found[2])
-    return Reading({",": "，", ";": "；", ":": "：", ".": "。"}[found[1]] + read.text, read.left, read.covered)
-
-
-def _clauses(own: Translation, text: str) -> Reading | None:
-    parts = _CLAUSES.split(text)
-    return own.joined(parts, "；") if len(parts) > 1 else None
-
-
-def _explained(own: Translation, text: str) -> Reading | None:
-    before, sign, after = text.partition(": ")
-    return own.joined([before, after], "：") if sign and before.count("(") == before.count(")") else None
-
-
-def _last_explained(own: Translation, text: str) -> Reading | None:
-    before, sign, after = text.rpartition(": ")
-    return own.joined([before, after], "：") if sign and ": " in before else None
-
-
-def _bracketed(own: Translation, text: str) -> Reading | None:
-    found = re.fullmatch(r"(.*?\S)\s+\((.+?)\)(|[\s,;.].*)", text, re.DOTALL)
-    return _around(own, found, "（", "）")
-
-
-def _last_bracketed(own: Translation, text: str) -> Reading | None:
-    """What stands in brackets at the end, behind other brackets."""
-    return _around(own, re.fullmatch(r"(.*\)(?:.*\S)?)\s+\(([^()]*)\)()", text, re.DOTALL), "（", "）")
-
-
-def _listed(own: Translation, text: str) -> Reading | None:
-    parts = [part for part in _LIST.split(text) if part.strip()]
-    if len(parts) < 2:
-        return None
-    numbered = [bool(_FIGURE.search(part)) for part in parts]
-    if " and " in text and any(numbered) and not all(numbered):  # the 'and' is inside something else
-        return None
-    read = [own.read(part) for part in parts]
-    if not all(map(_is_name, read, parts)):
-        return None
-    names = all(len(part.text) <= 12 and not _FIGURE.search(part.text) for part in read)
-    sign = "、" if names else "，"
-    last = "和" if names and " and " in text else sign
-    return _sum(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read, 3 * text.count(" and "))
-
-
-def _enumerated(own: Translation, text: str) -> Reading | None:
-    """Parts with commas alone between them: an 'and' belongs to one of them."""
-    parts = [part for part in _COMMAS.split(text) if part.strip()]
-    return own.joined(parts, "，") if len(parts) > 1 and " and " in text else None
-
-
-def _ranged(own: Translation, text: str) -> Reading | None:
-    """From one to another, and names with a sign between them."""
-    for sign, other in BETWEEN.items():
-        before, found, after = text.partition(sign)
-        if found and before and after:
-            read = [own.read(before), own.read(after)]
-            if all(map(_is_name, read, (before, after))):
-                return _sum(other.join(part.text for part in read), read)
-    return None
-
-
-def _quoted(own: Translation, text: str) -> Reading | None:
-    found = re.fullmatch(r"(|.*?[^A-Za-z])'(\S|\S[^']*[^'\s])'(|[^A-Za-z].*)", text, re.DOTALL)
-    return _around(own, found, "“", "”")
-
-
-def _counted(own: Translation, text: str) -> Reading | None:
-    found = _COUNT.fullmatch(text)
-    if found is None:
-        return None
-    noun = own.read(found[2])
-    return None if noun.left else Reading(f"{found[1]} 个{noun.text}", 0, noun.covered)
-
-
-def _beside_numbers(own: Translation, text: str) -> Reading | None:
-    """Words before numbers, such as a name and an estimate; or numbers before words."""
-    found = re.fullmatch(r"(.*?[A-Za-z)\]])\s+((?:p )?[-+\u2212<>=\d\[\ue100-\uf0ff].*)", text, re.DOTALL)
-    if found is None:
-        found = re.fullmatch(r"([-+\u2212<>=\d\[\]\s.,%\ue100-\uf0ff]+)\s+([A-Za-z\[].*)", text, re.DOTALL)
-    if found is None:
-        return None
-    read = [own.read(found[1]), own.read(found[2])]
-    return _sum(" ".join(part.text for part in read), read) if all(map(_is_name, read, found.groups())) else None
-
-
-def _around(own: Translation, found: re.Match[str] | None, left: str, right: str) -> Reading | None:
-    """What stands in brackets or quotes, before it and after it."""
-    if found is None:
-        return None
-    read = [own.read(part) for part in found.groups()]
-    if not all(map(_is_name, read, found.groups())):
-        return None
-    before, inside, after = (part.text for part in read)
-    return _sum(f"{before}{left}{inside}{right}{after}", read)
-
-
-def _indexed(own: Translation, text: str) -> Reading | None:
-    """A quantity of a proposition and its label, such as slope[East]."""
-    found = re.fullmatch(r"([a-z][a-z_' ]*)\[([^\[\]]+)\]", text)
-    if found is None:
-        return None
-    read = [own.read(found[1].replace("_", " ")), own.read(found[2])]
-    return _sum(f"{read[0].text}[{read[1].text}]", read)
-
-
-BETWEEN = {" to ": "至", " less ": "减", " - ": " - ", " -> ": " → ", " x ": " × ", " > ": " > ", "/": "/"}
-WHOLE: tuple[Split, ...] = (_sentences, _closed, _led)  # where one of these holds no other is tried
-SPLITS: tuple[Split, ...] = (
-    _clauses,
-    _explained,
-    _last_explained,
-    _bracketed,
-    _last_bracketed,
-    _listed,
-    _enumerated,
-    _ranged,
-    _quoted,
-    _counted,
-    _indexed,
-    _beside_numbers,
-)
