@@ -1,7 +1,7 @@
 """Readings of a text in another language, and how texts are put together: sentences, clauses, lists, numbers."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,7 +64,7 @@ def letters(text: str) -> int:
 
 def is_name(read: Reading, text: str) -> bool:
     """Whether what is left of a text may be a name, and not a sentence that no message covers."""
-    return read.left == 0 or (read.left <= 8 and not _GRAMMAR.search(text))
+    return read.left == 0 or (read.left <= 8 and (len(text.split()) <= 3 or not _GRAMMAR.search(read.text)))
 
 
 def _sentences(own: Reader, text: str) -> Reading | None:
@@ -126,13 +126,20 @@ def _last_explained(own: Reader, text: str) -> Reading | None:
 
 
 def _bracketed(own: Reader, text: str) -> Reading | None:
-    found = re.fullmatch(r"(.*?\S)\s+\((.+?)\)(|[\s,;.].*)", text, re.DOTALL)
-    return _around(own, found, "（", "）")
+    """What stands in the first brackets behind a blank."""
+    before, _, rest = text.partition(" (")
+    depth = 1
+    for place, letter in enumerate(rest):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and before:
+            return _around(own, (before, rest[:place], rest[place + 1 :]), "（", "）")
+    return None
 
 
 def _last_bracketed(own: Reader, text: str) -> Reading | None:
     """What stands in brackets at the end, behind other brackets."""
-    return _around(own, re.fullmatch(r"(.*\)(?:.*\S)?)\s+\(([^()]*)\)()", text, re.DOTALL), "（", "）")
+    found = re.fullmatch(r"(.*\)(?:.*\S)?)\s+\(([^()]*)\)()", text, re.DOTALL)
+    return _around(own, found.groups(), "（", "）") if found else None
 
 
 def _listed(own: Reader, text: str) -> Reading | None:
@@ -170,7 +177,7 @@ def _ranged(own: Reader, text: str) -> Reading | None:
 
 def _quoted(own: Reader, text: str) -> Reading | None:
     found = re.fullmatch(r"(|.*?[^A-Za-z])'(\S|\S[^']*[^'\s])'(|[^A-Za-z].*)", text, re.DOTALL)
-    return _around(own, found, "“", "”")
+    return _around(own, found.groups(), "“", "”") if found else None
 
 
 def _counted(own: Reader, text: str) -> Reading | None:
@@ -192,12 +199,10 @@ def _beside_numbers(own: Reader, text: str) -> Reading | None:
     return added(" ".join(part.text for part in read), read) if all(map(is_name, read, found.groups())) else None
 
 
-def _around(own: Reader, found: re.Match[str] | None, left: str, right: str) -> Reading | None:
-    """What stands in brackets or quotes, before it and after it."""
-    if found is None:
-        return None
-    read = [own.read(part) for part in found.groups()]
-    if not all(map(is_name, read, found.groups())):
+def _around(own: Reader, parts: Sequence[str], left: str, right: str) -> Reading | None:
+    """What stands before brackets or quotes, in them, and behind them."""
+    read = [own.read(part) for part in parts]
+    if not all(map(is_name, read, parts)):
         return None
     before, inside, after = (part.text for part in read)
     return added(f"{before}{left}{inside}{right}{after}", read)

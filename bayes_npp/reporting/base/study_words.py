@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from bayes_npp.study.study import Study
 
 
 def study_words(study: Study) -> dict[str, str]:
-    """The Chinese of every text of a study that has it, by the English text; with and without the unit in brackets."""
+    """The Chinese of every text of a study, by the English text; with and without the unit in brackets.
+
+    A sentence that the study gives in English alone is left as it is: no part of it is taken for one of ours.
+    """
     out: dict[str, str] = {}
-    for english, chinese in _pairs(study):
+    for english, given in _pairs(study):
+        chinese = given or (english if len(english.split()) > 2 else "")
         if english and chinese:
             out[english] = chinese
             short, bare = english.split(" (")[0], re.split(r"\s*[(（]", chinese)[0]
@@ -26,7 +31,7 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
     for english, chinese in ((header.data_are, header.data_are_zh), (header.data_are_not, header.data_are_not_zh)):
         yield english, chinese
         yield _first(english, r"(?<=[.!?])\s+", " "), _first(chinese, r"(?<=[。！？])", "")
-    yield from zip(header.doubts, header.doubts_zh, strict=False)
+    yield from zip_longest(header.doubts, header.doubts_zh, fillvalue="")
     for kind in ("variable", "model", "robustness"):
         for own in study.content.get(kind, []):  # the models of a study that has been run are those of its ladders
             chinese = str(own.get("title_zh", ""))

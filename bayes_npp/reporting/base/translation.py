@@ -20,10 +20,11 @@ from bayes_npp.reporting.base.wording import Wording
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
 TELLING = 20  # letters from which a message is taken although a placeholder of it holds unknown words
-SHORT = 7  # and from which one is where they may be names
+SHORT = 6  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
 SINGLE = ("unit", "period", "period_word")  # places of one word, in short messages
+NUMBERS = ("lo", "hi", "low", "high", "lowest", "highest")  # places of numbers
 WORDS = (
     "name",
     "found",
@@ -39,6 +40,7 @@ WORDS = (
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACE = re.compile(r"\{[^{}]*\}")
+_NUMERIC = r"[-+\u2212<>=\d\[({\ue100-\uf0ff]"
 _ONE = r"((?:(?! and )[^,;:])*?)"
 _MARKS = re.compile(r"[,;:]\s")
 _KEPT = re.compile(
@@ -136,7 +138,7 @@ class Translation:
             filled = self._filled(pattern, match)
             if pattern.letters >= TELLING and filled.left == 0:
                 return filled
-            if pattern.letters >= TELLING or filled.left == 0 or (pattern.letters >= SHORT and self.named(match)):
+            if pattern.letters >= TELLING or filled.left == 0 or self.named(match, pattern.letters < SHORT):
                 best = min(best, filled, key=lambda one: one.rank)
             tried += 1
             if tried == MOST or (best.left == 0 and best.loose == 0):
@@ -170,9 +172,12 @@ class Translation:
         own = _PLACE.sub("X", pattern.message.text)
         return any(sign.search(text) and not sign.search(own) for sign in (CLAUSES, SENTENCE))
 
-    def named(self, match: re.Match[str]) -> bool:
-        """Whether what a message does not cover may be names."""
-        return all(is_name(self.read(part or ""), part or "") for part in match.groups())
+    def named(self, match: re.Match[str], short: bool) -> bool:
+        """Whether what a message does not cover may be names; of a short message, names of one word."""
+        read = [(self.read(part or ""), part or "") for part in match.groups()]
+        if short:
+            return all(own.left == 0 or re.fullmatch(r"[\w.]+", part) for own, part in read)
+        return all(is_name(own, part) for own, part in read)
 
     def _filled(self, pattern: Pattern, match: re.Match[str]) -> Reading:
         names = [name for _, name in pattern.message.pieces if name]
@@ -221,8 +226,17 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
         first_lower(re.sub(r"\s+", " ", one)) if n == 0 else re.sub(r"\s+", " ", one) for n, one in enumerate(literals)
     ]
     longest = max((part.strip() for one in lowered for part in one.split("'")), key=len)[1:]  # but its capital
-    told = sum(map(letters, literals))
+    told = sum(map(letters, literals)) + sum(name in NUMBERS for name in places)  # numbers say what a message is of
     return Pattern(message, re.compile(expression, re.DOTALL), longest, told)
+
+
+def _gap(name: str, short: bool, kept: set[str]) -> str:
+    """What may stand in a place."""
+    if name not in kept:
+        return "([a-z]*)"
+    if name in NUMBERS:
+        return rf"((?={_NUMERIC}).*?)"
+    return _ONE if short and name in SINGLE else "(.*?)"
 
 
 def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
@@ -237,12 +251,12 @@ def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
         if out[place].endswith(r"\."):
             out[place] += r"(?!\d)"
         if place > 0 and literals[place] == " " and name not in WORDS:
-            out[place] += r"(?=[-+\u2212<>=\d\[({\ue100-\uf0ff]|no |none)"
+            out[place] += rf"(?={_NUMERIC}|no |none)"
         if name in QUOTED and out[place].endswith("'") and out[place + 1].startswith("'"):
             out[place] += "?"
             out[place + 1] = "'?" + out[place + 1][1:]
         if out[place + 1].startswith(r"\s+errors"):
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
     short = sum(map(letters, literals)) < TELLING
-    gaps = ["([a-z]*)" if name not in kept else _ONE if short and name in SINGLE else "(.*?)" for name in names]
+    gaps = [_gap(name, short, kept) for name in names]
     return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))
