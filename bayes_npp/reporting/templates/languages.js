@@ -30,7 +30,7 @@ for (const code of codes) {
   document.querySelector(`label[for=language-${code}]`).addEventListener("click", event => {
     event.preventDefault();
     show(code, true);
-    box(code).focus();
+    box(code).focus({ preventScroll: true });
   });
 }
 addEventListener("hashchange", linked);
