@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from bayes_npp.analysis.progress import Progress
 from bayes_npp.analysis.records import ErrorChoice, Estimated, FitRecord, Ladder, PoolingRung
-from bayes_npp.analysis.scores import HOMOGENEITY, LOO, scores
+from bayes_npp.analysis.scores import HOMOGENEITY, LOO, UNIT_OUT, scores
 from bayes_npp.analysis.settings import RunSettings
 from bayes_npp.analysis.stored_fits import fit_model, fit_record, keep_as
 from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
@@ -237,12 +237,14 @@ def climb(sample: Sample, model: HierarchicalModel, settings: RunSettings, progr
     def scored(name: str, fit: Fit, methods: tuple[str, ...]) -> dict[str, Any]:
         return scores(fit, methods, settings.path(name, ".scores.json"), settings.say)
 
-    own_scores = {label: scored(one.model.name, one.fit, (HOMOGENEITY, LOO)) for label, one in tried.items()}
+    wanted = (HOMOGENEITY, LOO, UNIT_OUT)
+    own_scores = {label: scored(one.model.name, one.fit, wanted) for label, one in tried.items()}
     choice = ErrorChoice(
         model=model.name,
         records={label: one.record for label, one in tried.items()},
         homogeneity={label: own_scores[label][HOMOGENEITY] for label in tried},
         scores={label: own_scores[label][LOO] for label in tried},
+        unit_scores={label: own_scores[label][UNIT_OUT] for label in tried},
         chosen=chosen.errors,
         rule=rule(model.rungs),
         richer=tuple(rung.errors for rung in rungs if rung.passed and rung is not chosen),

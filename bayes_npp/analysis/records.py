@@ -68,8 +68,8 @@ class ErrorChoice:
         By error model, with their posterior predictive checks.
     homogeneity : dict of Homogeneity
         By error model.
-    scores : dict of Accuracy
-        PSIS leave-one-out, by error model.
+    scores, unit_scores : dict of Accuracy
+        PSIS leave-one-out of rows and of units, by error model.
     chosen : str
         Error model picked by the rule.
     rule : str
@@ -84,6 +84,7 @@ class ErrorChoice:
     records: dict[str, FitRecord]
     homogeneity: dict[str, Homogeneity]
     scores: dict[str, Accuracy]
+    unit_scores: dict[str, Accuracy]
     chosen: str
     rule: str
     richer: tuple[str, ...] = ()

@@ -15,13 +15,13 @@ from bayes_npp.bayesian.comparison.scores import Accuracy
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.priors.families import PriorSpec
 
-HOMOGENEITY, LOO = "homogeneity", "loo_without_refits"
+HOMOGENEITY, LOO, UNIT_OUT = "homogeneity", "loo_without_refits", "leave_one_unit_out_without_refits"
 
 
 def scores(
     fit: Fit, wanted: Iterable[str], path: Path | None, say: Callable[[str], None] = lambda line: None
 ) -> dict[str, Any]:
-    """The wanted scores of a fit by name: `HOMOGENEITY`, `LOO`, or a method of `accuracy`.
+    """The wanted scores of a fit by name: `HOMOGENEITY`, `LOO`, `UNIT_OUT`, or a method of `accuracy`.
 
     With `path` they are read from there if they are of this very fit (its key), and written there; `say` is called with
     the reason where what is there is not used.
@@ -42,6 +42,8 @@ def _compute(name: str) -> Callable[[Fit], Homogeneity | Accuracy]:
         return homogeneity
     if name == LOO:
         return lambda fit: loo(fit, mend=False)
+    if name == UNIT_OUT:
+        return lambda fit: accuracy(fit, "leave_one_unit_out", mend=False)
     return lambda fit: accuracy(fit, name)
 
 
@@ -56,7 +58,7 @@ def _score(name: str, values: dict[str, Any]) -> Homogeneity | Accuracy:
     if name == HOMOGENEITY:
         by_scale = tuple((float(scale), float(factor)) for scale, factor in values["by_scale"])
         return Homogeneity(**{**values, "prior": PriorSpec(**values["prior"]), "by_scale": by_scale})
-    if name not in (LOO, *METHODS):
+    if name not in (LOO, UNIT_OUT, *METHODS):
         raise KeyError(name)
     arrays = {key: np.array(values[key], dtype=float) for key in ("pointwise", "k_hat")}
     return Accuracy(**{**values, **arrays, "labels": tuple(values["labels"])})

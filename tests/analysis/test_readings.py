@@ -169,15 +169,23 @@ def test_ways_to_pool_are_compared_within_part_and_method():
         PoolingRung("units", "fixed", "m--fixed", False, (score("leave_one_unit_out", reason="no new unit"),)),
         PoolingRung("units", "partial", "m", True, (score("leave_one_unit_out", -1.0, -1.0, -2.0),)),
     )
-    found = ladder_accuracy([Ladder("m", None, rungs)])
+    by_errors = {
+        "iid": score("leave_one_unit_out", -2.0, -2.0, -2.0),
+        "ar1": score("leave_one_unit_out", -1.0, -1.0, -1.0),
+    }
+    errors = SimpleNamespace(unit_scores=by_errors)
+    found = ladder_accuracy([Ladder("m", errors, rungs)])
     assert list(zip(found["part"], found["model"], found["defined"], strict=True)) == [
         ("slopes", "partial", True),
         ("slopes", "none", True),
         ("units", "partial", True),
         ("units", "fixed", False),
+        ("errors", "ar1", True),
+        ("errors", "iid", True),
     ]
     assert found["elpd_diff"].tolist()[:3] == pytest.approx([0.0, -0.5, 0.0])
     weights = stacking([np.full(3, -1.5), np.array([-1.0, -3.0, -1.0])])
     assert found["weight"].tolist()[:2] == pytest.approx(weights.tolist())
     assert found["note"].iloc[3] == "undefined: no new unit"
+    assert found["weight"].iloc[4:].tolist() == pytest.approx([1.0, 0.0], abs=1e-3)
     assert ladder_accuracy([]).empty

@@ -161,9 +161,12 @@ def test_rows_of_tests_and_scores(tiny_run):
         assert frame["key"].is_unique
     hansen = tests.set_index("key").loc["gmm/Hansen", "p_value"]
     assert float(hansen) == pytest.approx(tiny_run.gmm["gmm"]["hansen_p"])
-    errors = scores[scores["part"] == "errors"].set_index("model")["elpd"].astype(float)
-    for name, score in tiny_run.ladders[0].errors.scores.items():
-        assert errors[name] == pytest.approx(score.elpd)
+    errors, ladder = scores[scores["part"] == "errors"], tiny_run.ladders[0].errors
+    for method, known in (("loo", ladder.scores), ("leave_one_unit_out", ladder.unit_scores)):
+        elpd = errors[errors["method"] == method].set_index("model")["elpd"].astype(float)
+        assert elpd.to_dict() == pytest.approx({name: score.elpd for name, score in known.items()})
+    weights = errors.loc[errors["method"] == "leave_one_unit_out", "weight"].astype(float)
+    assert weights.sum() == pytest.approx(1)
     assert set(choices["claim_id"]) == {record.claim.id for record in tiny_run.ledger.records}
 
 

@@ -16,7 +16,7 @@ from bayes_npp.bayesian.collapsed.kernel import (
 )
 from bayes_npp.bayesian.collapsed.loading_forms import forward
 from bayes_npp.bayesian.collapsed.loading_gradient import derivatives, through_marginal, through_projection
-from bayes_npp.bayesian.collapsed.loading_kernel import compiled, new_work, unpack
+from bayes_npp.bayesian.collapsed.loading_kernel import collect, compiled, new_work, unpack
 
 
 @compiled
@@ -65,28 +65,37 @@ def evaluate(theta, packed, gradient):
 @compiled
 def through_errors(to, data, layout, work):
     """dL / dR_i^-1 on its diagonal, and beside it where errors remember."""
-    n_times, q = work.columns.shape
-    remembers = layout.autocorrelation != ABSENT
-    for b in range(len(data.units)):
-        beyond = to.beyond[b]
+    blocks, n_times, n = work.blocks, len(work.columns), len(data.units)
+    own, across = products_of(work.dense, to.turned, work.rows)
+    own, across = collect(own, data), collect(across, data)
+    basis = np.empty(to.beyond.shape)
+    for k in range(len(basis)):
         for t in range(n_times):
-            along = data.units[b] * to.time[t, t]
-            for k in range(q):
-                along += work.columns[t, k] * beyond[k, t]
-            for i in range(data.start[b], data.start[b + 1]):
-                for a in range(work.dense.shape[2]):
-                    along += work.dense[i, t, a] * to.turned[i, t, a]
-            to.diagonal[b, t] = -0.5 * along
-            if not remembers or data.gap[b, t] <= 0:
-                continue
-            before, along = data.before[b, t], 0.0
-            for k in range(q):
-                along += work.columns[t, k] * beyond[k, before] + work.columns[before, k] * beyond[k, t]
-            for i in range(data.start[b], data.start[b + 1]):
-                for a in range(work.dense.shape[2]):
-                    along += work.dense[i, t, a] * to.turned[i, before, a]
-                    along += work.dense[i, before, a] * to.turned[i, t, a]
-            to.beside[b, t] = -0.5 * (data.units[b] * to.time[t, before] + 0.5 * along)
+            basis[k, t] = work.columns[t, k]
+    of_basis, basis_across = products_of(basis, to.beyond, blocks)
+    for t in range(n_times):
+        for b in range(n):
+            to.diagonal[t, b] = -0.5 * (own[0, t, b] + of_basis[0, t, b] + data.units[b] * to.time[t, t])
+            to.beside[t, b] = -0.25 * (across[0, t, b] + basis_across[0, t, b])
+            to.beside[t, b] -= 0.5 * data.units[b] * to.time[t, data.before[t, b]]
+
+
+@compiled
+def products_of(left, right, metric):
+    """Sums over a of left_t right_t, and of left_t right_before + left_before right_t; (k, T, n) make (1, T, n)."""
+    n_times, n = metric.root.shape
+    own, across = np.zeros((1, n_times, n)), np.zeros((1, n_times, n))
+    left_before, right_before = np.empty(n), np.empty(n)
+    for a in range(len(left)):
+        left_before[:] = right_before[:] = 0.0
+        for t in range(n_times):
+            for i in range(n):
+                x, z, here = left[a, t, i], right[a, t, i], metric.present[t, i] > 0.0
+                own[0, t, i] += x * z
+                across[0, t, i] += x * right_before[i] + left_before[i] * z
+                left_before[i] = x if here else left_before[i]
+                right_before[i] = z if here else right_before[i]
+    return own, across
 
 
 @compiled
@@ -97,9 +106,9 @@ def error_gradient(theta, to, data, layout, work, gradient):
     rho = values[layout.autocorrelation] if remembers else 0.0
     to_scale, to_rho = np.zeros(len(work.log_scale)), 0.0
     for b in range(len(data.units)):
-        scale, diagonal, count = work.log_scale[data.scale_of[b]], to.diagonal[b], data.units[b]
+        scale, diagonal, count = work.log_scale[data.scale_of[b]], to.diagonal[:, b], data.units[b]
         for t in range(len(work.period_log)):
-            gap = data.gap[b, t]
+            gap = data.gap[t, b]
             if gap < 0:
                 continue
             weight = math.exp(-2.0 * (scale + work.period_log[t]))
@@ -108,10 +117,10 @@ def error_gradient(theta, to, data, layout, work, gradient):
                 along *= (1.0 - rho) * (1.0 + rho)
                 to_rho -= 2.0 * rho * weight * diagonal[t] + count * rho / ((1.0 - rho) * (1.0 + rho))
             elif remembers:
-                before, r, dr = data.before[b, t], rho**gap, gap * rho ** (gap - 1)
+                before, r, dr = data.before[t, b], rho**gap, gap * rho ** (gap - 1)
                 g, dg = innovation(rho, gap)
-                along = (diagonal[t] + r * r * diagonal[before] - 2.0 * r * to.beside[b, t]) / g
-                to_rho += weight * 2.0 * dr * (r * diagonal[before] - to.beside[b, t]) / g
+                along = (diagonal[t] + r * r * diagonal[before] - 2.0 * r * to.beside[t, b]) / g
+                to_rho += weight * 2.0 * dr * (r * diagonal[before] - to.beside[t, b]) / g
                 to_rho -= weight * along * dg / g + 0.5 * count * dg / g
             own = -2.0 * weight * along - count
             to_scale[data.scale_of[b]] += own

@@ -14,7 +14,7 @@ from numba import carray, cfunc, njit, types
 
 from bayes_npp.bayesian.collapsed.kernel import cholesky, from_frame, into_frame
 from bayes_npp.bayesian.collapsed.loading_density import evaluate
-from bayes_npp.bayesian.collapsed.loading_forms import forward
+from bayes_npp.bayesian.collapsed.loading_forms import forward, scalar_columns
 from bayes_npp.bayesian.collapsed.loading_kernel import (
     RIDGE,
     add_precision,
@@ -22,7 +22,6 @@ from bayes_npp.bayesian.collapsed.loading_kernel import (
     inverse_of,
     loading_sds,
     new_work,
-    scalar_columns,
     unpack,
 )
 from bayes_npp.bayesian.model.caches import prepare_numba
@@ -39,27 +38,27 @@ SOURCES = (
 def fill_row(i, data, layout, work, row):
     """[W, X, y] of a row, which the density does not form, shape (T, P)."""
     n_slopes = len(data.slope_at)
-    at, column_of = scalar_columns(data, layout, work.scalars.shape[1])
+    at, column_of = scalar_columns(data, layout, len(work.scalars))
     for a in range(n_slopes):
-        row[:, data.slope_at[a]] = work.dense[i, :, a]
-    row[:, work.size - 1] = work.dense[i, :, n_slopes]
+        row[:, data.slope_at[a]] = work.dense[a, :, i]
+    row[:, work.size - 1] = work.dense[n_slopes, :, i]
     for j in range(len(data.time_at)):
         row[:, data.time_at[j]] = data.weight[i] * data.time_columns[:, j]
     for e in range(len(at)):
-        row[:, at[e]] = work.columns[:, column_of[e]] * work.scalars[i, e]
+        row[:, at[e]] = work.columns[:, column_of[e]] * work.scalars[e, i]
 
 
 @compiled
-def exact_coefficients(b, i, data, work):
+def exact_coefficients(i, data, work):
     """Coefficients of a unit whose columns with slopes they fit exactly, of smallest size; shape (q, K)."""
     n_times, q = work.columns.shape
     n_slopes = len(data.slope_at)
     own, target = np.zeros((n_times, q)), np.zeros((n_times, n_slopes))
     gram = np.eye(n_times)
     for t in range(n_times):
-        if data.gap[b, t] >= 0:
+        if work.rows.present[t, i] > 0.0:
             own[t] = work.columns[t]
-            target[t] = data.x[i, t] - work.period[t]
+            target[t] = data.x[:, t, i] - work.period[:, t]
             gram[t, t] = RIDGE
     return own.T.copy() @ (inverse_of(gram + own @ own.T.copy())[0] @ target)
 
@@ -82,40 +81,40 @@ def draw_units(theta, coefficients, normals, data, layout, priors, work, effects
     for a in range(n_slopes):
         slopes[a] = -direction[data.slope_at[a]]
     sds = loading_sds(values, layout)
-    periods[:] = -(work.period @ slopes)
+    periods[:] = -(slopes @ work.period)
     row, error = np.empty((n_times, size)), np.empty(n_times)
-    for b in range(len(data.units)):
-        to_units = np.empty((q, n_times))
+    to_units = np.empty((q, n_times))
+    for i in range(len(data.weight)):
         for j in range(q):
-            to_units[j] = sds[j] * work.moved[b, j]
+            to_units[j] = sds[j] * work.rows.moved[j, :, i]
+        inverse = work.unit_inverse[:, :, data.block_of[i]].copy()
         # The upper factor of the precision, for draws of covariance its inverse.
-        upper = inverse_of(work.unit_inverse[b])[0]
+        upper = inverse_of(inverse)[0]
         cholesky(upper, q)
-        for i in range(data.start[b], data.start[b + 1]):
-            fill_row(i, data, layout, work, row)
-            for t in range(n_times):
-                error[t] = (row[t] * direction).sum()
-            drawn = work.unit_inverse[b] @ (to_units @ error)
-            noise = normals[i].copy()
-            for j in range(q - 1, -1, -1):
-                for k in range(j + 1, q):
-                    noise[j] -= upper[j, k] * noise[k]
-                noise[j] /= upper[j, j]
-            effects[i] = sds * (drawn + noise)
-            shifts[i] = 0.0
-            if not layout.project:
-                continue
-            if not work.free[b]:
-                shifts[i] = -(exact_coefficients(b, i, data, work) @ slopes)
-                continue
-            for j in range(q):
-                shifts[i, j] = -(work.coefficients[i, j] * slopes).sum()
-            at = layout.part_at
-            for to in data.part_columns:
-                for k in data.part_columns:
-                    for a in range(n_slopes):
-                        shifts[i, to] -= direction[at] * (work.coefficients[i, k, a] - work.mean[k, a])
-                        at += 1
+        fill_row(i, data, layout, work, row)
+        for t in range(n_times):
+            error[t] = (row[t] * direction).sum()
+        drawn = inverse @ (to_units @ error)
+        noise = normals[i].copy()
+        for j in range(q - 1, -1, -1):
+            for k in range(j + 1, q):
+                noise[j] -= upper[j, k] * noise[k]
+            noise[j] /= upper[j, j]
+        effects[i] = sds * (drawn + noise)
+        shifts[i] = 0.0
+        if not layout.project:
+            continue
+        if work.rows.free[i] == 0.0:
+            shifts[i] = -(exact_coefficients(i, data, work) @ slopes)
+            continue
+        for j in range(q):
+            shifts[i, j] = -(work.coefficients[j, :, i] * slopes).sum()
+        at = layout.part_at
+        for to in data.part_columns:
+            for k in data.part_columns:
+                for a in range(n_slopes):
+                    shifts[i, to] -= direction[at] * (work.coefficients[k, a, i] - work.mean[k, a])
+                    at += 1
 
 
 class Entries(NamedTuple):
@@ -163,12 +162,12 @@ def _entries(digest: str) -> Entries:
         data, layout, priors, n_scales = unpack(packed)
         work = new_work(len(theta), n_scales, data, layout)
         forward(theta, data, layout, priors, work)
-        n_rows, n_times = data.y.shape
+        n_times, n_rows = data.y.shape
         rows, precision = np.empty((n_rows, n_times, work.size)), np.zeros((len(data.units), n_times, n_times))
         for i in range(n_rows):
             fill_row(i, data, layout, work, rows[i])
         for b in range(len(precision)):
-            add_precision(work.root[b], work.lag[b], data.before[b], 1.0, precision[b])
+            add_precision(b, work.blocks, data.before, 1.0, precision[b])
         return rows, precision, work.columns * loading_sds(work.values, layout)
 
     @njit(cache=True, nogil=True, error_model="numpy")

@@ -11,17 +11,18 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.kernel import ABSENT, constrain, unit_scale_logs
 from bayes_npp.bayesian.collapsed.loading_kernel import (
     add_precision,
-    add_products,
-    add_weighted,
+    combine,
     compiled,
     eliminate,
     error_terms,
-    fill_dense,
-    fill_scalars,
+    innovations,
     loading_columns,
     loading_sds,
     project,
-    scalar_columns,
+    spread,
+    sum_blocks,
+    sum_products,
+    weigh_innovations,
 )
 
 
@@ -38,106 +39,127 @@ def forward(theta, data, layout, priors, work):
     half_log = error_terms(rho, data, layout, work)
     half_log += eliminate(loading_sds(work.values, layout), data, layout, work)
     free = project(data, work) if layout.project else 1.0
+    spread(data, work)
     fill_dense(data, layout, work)
     fill_scalars(data, layout, work)
-    load(data, work)
+    load(work)
     cross_products(data, layout, work)
     shift_outcome(work.q_matrix, layout.means)
     return log_jacobian, half_log, free
 
 
 @compiled
-def load(data, work):
-    """Dense columns in units of the errors' innovations; B'R^-1 and B'V^-1 times those on which B has a weight.
+def fill_dense(data, layout, work):
+    """Columns with slopes, residuals if they are projected, and outcomes; coefficients of the former on B."""
+    (n_times, q), (n_slopes, _, n) = work.columns.shape, data.x.shape
+    dense, own, columns = work.dense, work.coefficients, work.columns
+    gains, is_free, weight = work.rows.gains, work.rows.free, data.weight
+    dense[n_slopes] = data.y
+    if not layout.project:
+        dense[:n_slopes] = data.x
+        return
+    for a in range(n_slopes):
+        for t in range(n_times):
+            of_period = work.period[a, t]
+            for i in range(n):
+                dense[a, t, i] = is_free[i] * (data.x[a, t, i] - weight[i] * of_period)
+        for k in range(q):
+            for i in range(n):
+                own[k, a, i] = 0.0
+            for t in range(n_times):
+                for i in range(n):
+                    own[k, a, i] += gains[k, t, i] * dense[a, t, i]
+        for t in range(n_times):
+            for k in range(q):
+                column = columns[t, k]
+                for i in range(n):
+                    dense[a, t, i] -= column * own[k, a, i]
+
+
+@compiled
+def fill_scalars(data, layout, work):
+    """What multiplies columns of B in rows: units' constants, then parts of their columns with slopes."""
+    n_slopes, n_parts = len(data.slope_at), len(data.part_columns)
+    work.scalars[: len(data.constants)] = data.constants
+    if not layout.project:
+        return
+    at = len(data.constants)
+    for _ in range(n_parts):
+        for k in data.part_columns:
+            for a in range(n_slopes):
+                mean = work.mean[k, a]
+                for i in range(len(data.weight)):
+                    own = work.coefficients[k, a, i] - data.weight[i] * mean
+                    work.scalars[at, i] = work.rows.free[i] * own
+                at += 1
+
+
+@compiled
+def scalar_columns(data, layout, n_scalars):
+    """Where the columns B_k x scalar stand in [W, X, y], and which column k of B each has; both (E,)."""
+    at, column = np.zeros(n_scalars, dtype=np.int64), np.zeros(n_scalars, dtype=np.int64)
+    n_constants = len(data.constant_at)
+    at[:n_constants] = data.constant_at
+    n_parts = len(data.part_columns)
+    each = n_parts * len(data.slope_at)
+    for j in range(n_constants, n_scalars):
+        at[j] = layout.part_at + j - n_constants
+        column[j] = data.part_columns[(j - n_constants) // each]
+    return at, column
+
+
+@compiled
+def load(work):
+    """Dense columns as innovations; R^-1, B'R^-1 and B'V^-1 times those on which B has a weight.
 
     If columns with slopes are projected that is the outcome alone: B'R^-1 x = 0.
     """
-    n_times, n_dense = work.dense.shape[1:]
-    q, n_loaded = work.cross.shape[1:]
-    first = n_dense - n_loaded
-    for b in range(len(data.units)):
-        root, lag, previous, moved, keep = work.root[b], work.lag[b], data.before[b], work.moved[b], work.keep[b]
-        for i in range(data.start[b], data.start[b + 1]):
-            dense, white, cross, within = work.dense[i], work.white[i], work.cross[i], work.within[i]
+    rows, cross, weighted = work.rows, work.cross, work.weighted
+    q, n_loaded, n = cross.shape
+    first, n_times = len(work.dense) - n_loaded, len(work.columns)
+    innovations(work.dense, rows, work.white)
+    weighted[:, :] = work.white[first:]
+    weigh_innovations(weighted, rows)
+    for z in range(n_loaded):
+        for k in range(q):
+            for i in range(n):
+                cross[k, z, i] = 0.0
             for t in range(n_times):
-                before = previous[t]
-                for a in range(n_dense):
-                    white[t, a] = root[t] * (dense[t, a] - lag[t] * dense[before, a])
-            for z in range(n_loaded):
-                for k in range(q):
-                    total = 0.0
-                    for t in range(n_times):
-                        total += moved[k, t] * dense[t, first + z]
-                    cross[k, z] = total
-                for k in range(q):
-                    total = 0.0
-                    for j in range(q):
-                        total += keep[j, k] * cross[j, z]
-                    within[k, z] = total
+                for i in range(n):
+                    cross[k, z, i] += rows.moved[k, t, i] * work.dense[first + z, t, i]
+    combine(rows.keep, cross, work.within)
 
 
 @compiled
 def cross_products(data, layout, work):
     """Q, the outcome not yet less prior means."""
-    n_rows, n_scalars = work.scalars.shape
-    n_times, q, n_loaded = work.columns.shape[0], work.cross.shape[1], work.cross.shape[2]
-    n_dense = work.dense.shape[2]
+    rows, blocks, weight, own = work.rows, work.blocks, data.weight, work.scalars
+    n_dense, n_times, n = work.dense.shape
+    q, n_loaded, n_scalars = len(work.cross), work.cross.shape[1], len(own)
     scalar_at, column_of = scalar_columns(data, layout, n_scalars)
     first = n_dense - n_loaded
-    white = work.white.reshape(n_rows * n_times, n_dense)
-    dense = white.T @ white
+    white, taken = work.white.reshape(n_dense, n_times * n), np.empty((q, n_loaded, n))
+    combine(rows.shrink, work.cross, taken)
+    dense = white @ white.T
+    dense[first:, first:] -= sum_products(work.cross, taken)
+    time_dense = sum_blocks(work.weighted, weight) - sum_products(taken * weight, rows.moved)
     dense_scalars, scalars = np.zeros((n_loaded, n_scalars)), np.zeros((n_scalars, n_scalars))
-    time, time_dense, time_scalars = (
-        np.zeros((n_times, n_times)),
-        np.zeros((n_times, n_loaded)),
-        np.zeros((n_scalars, n_times)),
-    )
-    scaled, summed, total_dense = np.empty((q, n_scalars)), np.empty(n_scalars), np.empty((n_times, n_loaded))
-    total_cross, taken = np.empty((q, n_loaded)), np.empty((q, n_times))
-    for b in range(len(data.units)):
-        shrink, gram, moved, marginal = work.shrink[b], work.marginal_gram[b], work.moved[b], work.marginal[b]
-        summed[:] = 0.0
-        total_dense[:, :] = 0.0
-        total_cross[:, :] = 0.0
-        for i in range(data.start[b], data.start[b + 1]):
-            own, cross, within, w = work.scalars[i], work.cross[i], work.within[i], data.weight[i]
-            for k in range(q):
-                for z in range(n_loaded):
-                    total = 0.0
-                    for j in range(q):
-                        total += shrink[k, j] * cross[j, z]
-                    for y in range(n_loaded):
-                        dense[first + y, first + z] -= cross[k, y] * total
-                    total_cross[k, z] += w * total
-            for t in range(n_times):
-                for z in range(n_loaded):
-                    total_dense[t, z] += w * work.dense[i, t, first + z]
-            for e in range(n_scalars):
-                summed[e] += w * own[e]
-                for z in range(n_loaded):
-                    dense_scalars[z, e] += within[column_of[e], z] * own[e]
-                for k in range(q):
-                    scaled[k, e] = gram[k, column_of[e]] * own[e]
-            for e in range(n_scalars):
-                factor, k = own[e], column_of[e]
-                for c in range(e, n_scalars):
-                    scalars[e, c] += factor * scaled[k, c]
-        root, lag, before = work.root[b], work.lag[b], data.before[b]
-        add_weighted(root, lag, before, total_dense, time_dense)
-        for t in range(n_times):
-            for k in range(q):
-                for z in range(n_loaded):
-                    time_dense[t, z] -= moved[k, t] * total_cross[k, z]
+    time_scalars, scaled, weighted = np.zeros((n_scalars, n_times)), np.empty((n_scalars, n)), own * weight
+    for k in range(q):
+        if not (column_of == k).any():
+            continue
         for e in range(n_scalars):
-            for t in range(n_times):
-                time_scalars[e, t] += summed[e] * marginal[column_of[e], t]
-        add_precision(root, lag, before, data.units[b], time)
-        taken[:, :] = 0.0
-        for k in range(q):
-            for j in range(q):
-                for t in range(n_times):
-                    taken[k, t] += shrink[k, j] * moved[j, t]
-        add_products(moved, taken, -data.units[b], time)
+            for i in range(n):
+                scaled[e, i] = rows.marginal_gram[k, column_of[e], i] * own[e, i]
+        among, with_dense, with_time = own @ scaled.T, work.within[k] @ own.T, weighted @ rows.marginal[k].T
+        for e in range(n_scalars):
+            if column_of[e] == k:
+                scalars[e], dense_scalars[:, e], time_scalars[e] = among[e], with_dense[:, e], with_time[e]
+    shrunk = np.empty(blocks.moved.shape)
+    combine(blocks.shrink, blocks.moved, shrunk)
+    time = -sum_products(blocks.moved, shrunk * data.units)
+    for b in range(len(data.units)):
+        add_precision(b, blocks, data.before, data.units[b], time)
     place(dense, dense_scalars, scalars, time, time_dense, time_scalars, scalar_at, data, work)
 
 
@@ -155,13 +177,13 @@ def place(dense, dense_scalars, scalars, time, time_dense, time_scalars, scalar_
             q_matrix[dense_at[a], dense_at[b]] = dense[a, b]
     columns = data.time_columns
     of_time = columns.T @ (time @ columns)
-    with_dense, with_scalars = columns.T @ time_dense, time_scalars @ columns
+    with_dense, with_scalars = time_dense @ columns, time_scalars @ columns
     for a in range(len(data.time_at)):
         at = data.time_at[a]
         for b in range(len(data.time_at)):
             q_matrix[at, data.time_at[b]] = of_time[a, b]
         for z in range(len(dense_scalars)):
-            q_matrix[at, dense_at[first + z]] = q_matrix[dense_at[first + z], at] = with_dense[a, z]
+            q_matrix[at, dense_at[first + z]] = q_matrix[dense_at[first + z], at] = with_dense[z, a]
         for e in range(len(scalar_at)):
             q_matrix[at, scalar_at[e]] = q_matrix[scalar_at[e], at] = with_scalars[e, a]
     for e in range(len(scalar_at)):

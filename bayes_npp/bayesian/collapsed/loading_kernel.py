@@ -1,4 +1,4 @@
-"""Metric, projection and rows at theta of models in which units load on columns of time, compiled.
+"""Metric and projection at theta of models in which units load on columns of time, compiled.
 
 Notation of docs/statistics.md, section 6. Every unit's rows lie on the grid of all T periods, R_i^-1 zero where it has
 none. B (T, q) holds the columns on which units have coefficients: a constant, known columns of time, common factors
@@ -7,8 +7,9 @@ holds as few rows with the same sum of outer products (`loading_products`), so t
 
 Columns with slopes are projected on units, periods and unit x B in the metric of the errors at theta.
 
-Loops run over small matrices and write into `LoadingWork`: an array made or a call of BLAS per unit would cost more
-than the arithmetic. Nothing here is in numba's cache: that are only the `loading_draws.entries`.
+Blocks and rows lie along the last axis of every array, which the innermost loops run over: so the compiler makes one
+instruction of four or eight units. What is summed over units is a product of matrices. Nothing here is in numba's
+cache: that are only the `loading_draws.entries`.
 """
 
 import math
@@ -16,14 +17,8 @@ import math
 import numpy as np
 from numba import njit
 
-from bayes_npp.bayesian.collapsed.kernel import (
-    ABSENT,
-    FLAT_SD,
-    cholesky,
-    innovation,
-    invert,
-)
-from bayes_npp.bayesian.collapsed.packed import LoadingWork, unpack_loadings
+from bayes_npp.bayesian.collapsed.kernel import ABSENT, FLAT_SD, cholesky, innovation, invert
+from bayes_npp.bayesian.collapsed.packed import LoadingMetric, LoadingWork, unpack_loadings
 
 compiled = njit(nogil=True, error_model="numpy")
 unpack = compiled(unpack_loadings)
@@ -41,6 +36,48 @@ def inverse_of(matrix):
 
 
 @compiled
+def invert_each(matrices, lower, inverse, log_diagonal):
+    """Inverses of symmetric positive definite (q, q, B), which are overwritten, and half their log determinants (B,).
+
+    NaN or infinite where a matrix is not positive definite.
+    """
+    q, n = matrices.shape[0], matrices.shape[2]
+    log_diagonal[:] = 1.0
+    for k in range(q):
+        for b in range(n):
+            matrices[k, k, b] = math.sqrt(matrices[k, k, b])
+            log_diagonal[b] *= matrices[k, k, b]
+            lower[k, k, b] = 1.0 / matrices[k, k, b]
+        for j in range(k + 1, q):
+            for b in range(n):
+                matrices[k, j, b] *= lower[k, k, b]
+        for i in range(k + 1, q):
+            for j in range(i, q):
+                for b in range(n):
+                    matrices[i, j, b] -= matrices[k, i, b] * matrices[k, j, b]
+    for b in range(n):
+        log_diagonal[b] = math.log(log_diagonal[b])
+    for k in range(q):
+        for j in range(k):
+            for b in range(n):
+                lower[k, j, b] = 0.0
+            for i in range(j, k):
+                for b in range(n):
+                    lower[k, j, b] -= matrices[i, k, b] * lower[i, j, b]
+            for b in range(n):
+                lower[k, j, b] *= lower[k, k, b]
+    for i in range(q):
+        for j in range(i + 1):
+            for b in range(n):
+                inverse[i, j, b] = 0.0
+            for k in range(i, q):
+                for b in range(n):
+                    inverse[i, j, b] += lower[k, i, b] * lower[k, j, b]
+            for b in range(n):
+                inverse[j, i, b] = inverse[i, j, b]
+
+
+@compiled
 def error_terms(rho, data, layout, work):
     """R_b^-1 = sum_t c_t^2 (e_t - r_t e_before)(e_t - r_t e_before)': c and r; returns log|R| / 2."""
     half = 0.0
@@ -51,8 +88,8 @@ def error_terms(rho, data, layout, work):
         log_scale = work.log_scale[data.scale_of[b]]
         unit_root, own = math.exp(-log_scale), 0.0
         for t in range(len(period_root)):
-            gap = data.gap[b, t]
-            work.root[b, t] = work.lag[b, t] = 0.0
+            gap = data.gap[t, b]
+            work.blocks.root[t, b] = work.blocks.lag[t, b] = 0.0
             if gap < 0:
                 continue
             root = unit_root * period_root[t]
@@ -61,50 +98,63 @@ def error_terms(rho, data, layout, work):
                 root *= root_of_first
                 own -= log_of_first
             elif remembers and gap == 1:
-                work.lag[b, t] = rho
+                work.blocks.lag[t, b] = rho
             elif remembers:
                 g = innovation(rho, gap)[0]
-                work.lag[b, t] = rho**gap
+                work.blocks.lag[t, b] = rho**gap
                 root /= math.sqrt(g)
                 own += 0.5 * math.log(g)
-            work.root[b, t] = root
+            work.blocks.root[t, b] = root
         half += data.units[b] * own
     return half
 
 
 @compiled
-def add_weighted(root, lag, before, columns, out):
-    """Add R_b^-1 columns to out, both (T, k); the first three are those of block b, (T,)."""
-    for t in range(len(columns)):
-        weight, r, last = root[t] * root[t], lag[t], before[t]
-        if weight == 0.0:
-            continue
-        for a in range(columns.shape[1]):
-            moved = weight * (columns[t, a] - r * columns[last, a])
-            out[t, a] += moved
-            out[last, a] -= r * moved
+def innovations(columns, metric, out):
+    """c_t (e_t - r_t e_before) of columns, both (k, T, B)."""
+    n_times, n = metric.root.shape
+    before = np.empty(n)
+    for a in range(len(columns)):
+        before[:] = 0.0
+        for t in range(n_times):
+            for b in range(n):
+                own = columns[a, t, b]
+                out[a, t, b] = metric.root[t, b] * (own - metric.lag[t, b] * before[b])
+                before[b] = own if metric.present[t, b] > 0.0 else before[b]
 
 
 @compiled
-def add_precision(root, lag, before, factor, out):
+def weigh_innovations(columns, metric):
+    """R^-1 times columns (k, T, B) that are given as their innovations, in place."""
+    n_times, n = metric.root.shape
+    after = np.empty(n)
+    for a in range(len(columns)):
+        after[:] = 0.0
+        for t in range(n_times - 1, -1, -1):
+            for b in range(n):
+                own, here = metric.root[t, b] * columns[a, t, b], metric.present[t, b] > 0.0
+                columns[a, t, b] = own - after[b] if here else 0.0
+                after[b] = metric.lag[t, b] * own if here else after[b]
+
+
+@compiled
+def weigh(columns, metric):
+    """R^-1 times columns (k, T, B), in place."""
+    innovations(columns, metric, columns)
+    weigh_innovations(columns, metric)
+
+
+@compiled
+def add_precision(b, blocks, before, factor, out):
     """Add factor x R_b^-1 to out (T, T)."""
     for t in range(len(out)):
-        weight, r, last = factor * root[t] * root[t], lag[t], before[t]
+        root, r, last = blocks.root[t, b], blocks.lag[t, b], before[t, b]
+        weight = factor * root * root
         out[t, t] += weight
         if r != 0.0:
             out[last, last] += weight * r * r
             out[t, last] -= weight * r
             out[last, t] -= weight * r
-
-
-@compiled
-def add_products(left, right, factor, out):
-    """Add factor x left' right to out (T, T), both (k, T)."""
-    for k in range(len(left)):
-        for s in range(left.shape[1]):
-            own = factor * left[k, s]
-            for t in range(right.shape[1]):
-                out[s, t] += own * right[k, t]
 
 
 @compiled
@@ -139,92 +189,101 @@ def eliminate(sds, data, layout, work):
     D the SDs of units' coefficients, A = D B'R^-1 B D + 1 (0 in place of 1 where they are flat), N = D A^-1 D, and
     `keep` J = 1 - N B'R^-1 B, so that B'V^-1 = J'B'R^-1.
     """
-    n_times, q = work.columns.shape
-    basis, factor, lower = work.columns.T.copy(), np.empty((q, q)), np.empty((q, q))
-    half = 0.0
-    for b in range(len(data.units)):
-        moved, gram, marginal = work.moved[b], work.gram[b], work.marginal[b]
-        keep, shrink, inverse, marginal_gram = work.keep[b], work.shrink[b], work.unit_inverse[b], work.marginal_gram[b]
-        moved[:, :] = 0.0
+    blocks, columns = work.blocks, work.columns
+    (n_times, q), n = columns.shape, len(data.units)
+    moved, gram, inverse = blocks.moved, blocks.gram, work.unit_inverse
+    factor, half = np.empty((q, q, n)), np.empty(n)
+    for k in range(q):
         for t in range(n_times):
-            root, r, before = work.root[b, t], work.lag[b, t], data.before[b, t]
-            for k in range(q):
-                own = root * root * (basis[k, t] - r * basis[k, before])
-                moved[k, t] += own
-                moved[k, before] -= r * own
-        for k in range(q):
-            for j in range(k + 1):
-                total = 0.0
-                for t in range(n_times):
-                    total += moved[k, t] * basis[j, t]
-                gram[k, j] = gram[j, k] = total
-        for k in range(q):
-            for j in range(q):
-                factor[k, j] = sds[k] * gram[k, j] * sds[j]
-            factor[k, k] += 0.0 if layout.effect_scale[k] == FLAT_SD else 1.0
-        half += data.units[b] * cholesky(factor, q)
-        invert(factor, q, lower, inverse)
-        for k in range(q):
-            for j in range(q):
-                shrink[k, j] = sds[k] * inverse[k, j] * sds[j]
-        for k in range(q):
-            for j in range(q):
-                total = 1.0 if k == j else 0.0
-                for m in range(q):
-                    total -= shrink[k, m] * gram[m, j]
-                keep[k, j] = total
-        for k in range(q):
-            marginal[k] = 0.0
+            moved[k, t] = columns[t, k]
+    weigh(moved, blocks)
+    for k in range(q):
+        for j in range(k + 1):
+            for b in range(n):
+                gram[k, j, b] = 0.0
+            for t in range(n_times):
+                for b in range(n):
+                    gram[k, j, b] += columns[t, j] * moved[k, t, b]
+            scale, known = sds[k] * sds[j], 1.0 if k == j and layout.effect_scale[k] != FLAT_SD else 0.0
+            for b in range(n):
+                gram[j, k, b] = gram[k, j, b]
+                factor[k, j, b] = factor[j, k, b] = scale * gram[k, j, b] + known
+    invert_each(factor, work.room, inverse, half)
+    for k in range(q):
+        for j in range(q):
+            for b in range(n):
+                blocks.shrink[k, j, b] = sds[k] * inverse[k, j, b] * sds[j]
+    for k in range(q):
+        for j in range(q):
+            blocks.keep[k, j] = 1.0 if k == j else 0.0
             for m in range(q):
-                for t in range(n_times):
-                    marginal[k, t] += keep[m, k] * moved[m, t]
-            for j in range(q):
-                total = 0.0
-                for m in range(q):
-                    total += gram[k, m] * keep[m, j]
-                marginal_gram[k, j] = total
-    return half
+                for b in range(n):
+                    blocks.keep[k, j, b] -= blocks.shrink[k, m, b] * gram[m, j, b]
+    combine(blocks.keep, moved, blocks.marginal)
+    combine(blocks.keep, gram, blocks.marginal_gram)
+    return (data.units * half).sum()
+
+
+@compiled
+def combine(left, right, out):
+    """left'right of every block: (q, q, B) and (q, m, B) make (q, m, B)."""
+    q, m, n = out.shape
+    for k in range(q):
+        for t in range(m):
+            for b in range(n):
+                out[k, t, b] = left[0, k, b] * right[0, t, b]
+            for j in range(1, q):
+                for b in range(n):
+                    out[k, t, b] += left[j, k, b] * right[j, t, b]
+
+
+@compiled
+def sum_products(left, right):
+    """Sum over j and blocks of left (q, k, B) times right (q, m, B): (k, m)."""
+    out = left[0] @ right[0].T
+    for j in range(1, len(left)):
+        out += left[j] @ right[j].T
+    return out
+
+
+@compiled
+def sum_blocks(columns, weights):
+    """Weighted sum over blocks of (k, m, B): (k, m)."""
+    k, m, n = columns.shape
+    return (columns.reshape(k * m, n) @ weights).reshape(k, m)
 
 
 @compiled
 def project(data, work):
-    """Solve for period parts, units' coefficients and their means: `work.period`, `.gains`, `.mean`; free units."""
-    n_times, q = work.columns.shape
-    columns, n_slopes = work.columns, data.sums.shape[2]
-    gram, right = np.zeros((n_times, n_times)), np.zeros((n_times, n_slopes))
-    own, factor, lower = np.empty((q, n_slopes)), np.empty((q, q)), np.empty((q, q))
-    mean, free = np.zeros((q, n_slopes)), 0.0
-    work.mean_gains[:, :] = 0.0
-    for b in range(len(data.units)):
-        if not work.free[b]:
-            continue
-        gains, inner, sums, moved = work.gains[b], work.inner[b], data.sums[b], work.moved[b]
-        root, lag, before = work.root[b], work.lag[b], data.before[b]
-        factor[:, :] = work.gram[b]
-        cholesky(factor, q)
-        invert(factor, q, lower, inner)
-        gains[:, :] = 0.0
-        for k in range(q):
-            for j in range(q):
-                for t in range(n_times):
-                    gains[k, t] += inner[k, j] * moved[j, t]
-        add_precision(root, lag, before, data.units[b], gram)
-        add_products(moved, gains, -data.units[b], gram)
-        add_weighted(root, lag, before, sums, right)
-        own[:, :] = 0.0
-        for k in range(q):
+    """Solve for period parts, units' coefficients and their means: `.period`, `.gains`, `.mean`; free units."""
+    blocks, columns = work.blocks, work.columns
+    (n_times, q), n_slopes, n = columns.shape, len(data.sums), len(data.units)
+    moved, gains, is_free = blocks.moved, blocks.gains, blocks.free
+    factor, weighted, own = np.empty((q, q, n)), data.sums.copy(), np.zeros((q, n_slopes, n))
+    for k in range(q):
+        for j in range(q):
+            diagonal = 1.0 if k == j else 0.0
+            for b in range(n):
+                factor[k, j, b] = blocks.gram[k, j, b] if is_free[b] > 0.0 else diagonal
+    invert_each(factor, work.room, blocks.inner, np.empty(n))
+    for k in range(q):
+        for j in range(q):
+            for b in range(n):
+                blocks.inner[k, j, b] *= is_free[b]
+    combine(blocks.inner, moved, gains)
+    free_units = data.units * is_free
+    counted = gains * data.units
+    gram = -sum_products(moved, counted)
+    for b in range(n):
+        add_precision(b, blocks, data.before, free_units[b], gram)
+    weigh(weighted, blocks)
+    for k in range(q):
+        for a in range(n_slopes):
             for t in range(n_times):
-                for a in range(n_slopes):
-                    own[k, a] += gains[k, t] * sums[t, a]
-            for t in range(n_times):
-                work.mean_gains[k, t] += data.units[b] * gains[k, t]
-            for a in range(n_slopes):
-                mean[k, a] += own[k, a]
-        for t in range(n_times):
-            for k in range(q):
-                for a in range(n_slopes):
-                    right[t, a] -= moved[k, t] * own[k, a]
-        free += data.units[b]
+                for b in range(n):
+                    own[k, a, b] += gains[k, t, b] * data.sums[a, t, b]
+    right = sum_blocks(weighted, is_free) - sum_products(own, moved)
+    free, every = max(free_units.sum(), 1.0), np.ones(n)
     size = np.trace(gram) / n_times
     for j in range(q):
         length = (columns[:, j] ** 2).sum()
@@ -235,92 +294,91 @@ def project(data, work):
         gram[t, t] += RIDGE * size + (1.0 if size == 0.0 else 0.0)
     inverse = inverse_of(gram)[0]
     work.period_inverse[:, :] = inverse
-    work.period[:, :] = inverse @ right
-    work.mean_gains[:, :] /= max(free, 1.0)
-    work.mean[:, :] = mean / max(free, 1.0) - work.mean_gains @ work.period
-    return max(free, 1.0)
+    work.period[:, :] = right @ inverse
+    work.mean_gains[:, :] = sum_blocks(counted, every) / free
+    work.mean[:, :] = sum_blocks(own, every) / free - work.mean_gains @ work.period.T
+    return free
 
 
 @compiled
-def fill_dense(data, layout, work):
-    """Columns with slopes, residuals if they are projected, and outcomes; coefficients of the former on B."""
-    n_times, q = work.columns.shape
-    n_slopes = len(data.slope_at)
-    for b in range(len(data.units)):
-        gains = work.gains[b]
-        for i in range(data.start[b], data.start[b + 1]):
-            dense, own, x, w = work.dense[i], work.coefficients[i], data.x[i], data.weight[i]
-            for t in range(n_times):
-                dense[t, n_slopes] = data.y[i, t]
-            if not layout.project:
-                dense[:, :n_slopes] = x
-                continue
-            own[:, :] = 0.0
-            if not work.free[b]:
-                dense[:, :n_slopes] = 0.0
-                continue
-            for t in range(n_times):
-                for a in range(n_slopes):
-                    dense[t, a] = x[t, a] - w * work.period[t, a]
-                for k in range(q):
-                    for a in range(n_slopes):
-                        own[k, a] += gains[k, t] * dense[t, a]
-            for t in range(n_times):
-                for k in range(q):
-                    for a in range(n_slopes):
-                        dense[t, a] -= work.columns[t, k] * own[k, a]
-
-
-@compiled
-def fill_scalars(data, layout, work):
-    """What multiplies columns of B in rows: units' constants, then parts of their columns with slopes."""
-    n_constants, n_slopes, n_parts = data.constants.shape[1], len(data.slope_at), len(data.part_columns)
-    work.scalars[:, :n_constants] = data.constants
-    if not layout.project:
+def spread(data, work):
+    """What is of blocks to their rows, where that is not the same."""
+    blocks, rows = work.blocks, work.rows
+    if len(data.weight) == len(data.units):
         return
-    for b in range(len(data.units)):
-        if not work.free[b]:  # as they were made: zero
-            continue
-        for i in range(data.start[b], data.start[b + 1]):
-            w, at = data.weight[i], n_constants
-            for _ in range(n_parts):
-                for j in range(n_parts):
-                    k = data.part_columns[j]
-                    for a in range(n_slopes):
-                        work.scalars[i, at] = work.coefficients[i, k, a] - w * work.mean[k, a]
-                        at += 1
+    block_of = data.block_of
+    for t in range(len(rows.root)):
+        for i in range(len(block_of)):
+            rows.root[t, i], rows.lag[t, i] = blocks.root[t, block_of[i]], blocks.lag[t, block_of[i]]
+    for of_rows, of_blocks in (
+        (rows.moved, blocks.moved),
+        (rows.shrink, blocks.shrink),
+        (rows.keep, blocks.keep),
+        (rows.marginal, blocks.marginal),
+        (rows.marginal_gram, blocks.marginal_gram),
+        (rows.inner, blocks.inner),
+        (rows.gains, blocks.gains),
+    ):
+        for k in range(of_rows.shape[0]):
+            for t in range(of_rows.shape[1]):
+                for i in range(len(block_of)):
+                    of_rows[k, t, i] = of_blocks[k, t, block_of[i]]
 
 
 @compiled
-def scalar_columns(data, layout, n_scalars):
-    """Where the columns B_k x scalar stand in [W, X, y], and which column k of B each has; both (E,)."""
-    at, column = np.zeros(n_scalars, dtype=np.int64), np.zeros(n_scalars, dtype=np.int64)
-    n_constants = len(data.constant_at)
-    at[:n_constants] = data.constant_at
-    n_parts = len(data.part_columns)
-    each = n_parts * len(data.slope_at)
-    for j in range(n_constants, n_scalars):
-        at[j] = layout.part_at + j - n_constants
-        column[j] = data.part_columns[(j - n_constants) // each]
-    return at, column
+def collect(of_rows, data):
+    """Sums over the rows of each block, (k, m, R) to (k, m, B)."""
+    k, m, n_rows = of_rows.shape
+    if n_rows == len(data.units):
+        return of_rows
+    out = np.zeros((k, m, len(data.units)))
+    for a in range(k):
+        for t in range(m):
+            for i in range(n_rows):
+                out[a, t, data.block_of[i]] += of_rows[a, t, i]
+    return out
+
+
+@compiled
+def new_metric(n_times, q, n):
+    """Arrays of `LoadingMetric` for n blocks or rows."""
+    square, long = (q, q, n), (q, n_times, n)
+    return LoadingMetric(
+        np.empty((n_times, n)),
+        np.empty((n_times, n)),
+        np.empty((n_times, n)),
+        np.empty(n),
+        np.empty(long),
+        np.empty(square),
+        np.empty(square),
+        np.empty(square),
+        np.empty(long),
+        np.empty(square),
+        np.empty(square),
+        np.zeros(long),
+    )
 
 
 @compiled
 def new_work(d, n_scales, data, layout):
     """Arrays for evaluations at theta of d elements."""
     n_times, n_known = data.known.shape
-    n_blocks, n_rows, q = len(data.units), data.start[-1], n_known + layout.n_factors
+    n_blocks, n_rows, q = len(data.units), len(data.weight), n_known + layout.n_factors
     n_slopes, size = len(data.slope_at), len(layout.column_scale) + len(layout.kept) + 1
-    n_scalars = data.constants.shape[1]
+    n_scalars = len(data.constants)
     if layout.project:
         n_scalars += len(data.part_columns) ** 2 * n_slopes
     n_loaded = 1 if layout.project else n_slopes + 1
-    free = np.zeros(n_blocks, dtype=np.bool_)
-    for b in range(n_blocks):
-        rows = 0
-        for t in range(n_times):
-            rows += data.gap[b, t] >= 0
-        free[b] = layout.project != 0 and rows > q
+    blocks = new_metric(n_times, q, n_blocks)
+    rows = blocks if n_rows == n_blocks else new_metric(n_times, q, n_rows)
+    for metric in (blocks, rows):
+        for i in range(len(metric.free)):
+            b, count = i if len(metric.free) == n_blocks else data.block_of[i], 0
+            for t in range(n_times):
+                here = data.gap[t, b] >= 0
+                metric.present[t, i] = 1.0 if here else 0.0
+                count += here
+            metric.free[i] = 1.0 if layout.project != 0 and count > q else 0.0
     return LoadingWork(
         size,
         np.empty(d),
@@ -328,27 +386,20 @@ def new_work(d, n_scales, data, layout):
         np.empty(n_scales),
         np.zeros(n_times),
         np.empty((n_times, q)),
-        np.empty((n_blocks, n_times)),
-        np.empty((n_blocks, n_times)),
-        np.empty((n_blocks, q, n_times)),
-        np.empty((n_blocks, q, q)),
-        np.empty((n_blocks, q, q)),
-        np.empty((n_blocks, q, q)),
-        np.empty((n_blocks, q, q)),
-        np.empty((n_blocks, q, n_times)),
-        np.empty((n_blocks, q, q)),
-        free,
-        np.zeros((n_blocks, q, q)),
-        np.zeros((n_blocks, q, n_times)),
-        np.zeros((n_times, n_slopes)),
+        blocks,
+        rows,
+        np.empty((q, q, n_blocks)),
+        np.empty((q, q, n_blocks)),
+        np.zeros((n_slopes, n_times)),
         np.zeros((n_times, n_times)),
         np.zeros((q, n_slopes)),
         np.zeros((q, n_times)),
-        np.empty((n_rows, n_times, n_slopes + 1)),
-        np.empty((n_rows, n_times, n_slopes + 1)),
-        np.empty((n_rows, q, n_slopes)),
-        np.zeros((n_rows, n_scalars)),
-        np.empty((n_rows, q, n_loaded)),
-        np.empty((n_rows, q, n_loaded)),
+        np.empty((n_slopes + 1, n_times, n_rows)),
+        np.empty((n_slopes + 1, n_times, n_rows)),
+        np.zeros((q, n_slopes, n_rows)),
+        np.zeros((n_scalars, n_rows)),
+        np.empty((n_loaded, n_times, n_rows)),
+        np.empty((q, n_loaded, n_rows)),
+        np.empty((q, n_loaded, n_rows)),
         np.empty((size, size)),
     )

@@ -8,6 +8,7 @@ from bayes_npp.bayesian.collapsed.packed import LoadingData
 from bayes_npp.bayesian.model.loadings import PART, SLOPED, factor_basis
 from bayes_npp.bayesian.model.terms import ModelData, Term
 
+LANES = 16  # rows that compiled loops take at a time
 RANK = 1e-14  # of the moments of a block, relative to the largest
 
 
@@ -66,33 +67,54 @@ def loading_data(
         "known": known,
         "contrasts": factor_basis(n_times),
         "scale_of": np.arange(n_units) if by_unit else np.zeros(len(patterns), dtype=np.int64),
-        "gap": gap,
-        "before": before,
+        "gap": np.ascontiguousarray(gap.T),
+        "before": np.ascontiguousarray(before.T),
         "slope_at": np.array(slope_at, dtype=np.int64),
         "constant_at": np.array(constant_at, dtype=np.int64),
         "time_at": np.array(time_at, dtype=np.int64),
         "part_columns": np.array(part_columns, dtype=np.int64),
         "units": np.bincount(member, minlength=len(patterns)).astype(float),
-        "sums": np.stack([x[member == b].sum(axis=0) for b in range(len(patterns))]),
+        "sums": np.stack([x[member == b].sum(axis=0).T for b in range(len(patterns))], axis=2),
     }
     whole, few = [], []
     for b in range(len(patterns)):
         own = (x[member == b], y[member == b], u[member == b], np.ones(int(shared["units"][b])))
         whole.append(own)
         few.append(_compressed(own, patterns[b]))
-    return _laid_out(few, shared), _laid_out(whole, shared), np.argsort(member, kind="stable")
+    return _filled_up(_laid_out(few, shared)), _laid_out(whole, shared), np.argsort(member, kind="stable")
 
 
 def _laid_out(blocks: Sequence[tuple[np.ndarray, ...]], shared: dict[str, np.ndarray]) -> LoadingData:
     x, y, constants, weight = zip(*blocks, strict=True)
     return LoadingData(
-        x=np.concatenate(x),
-        y=np.concatenate(y),
-        constants=np.concatenate(constants),
+        x=np.concatenate(x).T,  # (R, T, K) to (K, T, R)
+        y=np.concatenate(y).T,
+        constants=np.concatenate(constants).T,
         weight=np.concatenate(weight),
-        start=np.cumsum([0, *(len(part) for part in weight)]),
+        block_of=np.repeat(np.arange(len(weight)), [len(part) for part in weight]),
         **shared,
     )
+
+
+def _filled_up(rows: LoadingData) -> LoadingData:
+    """Rows of nothing up to a multiple of `LANES`; where every block has one row, blocks of no unit as well.
+
+    A row of weight zero whose columns are zero adds nothing. A block of no unit has errors of its own, uncorrelated
+    and of the first scale, so that nothing in it is singular.
+    """
+    more = -len(rows.weight) % LANES
+
+    def with_zeros(array: np.ndarray) -> np.ndarray:
+        return np.concatenate([array, np.zeros((*array.shape[:-1], more), dtype=array.dtype)], axis=-1)
+
+    names = ["x", "y", "constants", "weight"]
+    if len(rows.weight) == len(rows.units):
+        names += ["sums", "units", "scale_of", "gap", "before"]
+        last = np.arange(len(rows.units), len(rows.units) + more)
+    else:
+        last = np.full(more, rows.block_of[-1])
+    filled = {name: with_zeros(getattr(rows, name)) for name in names}
+    return rows._replace(block_of=np.concatenate([rows.block_of, last]), **filled)
 
 
 def _neighbours(patterns: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

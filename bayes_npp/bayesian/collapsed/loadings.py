@@ -153,8 +153,8 @@ class CollapsedLoadings(Collapsed):
     def at(self, theta: np.ndarray) -> "AtTheta":
         """Rows of every unit at one theta, on the grid of periods."""
         rows, precision, loaded = entries().at_theta(np.ascontiguousarray(theta), self.packed_units)
-        back, counts = np.argsort(self.unit_of_row), np.diff(self.every_row.start)
-        return AtTheta(rows[back], loaded, np.repeat(precision, counts, axis=0)[back])
+        back = np.argsort(self.unit_of_row)
+        return AtTheta(rows[back], loaded, precision[self.every_row.block_of][back])
 
     def forms(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Q of outcomes less prior means (S, P, P), prior SDs of coefficients (S, p), log|V| / 2 (S,)."""

@@ -79,22 +79,23 @@ class LoadingData(NamedTuple):
     """Rows of a model in which units load on columns of time, on the grid of all T periods.
 
     B blocks of units with one R_i^-1, R rows of outer products (units, or as few with the same sums), K columns with
-    slopes, r constants of units, m columns of time, q0 known columns on which units load, the constant first.
+    slopes, r constants of units, m columns of time, q0 known columns on which units load, the constant first. The rows
+    of a block stand together, and every block has one.
     """
 
-    x: np.ndarray  # (R, T, K)
-    y: np.ndarray  # (R, T)
-    constants: np.ndarray  # (R, r)
+    x: np.ndarray  # (K, T, R)
+    y: np.ndarray  # (T, R)
+    constants: np.ndarray  # (r, R)
     weight: np.ndarray  # (R,) what multiplies a column of time: 1 for a unit
-    sums: np.ndarray  # (B, T, K) of the columns with slopes over the units of a block
+    sums: np.ndarray  # (K, T, B) of the columns with slopes over the units of a block
     units: np.ndarray  # (B,) how many
     time_columns: np.ndarray  # (T, m)
     known: np.ndarray  # (T, q0)
     contrasts: np.ndarray  # (T, T - 1) orthonormal
-    start: np.ndarray  # (B + 1,) first row of each block
+    block_of: np.ndarray  # (R,)
     scale_of: np.ndarray  # (B,) error scale of the block
-    gap: np.ndarray  # (B, T) periods since the row before, 0 for the first, -1 where there is no row
-    before: np.ndarray  # (B, T) period of the row before
+    gap: np.ndarray  # (T, B) periods since the row before, 0 for the first, -1 where there is no row
+    before: np.ndarray  # (T, B) period of the row before
     slope_at: np.ndarray  # (K,) this and what follows: columns of [W, X, y]
     constant_at: np.ndarray  # (r,)
     time_at: np.ndarray  # (m,)
@@ -126,6 +127,26 @@ class LoadingLayout(NamedTuple):
     project: int  # whether columns with slopes are residuals in the metric of the errors
 
 
+class LoadingMetric(NamedTuple):
+    """R_i^-1 and V_i^-1 of every block, or of every row; n of them.
+
+    R^-1 = sum_t c_t^2 (e_t - r_t e_before)(e_t - r_t e_before)'.
+    """
+
+    root: np.ndarray  # (T, n) c
+    lag: np.ndarray  # (T, n) r
+    present: np.ndarray  # (T, n) 1 where there is a row, 0 where there is none
+    free: np.ndarray  # (n,) 1 where columns with slopes are projected and a unit has more rows than coefficients
+    moved: np.ndarray  # (q, T, n) B'R^-1
+    gram: np.ndarray  # (q, q, n) B'R^-1 B; of rows not filled
+    shrink: np.ndarray  # (q, q, n) N: A^-1, A one plus the scaled B'R^-1 B, in units of the coefficients
+    keep: np.ndarray  # (q, q, n) 1 - N B'R^-1 B
+    marginal: np.ndarray  # (q, T, n) B'V^-1
+    marginal_gram: np.ndarray  # (q, q, n) B'V^-1 B
+    inner: np.ndarray  # (q, q, n) (B'R^-1 B)^-1, zero where not free
+    gains: np.ndarray  # (q, T, n) the same times B'R^-1
+
+
 class LoadingWork(NamedTuple):
     """What an evaluation at theta fills; shapes as in `LoadingData`, P columns of [W, X, y].
 
@@ -139,28 +160,21 @@ class LoadingWork(NamedTuple):
     log_scale: np.ndarray
     period_log: np.ndarray
     columns: np.ndarray  # (T, q) B
-    root: np.ndarray  # (B, T) c of R_i^-1 = sum_t c_t^2 (e_t - r_t e_before)(e_t - r_t e_before)'
-    lag: np.ndarray  # (B, T) r
-    moved: np.ndarray  # (B, q, T) B'R^-1
-    gram: np.ndarray  # (B, q, q) B'R^-1 B
-    unit_inverse: np.ndarray  # (B, q, q) A^-1, A one plus the scaled B'R^-1 B
-    shrink: np.ndarray  # (B, q, q) N: the same in units of the coefficients
-    keep: np.ndarray  # (B, q, q) 1 - N B'R^-1 B
-    marginal: np.ndarray  # (B, q, T) B'V^-1
-    marginal_gram: np.ndarray  # (B, q, q) B'V^-1 B
-    free: np.ndarray  # (B,) columns with slopes are projected, and units have more rows than coefficients
-    inner: np.ndarray  # (B, q, q) (B'R^-1 B)^-1
-    gains: np.ndarray  # (B, q, T) the same times B'R^-1
-    period: np.ndarray  # (T, K) period parts of columns with slopes
+    blocks: LoadingMetric
+    rows: LoadingMetric  # `blocks` itself where each has one row
+    unit_inverse: np.ndarray  # (q, q, B) A^-1
+    room: np.ndarray  # (q, q, B)
+    period: np.ndarray  # (K, T) period parts of columns with slopes
     period_inverse: np.ndarray  # (T, T)
     mean: np.ndarray  # (q, K) mean over free units of their coefficients
     mean_gains: np.ndarray  # (q, T) mean over the same units of their gains
-    dense: np.ndarray  # (R, T, K + 1) [X, y], residuals if X is projected
-    white: np.ndarray  # (R, T, K + 1) c_t (dense_t - r_t dense_before)
-    coefficients: np.ndarray  # (R, q, K) of X on B
-    scalars: np.ndarray  # (R, E)
-    cross: np.ndarray  # (R, q, Z) B'R^-1 [X, y]
-    within: np.ndarray  # (R, q, Z) B'V^-1 [X, y]
+    dense: np.ndarray  # (K + 1, T, R) [X, y], residuals if X is projected
+    white: np.ndarray  # (K + 1, T, R) their innovations c_t (e_t - r_t e_before)
+    coefficients: np.ndarray  # (q, K, R) of X on B
+    scalars: np.ndarray  # (E, R)
+    weighted: np.ndarray  # (Z, T, R) R^-1 [X, y]
+    cross: np.ndarray  # (q, Z, R) B'R^-1 [X, y]
+    within: np.ndarray  # (q, Z, R) B'V^-1 [X, y]
     q_matrix: np.ndarray  # (P, P)
 
 
@@ -174,21 +188,21 @@ class LoadingSlopes(NamedTuple):
     time: np.ndarray  # (T, T) with W_t the columns of time, W_t O W_t'
     time_dense: np.ndarray  # (Z, T) O W_t'
     time_scalars: np.ndarray  # (E, T)
-    turned: np.ndarray  # (R, T, K + 1) dense columns times O, then what else they meet in dL / dR_i^-1
-    beyond: np.ndarray  # (B, q, T) what the columns of B meet there
-    own: np.ndarray  # (R, q, K) dL / d coefficients
+    turned: np.ndarray  # (K + 1, T, R) dense columns times O, then what else they meet in dL / dR_i^-1
+    beyond: np.ndarray  # (q, T, B) what the columns of B meet there
+    own: np.ndarray  # (q, K, R) dL / d coefficients
     mean: np.ndarray  # (q, K) dL / d mean
-    right: np.ndarray  # (T, K) of the adjoint system of the periods
+    right: np.ndarray  # (K, T) of the adjoint system of the periods
     columns: np.ndarray  # (q, T) dL / dB'
-    diagonal: np.ndarray  # (B, T) dL / dR_i^-1
-    beside: np.ndarray  # (B, T) the same of a row and the row before
+    diagonal: np.ndarray  # (T, B) dL / dR_i^-1
+    beside: np.ndarray  # (T, B) the same of a row and the row before
 
 
 def pack_loadings(data: LoadingData, layout: LoadingLayout, priors: Priors, n_scales: int) -> np.ndarray:
     """Everything as one array, which compiled code takes by its address; `unpack_loadings` reads it."""
     floats = (*data[:9], layout.column_sd, layout.means, priors.parameters, priors.lower, priors.upper, priors.constant)
     lengths = (
-        *(len(data.weight), len(data.units), data.known.shape[0], data.sums.shape[2], data.constants.shape[1]),
+        *(len(data.weight), len(data.units), data.known.shape[0], len(data.sums), len(data.constants)),
         *(data.time_columns.shape[1], data.known.shape[1], len(data.part_columns)),
         *(len(layout.column_scale), len(layout.kept), len(layout.effect_scale), len(priors.support), n_scales),
     )
@@ -205,15 +219,15 @@ def unpack_loadings(packed: Any) -> Any:
     f, z = packed[2 : 2 + n_reals], packed[2 + n_reals :].view(np.int64)
     n_rows, n_blocks, n_times, k, r, m, q0, n_parts, p, n_kept, q, d, n_scales = z[:13]
     at = 0
-    x = f[at : at + n_rows * n_times * k].reshape(n_rows, n_times, k)
+    x = f[at : at + n_rows * n_times * k].reshape(k, n_times, n_rows)
     at += n_rows * n_times * k
-    y = f[at : at + n_rows * n_times].reshape(n_rows, n_times)
+    y = f[at : at + n_rows * n_times].reshape(n_times, n_rows)
     at += n_rows * n_times
-    constants = f[at : at + n_rows * r].reshape(n_rows, r)
+    constants = f[at : at + n_rows * r].reshape(r, n_rows)
     at += n_rows * r
     weight = f[at : at + n_rows]
     at += n_rows
-    sums = f[at : at + n_blocks * n_times * k].reshape(n_blocks, n_times, k)
+    sums = f[at : at + n_blocks * n_times * k].reshape(k, n_times, n_blocks)
     at += n_blocks * n_times * k
     units = f[at : at + n_blocks]
     at += n_blocks
@@ -229,13 +243,13 @@ def unpack_loadings(packed: Any) -> Any:
     at += 3 * d
     lower, upper, constant = f[at : at + d], f[at + d : at + 2 * d], f[at + 2 * d : at + 3 * d]
     at = 13
-    start = z[at : at + n_blocks + 1]
-    at += n_blocks + 1
+    block_of = z[at : at + n_rows]
+    at += n_rows
     scale_of = z[at : at + n_blocks]
     at += n_blocks
-    gap = z[at : at + n_blocks * n_times].reshape(n_blocks, n_times)
+    gap = z[at : at + n_blocks * n_times].reshape(n_times, n_blocks)
     at += n_blocks * n_times
-    before = z[at : at + n_blocks * n_times].reshape(n_blocks, n_times)
+    before = z[at : at + n_blocks * n_times].reshape(n_times, n_blocks)
     at += n_blocks * n_times
     slope_at, constant_at = z[at : at + k], z[at + k : at + k + r]
     at += k + r
@@ -247,7 +261,7 @@ def unpack_loadings(packed: Any) -> Any:
     at += q + 2 * d
     data = LoadingData(
         x, y, constants, weight, sums, units, time_columns, known, contrasts,
-        start, scale_of, gap, before, slope_at, constant_at, time_at, part_columns,
+        block_of, scale_of, gap, before, slope_at, constant_at, time_at, part_columns,
     )  # fmt: skip
     layout = LoadingLayout(
         column_scale, column_sd, kept, effect_scale, means,

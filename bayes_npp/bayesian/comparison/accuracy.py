@@ -5,6 +5,7 @@ Every function returns an `Accuracy`, and `SpecError` says where a model predict
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp
@@ -103,7 +104,7 @@ def leave_one_row_out(fit: Fit, folds: int | None = None, sampler: Sampler = SHO
     return Accuracy("leave_one_row_out", labels, pointwise, all_k, n_exact, note)
 
 
-def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
+def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT, mend: bool = True) -> Accuracy:
     """All rows of a unit given all rows of the others: what the model says about a unit it has not seen.
 
     Given theta the density is exact, with the coefficients and the unit's own effects and error scale integrated. Draws
@@ -115,6 +116,8 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
     fit : Fit
     sampler : Sampler
         Of refits.
+    mend : bool
+        Refit without the units whose k is above 0.7; otherwise `n_bad` counts them.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def leave_one_unit_out(fit: Fit, sampler: Sampler = SHORT) -> Accuracy:
         )
     scores, k_hat = expected(HeldOut(fit.collapsed, fit.priors).units(_thetas(fit, SCORED_DRAWS)))
     random, n_exact, failed = np.random.default_rng(sampler.seed), 0, 0
-    for i in np.flatnonzero(~(k_hat <= BAD_K)):
+    for i in np.flatnonzero(~(k_hat <= BAD_K)) if mend else ():
         train = collapse(restrict(fit.data, np.setdiff1d(np.arange(design.n_obs), blocks[i])), fit.priors)
         thetas, passed = _sample(train, replace(sampler, seed=sampler.seed + int(i)))
         at_all = carry(thetas, train, fit.collapsed, random)
@@ -227,7 +230,7 @@ def leave_future_out(fit: Fit, first: int | None = None, sampler: Sampler = SHOR
     return Accuracy("leave_future_out", tuple(labels), np.array(scores), k_hat, note="; ".join(notes))
 
 
-METHODS: dict[str, Callable[[Fit], Accuracy]] = {
+METHODS: dict[str, Callable[..., Accuracy]] = {
     "loo": loo,
     "leave_one_row_out": leave_one_row_out,
     "leave_one_unit_out": leave_one_unit_out,
@@ -235,12 +238,12 @@ METHODS: dict[str, Callable[[Fit], Accuracy]] = {
 }
 
 
-def accuracy(fit: Fit, method: str) -> Accuracy:
+def accuracy(fit: Fit, method: str, **options: Any) -> Accuracy:
     """Score a fit by one of `METHODS`; where the score is undefined the record says why instead of an error."""
     if method not in METHODS:
         raise SpecError(f"unknown method '{method}'", fix=f"Use {', '.join(METHODS)}")
     try:
-        return METHODS[method](fit)
+        return METHODS[method](fit, **options)
     except SpecError as error:
         return Accuracy(method, reason=error.problem)
 

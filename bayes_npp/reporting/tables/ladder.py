@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.records import ErrorChoice, Ladder
+from bayes_npp.analysis.stacking import ERRORS
 from bayes_npp.bayesian.model.error_models import BASE, label_of
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.cells import Table, cell, interval, number, probability
@@ -23,7 +24,10 @@ WEIGHTS = {AVERAGE: "TWFE's weights", "average_slope": "observations' weights", 
 def error_table(ladder: Ladder, result: Result) -> Table:
     """What each error model says of the slopes, whether the data allow it, and which one the rule picks."""
     rows = []
+    compared = result.accuracy[(result.accuracy["ladder"] == ladder.model) & (result.accuracy["part"] == ERRORS)]
+    weights = compared.set_index("model")
     for errors, record in ladder.errors.records.items():
+        unit_out = weights.loc[errors]
         checks = {check.name: f"{number(check.observed)}, {check.verdict}" for check in record.predictive}
         alike = ladder.errors.homogeneity[errors]
         low, high = alike.range
@@ -35,6 +39,10 @@ def error_table(ladder: Ladder, result: Result) -> Table:
                 **checks,
                 "Bayes factor for equal slopes": f"{factor(alike.factor)} ({factor(low)} to {factor(high)})",
                 "elpd, row left out (k > 0.7)": f"{score.elpd:.0f} ({score.n_bad})",
+                "elpd, unit left out (k > 0.7)": f"{unit_out.elpd:.0f} ({unit_out.n_bad_k})"
+                if unit_out.defined
+                else "",
+                "stacking weight": f"{unit_out.weight:.2f}" if unit_out.defined else "",
                 "sampler": "passed" if record.diagnostics.passed else "FAILED",
             }
         )
@@ -44,8 +52,8 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         "Checks: lag-one correlation of innovations within units; largest innovation SD of a unit over the median "
         "unit's; root mean square correlation of two units' innovations; largest innovation SD of a period over the "
         "median period's. Failed: outside what the model reproduces.",
-        "elpd: PSIS leave-one-out of the outcome in the data's units; in brackets the rows whose Pareto k is above "
-        "0.7, for which it is unreliable.",
+        "elpd: PSIS leave-one-out of the outcome in the data's units; in brackets the rows or units whose Pareto k is "
+        "above 0.7, for which it is unreliable. Stacking weights are of units left out. None of these decides.",
         f"Bayes factor of one common slope against slopes that differ with SD ~ {first.prior}; in brackets its range "
         "when that prior's scale is divided and multiplied by up to four. Above 3 for equal slopes, below 1/3 against.",
     )
@@ -94,6 +102,7 @@ def accuracy_table(ladder: Ladder, result: Result) -> Table:
             "note": line.note,
         }
         for line in result.accuracy[result.accuracy["ladder"] == ladder.model].itertuples()
+        if line.part != ERRORS
     ]
     notes = (
         "Log predictive density of the outcome in the data's units, coefficients integrated out exactly given the "

@@ -133,12 +133,20 @@ def test_draws_given_theta_have_the_fitted_values_of_all_coefficients(errors, mi
         assert {"factor", "loading", "unit_shift", "time_shift"} <= set(draws)
 
 
-def test_rows_of_outer_products_change_nothing():
-    """Many units of one pattern: as many rows as their data have dimensions, the same density and gradient."""
-    collapsed = collapsed_of("ar1+factor", 0.0, {}, "weakly_informative", n_units=200)
+@pytest.mark.parametrize(
+    ("errors", "missing", "n_units", "n_rows"),
+    [("ar1+factor", 0.0, 200, 48), ("ar1+unit_scale+factor", 0.1, 19, 32), ("factor", 0.3, 19, 32)],
+)
+def test_rows_of_outer_products_and_rows_of_nothing_change_nothing(errors, missing, n_units, n_rows):
+    """Many units of one pattern: as many rows as their data have dimensions, the same density and gradient.
+
+    Rows come in lanes, filled up with rows of nothing: where each unit is a block with blocks of no unit.
+    """
+    collapsed = collapsed_of(errors, missing, {}, "weakly_informative", n_units=n_units)
     theta = theta_for(collapsed)
     value, gradient = collapsed.log_density(theta)
-    assert len(collapsed.rows.weight) < 60
+    assert len(collapsed.rows.weight) == n_rows
+    assert len(collapsed.every_row.weight) == n_units
     object.__setattr__(collapsed, "packed", collapsed.packed_units)
     again, same = collapsed.log_density(theta)
     assert value == pytest.approx(again, abs=1e-6)

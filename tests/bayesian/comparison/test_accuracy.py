@@ -334,6 +334,10 @@ def test_undefined_scores_are_named(small, fitted):
     with pytest.raises(SpecError, match="unknown method"):
         accuracy(fitted, "aic")
     scores = {"partial": accuracy(fitted, "leave_one_unit_out"), "fixed": accuracy(fixed, "leave_one_unit_out")}
+    without_refits = accuracy(fitted, "leave_one_unit_out", mend=False)
+    kept = scores["partial"].k_hat <= module.BAD_K
+    assert without_refits.pointwise[kept] == pytest.approx(scores["partial"].pointwise[kept])
+    assert without_refits.n_exact == 0
     table = comparison_table(scores)
     assert list(table["model"]) == ["partial", "fixed"]
     assert table["note"].iloc[1].startswith("undefined: fixed effects of units")
