@@ -102,6 +102,15 @@ def say():
         ("slope[East] > slope[West]", "斜率[东部] > 斜率[西部]"),
         ("0.1 to 0.2; P(> 0) = 0.93", "0.1 至 0.2；P(> 0) = 0.93"),
         ("No test: no such thing is known", "无检验：no such thing is known"),
+        (
+            "errors persist within a province, each province its own error size and one common factor",
+            "误差在省份内逐期持续、各省份误差大小不同和一个共同因子",
+        ),
+        (
+            "No test: 3 units in the group as clusters, and a test needs at least 4",
+            "无检验：该组以 3 个个体为聚类，而检验至少需要 4 个",
+        ),
+        ("East, West and North hold 68 % of what decides this slope", "东部、西部和 North 占决定这一斜率的变异的 68%"),
         ("ln(x)", "ln(x)"),
         ("npp", "npp"),
         ("", ""),

@@ -87,9 +87,7 @@ def _sentences(own: Reader, text: str) -> Reading | None:
                 break
         else:
             alone = re.fullmatch(r"([\w-]+)\.", parts[start])  # the name of a claim
-            read.append(own.read(alone[1] if alone else parts[start]))
-            if alone and read[-1].left:
-                read[-1] = Reading(f"{alone[1]}：", 0, 0)
+            read.append(Reading(f"{alone[1]}：", 0, 0) if alone else own.read(parts[start]))
             start += 1
     return added("".join(part.text for part in read), read)
 

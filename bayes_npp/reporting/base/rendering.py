@@ -20,8 +20,9 @@ SIGNS = {
     CHINESE: {"lang": "zh-Hans", "chinese": True, "stop": "。", "gap": "", "comma": "，", "colon": "："},
 }
 _TWO_LINES = re.compile(
-    r'(?P<first><text class="ink" x="(?P<x>[\d.]+)" y="\d+" text-anchor="middle">)(?P<one>[^<]*)</text>'
-    r'(?P<second><text class="ink" x="(?P=x)" y="\d+" text-anchor="middle">)(?P<two>[^<]*)</text>'
+    r'(?P<start><text class="ink" x="(?P<x>[\d.]+)" y=")(?P<high>\d+)(?P<end>" text-anchor="middle">)'
+    r"(?P<one>[^<]*)</text>"
+    r'<text class="ink" x="(?P=x)" y="(?P<low>\d+)" text-anchor="middle">(?P<two>[^<]*)</text>'
 )
 _SHOWN = re.compile(r'(?<=>)[^<>]*[A-Za-z]{2}[^<>]*(?=<)|(?<=aria-label=")[^"]+')
 
@@ -105,11 +106,10 @@ def _art(drawing: str, worded: Wording, language: str) -> str:
     def said(found: re.Match[str]) -> str:
         return html.escape(worded(html.unescape(found[0])), quote=True)
 
-    def whole(found: re.Match[str]) -> str:  # a name in two lines
-        text = worded(html.unescape(f"{found['one']} {found['two']}"))
-        half = (len(text) + 1) // 2
-        lines = (html.escape(part, quote=True) for part in (text[:half], text[half:]))
-        return "".join(f"{found[name]}{line}</text>" for name, line in zip(("first", "second"), lines, strict=True))
+    def whole(found: re.Match[str]) -> str:  # a name in two lines, which is short enough for one
+        text = html.escape(worded(html.unescape(f"{found['one']} {found['two']}")), quote=True)
+        middle = (int(found["high"]) + int(found["low"])) // 2
+        return f"{found['start']}{middle}{found['end']}{text}</text>"
 
     return Markup(drawing if language == ENGLISH else _SHOWN.sub(said, _TWO_LINES.sub(whole, drawing)))
 

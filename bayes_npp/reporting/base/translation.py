@@ -19,11 +19,13 @@ from bayes_npp.reporting.base.wording import Wording
 
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
+CERTAIN = 36  # letters of a message that is taken at once where it leaves nothing
 TELLING = 20  # letters from which a message is taken although a placeholder of it holds unknown words
 SHORT = 6  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
 SINGLE = ("unit", "period", "period_word")  # places of one word, in short messages
+COUNTS = ("count", "number")  # places of one number, or of its word
 NUMBERS = ("lo", "hi", "low", "high", "lowest", "highest")  # places of numbers
 WORDS = (
     "name",
@@ -136,7 +138,7 @@ class Translation:
             if text in match.groups() or (pattern.letters < TELLING and self.parted(pattern, text)):
                 continue
             filled = self._filled(pattern, match)
-            if pattern.letters >= TELLING and filled.left == 0:
+            if pattern.letters >= CERTAIN and filled.left == 0:
                 return filled
             if pattern.letters >= TELLING or filled.left == 0 or self.named(match, pattern.letters < SHORT):
                 best = min(best, filled, key=lambda one: one.rank)
@@ -190,8 +192,13 @@ class Translation:
             text,
             used.values(),
             pattern.letters,
-            sum(bool(_MARKS.search(part or "")) for part in match.groups()),
+            sum(_is_loose(part or "", own) for part, own in zip(match.groups(), parts, strict=True)),
         )
+
+
+def _is_loose(text: str, read: Reading) -> bool:
+    """Whether what stands in a place may be more than belongs there: parts of a sentence, not a list of names."""
+    return bool(_MARKS.search(text)) and ("、" not in read.text or "，" in read.text)
 
 
 def _without_comma(message: Message) -> Message | None:
@@ -219,7 +226,6 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
     if re.fullmatch(r"\{number\} [a-z ]+", message.text) and not expression.endswith(
         "s"
     ):  # a count: its noun has two forms
-        expression = r"(\d[\d,]*|[\ue100-\uf0ff]|\w+)" + expression.removeprefix("(.*?)")
         expression = expression.removesuffix("y") + "(?:y|ies)" if expression.endswith("y") else f"{expression}s?"
     literals = [one.removeprefix(" errors") if n else one for n, one in enumerate(literals)]  # which need not be there
     lowered = [
@@ -234,6 +240,8 @@ def _gap(name: str, short: bool, kept: set[str]) -> str:
     """What may stand in a place."""
     if name not in kept:
         return "([a-z]*)"
+    if name in COUNTS:
+        return r"([\w,.]+|[\ue100-\uf0ff])"
     if name in NUMBERS:
         return rf"((?={_NUMERIC}).*?)"
     return _ONE if short and name in SINGLE else "(.*?)"
@@ -257,6 +265,6 @@ def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
             out[place + 1] = "'?" + out[place + 1][1:]
         if out[place + 1].startswith(r"\s+errors"):
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
-    short = sum(map(letters, literals)) < TELLING
+    short = sum(map(letters, literals)) < 1.2 * TELLING and "kind" not in names
     gaps = [_gap(name, short, kept) for name in names]
     return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))
