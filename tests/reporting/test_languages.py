@@ -111,6 +111,7 @@ def say():
             "无检验：该组以 3 个个体为聚类，而检验至少需要 4 个",
         ),
         ("East, West and North hold 68 % of what decides this slope", "东部、西部和 North 占决定这一斜率的变异的 68%"),
+        ("spread by period (1.7)", "时期间离散（1.7）"),
         ("ln(x)", "ln(x)"),
         ("npp", "npp"),
         ("", ""),
@@ -157,6 +158,7 @@ def test_a_reading_is_the_sum_of_its_parts():
         ("见[方法](#methods) 。", "见[方法](#methods)。"),
         ("用`a, b`计算", "用 `a, b` 计算"),
         ("P(> 0) 为0.9", "P(> 0) 为 0.9"),
+        ("区间[-0.1, 0.2]", "区间 [-0.1, 0.2]"),
         ("plain, text: as it is", "plain, text: as it is"),
     ],
 )

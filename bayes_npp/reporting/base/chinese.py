@@ -18,7 +18,7 @@ _BRACKETS = re.compile(r"(?P<before>.?)(?P<blank>\s*)\((?P<inside>[^()]*)\)")
 _BLANKS = re.compile(rf"[ \t]*([{_FULL}])[ \t]*")
 _PER_CENT = re.compile(r"(?<=\d) %")
 _BESIDE = re.compile(rf"(?<=[{_HAN}])(?=[A-Za-z0-9`{{\ue100-\uf0ff])|(?<=[A-Za-z0-9%`}}\ue100-\uf0ff])(?=[{_HAN}])")
-_MINUS = re.compile(rf"(?<=[{_HAN}])(?=[-\u2212+<>=\[]\s?[\d\ue100-\uf0ff])")
+_MINUS = re.compile(rf"(?<=[{_HAN}])(?=[-\u2212+<>=\[]\s?[-\u2212\d\ue100-\uf0ff])")
 _KEPT = re.compile(CODE_OR_REFERENCE)
 _IS_HAN = re.compile(f"[{_HAN}]")
 

@@ -43,7 +43,8 @@ MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACE = re.compile(r"\{[^{}]*\}")
 _NUMERIC = r"[-+\u2212<>=\d\[({\ue100-\uf0ff]"
-_ONE = r"((?:(?! and )[^,;:])*?)"
+_COUNTED = re.compile(r" (?:units|rows|periods|checks|draws|dots|pairs|chains|instruments)\b")
+_ONE = r"((?:(?! and )[^,;:()\d])*?)"
 _MARKS = re.compile(r"[,;:]\s")
 _KEPT = re.compile(
     r"`[^`]*`|\]\([^()]*\)|[\w./-]+\.(?:csv|json|md|toml|html|py|cff)\b|\b(?:TWFE|GMM|PCA|CCE|OLS|CRITIC|Stata|AR|PSIS|"
@@ -236,11 +237,11 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
     return Pattern(message, re.compile(expression, re.DOTALL), longest, told)
 
 
-def _gap(name: str, short: bool, kept: set[str]) -> str:
-    """What may stand in a place."""
+def _gap(name: str, short: bool, kept: set[str], after: str) -> str:
+    """What may stand in a place, given the text behind it."""
     if name not in kept:
         return "([a-z]*)"
-    if name in COUNTS:
+    if name in COUNTS or _COUNTED.match(after):
         return r"([\w,.]+|[\ue100-\uf0ff])"
     if name in NUMBERS:
         return rf"((?={_NUMERIC}).*?)"
@@ -266,5 +267,6 @@ def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
         if out[place + 1].startswith(r"\s+errors"):
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
     short = sum(map(letters, literals)) < 1.2 * TELLING and "kind" not in names
-    gaps = [_gap(name, short, kept) for name in names]
+    behind = literals[1:]
+    gaps = [_gap(name, short, kept, after) for name, after in zip(names, behind, strict=True)]
     return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))
