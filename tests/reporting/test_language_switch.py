@@ -68,6 +68,16 @@ def test_each_language_is_reached(opened, width, scripts):
     assert not chinese.is_visible()
 
 
+@pytest.mark.parametrize("language", [ENGLISH, CHINESE])
+def test_both_languages_are_accessible(opened, language):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(390)
+    page.locator(f"label[for=language-{language}]").click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 def test_the_switch_is_worked_by_keys_and_says_the_language(opened):
     page = opened()
     page.locator("#language-en").focus()

@@ -13,6 +13,7 @@ from bayes_npp.reporting.base.catalogue import CHINESE, ENGLISH
 
 NAMES = {ENGLISH: "English", CHINESE: "中文"}
 CODES = {ENGLISH: "en", CHINESE: "zh-Hans"}
+_SKIP = re.compile(r'<a class="skip".*?</a>\n')
 _BODY = re.compile(r"<body>\n(.*)</body>", re.DOTALL)
 _TITLE = re.compile(r"<title>(.*?)</title>")
 _SCRIPT = re.compile(r"<script>.*?</script>\n?", re.DOTALL)
@@ -34,13 +35,15 @@ def in_one_page(pages: Mapping[str, str]) -> str:
         f'<label for="language-{own}" lang="{CODES[own]}">{NAMES[own]}</label>'
         for own in pages
     )
+    skips = "".join(
+        f'<span class="in-{own}" lang="{CODES[own]}">{_match(_SKIP, bodies[own])[0]}</span>' for own in pages
+    )
     parts = "".join(
-        f'<div class="in-{own}" lang="{CODES[own]}" data-title="{titles[own]}">\n{bodies[own]}</div>\n' for own in pages
+        f'<div class="in-{own}" lang="{CODES[own]}" data-title="{titles[own]}">\n{_SKIP.sub("", bodies[own])}</div>\n'
+        for own in pages
     )
-    body = (
-        f'<form><fieldset class="languages"><legend>Language / 语言</legend>{switch}</fieldset></form>\n{parts}'
-        f"<script>{_template('languages.js')}</script>\n"
-    )
+    head = f'<form><fieldset class="languages"><legend>Language / 语言</legend>{switch}</fieldset></form>'
+    body = f"<header>{skips}{head}</header>\n{parts}<script>{_template('languages.js')}</script>\n"
     style = _match(_STYLE, other)[1] + _template("languages.css")  # that of Chinese holds the other
     page = page.replace(_match(_STYLE, page)[1], style, 1)
     page = page.replace(_match(_TITLE, page)[0], f"<title>{titles[first]} · {titles[second]}</title>", 1)

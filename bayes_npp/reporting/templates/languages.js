@@ -2,7 +2,7 @@
 (function () {
 "use strict";
 const codes = ["en", "zh"];
-const box = code => document.getElementById("language-" + code), part = code => document.querySelector(".in-" + code);
+const box = code => document.getElementById("language-" + code), part = code => document.querySelector("div.in-" + code);
 
 function above(code) { // the last section that begins above the window
   return [...part(code).querySelectorAll("section[id]")].filter(own => own.getBoundingClientRect().top < 80).pop();
