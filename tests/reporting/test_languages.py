@@ -19,7 +19,7 @@ from bayes_npp.errors import SpecError
 from bayes_npp.pipeline import rerender
 from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.catalogue import CHINESE, Message, catalogue
-from bayes_npp.reporting.base.chinese import typeset
+from bayes_npp.reporting.base.chinese import typeset, wrapped
 from bayes_npp.reporting.base.numbers import plain, tagged
 from bayes_npp.reporting.base.readings import Reading, added
 from bayes_npp.reporting.base.rendering import render_page
@@ -164,6 +164,15 @@ def test_a_reading_is_the_sum_of_its_parts():
 )
 def test_typesetting(text, expected):
     assert typeset(text) == expected
+
+
+def test_labels_of_figures_keep_to_their_width():
+    assert wrapped("个体新息标准差的最大值与中位数之比，等等", 8) == "个体新息标准差的\n最大值与中位数之\n比，等等"
+    assert wrapped("一二三四，五", 4) == "一二三四，\n五"
+    label = "root mean square correlation\nof the innovations of two\nunits"
+    shown = translated(unchanged, CHINESE, {})(label)
+    assert shown.replace("\n", "") == "两个个体新息相关系数的均方根"
+    assert max(map(len, shown.split("\n"))) <= 15
 
 
 def test_places_of_a_message():

@@ -37,6 +37,16 @@ def typeset(text: str) -> str:
     return re.sub("。+", "。", text).replace("；。", "。").replace("。；", "；").strip()
 
 
+def wrapped(text: str, width: int) -> str:
+    """Chinese text in lines of so many characters, none of which begins with a stop, a comma or a closing bracket."""
+    lines: list[str] = []
+    for letter in text:
+        if not lines or (len(lines[-1]) >= width and letter not in "，。；：）、”？！"):
+            lines.append("")
+        lines[-1] += letter
+    return "\n".join(line.strip() for line in lines)
+
+
 def _bracketed(found: re.Match[str]) -> str:
     """Brackets are wide where what they hold or what stands before them is Chinese; those of a function are not."""
     before, inside = found["before"], found["inside"]

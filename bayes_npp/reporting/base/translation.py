@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bayes_npp.reporting.base.catalogue import Message, catalogue, first_lower
-from bayes_npp.reporting.base.chinese import typeset
+from bayes_npp.reporting.base.chinese import typeset, wrapped
 from bayes_npp.reporting.base.numbers import TAGGED
 from bayes_npp.reporting.base.readings import CLAUSES, SENTENCE, SPLITS, WHOLE, Reading, added, is_name, letters
 from bayes_npp.reporting.base.wording import Wording
@@ -76,7 +76,11 @@ def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Word
     translation = Translation(worded, catalogue(language), words)
 
     def say(text: str, column: str = "") -> str:
-        return translation(worded(text, column))
+        shown = translation(worded(text, column))
+        lines = text.split("\n")
+        if len(lines) == 1 or shown == text:
+            return shown
+        return wrapped(shown, max(map(len, lines)) // 2 + 1)  # a label of a figure; a Chinese character is wide
 
     return say
 
