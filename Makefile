@@ -1,6 +1,7 @@
 # Every target sets up what it needs: git, make and a Python 3.13 or newer are enough.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH_PEERS ?= .cache/peers/bin/python
 
 .PHONY: setup reanalyse test test-slow test-all check docs test-docs pages bench snapshot lock clean
 
@@ -48,8 +49,14 @@ test-docs: setup
 pages: setup
 	$(BIN)/python tools/generated_pages.py
 
-bench: setup
-	$(BIN)/python benchmarks/run.py
+# Parts that are not of today's code, each beside its peers; R's packages are found where they are installed.
+bench: setup $(BENCH_PEERS)
+	BENCH_PEERS=$(BENCH_PEERS) OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(PARTS)
+
+.cache/peers/bin/python: benchmarks/peers/requirements.txt
+	$(BIN)/python -m venv --clear .cache/peers
+	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	@touch $@
 
 # The committed snapshot of the default study, without the stored draws.
 snapshot: reanalyse

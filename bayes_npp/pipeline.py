@@ -3,8 +3,9 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from bayes_npp.claims.confounding import claims_confounded
 from bayes_npp.claims.exclusion import claims_under_exclusion
 from bayes_npp.claims.explorer import explorable
 from bayes_npp.claims.multiplicity import differences_adjusted
-from bayes_npp.errors import OutputError, SpecError, located
+from bayes_npp.errors import BayesNppError, OutputError, SpecError, located
 from bayes_npp.estimates import concat
 from bayes_npp.reporting.base.catalogue import CHOICES, ENGLISH
 from bayes_npp.reporting.base.result import Result
@@ -97,12 +98,15 @@ def run_study(
     study = study if isinstance(study, Study) else load_study(study)
     shown = progress if isinstance(progress, Progress) else Progress(progress) if progress else Progress()
     clock = Clock()
-    check_study(study)
+    settings_in = partial(run_settings, study, quick=quick, seed=seed, stored_only=stored_only, say=shown.say)
+    kept = kept_result(study, settings_in(Path(out))) if stored_only and out is not None else None
+    if kept is None:  # what is kept was made from the same, and checked
+        check_study(study)
     for notice in study_notices(study):
         shown.say(f"warning: {notice}")
     folder = _output_folder(out)
-    settings = run_settings(study, folder, quick=quick, seed=seed, refit=refit, stored_only=stored_only, say=shown.say)
-    result = results(study, settings, shown, clock)
+    settings = settings_in(folder, refit=refit)
+    result = kept or results(study, settings, shown, clock)
     if folder is not None:
         shown.say(f"writing {folder}")
         write_outputs(result, folder, language)
@@ -112,11 +116,17 @@ def run_study(
     return result
 
 
+def kept_result(study: Study, settings: RunSettings) -> Result | None:
+    """What a run of a study gave, as it kept it; None where that was made from something else, or the study is bad."""
+    with suppress(BayesNppError):
+        if (kept := kept_results(study, settings, __name__)) is not None:
+            models = {model.name: model for model in kept.pop(MODELS)}
+            return Result(study=study.with_models(models), out=settings.out, **kept)
+    return None
+
+
 def results(study: Study, settings: RunSettings, progress: Progress, clock: "Clock") -> Result:
-    """What a study, which has been checked, gives; with `stored_only` as a run kept it, if it made it from the same."""
-    if settings.stored_only and (kept := kept_results(study, settings, __name__)) is not None:
-        models = {model.name: model for model in kept.pop(MODELS)}
-        return Result(study=study.with_models(models), out=settings.out, **kept)
+    """What a study, which has been checked, gives; it is kept."""
     found = compute(study, settings, progress, clock)
     own = [one.name for one in fields(found) if one.init and one.name not in ("study", "out")]
     parts = {name: getattr(found, name) for name in own}

@@ -1,76 +1,91 @@
-"""Chains where theta is large, and what an evaluation of the density costs under each error model.
+"""Chains where theta is large, and what an evaluation of the density costs under each error model, today and before.
 
 Parts of benchmarks/run.py.
 """
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-from arviz_stats.base import array_stats
+from samplers import ROOT, default_design, smallest_ess
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
-from bayes_npp.bayesian.fitting.chains import Neighbour, draw_chains
-from bayes_npp.bayesian.fitting.refit import NEAR_ACCEPT, NEAR_TUNE, SHORT
+from bayes_npp.bayesian.fitting.chains import NEAR_TUNE, Neighbour, draw_chains, pinned
+from bayes_npp.bayesian.fitting.refit import SHORT
 from bayes_npp.bayesian.fitting.sample import Sampler
 from bayes_npp.bayesian.model.prepare import prepare
-from bayes_npp.bayesian.priors.sets import load_priors
-from bayes_npp.design.design import build_design
-from bayes_npp.panels.simulation import simulate
 
 LARGE = ("unit_scale", "ar1+unit_scale", "factor", "ar1+unit_scale+factor")
-# Microseconds of a gradient before the densities of models with factors were rewritten (2026-11-27, same machine).
-BEFORE = {
-    (30, 9, "factor"): 173,
-    (30, 9, "factor2"): 755,
-    (30, 9, "ar1+unit_scale+factor"): 501,
-    (48, 17, "ar1+unit_scale+factor"): 1202,
-    (100, 30, "ar1+unit_scale+factor"): 2960,
-}
-MODELS = (*((30, 9, errors) for errors in ("iid", "ar1", "unit_scale", "ar1+unit_scale")), *BEFORE)
+DENSITIES = ("iid", "ar1", *LARGE)
+EARLIER = "364e479"  # the commit before engine = "importance"
+CHECKOUTS = ROOT / ".cache" / "bench"
 
 
-def densities(content) -> list[dict]:
-    """Microseconds of a gradient of simulated panels, one thread, from Python."""
+def densities(small: bool) -> list[dict]:
+    """Microseconds of a gradient, one thread: today's code, and that of the commit before importance sampling."""
+    names = DENSITIES[:2] if small else DENSITIES
+    today, before = costs(ROOT, names), {}
+    if checkout := earlier():
+        before = {key: found["microseconds"] for key, found in costs(checkout, names).items()}
     rows = []
-    for units, periods, errors in MODELS:
-        frame = simulate(units, periods, {"a": 0.6, "b": 0.1, "c": 0.3}, seed=4).frame
-        collapsed = collapse(prepare(design_of(frame, errors)), load_priors("weakly_informative"))
-        theta = collapsed.start + 0.1
-        collapsed.log_density(theta)
-        seconds = []
-        for _ in range(20):
-            start = time.process_time()
-            for _ in range(20):
-                collapsed.log_density(theta)
-            seconds.append((time.process_time() - start) / 20)
-        row = {"units": units, "periods": periods, "errors": errors, "scales and shapes": collapsed.size}
-        row |= {"microseconds before": BEFORE.get((units, periods, errors)), "microseconds": round(min(seconds) * 1e6)}
-        rows.append(row)
-        print(row, flush=True)
+    for key, found in today.items():
+        one = {"microseconds before": before.get(key)} | found
+        rows.append({name: one[name] for name in (*list(found)[:4], "microseconds before", *list(found)[4:])})
+        print(rows[-1], flush=True)
     return rows
 
 
-def neighbours(designs) -> list[dict]:
+def costs(checkout: Path, names) -> dict[tuple, dict]:
+    command = [sys.executable, str(Path(__file__).parent / "density_cost.py"), *names]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=checkout).stdout
+    rows = [json.loads(line) for line in out.splitlines()]
+    return {(row["units"], row["periods"], row["errors"]): row for row in rows}
+
+
+def earlier() -> Path | None:
+    """The package as it was at `EARLIER`, from git; None where the history does not go back to it."""
+    folder = CHECKOUTS / EARLIER
+    if not folder.is_dir():
+        command = ["git", "-C", str(ROOT), "archive", "--format=tar", EARLIER, "bayes_npp", "models", "data"]
+        done = subprocess.run(command, capture_output=True)
+        if done.returncode:
+            print(f"no commit {EARLIER} here: densities before are left out")
+            return None
+        partial = folder.with_suffix(".part")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        subprocess.run(["tar", "-x", "-C", str(partial)], input=done.stdout, check=True)
+        partial.rename(folder)
+    return folder
+
+
+def neighbours(small: bool) -> list[dict]:
     """What 1,000 effective draws of the worst element of theta cost: gradients without warm-up, seconds with it.
 
-    A first fit, a refit from scratch, and one from the draws of the first fit; `designs` by error model.
+    A first fit, a refit from scratch, and one from the draws of the first fit, where refits start so.
     """
     rows = []
-    for errors, design in designs.items():
-        collapsed = collapse(prepare(design), load_priors("weakly_informative"))
+    for errors in LARGE[:1] if small else LARGE:
+        design, priors = default_design(errors)
+        collapsed = collapse(prepare(design), priors)
         first = Sampler(draws=1000, tune=500, chains=4, target_accept=0.9, seed=1)
         thetas, stats = draw_chains(collapsed, first)
-        ess = smallest(collapsed, thetas)
         step = float(stats["step_size"].mean())
-        known = Neighbour(thetas.reshape(-1, collapsed.size), step, first.target_accept, ess)
-        near = replace(SHORT, tune=NEAR_TUNE, target_accept=NEAR_ACCEPT)
-        row = {"errors": errors, "scales and shapes": collapsed.size}
-        for name, sampler, neighbour in (
-            ("first fit", first, None),
-            ("refit from scratch", SHORT, None),
-            ("refit from a neighbour", near, known),
-        ):
+        flat = np.ascontiguousarray(thetas.reshape(-1, collapsed.size))
+        known = Neighbour(flat, step, first.target_accept, smallest(collapsed, thetas))
+        near = replace(SHORT, tune=NEAR_TUNE)
+        one = {"errors": errors, "scales and shapes": collapsed.size}
+        ways = [("first fit", first, None), ("refit from scratch", SHORT, None)]
+        if not pinned(collapsed):
+            ways.append(("refit from a neighbour", near, known))
+        for name, sampler, neighbour in ways:
             found, steps = [], []
             for seed in (11, 12, 13):
                 start = time.process_time()
@@ -78,21 +93,18 @@ def neighbours(designs) -> list[dict]:
                 found.append((smallest(collapsed, thetas), time.process_time() - start))
                 steps.append(int(stats["n_steps"].sum()))
             ess, seconds = np.array(found).T
-            row[f"{name}: gradients"] = round(1000 * sum(steps) / ess.sum())
-            row[f"{name}: seconds of a core"] = round(float(1000 * seconds.sum() / ess.sum()), 2)
-        rows.append(row)
-        print(row, flush=True)
+            one[f"{name}: gradients"] = round(1000 * sum(steps) / ess.sum())
+            one[f"{name}: seconds of a core"] = round(float(1000 * seconds.sum() / ess.sum()), 2)
+        rows.append(one)
+        print(one, flush=True)
     return rows
 
 
 def smallest(collapsed, thetas) -> float:
-    values = [np.asarray(v).reshape(*v.shape[:2], -1) for v in collapsed.judged(thetas).values()]
-    return float(np.min(array_stats.ess(np.concatenate(values, -1), chain_axis=0, draw_axis=1, method="bulk")))
+    import xarray as xr
 
-
-def design_of(frame, errors):
-    import bayes_npp as bn
-
-    panel = bn.read_panel(frame, unit="unit", time="time", group="group")
-    spec = bn.Spec(outcome="outcome", exposure="exposure", controls=("control_1",), slopes="group", errors=errors)
-    return build_design(panel, spec)
+    judged = {
+        name: (("chain", "draw", f"{name}_element"), np.asarray(values).reshape(*values.shape[:2], -1))
+        for name, values in collapsed.judged(thetas).items()
+    }
+    return smallest_ess(xr.Dataset(judged))

@@ -1,33 +1,123 @@
-"""Samplers of one model beside ours, what each takes, and how long a run takes. Parts of benchmarks/run.py."""
+"""One model by every sampler, and where our time goes. Parts of benchmarks/run.py."""
 
-import subprocess
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
 from arviz_stats.base import array_stats
+from other_software import peer
 
+import bayes_npp as bn
+from bayes_npp.bayesian.collapsed.collapsed import collapse
+from bayes_npp.bayesian.fitting.collapsed_draws import draw_thetas, with_coefficients
 from bayes_npp.bayesian.fitting.fit import fit_design, make_sampler
+from bayes_npp.bayesian.fitting.importance import propose, weigh
+from bayes_npp.bayesian.fitting.modes import find_mode
 from bayes_npp.bayesian.fitting.sample import compile_model, draw
 from bayes_npp.bayesian.model.prepare import prepare
+from bayes_npp.bayesian.priors.families import PriorSpec
+from bayes_npp.bayesian.priors.sets import load_priors
+from bayes_npp.design.design import build_design
 from bayes_npp.panels.simulation import simulate
 
-PEERS = Path(__file__).parent / "peers"
+ROOT = Path(__file__).parents[1]
 TARGET = 0.98  # of the samplers that keep all coefficients
 PERIODS = 12
+REPEATS = 9  # of what takes less than a second
+REML = "lme4 (REML point estimate, no posterior)"
+SCALES = ["slope_sd", "unit_sd", "time_sd", "error_sd"]
+FORMULA = "y ~ x + x_unit + x_time + c1 + c2 + c3 + (0 + x | group) + (1 | unit) + (1 | time)"
+ONE_GROUPING = "y ~ x + x_unit + c1 + c2 + c3"
 
 
-def ours(design, priors, engine):
-    fit = fit_design(design, priors, make_sampler(engine, 1000, 4, 1), engine)
-    posterior = fit.tree["posterior"].dataset[["group_slope", "slope_sd", "unit_sd", "time_sd", "error_sd"]]
+def speed(small: bool) -> list[dict]:
+    """The default model with independent errors by every sampler."""
+    design, priors = default_design()
+    frame, draws = peer_frame(design), 100 if small else 1000
+    rows = [ours("weighted points", design, priors, "importance")]
+    rows.append(ours("chains of scales (NUTS), coefficients integrated out", design, priors, "collapsed"))
+    rows.append(timed("bayes_npp: full model, PyMC + nutpie", lambda: full(design, priors, draws)))
+    rows.append(timed("textbook PyMC + nutpie", lambda: textbook(design, priors, draws), warm=True))
+    rows.append(named("bambi + nutpie", peer("bambi_fit.py", frame, FORMULA, str(draws), str(TARGET))))
+    rows.append(named("rstanarm", peer("rstanarm.R", frame, FORMULA, str(draws))))
+    rows.append(named(REML, peer("lme4.R", frame, FORMULA, str(REPEATS))))
+    return rows
+
+
+def one_grouping(small: bool) -> list[dict]:
+    """The model that StatsPAI's bayes_mixed can express: effects of units, none of years, one slope."""
+    study = bn.load_study(ROOT / "models" / "digital_trade")
+    options = {"slopes": None, "errors": "iid", "time_effects": "none"}
+    spec = study.spec(study.model("regions")).model_copy(update=options)
+    design, priors = build_design(study.panel, spec, study.scales), load_priors("weakly_informative")
+    rows = [ours("weighted points", design, priors, "importance", ["slope", "unit_sd", "error_sd"])]
+    draws = str(200 if small else 2000)
+    rows.append(named("StatsPAI bayes_mixed", peer("statspai_fit.py", peer_frame(design), ONE_GROUPING, draws)))
+    return rows
+
+
+def stages(small: bool) -> list[dict]:
+    """Where the time of a fit of the default model by weighted points goes: seconds of wall and of processors."""
+    design, priors = default_design()
+    sampler = make_sampler("auto", 1000, 4, 1)
+    collapsed = collapse(prepare(design), priors)
+    mode, drawn = find_mode(collapsed), draw_thetas(collapsed, sampler, "importance")
+    whole = {
+        "pass over the data": lambda: collapse(prepare(design), priors),
+        "mode from six starts, curvature": lambda: find_mode(collapsed),
+        "tables along the axes": lambda: propose(collapsed, mode),
+        "points, their density, weights": lambda: weigh(collapsed, 1),
+        "coefficients at 4,000 draws": lambda: with_coefficients(collapsed, sampler, drawn),
+        "tree, pointwise log likelihood, diagnostics": lambda: fit_design(design, priors, sampler, "importance"),
+    }
+    found = {name: measured(run) for name, run in whole.items()}
+    names = list(found)
+    left = dict(found)  # the fourth holds the second and third, the last all others
+    left[names[3]] = tuple(found[names[3]][k] - found[names[1]][k] - found[names[2]][k] for k in (0, 1))
+    left[names[5]] = tuple(found[names[5]][k] - sum(found[names[j]][k] for j in (0, 3, 4)) for k in (0, 1))
+    left["whole fit"] = found[names[5]]
+    return [
+        {"stage": name, "milliseconds": round(1e3 * own[0], 1), "milliseconds of processors": round(1e3 * own[1], 1)}
+        for name, own in left.items()
+    ]
+
+
+def measured(run: Callable) -> tuple[float, float]:
+    """Median wall and processor seconds of some runs after one."""
+    run()
+    found = []
+    for _ in range(REPEATS):
+        start, busy = time.perf_counter(), time.process_time()
+        run()
+        found.append((time.perf_counter() - start, time.process_time() - busy))
+    wall, processor = zip(*found, strict=True)
+    return median(wall), median(processor)
+
+
+def ours(name: str, design, priors, engine: str, variables=("group_slope", *SCALES)) -> dict:
+    """A fit by one of our engines: whole, and from the density to draws of all coefficients."""
+    sampler = make_sampler("auto", 1000, 4, 1)
+    collapsed = collapse(prepare(design), priors)
+    fit = fit_design(design, priors, sampler, engine)
     if engine == "importance":  # of its weights; resampled draws would say more
-        return fit.diagnostics.effective, 0
-    return smallest_ess(posterior), getattr(fit.diagnostics, "divergences", 0)
+        ess, divergences = fit.diagnostics.effective, None
+    else:
+        ess = smallest_ess(fit.tree["posterior"].dataset[list(variables)])
+        divergences = fit.diagnostics.divergences
+    seconds = measured(lambda: fit_design(design, priors, sampler, engine))[0]
+    sampling = measured(lambda: with_coefficients(collapsed, sampler, draw_thetas(collapsed, sampler, engine)))[0]
+    return row(f"bayes_npp: {name}", seconds, ess, divergences, sampling)
 
 
-def textbook(design, priors):
+def full(design, priors, draws: int) -> tuple[float, int]:
+    fit = fit_design(design, priors, make_sampler("nuts", draws, 4, 1), "nuts")
+    return smallest_ess(fit.tree["posterior"].dataset[["group_slope", *SCALES]]), fit.diagnostics.divergences
+
+
+def textbook(design, priors, draws: int) -> tuple[float, int]:
     """The design's formula as one writes it: raw columns, their unit and period means, non-centred effects."""
     import pymc as pm
 
@@ -40,9 +130,7 @@ def textbook(design, priors):
     time_means = np.stack([raw[design.time == t].mean(axis=0) for t in range(len(design.times))])[design.time]
     n_groups = len(design.groups)
     with pm.Model() as model:
-        scale = {
-            name: pm.HalfNormal(name, priors[name].sigma) for name in ("slope_sd", "unit_sd", "time_sd", "error_sd")
-        }
+        scale = {name: pm.HalfNormal(name, priors[name].sigma) for name in SCALES}
         offset = pm.ZeroSumNormal("z", shape=n_groups)
         slope = pm.Deterministic("group_slope", pm.Normal("beta") + scale["slope_sd"] * offset)
         fitted = pm.Normal("intercept") + raw[:, :n_groups] @ slope
@@ -52,34 +140,9 @@ def textbook(design, priors):
         fitted += (scale["unit_sd"] * pm.Normal("u", shape=len(design.units)))[design.unit]
         fitted += (scale["time_sd"] * pm.Normal("t", shape=len(design.times)))[design.time]
         pm.Normal("y", fitted, scale["error_sd"], observed=data.outcome)
-    tree = draw(compile_model(model), make_sampler("nuts", 1000, 4, 1))
+    tree = draw(compile_model(model), make_sampler("nuts", draws, 4, 1))
     posterior = tree["posterior"].dataset[["group_slope", *scale]]
     return smallest_ess(posterior), int(tree["sample_stats"]["diverging"].sum())
-
-
-def with_bambi(design):
-    """Regional slopes as bambi writes them: exposure within group, random intercepts of units and periods."""
-    import bambi
-
-    formula = "y ~ x + x_unit + x_time + c1 + c2 + c3 + (0 + x | group) + (1 | unit) + (1 | time)"
-    model = bambi.Model(formula, peer_frame(design))
-    options = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 1}
-    tree = model.fit(**options, target_accept=TARGET, inference_method="nutpie")
-    posterior = tree["posterior"].dataset
-    names = [name for name in posterior.data_vars if name in ("x", "x|group", "sigma") or str(name).endswith("_sigma")]
-    return smallest_ess(posterior[names]), int(tree["sample_stats"]["diverging"].sum())
-
-
-def in_r(script, frame, formula) -> list[float] | None:
-    """Numbers an R script prints, or None where R lacks the package."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "frame.csv"
-        frame.to_csv(path, index=False)
-        done = subprocess.run(["Rscript", str(PEERS / script), str(path), formula], capture_output=True, text=True)
-    if done.returncode:
-        print(f"{script} left out: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'it failed'}")
-        return None
-    return [float(word) for word in done.stdout.splitlines()[-1].split()]
 
 
 def peer_frame(design) -> pd.DataFrame:
@@ -89,11 +152,12 @@ def peer_frame(design) -> pd.DataFrame:
         {
             "y": (design.outcome - scales.outcome_mean) / scales.outcome_sd,
             "x": design.exposure / scales.divisors[spec.exposure],
-            "group": np.array(design.groups)[design.group],
             "unit": np.array(design.units)[design.unit],
             "time": np.array(design.times)[design.time].astype(str),
         }
     )
+    if design.groups:
+        frame["group"] = np.array(design.groups)[design.group]
     frame["x_unit"] = frame.groupby("unit")["x"].transform("mean")
     frame["x_time"] = frame.groupby("time")["x"].transform("mean")
     for k, name in enumerate(spec.controls, start=1):
@@ -121,30 +185,54 @@ def smallest_ess(posterior) -> float:
     return float(np.min(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk")))
 
 
-def wall(run) -> float:
+def wall(run: Callable) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
-def timed(name, run, repeats=1) -> dict:
-    """Median of some runs after one that warms the process up."""
-    run()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        worst, divergences = run()
-        seconds.append(time.perf_counter() - start)
-    return row(name, float(np.median(seconds)), worst, divergences)
+def timed(name: str, run: Callable, warm: bool = False) -> dict:
+    """The second of two runs, the first of which warms the process up; the only one where it is warm."""
+    if not warm:
+        run()
+    start = time.perf_counter()
+    ess, divergences = run()
+    return row(name, time.perf_counter() - start, ess, divergences)
 
 
-def row(name, seconds, worst, divergences) -> dict:
+def named(name: str, found: dict) -> dict:
+    """What a peer printed as a row of ours."""
+    if "error" in found:
+        return {"model": name, "does not run": found["error"]}
+    if "ess" not in found:
+        return {"model": name, "version": found["version"], "wall seconds": round(found["seconds"], 4)}
+    out = row(name, found["seconds"], found["ess"], found["divergences"], found["sampling"])
+    return {"model": name, "version": found["version"], **out}
+
+
+def row(name: str, seconds: float, ess: float, divergences: int | None, sampling: float | None = None) -> dict:
     out = {
         "model": name,
-        "wall seconds": round(seconds, 2),
-        "smallest bulk ESS": round(worst),
+        "wall seconds": round(seconds, 3),
+        "smallest effective size": round(ess),
         "divergences": divergences,
-        "ESS per second": round(worst / seconds, 1),
+        "effective draws a second": round(ess / seconds, 1),
     }
+    if sampling is not None:
+        out |= {"seconds of sampling": round(sampling, 3), "a second of sampling": round(ess / sampling, 1)}
     print(out, flush=True)
     return out
+
+
+def default_design(errors="iid"):
+    study = bn.load_study(ROOT / "models" / "digital_trade")
+    spec = study.spec(study.model("regions")).model_copy(update={"errors": errors})
+    return build_design(study.panel, spec, study.scales), load_priors("weakly_informative")
+
+
+def normal(sigma) -> PriorSpec:
+    return PriorSpec(family="normal", mu=0.0, sigma=float(sigma), reason="A point of the grid.")
+
+
+def half_normal(sigma) -> PriorSpec:
+    return PriorSpec(family="half_normal", sigma=float(sigma), reason="A point of the grid.")

@@ -10,6 +10,7 @@ from bayes_npp.analysis.settings import run_settings
 from bayes_npp.estimates import concat
 from bayes_npp.reporting.base.wording import wording
 from tests.conftest import ROOT, report_text
+from tests.reporting.names import names_shown
 
 FIRST_LOOK = {
     "regions_subsamples": {"East": (0.50, 2.8), "Central": (0.10, 0.3), "West": (0.11, 2.2), "Northeast": (0.25, 1.4)},
@@ -150,3 +151,8 @@ def test_variables_of_the_default_study(study):
     assert inside.groupby("province_en")["vitality"].nunique().eq(1).all()
     assert inside.drop_duplicates("province_en")["vitality"].value_counts().to_dict() == {"high": 15, "low": 15}
     assert panel.frame["province_zh"].iloc[0] == "北京"
+
+
+@pytest.mark.slow(minutes=6)
+def test_no_name_is_shown(run):
+    assert names_shown(run) == set()

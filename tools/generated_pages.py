@@ -78,13 +78,18 @@ def results(name: str) -> dict:
     return json.loads((ROOT / "benchmarks" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def benchmark(part: str) -> list[dict]:
+    """Rows of a part of the benchmark."""
+    return results("results")["parts"][part]["rows"]
+
+
 def replications(ranks: dict[str, list]) -> int:
     return len(next(iter(ranks.values())))
 
 
 def calibrations() -> list[tuple[str, str, int, int, int]]:
     """Simulation-based calibration: model, page, replications, quantities, replications whose sampler failed."""
-    found = results("results")["calibration"]
+    found = benchmark("calibration")[0]
     failed = found["replications whose sampler failed"]
     rows = [("the default model", "benchmarks", found["replications"], found["quantities"], failed)]
     batches = results("weighted_points")["batches"]
@@ -196,9 +201,9 @@ def validation() -> str:
         "| sampler | seconds | effective draws a second |",
         "|---|---|---|",
     ]
-    for row in results("results")["speed"]:
-        if "ESS per second" in row:
-            lines.append(f"| {row['model']} | {row['wall seconds']} | {row['ESS per second']} |")
+    for row in benchmark("speed"):
+        if "effective draws a second" in row:
+            lines.append(f"| {row['model']} | {row['wall seconds']} | {row['effective draws a second']} |")
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,7 @@ HIDDEN = {  # but these write other files, or say how a text is set
     "reporting/base/paper.py",
     "reporting/base/readings.py",
     "reporting/base/result.py",
+    "reporting/base/shared.py",
     "reporting/base/tex_text.py",
     "reporting/base/translation.py",
     "reporting/base/word.py",

@@ -1,6 +1,7 @@
 """The results of a run, kept beside the fits that they were read off: to show them again takes no fit and no draw."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
 
@@ -45,18 +46,20 @@ def _made_from(study: Study, settings: RunSettings, root: str) -> dict[str, Any]
     declared = {own.name: getattr(study, own.name) for own in fields(study) if own.name not in ("path", "content")}
     assert settings.out is not None
     folder = settings.out / "fits"
-    stored = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {
-        "study": plain(declared),
-        "study file": study.content_hash(),
-        "files that it names": {text: file_hash(study.path.parent / text) for text in _named_files(study)},
-        "priors": [[path.name, file_hash(path)] for path in sorted(priors_folder().rglob("*.toml"))],
-        **data_of(study.sample, study.robustness),
-        "stored": {path.name: file_hash(path) for path in stored if path.name != NAME and path.name[0] != "."},
-        "seed": settings.seed,
-        "quick": settings.quick,
-        **made_by(root),
-    }
+    stored = [path for path in sorted(folder.glob("[!.]*")) if path.name != NAME]
+    with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter to what is done meanwhile
+        hashes = threads.map(file_hash, stored)
+        made_from = {
+            "study": plain(declared),
+            "study file": study.content_hash(),
+            "files that it names": {text: file_hash(study.path.parent / text) for text in _named_files(study)},
+            "priors": [[path.name, file_hash(path)] for path in sorted(priors_folder().rglob("*.toml"))],
+            **data_of(study.sample, study.robustness),
+            "seed": settings.seed,
+            "quick": settings.quick,
+            **made_by(root),
+        }
+        return made_from | {"stored": dict(zip((path.name for path in stored), hashes, strict=True))}
 
 
 def _named_files(study: Study) -> list[str]:

@@ -12,6 +12,7 @@ FIRM = (SUPPORTED, NEGLIGIBLE, CONTRADICTED)
 OPPOSITE = {SUPPORTED: CONTRADICTED, CONTRADICTED: SUPPORTED}
 DIFFERENT = 1 / 3  # of the Bayes factor for equal slopes (Kass & Raftery 1995)
 JOINT_LEVEL = 0.05  # of the F test that groups have one slope, where least squares answers
+ERRORS_FAIL = "its error model fails checks of the data"
 SUPPORT, CONTRADICT = 0.975, 0.025
 
 
@@ -244,7 +245,7 @@ def _weaknesses(own: str, known: Known, said: Said, cuts: tuple[float, float] = 
 
 def _of_the_fit(known: Known, said: Said | None = None) -> list[str]:
     """What is wrong with the fit itself, and how many variants have no answer."""
-    out = [] if known.errors_fit else ["its error model fails checks of the data"]
+    out = [] if known.errors_fit else [ERRORS_FAIL]
     unanswered = sum(other == UNANSWERED for _, other in said or [])
     gives = "gives" if unanswered == 1 else "give"
     return [*out, f"{unanswered} of its variants {gives} no answer"] if unanswered else out

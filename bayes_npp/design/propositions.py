@@ -86,7 +86,7 @@ def parse_proposition(text: str) -> Proposition:
     SpecError
         No comparison, an unknown quantity, the wrong number of labels, slopes compared with paths.
     """
-    found = _PROPOSITION.match(text)
+    found = _PROPOSITION.match(text) if isinstance(text, str) else None
     if not found:
         raise SpecError(f"'{text}' is no proposition", fix=EXAMPLES)
     left, sign = _quantity(found[1], text), 1 if found[2] == ">" else -1

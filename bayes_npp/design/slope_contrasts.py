@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_npp.design.design import Design, twfe_weights
-from bayes_npp.design.propositions import Proposition, Quantity
-from bayes_npp.errors import SpecError, nearest
+from bayes_npp.design.propositions import EXAMPLES, Proposition, Quantity, parse_proposition
+from bayes_npp.errors import SpecError, located, nearest
 from bayes_npp.estimates import positive
 
 
@@ -80,6 +80,27 @@ def _weights(quantity: Quantity, design: Design) -> np.ndarray:
             raise SpecError("'slope' of a model with slopes by group", fix=f"Write slope[{groups[0]}] or average_slope")
         return np.ones(1)
     return np.eye(len(groups))[position(quantity.labels[0], groups, quantity)] if groups else no_group(quantity)
+
+
+def weighed(
+    asked: str | np.ndarray, design: Design, cutoff: float = 0.0, sign: float = 1.0
+) -> tuple[np.ndarray, float, float]:
+    """Weights, cutoff and sign of a probability about slopes: those of a proposition, or as they are given.
+
+    Raises
+    ------
+    SpecError
+        No proposition about slopes of this design, or not one number for each of them.
+    """
+    with located("the probability asked for"):
+        if isinstance(asked, str):
+            proposition = parse_proposition(asked)
+            return slope_weights(proposition, design), proposition.threshold, proposition.sign
+        weights, size = np.asarray(asked), max(len(design.groups), 1)
+        if weights.dtype.kind not in "biuf" or weights.shape != (size,) or not np.isfinite(weights).all():
+            what = f"the slope of each of {', '.join(design.groups)}" if design.groups else "the one slope"
+            raise SpecError("these are no weights on slopes", fix=f"Give one number for {what}. {EXAMPLES}")
+        return weights, cutoff, sign
 
 
 def no_group(quantity: Quantity) -> np.ndarray:

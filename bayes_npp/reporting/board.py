@@ -106,10 +106,9 @@ def _priors(record: ClaimRecord, own: pd.DataFrame, ledger: Ledger, result: Resu
         axes = [name for name in grid if name not in ("proposition", *MEASURES)]
         values = {axis: list(dict.fromkeys(grid[axis])) for axis in axes}
         last = int(grid.index.max())
-        places = [
-            "".join(DIGITS[values[axis].index(grid.loc[cell, axis])] for axis in axes) if cell in grid.index else ""
-            for cell in range(1, last + 1)
-        ]
+        digits = {axis: {value: DIGITS[place] for place, value in enumerate(own)} for axis, own in values.items()}
+        spelled = dict(zip(grid.index, zip(*(grid[axis].map(digits[axis]) for axis in axes), strict=True), strict=True))
+        places = ["".join(spelled.get(cell, ())) for cell in range(1, last + 1)]
         worded = wording(result.study)
         titles = {axis: AXES.get(axis) or worded(axis) for axis in axes}
         out["axes"] = [{"title": titles[axis], "values": [_short(value) for value in values[axis]]} for axis in axes]

@@ -37,7 +37,7 @@ def why_heading(result: Result) -> str:
 
 def groups_heading(result: Result) -> str:
     """Whether any difference between groups has a clear sign."""
-    return "; ".join(headline(comparison, result) for comparison in result.comparisons) or "Slopes by group"
+    return sentence("; ".join(headline(own, result) for own in result.comparisons)) or "Slopes by group"
 
 
 def robust_heading(result: Result) -> str:
@@ -71,16 +71,20 @@ def mechanism_heading(result: Result) -> str:
 def believed_heading(result: Result) -> str:
     """Whether samplers converged and errors fit."""
     failed = sum(not record.diagnostics.passed for record in result.every_fit)
-    checks = [record for record in result.fits if not record.errors_fit]
+    equations = [record for mechanism in result.mechanisms for record in mechanism.fits]
+    failing = [record for record in equations if not record.errors_fit]
+    checks = [*(record for record in result.fits if not record.errors_fit), *failing]
     sampler = f"the sampler failed in {counted(failed, 'fit')}" if failed else "every sampler converged"
     ladder = main_ladder(result)
     if ladder is not None:
         fit = "pass every check" if ladder.errors.record.errors_fit else "fail a check"
-        errors = f"the errors behind the verdicts {fit}"
-    elif result.fits and not any(record.predictive for record in result.fits):
+        about = " about slopes" if equations else ""
+        errors = f"the errors behind the verdicts{about} {fit}"
+        errors += f", those of mechanisms fail checks in {counted(len(failing), 'fit')}" if failing else ""
+    elif result.fits and not any(record.predictive for record in (*result.fits, *equations)):
         errors = "errors are not checked"
     else:
-        errors = f"errors fail a check in {counted(len(checks), 'fit')}" if checks else "errors pass every check"
+        errors = f"errors fail checks in {counted(len(checks), 'fit')}" if checks else "errors pass every check"
     return f"Can it be believed? {sentence(sampler)}; {errors}"
 
 

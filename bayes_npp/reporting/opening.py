@@ -1,5 +1,6 @@
 """The first screen: the answer, the verdicts counted, warnings said once, and whose data these are."""
 
+import math
 import re
 
 from bayes_npp.claims.ledger import Ledger
@@ -92,7 +93,7 @@ def _slopes(result: Result) -> str:
         found = baseline
         assert found is not None
         kind = model_word(study, str(found["model"]))
-        return f"The slope is {of_row(found)} {interval_of(found)} ({kind}): {unit}.{_per_sd(result)}"
+        return f"The slope is {of_row(found)} {interval_of(found)} ({kind}): {unit}.{per_sd(result)}"
     own = average_row(result, ladder.errors.record.model)
     errors = errors_word(study, ladder.errors.chosen)
     baseline = moves_from(result, own)
@@ -101,19 +102,21 @@ def _slopes(result: Result) -> str:
         text = f"{regression} finds an average slope of {of_row(baseline)}; with the errors that the "
         text += f"checks ask for ({errors}) it is {of_row(own)} {interval_of(own)}."
     else:
-        text = f"The average slope is {of_row(own)} {interval_of(own)}, with {errors}."
+        text = f"The average slope is {of_row(own)} {interval_of(own)} ({errors})."
     if not ladder.errors.passed:
         text += " No error model tried passes every check, so no verdict is firm."
-    return f"{text} A slope is {unit}; brackets are 95 % intervals.{_per_sd(result)}"
+    return f"{text} A slope is {unit}; brackets are 95 % intervals.{per_sd(result)}"
 
 
-def _per_sd(result: Result) -> str:
-    """What one SD of the exposure is, beside the first slope."""
+def per_sd(result: Result) -> str:
+    """What one SD of the exposure is, beside the first slope, or its two values where it has no others."""
     exposure = result.study.roles.exposure
     found = result.descriptives[result.descriptives["variable"] == exposure]
     if found.empty:
         return ""
-    sd = float(found["sd"].iloc[0])
+    n, mean, sd, low, high = (float(found[name].iloc[0]) for name in ("n", "mean", "sd", "min", "max"))
+    if n > 1 and math.isclose(sd**2 * (n - 1), n * (high - mean) * (mean - low), rel_tol=1e-9):  # of two values alone
+        return f" The exposure is {low:g} or {high:g}."
     key = f"{found['role'].iloc[0]}/{exposure}"
     return f" One SD of the exposure is {tagged(rounded(sd, sd), sd, f'descriptives.csv:{key}:sd')}."
 

@@ -5,16 +5,18 @@ from pathlib import Path
 from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Page, card_table
 from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
-from bayes_npp.reporting.base.cells import Table
-from bayes_npp.reporting.base.paper import PaperTable
+from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.study_words import study_words
 from bayes_npp.reporting.base.translation import translated
 from bayes_npp.reporting.base.wording import Wording, wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
-from bayes_npp.store import with_ending, write_text
+from bayes_npp.store import write_text
+
+MANY = 60  # tables and figures above which a second process helps to write them
 
 
 def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
@@ -29,17 +31,19 @@ def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
         The folder cannot be written.
     """
     page = report_page(result)
-    for table in _tables(page):
-        path = folder / "tables" / table.name
-        write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
+    tables = [*page.tables.values(), *map(card_table, page.cards.values())]
     pages: dict[str, str] = {}
     for own in LANGUAGES if language == BOTH else (language,):
         beside = own if pages else ""  # the second language
         worded = _worded(result, own)
-        _write_tables(page, folder / "tables" / beside, worded)
-        drawings = draw_page(page, folder / "figures" / beside, worded)
-        figures = f"figures/{beside}" if beside else "figures"
-        pages[own], markdown = render_page(page, drawings, worded, own, figures)
+        with Shared(worthwhile=len(tables) + len(page.figures) > MANY) as shared:
+            for table in tables:
+                kept = None if beside else table
+                shared.give(write_table, kept, table.worded(worded), folder / "tables" / beside / table.name)
+            drawings = draw_page(page, folder / "figures" / beside, worded, shared)
+            figures = f"figures/{beside}" if beside else "figures"
+            pages[own], markdown = render_page(page, drawings, worded, own, figures)
+            shared.finish()
         write_text(folder / f"report.{f'{beside}.' if beside else ''}md", markdown)
     write_text(folder / "report.html", in_one_page(pages))
 
@@ -48,20 +52,6 @@ def _worded(result: Result, language: str) -> Wording:
     """What puts every text of the page into words of a language."""
     worded = wording(result.study)
     return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
-
-
-def _tables(page: Page) -> list[Table]:
-    return [*page.tables.values(), *map(card_table, page.cards.values())]
-
-
-def _write_tables(page: Page, folder: Path, worded: Wording) -> None:
-    for table in _tables(page):
-        paper = PaperTable(table.worded(worded))
-        path = folder / table.name
-        write_text(with_ending(path, "tex"), paper.to_latex())
-        write_text(with_ending(path, "html"), paper.to_html())
-        write_text(with_ending(path, "md"), paper.to_markdown())
-        paper.to_docx(with_ending(path, "docx"))
 
 
 def report_page(result: Result) -> Page:

@@ -19,7 +19,7 @@ from bayes_npp.study.study import load_study
 Ask = Callable[[str, Sequence[str], str], str]
 FILE = "study.toml"
 NAMED = {"outcome": ("outcome", "y", "dependent"), "exposure": ("exposure", "x", "treatment")}
-ERRORS = ("ar1+unit_scale", "ar1", "iid")  # of a model without groups, the first that the panel carries
+ERRORS = ("ar1+unit_scale", "ar1", "iid")  # of a model without a ladder, the first that the panel carries
 MANY_UNITS = 200  # above it a scale of each unit, which takes a chain in as many dimensions, is left to who asks for it
 MOST_NAMED = 40  # columns in a comment
 
@@ -170,14 +170,18 @@ def _first_that_passes(texts: Sequence[str], folder: Path, panel: Path) -> str:
 
 def _models(group: str | None, n_units: int) -> list[str]:
     """Tables of hierarchical models, from the richest on; the last is none."""
+    many = f"with {n_units} units it takes long."
     if group is None:
         head = '[[model]]\nname = "hierarchical"\nkind = "hierarchical"\npriors = "weakly_informative"'
         if n_units <= MANY_UNITS:
             return [*(f'{head}\nerrors = "{errors}"' for errors in ERRORS), ""]
-        head += f'\n# errors = "{ERRORS[0]}" gives every unit a scale of its own: with {n_units} units it takes long.'
+        head += f'\n# errors = "{ERRORS[0]}" gives every unit a scale of its own: {many}'
         return [*(f'{head}\nerrors = "{errors}"' for errors in ERRORS[1:]), ""]
     head = f'[[model]]\nname = "hierarchical"\nkind = "hierarchical"\nslopes = {_quoted(group)}\n'
     head += 'priors = "weakly_informative"'
+    if n_units > MANY_UNITS:
+        head += f"\n# ladder = true tries errors that give every unit a scale of its own: {many}"
+        return [*(f'{head}\nladder = false\nerrors = "{errors}"' for errors in ERRORS[1:]), ""]
     return [
         f"{head}\n# Errors from the simplest to the richest, and every way to pool, are tried beside it.",
         f"{head}\nladder = false",

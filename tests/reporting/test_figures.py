@@ -4,6 +4,10 @@
 """
 
 import pandas as pd
+from matplotlib.colors import to_hex
+
+from bayes_npp.reporting.figures.claims import heat_map, specification
+from bayes_npp.reporting.figures.drawing import THEME
 
 
 def numbers_of(run, name):
@@ -43,3 +47,21 @@ def test_every_measure_is_drawn(tiny_run):
     drawn = numbers_of(tiny_run, "measurement_groups")
     labels = set(drawn.astype(str).to_numpy().ravel())
     assert set(tiny_run.measurement[0].variants["variant"]) <= labels
+
+
+def test_numbers_of_a_heat_map_are_read_in_the_dark_and_its_panels_stand_in_rows():
+    """Before: numbers had the page's own colours, and in the dark white stood on pale cells."""
+    cells = [(name, "a", "b", value) for name, value in zip("pqrs", (0.01, 0.2, 0.5, 0.99), strict=True)]
+    figure = heat_map(pd.DataFrame(cells, columns=["proposition", "first", "second", "lowest"]))
+    *panels, _ = figure.axes
+    colours = {to_hex(text.get_color()) for panel in panels for text in panel.texts}
+    assert len(colours) == 2
+    assert not colours & set(THEME)
+    assert [panel.get_subplotspec().rowspan.start for panel in panels] == [0, 0, 0, 1]
+
+
+def test_a_sample_stands_on_one_line_in_every_panel():
+    cells = [("p", "all", 0.1), ("p", "some", 0.2), ("q", "some", 0.3)]
+    curve = pd.DataFrame(cells, columns=["proposition", "sample", "estimate"]).assign(estimator="e", lo=0.0, hi=1.0)
+    figure = specification(curve)
+    assert {panel.get_ylim() for panel in figure.axes} == {(1.5, -0.5)}

@@ -4,12 +4,17 @@
 """
 
 import re
+from types import SimpleNamespace
 
+import pandas as pd
+import pytest
+
+from bayes_npp.claims.verdicts import ERRORS_FAIL, SUPPORTED, fragile
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.findings import findings
 from bayes_npp.reporting.headings import believed_heading, groups_heading, paper_heading, why_heading
-from bayes_npp.reporting.opening import lead, warnings
-from bayes_npp.reporting.tables.summary import claim_lines
+from bayes_npp.reporting.opening import lead, per_sd, warnings
+from bayes_npp.reporting.tables.summary import claim_lines, weakened
 from tests.conftest import report_text
 
 
@@ -40,8 +45,8 @@ def test_the_first_screen(tiny_run):
 
 
 def test_the_last_lines_of_a_run(tiny_run):
-    lines = claim_lines(tiny_run)
-    assert [line.partition(":")[0] for line in lines] == [record.claim.id for record in tiny_run.ledger.records]
+    lines, worded = claim_lines(tiny_run), wording(tiny_run.study)
+    assert [line.partition(":")[0] for line in lines] == [worded(record.claim.id) for record in tiny_run.ledger.records]
     assert all(record.verdict.name in line for line, record in zip(lines, tiny_run.ledger.records, strict=True))
 
 
@@ -53,3 +58,47 @@ def test_headings_state_findings(tiny_run):
     assert ("every sampler converged" in believed_heading(tiny_run).lower()) == (not failed)
     reproduction = tiny_run.readings.reproduction
     assert f"{reproduction.reproduced} of {reproduction.printed} printed" in paper_heading(tiny_run)
+
+
+def test_errors_of_mechanisms_count_where_fits_are_said_to_pass(monkeypatch):
+    good, bad = (SimpleNamespace(errors_fit=fit, predictive=(1,)) for fit in (True, False))
+    result = SimpleNamespace(every_fit=(), fits=(good,), mechanisms=(SimpleNamespace(fits=(bad, bad)),))
+    monkeypatch.setattr("bayes_npp.reporting.headings.main_ladder", lambda result: None)
+    assert believed_heading(result).endswith("errors fail checks in 2 fits")
+    ladder = SimpleNamespace(errors=SimpleNamespace(record=good))
+    monkeypatch.setattr("bayes_npp.reporting.headings.main_ladder", lambda result: ladder)
+    assert "verdicts about slopes pass every check, those of mechanisms fail checks in 2 fits" in believed_heading(
+        result
+    )
+    result.mechanisms = ()
+    assert believed_heading(result).endswith("the errors behind the verdicts pass every check")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [([0, 0, 1, 0], " The exposure is 0 or 1."), ([0, 1, 2, 0], " One SD of the exposure is ")]
+)
+def test_an_exposure_of_two_values_has_no_sd_told(values, said):
+    x = pd.Series(values, dtype=float)
+    found = {
+        "variable": "x",
+        "role": "exposure",
+        "n": 4,
+        "mean": x.mean(),
+        "sd": x.std(),
+        "min": x.min(),
+        "max": x.max(),
+    }
+    roles = SimpleNamespace(exposure="x")
+    result = SimpleNamespace(study=SimpleNamespace(roles=roles), descriptives=pd.DataFrame([found]))
+    assert per_sd(result).startswith(said)
+
+
+def test_a_verdict_that_its_errors_make_fragile_says_so_where_no_choice_moves_it():
+    def record(name, because):
+        return SimpleNamespace(verdict=SimpleNamespace(name=name, because=because))
+
+    assert weakened(record(fragile(SUPPORTED), ("probability 0.99", ERRORS_FAIL))) == (
+        "Fragile as it is: its errors fail checks",
+    )
+    assert weakened(record(fragile(SUPPORTED), ("fragile to priors",))) == ()
+    assert weakened(record("undecided", (ERRORS_FAIL,))) == ()

@@ -1,17 +1,15 @@
 """Names on their way to the page: exchanged for words everywhere a reader looks, and nowhere else."""
 
-import html
-import re
-
 import pytest
 
-from bayes_npp.bayesian.model.error_models import ERROR_MODELS
 from bayes_npp.bayesian.priors.sets import prior_of, slots
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import markup, tagged
 from bayes_npp.reporting.base.wording import PARAMETERS, wording
+from bayes_npp.reporting.base.words import model_word, row_word
 from bayes_npp.study.study import load_study
 from tests.conftest import ROOT, TINY
+from tests.reporting.names import names_shown
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +22,10 @@ def worded():
     [
         ("posterior, unit_scale errors", "posterior, each unit its own error size"),
         ("with ar1+unit_scale errors", "with errors persist within a unit and each unit its own error size"),
+        (
+            "errors = 'ar1+factor' does not combine",
+            "errors persist within a unit and one common factor does not combine",
+        ),
         ("factor+iid", "one common factor and independent errors"),
         ("a factor of two; known already", "a factor of two; known already"),
         (
@@ -73,27 +75,27 @@ def test_every_parameter_with_a_prior_has_words():
     assert [name for name in names if "_" in name and name not in PARAMETERS] == []
 
 
-def visible(text):
-    """What a reader sees of a page or drawing, code and addresses left out."""
-    text = re.sub(r"<(style|script|code|desc)\b.*?</\1>", "", text, flags=re.DOTALL)
-    return html.unescape(re.sub(r"<[^>]*>", "\n", text))
-
-
 def test_no_name_of_the_package_or_a_fit_is_on_the_page(tiny_run):
-    study = tiny_run.study
-    names = {*slots(), *prior_of(), *ESTIMANDS, *study.panel.frame.columns, *(model.name for model in study.models)}
-    names = {name for name in names if "_" in name} | {"weakly_informative", *ERROR_MODELS} - {"known", "factor"}
-    asked = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, sorted(names)))})(?![\w/-]|\.\w)|\w--\w|\{{\w+\}}")
-    pages = [tiny_run.out / "report.html", *sorted((tiny_run.out / "figures").glob("*.svg"))]
-    found = {
-        (path.name, line.strip()[:90])
-        for path in pages
-        for line in visible(path.read_text(encoding="utf-8")).splitlines()
-        if asked.search(line)
-    }
-    assert found == set()
-    markdown = re.sub(r"`[^`]*`|\]\([^)]*\)", "", (tiny_run.out / "report.md").read_text(encoding="utf-8"))
-    assert [line[:90] for line in markdown.splitlines() if asked.search(line)] == []
+    """Of the default study, which has every kind of row, this is asked of its slow run."""
+    assert names_shown(tiny_run) == set()
+
+
+@pytest.mark.parametrize("row", [row.name for row in load_study(ROOT / "models" / "digital_trade").robustness])
+def test_a_row_is_called_by_its_title_wherever_it_stands(row):
+    study = load_study(ROOT / "models" / "digital_trade")
+    worded, title = wording(study), row_word(study, row)
+    if row not in [model.name for model in study.models]:  # which is then meant
+        assert worded(row) == title
+    if "_" in row:
+        assert row not in worded(f"fragile to specification ({row}, by least squares: supported)")
+    assert worded(f"in twfe.{row}: clustered") == f"in {model_word(study, 'twfe')}, {title}: clustered"
+    assert worded(f"tables/twfe.{row}.csv") == f"tables/twfe.{row}.csv"
+
+
+def test_claims_and_printed_names_are_words_too():
+    worded = wording(load_study(ROOT / "models" / "digital_trade"))
+    assert worded("east_west, 'The effect'") == "east west, 'The effect'"
+    assert worded("system_gmm on business_environment") == "system GMM on business environment"
 
 
 def test_a_name_that_is_a_word_is_exchanged_where_it_stands_alone():

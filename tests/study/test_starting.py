@@ -37,6 +37,15 @@ def test_without_groups_there_is_one_slope(tmp_path):
     assert study.model("hierarchical").errors == "ar1+unit_scale"
 
 
+def test_many_units_get_no_scale_each_unless_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("bayes_npp.study.starting.MANY_UNITS", 3)
+    new_study(tmp_path / "s", PANEL, outcome="rd_intensity_pct", exposure="gdp_100m_cny")
+    model = bn.load_study(tmp_path / "s").model("hierarchical")
+    assert (model.slopes, model.ladder, model.errors) == ("region", False, "ar1")
+    text = (tmp_path / "s" / "study.toml").read_text(encoding="utf-8")
+    assert "ladder = true tries errors that give every unit a scale of its own: with 30 units it takes long" in text
+
+
 def test_questions_are_asked_once_each(tmp_path):
     asked = []
 

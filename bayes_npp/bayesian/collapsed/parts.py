@@ -4,10 +4,15 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-PARALLEL_ABOVE = 400_000  # draws x rows of the products: a tenth of a second
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+PARALLEL_ABOVE = 40_000  # draws x rows of the products: some ten milliseconds, of which threads cost one
 _thread = threading.local()
 
 
@@ -24,9 +29,16 @@ def in_parts(fill: Callable[[slice], None], size: int, work: int) -> None:
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    from threadpoolctl import threadpool_limits
-
     bounds = np.linspace(0, size, threads + 1).astype(int)
     # Threads of BLAS under these would wait for each other: minutes in place of seconds.
-    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+    with blas().limit(limits=1), ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, [slice(a, b) for a, b in itertools.pairwise(bounds)]))
+
+
+@cache
+def blas() -> "ThreadpoolController":
+    """The libraries of this process that have threads, looked for once, which takes longer than many a loop."""
+    import scipy.linalg  # noqa: F401  # whose BLAS compiled loops call
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -45,6 +45,7 @@ from bayes_npp.bayesian.model.terms import ModelData
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design, build_design
+from bayes_npp.design.slope_contrasts import weighed
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import Estimates, drawn_share, positive
@@ -170,14 +171,20 @@ class Fit(PosteriorCoefficients, Drawn):
             return normal_slopes(self.collapsed, self.priors, self.thetas) if self.is_collapsed else None
         return normal_slopes(self.collapsed, self.priors, *points_of(self.tree["weighted_points"].dataset))
 
-    def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
-        """Probability of sign * (weights'slopes - cutoff) > 0: the mean of normal tails, or else a share of draws."""
+    def probability(self, asked: str | np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Probability of a proposition about slopes: the mean of normal tails, or else a share of draws.
+
+        `asked` is one such as "slope[East] > slope[West]", or weights w of sign * (w'slopes - cutoff) > 0, one a group.
+        `SpecError` where it is neither.
+        """
+        weights, cutoff, sign = weighed(asked, self.design, cutoff, sign)
         if normal := self.normal_slopes:
             return normal.probability(weights, cutoff, sign)
         return float(drawn_share(positive(sign * (self.slopes @ weights - cutoff))))
 
-    def monte_carlo_error(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+    def monte_carlo_error(self, asked: str | np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
         """Standard error of `probability` that the number of draws leaves."""
+        weights, cutoff, sign = weighed(asked, self.design, cutoff, sign)
         normal, share = self.normal_slopes, self.probability(weights, cutoff, sign)
         variance = normal.variance(weights, cutoff, sign) if normal else share * (1 - share)
         return float(np.sqrt(variance / min(self.diagnostics.effective, len(self.slopes))))

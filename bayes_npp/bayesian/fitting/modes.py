@@ -16,6 +16,7 @@ from bayes_npp.errors import ImportanceError
 STARTS = 6
 SPREAD = 3.0  # of the starts in theta: a scale of a twentieth of its prior's unit, or of three of them
 SLOPE = 1.0  # gradient per unit of theta above which a climb has stopped on its way
+LOST = 100.0  # log density below the highest end: a climb that stopped there, on a slope, found nothing
 SAME = 0.1  # posterior SDs: two ends of climbs within it are one mode
 FLAT_ENOUGH = 0.05  # gradient per posterior SD at a mode
 NEGLIGIBLE = np.log(1e-4)  # mass of a second mode over that of the first that changes no printed number
@@ -101,9 +102,12 @@ def find_mode(collapsed: Density, near: np.ndarray | None = None) -> Mode:
     ends = [end for end in (_climb(collapsed, start) for start in starts) if end is not None]
     if not ends:
         raise ImportanceError("no climb from the starts ended at a mode")
-    best = _mode_at(collapsed, max(ends, key=lambda end: end[1])[0])
+    highest, height, _ = max(ends, key=lambda end: end[1])
+    best = _mode_at(collapsed, highest)
     others: list[Mode] = []
-    for end, _ in ends:
+    for end, value, slope in ends:
+        if slope > SLOPE and value < height - LOST:
+            continue
         if _apart(best, end) <= SAME or any(_apart(other, end) <= SAME for other in others):
             continue
         others.append(_mode_at(collapsed, end))
@@ -127,8 +131,8 @@ def dispersed(collapsed: Density) -> np.ndarray:
     return np.vstack([collapsed.start, collapsed.start + away])
 
 
-def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Where BFGS from a start ends, and the log density there; None where it is lost.
+def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float, float] | None:
+    """Where BFGS from a start ends, the log density there and its largest slope; None where it is lost.
 
     A climb that leaves for where there is no density stops on a slope. Of a posterior that asks for more than one it
     then begins again, half as far out; of others that is an end, which may be a mode at an edge.
@@ -147,7 +151,9 @@ def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float] | 
             found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
         if found.fun < 1e12 and np.abs(found.jac).max() <= SLOPE:
             break
-    return (found.x, -float(found.fun)) if found.fun < 1e12 and np.isfinite(found.x).all() else None
+    if found.fun >= 1e12 or not np.isfinite(found.x).all():
+        return None
+    return found.x, -float(found.fun), float(np.abs(found.jac).max())
 
 
 def _mode_at(collapsed: Density, at: np.ndarray) -> Mode:

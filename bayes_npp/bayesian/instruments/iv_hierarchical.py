@@ -31,6 +31,7 @@ from bayes_npp.bayesian.instruments.strength import (
 from bayes_npp.bayesian.priors.sets import PriorSet, check_priors
 from bayes_npp.bayesian.priors.stated import Stated, stated_priors
 from bayes_npp.design.design import Design
+from bayes_npp.design.slope_contrasts import weighed
 from bayes_npp.design.spec import Spec
 from bayes_npp.errors import ImportanceError, SpecError
 from bayes_npp.estimates import TAILS, Estimates
@@ -112,9 +113,9 @@ class InstrumentFit(Drawn):
             weights = np.full(len(thetas), 1 / len(thetas))
         return _normal_slopes(self.collapsed, self.unit, thetas, weights)
 
-    def probability(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
-        """Probability of sign * (weights'slopes - cutoff) > 0: a mean of normal tails."""
-        return self.normal_slopes.probability(weights, cutoff, sign)
+    def probability(self, asked: str | np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> float:
+        """Probability of a proposition, or of sign * (w'slopes - cutoff) > 0 for weights w: a mean of normal tails."""
+        return self.normal_slopes.probability(*weighed(asked, self.design, cutoff, sign))
 
     @cached_property
     def learned(self) -> Learned:

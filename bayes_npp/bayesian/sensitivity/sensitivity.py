@@ -136,7 +136,7 @@ MEASURES = ("probability", "mcse", "mean", "lo", "hi", "k_hat", "passed")
 
 def sensitivity(
     fit: Fit,
-    propositions: Sequence[str | Proposition] = ("average_slope > 0",),
+    propositions: str | Sequence[str | Proposition] = ("average_slope > 0",),
     grid: str | Grid = "default",
     sets: Sequence[str | PriorSet] = NAMED_SETS,
     *,
@@ -149,7 +149,7 @@ def sensitivity(
     Parameters
     ----------
     fit : Fit
-    propositions : sequence of str
+    propositions : str or sequence of str
         Such as "average_slope > 0" or "slope[East] > slope[West]" (`propositions.parse_proposition`).
     grid : str
         A named grid of priors or a .toml file (`prior_grid.load_grid`).
@@ -168,7 +168,8 @@ def sensitivity(
         A proposition about something this fit does not estimate, an empty grid, a family without support, a model
         that the collapsed sampler does not have (Student-t errors).
     """
-    asked = tuple(parse_proposition(p) if isinstance(p, str) else p for p in propositions)
+    listed = (propositions,) if isinstance(propositions, str) else propositions
+    asked = tuple(p if isinstance(p, Proposition) else parse_proposition(p) for p in listed)
     if not asked:
         raise SpecError("no proposition is named", fix="Name one, such as 'average_slope > 0'")
     weighed = contrasts(asked, fit.design)

@@ -33,7 +33,7 @@ class Table:
         names = [str(name) for name in self.frame.columns]
         head = "".join(f'<th scope="col">{markup(worded(name)) or UNNAMED}</th>' for name in names)
         rows = []
-        for key, values in zip(self.keyed()["key"], self.frame.itertuples(index=False), strict=True):
+        for key, values in zip(self.keys(), self.frame.itertuples(index=False), strict=True):
             cells = [
                 cell_markup(worded(str(value), name), f"tables/{self.name}.csv:{key}:{name.replace(':', '%3A')}")
                 for name, value in zip(names, values, strict=True)
@@ -50,7 +50,15 @@ class Table:
 
     def keyed(self) -> pd.DataFrame:
         """The frame of the csv file: a key for every row, text that no spreadsheet runs."""
-        return harmless(keyed(self.frame.map(plain_cell), [self.frame.columns[0]] if len(self.frame.columns) else []))
+        return self._keyed(self.frame)
+
+    def keys(self) -> list[str]:
+        """The key of every row."""
+        return list(self._keyed(self.frame.iloc[:, :1])["key"])
+
+    @staticmethod
+    def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
+        return harmless(keyed(frame.map(plain_cell), list(frame.columns[:1])))
 
     def markdown(self, worded: Wording = unchanged) -> str:
         """The same in Markdown."""

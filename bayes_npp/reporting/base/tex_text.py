@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cache
 
 from bayes_npp.reporting.base.numbers import plain
 
@@ -65,6 +66,7 @@ def coded(text: str) -> str:
     )
 
 
+@cache
 def _sign(sign: str, before: str) -> str:
     """One character behind another, which says whether a quote opens."""
     if sign in _SIGNS:

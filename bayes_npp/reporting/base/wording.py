@@ -5,13 +5,13 @@ place, on the way to the page, and nowhere in the csv files.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
-from bayes_npp.reporting.base.words import errors_word, model_word, unit_word, variable_word
+from bayes_npp.reporting.base.words import MODELS, errors_word, model_word, row_word, unit_word, variable_word
 from bayes_npp.study.study import Study
 
 PARAMETERS = {
@@ -49,6 +49,7 @@ PARAMETERS = {
 }
 COMMON = ("known", "factor")  # names of error parts that are English words too
 FITS = ("fit", "model")  # columns of tables that hold names of fits
+NAMES = ("model", "sample", "estimator", "outcome", "term")  # columns of published.csv that hold names
 
 
 class Wording(Protocol):
@@ -72,14 +73,19 @@ def wording(study: Study) -> Wording:
     # A name that is an English word too is one where nothing else stands beside it: in a cell, in a legend.
     alone = {own.name: variable_word(study, own.name, unit=False) for own in study.variables if own.title}
     models = [model.name for model in study.models]
+    rows = [row.name for row in study.robustness]
+    words |= {name: row_word(study, name) for name in rows if "_" in name}
+    alone |= {row.name: row.title for row in study.robustness if row.title}
     words |= {name: model_word(study, name) for name in models if "_" in name}
+    words |= {claim.id: claim.id.replace("_", " ") for claim in study.claims if "_" in claim.id}
+    words = {name: MODELS.get(name, name.replace("_", " ")) for name in _printed(study)} | words
     sets = {str(model.priors) for model in study.models if hasattr(model, "priors")}
     words |= {name: name.replace("_", " ") for name in (*sets, "weakly_informative") if "_" in name}
     said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models)  # in words already
-    found = re.compile(f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{_errors()}|{_fits(models)}|{_whole(words)}")
+    found = re.compile(f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{_errors()}|{_fits(models, rows)}|{_whole(words)}")
 
     def word(match: re.Match[str]) -> str:
-        if errors := match["errors"]:
+        if errors := match["errors"] or match["set"]:
             return errors_word(study, errors)
         if fit := match["fit"]:
             return model_word(study, fit.strip("'"))
@@ -98,16 +104,28 @@ def _errors() -> str:
     every = "|".join(sorted(map(re.escape, ERROR_MODELS), key=len, reverse=True))
     alone = "|".join(re.escape(name) for name in ERROR_MODELS if name not in COMMON)
     joined = rf"(?:{every})(?:\+(?:{every}))+"
-    return rf"(?<![\w.'-])(?P<errors>{joined}|(?:{alone}))(?: errors)?(?![\w'-]|\.\w)"
+    set_to = rf"errors = '(?P<set>{joined}|(?:{every}))'"  # as a study file has it, and messages
+    return rf"{set_to}|(?<![\w.'-])(?P<errors>{joined}|(?:{alone}))(?: errors)?(?![\w'-]|\.\w)"
 
 
-def _fits(models: list[str]) -> str:
-    """A model in quotes, or what is derived from it (its name, two hyphens, what differs)."""
-    names = "|".join(sorted(map(re.escape, models), key=len, reverse=True)) or "(?!)"
-    return rf"(?P<fit>'(?:{names})(?:--[\w.-]*\w)?'|(?<![\w-])(?:{names})--[\w.-]*\w)"
+def _fits(models: list[str], rows: list[str]) -> str:
+    """A model in quotes, or what is derived from it: its name, and two hyphens and what differs, or a dot and a row."""
+    own, altered = _any(models), _any(rows)
+    derived = rf"(?<![\w.-])(?:{own})\.(?:{altered})(?![\w-]|\.\w)"
+    return rf"(?P<fit>'(?:{own})(?:--[\w.-]*\w)?'|(?<![\w-])(?:{own})--[\w.-]*\w|{derived})"
+
+
+def _any(names: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, names), key=len, reverse=True)) or "(?!)"
+
+
+def _printed(study: Study) -> set[str]:
+    """Names in the published numbers: estimators, outcomes, terms, models and samples."""
+    frame = study.published
+    columns = () if frame is None else [frame[name].dropna().astype(str) for name in NAMES if name in frame]
+    return {name for column in columns for name in column if re.fullmatch(r"\w+", name) and "_" in name}
 
 
 def _whole(words: Mapping[str, str]) -> str:
     """Any of the names, as a whole word that is no file's name."""
-    names = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-    return rf"(?<![\w./-])(?P<name>{names})(?![\w-]|\.\w)"
+    return rf"(?<![\w./-])(?P<name>{_any(words)})(?![\w-]|\.\w)"

@@ -1,6 +1,6 @@
 """Figures of the ledger: probabilities over priors, slopes by prior scale, the specification curve."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 type Answered = tuple[str, Sensitivity]
 
+ACROSS = 3  # panels in a row
 COLOURS = ("#b0b0b0", "#1d4e89", "#2a7f62", "#c8553d", "#8a6d3b")
 
 
@@ -78,8 +79,8 @@ def heat_map(frame: pd.DataFrame) -> "Drawing":
     first, *second = (c for c in frame if c not in ("proposition", "lowest", "highest"))
     down = list(dict.fromkeys(frame[first]))
     across = list(dict.fromkeys(frame[second[0]])) if second else [""]
-    figure, all_axes = new_figure(2.2 + 3.6 * len(propositions), 1.8 + 0.34 * len(down) + 0.9, len(propositions))
-    for axes, proposition in zip(np.atleast_1d(all_axes), propositions, strict=True):
+    figure, panels = _panels(len(propositions), 3.6, 1.8 + 0.34 * len(down) + 0.9)
+    for position, (axes, proposition) in enumerate(zip(panels, propositions, strict=True)):
         own = frame[frame["proposition"] == proposition].set_index([first, *second])["lowest"]
         cells = pd.MultiIndex.from_product([down, across]) if second else pd.Index(down)
         values = own.reindex(cells).to_numpy().reshape(len(down), len(across))  # a thinned grid leaves cells empty
@@ -89,17 +90,28 @@ def heat_map(frame: pd.DataFrame) -> "Drawing":
                 j, i, "" if np.isnan(value) else f"{value:.2f}", ha="center", va="center", fontsize=6, color=_ink(value)
             )
         axes.set_xticks(range(len(across)), across, rotation=60, ha="right", fontsize=6)
-        axes.set_yticks(range(len(down)), down if axes is np.atleast_1d(all_axes)[0] else [""] * len(down), fontsize=6)
+        axes.set_yticks(range(len(down)), down if position % ACROSS == 0 else [""] * len(down), fontsize=6)
         axes.set_title(proposition, fontsize=8)
         axes.spines[:].set_visible(False)
         axes.set_xlabel(f"Prior of {second[0]}" if second else "", fontsize=8)
-    np.atleast_1d(all_axes)[0].set_ylabel(f"Prior of {first}", fontsize=8)
-    figure.colorbar(shown, ax=all_axes, label="Probability, lowest over the other priors", shrink=0.8)
+    panels[0].set_ylabel(f"Prior of {first}", fontsize=8)
+    figure.colorbar(shown, ax=panels, label="Probability, lowest over the other priors", shrink=0.8)
     return figure
 
 
+def _panels(count: int, width: float, height: float) -> tuple["Drawing", list[Any]]:
+    """A figure with a panel for each proposition, inches wide and high, in rows that a page has room for."""
+    columns, rows = min(count, ACROSS), -(-count // ACROSS)
+    figure, axes = new_figure(2.2 + width * columns, height * rows, columns, rows)
+    every = list(np.ravel(axes))
+    for spare in every[count:]:
+        spare.remove()
+    return figure, every[:count]
+
+
 def _ink(value: float) -> str:
-    return "white" if abs(value - 0.5) > 0.35 else "black"
+    """The colour of a number on its cell, which is the same in the dark: none of `drawing.THEME`."""
+    return "#fdfdfd" if abs(value - 0.5) > 0.35 else "#101010"
 
 
 def slopes_by_prior(frame: pd.DataFrame) -> "Drawing":
@@ -143,8 +155,8 @@ def specification(curve: pd.DataFrame) -> "Drawing":
     propositions = list(dict.fromkeys(curve["proposition"]))
     samples = list(dict.fromkeys(curve["sample"]))
     estimators = list(dict.fromkeys(curve["estimator"]))
-    figure, all_axes = new_figure(2.2 + 2.7 * len(propositions), 1.4 + 0.42 * len(samples), len(propositions))
-    for position, (axes, proposition) in enumerate(zip(np.atleast_1d(all_axes), propositions, strict=True)):
+    figure, panels = _panels(len(propositions), 2.7, 1.4 + 0.42 * len(samples))
+    for position, (axes, proposition) in enumerate(zip(panels, propositions, strict=True)):
         axes.axvline(0, color="#444444", linewidth=0.8)
         for number, estimator in enumerate(estimators):
             own = curve[(curve["proposition"] == proposition) & (curve["estimator"] == estimator)]
@@ -153,11 +165,11 @@ def specification(curve: pd.DataFrame) -> "Drawing":
             colour = COLOURS[number % len(COLOURS)]
             axes.hlines(at, own["lo"], own["hi"], color=colour, linewidth=1.3)
             axes.plot(own["estimate"], at, "o", color=colour, markersize=3, label=estimator)
-        axes.set_yticks(range(len(samples)), samples if position == 0 else [""] * len(samples), fontsize=7)
-        axes.invert_yaxis()
+        axes.set_yticks(range(len(samples)), samples if position % ACROSS == 0 else [""] * len(samples), fontsize=7)
+        axes.set_ylim(len(samples) - 0.5, -0.5)  # a row is a row in every panel
         axes.set_title(proposition, fontsize=7)
         axes.tick_params(axis="x", labelsize=7)
-    middle = np.atleast_1d(all_axes)[len(propositions) // 2]
+    middle = panels[-1 if len(panels) > ACROSS else len(panels) // 2]
     middle.set_xlabel("What the proposition compares with its number, 95 % interval (data's units)", fontsize=8)
     legend_below(figure, middle)
     return figure

@@ -9,6 +9,7 @@ import pandas as pd
 from bayes_npp.claims.confounding import ClaimConfounding
 from bayes_npp.frequentist.hypotheses.confounding import Confounding
 from bayes_npp.reporting.base.blocks import Figure
+from bayes_npp.reporting.base.numbers import with_minus
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.words import lower, variable_word
 from bayes_npp.reporting.figures.drawing import legend_below, new_figure
@@ -72,7 +73,7 @@ def contours(found: Confounding, frame: pd.DataFrame) -> "Drawing":
     figure, axes = new_figure(6.4, 3.6)
     levels = [level for level in np.linspace(values.min(), values.max(), LEVELS)[1:-1] if abs(level) > 1e-12]
     lines = axes.contour(r2_dz, r2_yz, values, levels=sorted(levels), colors="#b0b0b0", linewidths=0.8)
-    axes.clabel(lines, fmt="%.3g", fontsize=8)
+    axes.clabel(lines, fmt=lambda level: with_minus(f"{level:.3g}"), fontsize=8)
     if values.min() < 0 < values.max():
         axes.contour(r2_dz, r2_yz, values, levels=[0.0], colors="#c8553d", linewidths=2.2)
     marks = frame[frame["what"] != "grid"]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bayes_npp.reporting.base.blocks import Page
 from bayes_npp.reporting.base.keys import harmless, keyed
+from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.wording import Wording, unchanged
 from bayes_npp.store import with_ending, write_text, write_whole
 
@@ -107,25 +108,27 @@ def _reworded(figure: "Figure", change: Callable[[str], str]) -> None:
                 axis.set_ticklabels([change(label.get_text()) for label in axis.get_ticklabels()])
     for text in figure.findobj(Text):
         text.set_text(change(text.get_text()))
-        text.set_fontfamily(list(fonts()))  # those of a legend and of ticks are made outside of the style
+        # Those of a legend and of ticks are made outside of the style; a font more takes a tenth of all the time.
+        text.set_fontfamily(list(fonts()[:1] if text.get_text().isascii() else fonts()))
 
 
-def _without_boxes(figure: "Figure") -> None:
-    """Characters that no font has as question marks, and a line that says which font to install."""
+def _in_words(figure: "Figure", worded: Wording) -> None:
+    """Words for names; characters that no font has as question marks, and a line that says which font to install."""
     known = drawable()
     missing: list[str] = []
 
     def shown(text: str) -> str:
-        missing.extend(sign for sign in text if ord(sign) not in known and not sign.isspace())
-        return "".join(sign if ord(sign) in known or sign.isspace() else "?" for sign in text)
+        words = worded(text)
+        missing.extend(sign for sign in words if ord(sign) not in known and not sign.isspace())
+        return "".join(sign if ord(sign) in known or sign.isspace() else "?" for sign in words)
 
     _reworded(figure, shown)
     if missing:
         say_missing(next(iter(missing)) if fonts()[1:] else "Chinese, Japanese and Korean")
 
 
-def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
-    """A figure in the package's style, inches wide and high, and its axes side by side."""
+def new_figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple["Figure", Any]:
+    """A figure in the package's style, inches wide and high, and its axes, side by side or in rows."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -133,7 +136,7 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple["Figure",
     with matplotlib.rc_context(_style()):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        return figure, figure.subplots(1, columns)
+        return figure, figure.subplots(rows, columns)
 
 
 def legend_below(figure: "Figure", axes: Any) -> None:
@@ -144,13 +147,28 @@ def legend_below(figure: "Figure", axes: Any) -> None:
 
 def save_figure(figure: "Figure", table: pd.DataFrame, stem: Path, worded: Wording = unchanged) -> str:
     """Write png, svg and csv; return the SVG as text for one-file reports."""
+    return write_figure(_finished(figure, worded), table, stem)
+
+
+def _finished(figure: "Figure", worded: Wording) -> "Figure":
+    """The same figure, its texts as they will be written."""
     import matplotlib
 
     with matplotlib.rc_context(_style()):
-        _reworded(figure, worded)
-        _without_boxes(figure)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once, and not for every file
+        _in_words(figure, worded)
+    return figure
+
+
+def write_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
+    """What `save_figure` writes and returns, of a figure whose texts are words; in whatever process."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)  # which does not travel between processes
+    with matplotlib.rc_context(_style()):
+        if layout := figure.get_layout_engine():
+            layout.execute(figure)
+        figure.set_layout_engine(None)  # laid out once: with an engine, even one of nothing, each file is drawn twice
         renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
         box = figure.get_tightbbox(renderer).padded(matplotlib.rcParams["savefig.pad_inches"])
         save = partial(figure.savefig, bbox_inches=box)
@@ -199,7 +217,15 @@ def _styled_once(run: re.Match[str]) -> str:
     return f"<g{run['style']}>{run[0].replace(run['style'] + '/>', '/>')}</g>"
 
 
-def draw_page(page: Page, folder: Path, worded: Wording = unchanged) -> dict[str, str]:
-    """Draw every figure of a page into a folder, names exchanged for words; return its SVG text by name."""
-    figures = page.figures.items()
-    return {name: save_figure(figure.draw(), figure.data, folder / name, worded) for name, figure in figures}
+def draw_page(page: Page, folder: Path, worded: Wording = unchanged, shared: Shared | None = None) -> dict[str, str]:
+    """Draw every figure of a page into a folder, names exchanged for words; return its SVG text by name.
+
+    The files are written by whoever shares the calls, if somebody does.
+    """
+    shared = shared or Shared(worthwhile=False)
+    calls = {
+        name: shared.give(write_figure, _finished(figure.draw(), worded), figure.data, folder / name)
+        for name, figure in page.figures.items()
+    }
+    # The last ones first: whoever shares takes the first ones, and behind him one would wait for each.
+    return {name: calls[name].result for name in reversed(calls)}

@@ -30,13 +30,15 @@ def forest_figure(comparison: Heterogeneity, result: Result) -> Figure:
     """The slopes of the groups under every model compared."""
     grouping, chosen = comparison.grouping, comparison.chosen_model != comparison.pooled_model
     frame = slope_frame(comparison)
+    separate = any(slope.subsample is not None for slope in comparison.slopes)
+    grey = "Grey: separate regressions, another model. " if separate else ""
     bare = " A hollow mark has no interval: too few units for a test." if frame["lo"].isna().any() else ""
     return Figure(
         f"slopes_{comparison.pooled_model}",
         f"Slope of {comparison.exposure} by {grouping}",
-        f"Slope of {comparison.exposure} by {grouping}. Grey: separate regressions, another model. Red: one TWFE "
-        f"regression with the exposure interacted with {grouping}, 95 % confidence intervals. Blue: hierarchical model "
-        "with partial pooling, 95 % equal-tailed posterior intervals"
+        f"Slope of {comparison.exposure} by {grouping}. {grey}Red: one TWFE regression with the "
+        f"exposure interacted with {grouping}, 95 % confidence intervals. Blue: hierarchical model with "
+        "partial pooling, 95 % equal-tailed posterior intervals"
         f"{'; green: the same with the error model behind the verdicts' if chosen else ''}. An interval that reaches "
         f"the edge goes on beyond it; its ends are in the table.{bare}",
         frame,

@@ -94,7 +94,7 @@ def made(result: Result) -> list[Paragraph | Bullets]:
         "[tests.csv](tests.csv), [scores.csv](scores.csv): every test statistic, every measure of predictive accuracy",
         "[descriptives.csv](descriptives.csv), [weights.csv](weights.csv): the variables, the weights of indices",
         "[manifest.json](manifest.json): hashes of data and specification, versions, seeds, wall times",
-        "folders tables (csv, tex), figures (svg, png, csv), fits (netCDF)",
+        "folders tables (csv, tex, docx, html, md), figures (svg, png, csv), fits (netCDF)",
     ]
     if result.ledger is not None:
         files.insert(

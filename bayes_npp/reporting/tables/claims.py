@@ -44,7 +44,7 @@ def ledger_table(result: Result) -> Table | None:
         f"A claim is one-sided: {rules.support:g} is its bar. A sign elsewhere in this report is clear at 0.975, and "
         "p-values are two-sided.",
         "No claim is called negligible without a smallest effect that matters, which a claim declares as "
-        "smallest_effect.",
+        "`smallest_effect`.",
         "The paper: its rows about the exposure as printed: sample, estimator, outcome, coefficient, significance. "
         "Each answers its own regression, none the proposition. Two columns, one with stars and one without, test no "
         "difference; the test here is of the proposition itself, two-sided.",
@@ -114,7 +114,7 @@ def claim_sentence(record: ClaimRecord) -> str:
     test = ""
     if record.test is not None:
         test = f" Its frequentist test estimates {number(record.test.estimate)}, {p_relation(record.test.p_value)}"
-        test += f"; the posterior, with {record.errors} errors, {number(record.estimate)}."
+        test += f"; the posterior ({record.errors} errors) {number(record.estimate)}."
     return (
         f"{record.claim.id}, '{record.claim.text}' ({record.claim.parsed}) {text}: {because}. Over variants its "
         f"probability runs from {probability(record.lowest)} to {probability(record.highest)} "

@@ -126,7 +126,8 @@ def _cards(record: DifferenceRecord, result: Result) -> Cards:
     if len(factor):
         value = factor.iloc[0]
         ref = f"{FILE}:{record.declared.name}/bayes factor/{ALL}/{ALL}:statistic"
-        factor_text = tagged(number(value["statistic"]), value["statistic"], ref)
+        found = float(value["statistic"])
+        factor_text = tagged(f"{found:.3g}" if found < 1000 else number(found), found, ref)
         note += f" Bayes factor for equal slopes in all groups: {factor_text} ({value['note']})."
     return Cards(
         f"difference_{record.declared.name}",

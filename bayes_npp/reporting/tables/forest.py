@@ -9,7 +9,7 @@ import pandas as pd
 from bayes_npp.analysis.comparison import Heterogeneity
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import estimate_key
-from bayes_npp.reporting.base.numbers import chance, interval_of, of_row, p_value, rounded, tagged
+from bayes_npp.reporting.base.numbers import MINUS, chance, interval_of, of_row, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import axis, axis_range, intervals, round_ticks
 from bayes_npp.reporting.base.words import (
@@ -23,6 +23,8 @@ from bayes_npp.reporting.base.words import (
 )
 
 type Rows = list[tuple[str, tuple[Cell, ...]]]
+
+SEPARATE = "Separate regressions free controls and period effects as well as the slope, so they test no difference. "
 
 
 def group_cards(result: Result) -> Cards | None:
@@ -65,9 +67,8 @@ def group_cards(result: Result) -> Cards | None:
             rows.append(("", (*cells, number_cell(slope.interacted), number_cell(posterior))))
     widths = (16, 27, 19, 19, 19) if separate else (18, 34, 24, 24)
     note = (
-        "Separate regressions free controls and period effects as well as the slope, so they test no difference. "
-        "A line that reaches "
-        "the edge goes on beyond it; a hollow mark has no interval, because it rests on too few units."
+        f"{SEPARATE if separate else ''}A line that reaches the edge goes on beyond it; a hollow mark has no interval, "
+        "because it rests on too few units."
     )
     return Cards(
         "forest",
@@ -93,7 +94,8 @@ def differences_cards(result: Result) -> Cards | None:
     for _, d in pairs:
         drawn = [(kind, row["estimate"], row["lo"], row["hi"]) for kind, row in (("b", d.interacted), ("a", d.verdict))]
         said = f"{d.label}: {d.verdict['estimate']:.3g}, from {d.verdict['lo']:.3g} to {d.verdict['hi']:.3g}"
-        cells = (Cell(d.label), Cell("", (), intervals(drawn, ends, said), mark="wide"), number_cell(d.interacted))
+        label = d.label.replace(" - ", f" {MINUS} ")
+        cells = (Cell(label), Cell("", (), intervals(drawn, ends, said), mark="wide"), number_cell(d.interacted))
         rows.append(("", (*cells, number_cell(d.verdict), Cell(sentence(d.reading)))))
     columns = (
         ("Difference", ""),
@@ -147,7 +149,7 @@ def robustness_cards(result: Result) -> Cards | None:
                     Cell(sentence(label)),
                     Cell("", (), art, mark="wide"),
                     number_cell(row),
-                    Cell("", (without_decimals(changed),)),
+                    Cell("", (without_decimals(changed),) if changed else ()),
                 )
                 rows.append(("", cells))
     columns = (("Row", ""), ("Slope, 95 % interval", _axis(ends)), ("Estimate", ""), ("What was altered", ""))
@@ -266,7 +268,7 @@ def headline(comparison: Heterogeneity, result: Result) -> str:
     """Whether any difference between groups has a clear sign."""
     where = comparison.grouping.replace("_", " ")
     if comparison.clear:
-        return f"By {where}: " + "; ".join(
+        return f"by {where}: " + "; ".join(
             f"{d.label} is clearly {'positive' if d.verdict['estimate'] > 0 else 'negative'}" for d in comparison.clear
         )
-    return f"By {where}: no difference has a clear sign"
+    return f"by {where}: no difference has a clear sign"

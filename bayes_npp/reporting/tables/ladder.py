@@ -163,9 +163,12 @@ def choice_sentence(choice: ErrorChoice) -> str:
 
 def average_row(result: Result, model: str) -> pd.Series:
     """The average slope of a model, the first of `WEIGHTS` that it has."""
-    rows = result.estimates.select(model=model, term=result.study.roles.exposure, group="")
-    found = (rows[rows["estimand"] == estimand] for estimand in WEIGHTS)
-    return next(own for own in found if len(own)).iloc[0]
+
+    def found() -> pd.Series:
+        rows = result.estimates.select(model=model, term=result.study.roles.exposure, group="")
+        return next(own for name in WEIGHTS if len(own := rows[rows["estimand"] == name])).iloc[0]
+
+    return result.once(f"average row of {model}", found)
 
 
 def average_weights(result: Result, model: str) -> str:

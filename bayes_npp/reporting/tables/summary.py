@@ -6,12 +6,14 @@ import pandas as pd
 
 from bayes_npp.claims.choices import DECLARED, VARIED, Choices, Lane
 from bayes_npp.claims.ledger import ClaimRecord, Ledger
+from bayes_npp.claims.verdicts import ERRORS_FAIL, FIRM, fragile
 from bayes_npp.design.propositions import Quantity
 from bayes_npp.reporting.base.blocks import Cards, Cell
 from bayes_npp.reporting.base.keys import key_of, keyed
 from bayes_npp.reporting.base.numbers import chance, decimals_of, p_value, rounded, tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import dots, icon, lanes
+from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.base.words import (
     KINDS,
     MODELS,
@@ -120,7 +122,7 @@ def _row(record: ClaimRecord, found: Choices, ledger: Ledger, result: Result) ->
             "big wide",
         ),
         Cell(record.verdict.name, art=icon(record.verdict.name), mark="verdict"),
-        Cell("", (*movers(found, result), *_confounded(record, result)), mark="wide"),
+        Cell("", (*movers(found, result), *weakened(record), *_confounded(record, result)), mark="wide"),
     )
 
 
@@ -229,6 +231,12 @@ def movers(found: Choices, result: Result) -> tuple[str, ...]:
     return ("No choice tried crosses a threshold",)
 
 
+def weakened(record: ClaimRecord) -> tuple[str, ...]:
+    """What makes a verdict fragile that no choice shows: errors that fail their checks."""
+    weak = record.verdict.name in map(fragile, FIRM) and ERRORS_FAIL in record.verdict.because
+    return ("Fragile as it is: its errors fail checks",) if weak else ()
+
+
 def _confounded(record: ClaimRecord, result: Result) -> tuple[str, ...]:
     """The correlation of errors from which the interval of an indirect effect includes zero, where it is looked for."""
     p = record.claim.parsed
@@ -272,8 +280,6 @@ def choice_key(record: ClaimRecord, lane: Lane, variant: str) -> str:
 
 
 def claim_lines(result: Result) -> list[str]:
-    """One line a claim for a terminal: its id, its verdict, its probability; none without claims."""
-    records = () if result.ledger is None else result.ledger.records
-    return [
-        f"{record.claim.id}: {record.verdict.name} (probability {chance(record.probability)})" for record in records
-    ]
+    """One line a claim for a terminal: its name, its verdict, its probability; none without claims."""
+    records, worded = () if result.ledger is None else result.ledger.records, wording(result.study)
+    return [f"{worded(own.claim.id)}: {own.verdict.name} (probability {chance(own.probability)})" for own in records]

@@ -29,3 +29,14 @@ def test_a_worker_of_many_keeps_to_its_thread(monkeypatch):
     with ThreadPoolExecutor(1, initializer=parts.alone) as pool:
         pool.submit(parts.in_parts, found.append, 8, parts.PARALLEL_ABOVE + 1).result()
     assert found == [slice(None)]
+
+
+def test_blas_has_one_thread_under_parts_and_its_own_after():
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in parts.blas().info() if library["user_api"] == "blas"}
+
+    before, inside = threads(), []
+    assert before
+    parts.in_parts(lambda _: inside.append(threads()), 8, parts.PARALLEL_ABOVE + 1)
+    assert all(found == {1} for found in inside)
+    assert threads() == before

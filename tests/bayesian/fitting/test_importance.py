@@ -195,6 +195,25 @@ def test_dispersed_starts_see_a_second_mode():
     np.testing.assert_allclose(find_mode(two, near=np.array([0.1, 0.1])).at, 0, atol=1e-4)  # what starts are for
 
 
+def test_a_climb_that_stops_on_a_slope_far_below_is_no_mode(monkeypatch):
+    """A line search that gives up leaves a climb where it was, thousands below the mode: no second mode, no edge."""
+    from scipy import optimize
+
+    one, own = mixture([[0.0, 0.0]], [1.0], [0.05]), optimize.minimize
+
+    def minimize(downhill, begin, **options):
+        if np.abs(begin).max() > 1:  # stuck at once
+            value, slope = downhill(begin)
+            return SimpleNamespace(x=begin, fun=value, jac=slope)
+        return own(downhill, begin, **options)
+
+    monkeypatch.setattr("scipy.optimize.minimize", minimize)
+    np.testing.assert_allclose(find_mode(one).at, 0, atol=1e-4)
+    monkeypatch.setattr("bayes_npp.bayesian.fitting.modes.LOST", np.inf)
+    with pytest.raises(ImportanceError):  # an end on a slope that may have mass is one
+        find_mode(one)
+
+
 def test_the_mode_of_a_neighbour_saves_the_other_starts(serial):
     mode = find_mode(serial)
     again = find_mode(serial, near=mode.at + 0.1)

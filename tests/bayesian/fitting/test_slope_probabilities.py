@@ -5,6 +5,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.bayesian.fitting.slope_probabilities import normal_slopes
+from bayes_npp.errors import SpecError
 from bayes_npp.estimates import drawn_share, summarise
 
 DRAWS = 400  # of the slopes given each theta
@@ -50,6 +51,24 @@ def test_the_fit_says_what_its_draws_say_with_less_noise(fit):
         assert fit.probability(weights, cutoff) == pytest.approx(1 - level, abs=0.06)
     assert 0 < fit.probability(weights, draws.max() + draws.std()) < 1 / len(draws)
     assert 0 < fit.probability(weights, 1e9) < fit.probability(weights, -1e9) < 1
+
+
+def test_a_proposition_is_asked_by_its_text(fit):
+    size = fit.slopes.shape[1]
+    mean, text = np.ones(size) / size, "mean_group_slope < 0.1"
+    assert fit.probability(text) == fit.probability(mean, 0.1, -1)
+    assert fit.monte_carlo_error(text) == fit.monte_carlo_error(mean, 0.1, -1)
+
+
+@pytest.mark.parametrize(
+    "asked", ["text", "slope[Nowhere] > 0", "indirect[m] > 0", None, 3, ["a"], np.ones(9), [np.nan]]
+)
+def test_what_is_no_proposition_and_no_weights_is_one_error_that_says_how_to_mend_it(fit, asked):
+    for method in (fit.probability, fit.monte_carlo_error):
+        with pytest.raises(SpecError) as caught:
+            method(asked)
+        assert caught.value.place == "the probability asked for"
+        assert caught.value.fix
 
 
 def test_estimates_hold_the_same_probability(fit):

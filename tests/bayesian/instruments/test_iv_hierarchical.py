@@ -33,6 +33,14 @@ def fit(grouped):
     return bn.iv_hierarchical(grouped, changed(**GROUPED), ["z1"])
 
 
+def test_a_probability_is_asked_by_a_proposition_and_by_nothing_ill_formed(fit):
+    shares = fit.design.group_shares
+    assert fit.probability("average_slope > 0.1") == fit.probability(shares, 0.1)
+    for asked in ("text", None, shares[:1]):
+        with pytest.raises(BayesNppError, match="the probability asked for: "):
+            fit.probability(asked)
+
+
 def test_one_strong_instrument_is_two_stage_least_squares(strong):
     """Flat-ish priors, the correlation free: within a fifth of a standard error, and nearly its spread."""
     wide = {"set": "diffuse", "exposure": {"family": "normal", "sigma": 50.0}}

@@ -217,11 +217,17 @@ def test_overlap_and_prior_predictive(plain):
         ("slope[east] > 0", "unknown label 'east'"),
         ("slope > 0", "slopes by group"),
         ("indirect[m] > 0", "is a path"),
+        (5, "'5' is no proposition"),
     ],
 )
 def test_propositions_a_fit_does_not_answer(text, message, grouped):
     with pytest.raises(SpecError, match=message):
         sensitivity(grouped, (text,))
+
+
+def test_one_text_is_one_proposition(grouped):
+    with pytest.raises(SpecError, match="'no claim' is no proposition"):
+        sensitivity(grouped, "no claim")
 
 
 @pytest.mark.parametrize(
