@@ -140,9 +140,9 @@ def test_nothing_of_a_text_is_lost(say):
 
 def test_numbers_keep_their_references(say):
     number = tagged("0.32", 0.3174, "estimates.csv:twfe/x:estimate")
-    text = f"The average slope is {number} [0.1, 0.5], with independent errors."
+    text = f"The average slope is {number} [0.1, 0.5] (independent errors)."
     assert number in say(text)
-    assert plain(say(text)) == "平均斜率为 0.32 [0.1, 0.5]，误差设定为独立误差。"
+    assert plain(say(text)) == "平均斜率为 0.32 [0.1, 0.5]（独立误差）。"
 
 
 def test_a_reading_is_the_sum_of_its_parts():
