@@ -54,6 +54,12 @@ def _study_path(study: Path | None) -> Path:
     return DEFAULT_STUDY
 
 
+LANGUAGES = ("en", "zh", "both")
+_language = click.option(
+    "--lang", "language", type=click.Choice(LANGUAGES), help="Language of the report: en, zh, or both with a switch."
+)
+
+
 def _warn(study: "Study") -> None:
     from bayes_npp.study.notices import study_notices
 
@@ -82,8 +88,17 @@ def _check_folder(folder: Path, ours: tuple[str, ...], force: bool) -> None:
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Overrides the study's seed.")
 @click.option("--refit", is_flag=True, help="Sample again even where the outputs hold the same fit.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files too.")
+@_language
 @speaking
-def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, refit: bool, force: bool) -> None:
+def run(
+    study: Path | None,
+    out: Path | None,
+    quick: bool,
+    seed: int | None,
+    refit: bool,
+    force: bool,
+    language: str | None,
+) -> None:
     """Estimate every model of STUDY and write the report."""
     from bayes_npp.study.checks import check_study
     from bayes_npp.study.study import load_study
@@ -97,7 +112,9 @@ def run(study: Path | None, out: Path | None, quick: bool, seed: int | None, ref
     from bayes_npp.reporting.tables.summary import claim_lines
 
     with progress() as steps:
-        result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps)
+        result = run_study(
+            loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=language or LANGUAGES[0]
+        )
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
     for line in claim_lines(result):
         note(line)
@@ -187,13 +204,17 @@ def sensitivity(
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@_language
 @speaking
-def report(folder: Path) -> None:
-    """Write report, tables and figures of the run in FOLDER again, from its stored fits."""
+def report(folder: Path, language: str | None) -> None:
+    """Write report, tables and figures of the run in FOLDER again, from its stored fits.
+
+    Without --lang in the language of the run.
+    """
     from bayes_npp.pipeline import rerender
 
     with progress() as steps:
-        result = rerender(folder, steps)
+        result = rerender(folder, steps, language)
     click.echo(str(folder / "report.html"))
     _end(result.failures)
 

@@ -42,6 +42,7 @@ from bayes_npp.claims.explorer import explorable
 from bayes_npp.claims.multiplicity import differences_adjusted
 from bayes_npp.errors import BayesNppError, OutputError, SpecError, located
 from bayes_npp.estimates import concat
+from bayes_npp.reporting.base.catalogue import CHOICES, ENGLISH
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.csv_files import csv_frames
 from bayes_npp.reporting.report import write_report
@@ -65,6 +66,7 @@ def run_study(
     refit: bool = False,
     progress: Progress | Callable[[str], None] | None = None,
     stored_only: bool = False,
+    language: str = ENGLISH,
 ) -> Result:
     """Estimate every model of a study and, with `out`, write the report and its tables.
 
@@ -83,12 +85,16 @@ def run_study(
         A callable gets a line before each step.
     stored_only : bool
         Never sample: raise if `out` does not hold the fit of this very data, specification and settings.
+    language : str
+        Of the report: "en", "zh", or "both" on one page.
 
     Raises
     ------
     BayesNppError
         Bad input (before anything is estimated), or an output that cannot be written.
     """
+    if language not in CHOICES:
+        raise SpecError(f"there is no report in '{language}'", fix=f"Choose one of {', '.join(CHOICES)}")
     study = study if isinstance(study, Study) else load_study(study)
     shown = progress if isinstance(progress, Progress) else Progress(progress) if progress else Progress()
     clock = Clock()
@@ -103,8 +109,9 @@ def run_study(
     result = kept or results(study, settings, shown, clock)
     if folder is not None:
         shown.say(f"writing {folder}")
-        write_outputs(result, folder)
-        content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed}}
+        write_outputs(result, folder, language)
+        told = {} if language == ENGLISH else {"language": language}
+        content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed, **told}}
         write_sealed_json(folder / "manifest.json", content)
     return result
 
@@ -235,8 +242,12 @@ def _output_folder(out: str | Path | None) -> Path | None:
     return folder
 
 
-def rerender(folder: str | Path, progress: Progress | Callable[[str], None] | None = None) -> Result:
+def rerender(
+    folder: str | Path, progress: Progress | Callable[[str], None] | None = None, language: str | None = None
+) -> Result:
     """Write report, tables and figures of an earlier run again, from its stored fits and its study file.
+
+    The language is that of the run, unless another is given.
 
     Raises
     ------
@@ -249,19 +260,20 @@ def rerender(folder: str | Path, progress: Progress | Callable[[str], None] | No
     try:
         content, _ = read_sealed_json(path)
         study, settings = Path(folder) / content["study_file"], content["settings"]
-        quick, seed = settings["quick"], settings["seed"]
+        quick, seed, before = settings["quick"], settings["seed"], settings.get("language", ENGLISH)
     except (OutputError, KeyError, TypeError):
         raise SpecError(
             "the manifest is damaged or altered", place=str(path), fix="Run the study again: bayes-npp run"
         ) from None
-    return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True)
+    own = language or before
+    return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True, language=own)
 
 
-def write_outputs(result: Result, folder: Path) -> None:
+def write_outputs(result: Result, folder: Path, language: str = ENGLISH) -> None:
     """Write tables, figures and report; every file is replaced whole."""
     for name, frame in csv_frames(result).items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-    write_report(result, folder)
+    write_report(result, folder, language)
 
 
 def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str, object]:

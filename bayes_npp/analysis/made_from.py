@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[1]
 # They check, carry and show numbers and make none: another version of them leaves what is stored as it is.
 CARRIERS = frozenset(
     {
+        "babel",
         "click",
         "formulaic",
         "docx",
@@ -36,6 +37,12 @@ KEEPERS = frozenset(
         "bayes_npp.bayesian.fitting.plots",
         "bayes_npp.reporting.csv_files",
         "bayes_npp.reporting.report",
+        "bayes_npp.reporting.base.bilingual",
+        "bayes_npp.reporting.base.catalogue",
+        "bayes_npp.reporting.base.chinese",
+        "bayes_npp.reporting.base.readings",
+        "bayes_npp.reporting.base.study_words",
+        "bayes_npp.reporting.base.translation",
     }
 )
 

@@ -16,11 +16,14 @@ Periods = Annotated[int, Field(ge=1, lt=2**31)]
 class Transform(Record):
     """A declared variable: `name` and one transform key; `title` is what readers see, its unit included.
 
+    `title_zh` is the same in Chinese.
+
     `apply` returns the panel with the column added.
     """
 
     name: str
     title: str = ""
+    title_zh: Annotated[str, Field(exclude=True)] = ""
 
     def apply(self, panel: Panel) -> Panel:
         return panel.with_column(self.name, self.values(panel))

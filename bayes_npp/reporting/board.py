@@ -1,7 +1,7 @@
 """The choice board of the page: every row of choices.csv, found by claim, errors, priors, measure and sample."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,7 @@ from bayes_npp.reporting.base.rendering import widget_markup
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.base.words import errors_word, sentence, variant_word
-from bayes_npp.reporting.explorer import embedded, inlined
+from bayes_npp.reporting.explorer import embedded, inlined, said
 
 KINDS = {"errors": "errors", "priors": "priors", "measure": "measurement", "sample": "specification"}
 AXES = {"exposure": "average slope of the exposure"}
@@ -46,12 +46,13 @@ def board(result: Result) -> Widget | None:
     ledger = result.ledger
     if ledger is None or not ledger.records:
         return None
-    data = embedded(board_data(result, ledger))
-    return Widget(
-        "board",
-        widget_markup("board.html.jinja", words=WORDS, data=data, script=inlined("board.js")),
-        _table(result, ledger),
-    )
+    data = board_data(result, ledger)
+
+    def markup(say: Callable[[str], str]) -> str:
+        words, own = said(WORDS, say, "words"), said(data, say)
+        return widget_markup("board.html.jinja", words=words, data=embedded(own), script=inlined("board.js"))
+
+    return Widget("board", markup(str), _table(result, ledger), markup)
 
 
 def board_data(result: Result, ledger: Ledger) -> dict[str, Any]:

@@ -8,6 +8,7 @@ kept in 16 bits between the smallest and the largest of its column: a step of 1/
 import json
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -21,6 +22,8 @@ from bayes_npp.reporting.base.words import errors_word, model_word, sentence, un
 from bayes_npp.reporting.tables.prior_rows import prior_rows_table
 
 STEPS = 65535
+SPOKEN = ("words", "text", "label", "title", "values", "reasons")  # keys of a widget's data that hold texts
+CHOICES = ("errors", "measure", "sample", "named")  # and names of choices, each with its label where that differs
 WORDS = {
     "no_script": "This page answers further priors where its script may run. The rows below were computed with it.",
     "form": "Your prior",
@@ -68,9 +71,32 @@ def explorer(result: Result) -> Widget | None:
     if not models or table is None:
         return None
     data = {"words": WORDS, "models": [_model(own, result) for own in models]}
-    notes, script = _notes(result, models), inlined("explorer.js")
-    markup = widget_markup("explorer.html.jinja", words=WORDS, notes=notes, data=embedded(data), script=script)
-    return Widget("explorer", markup, table)
+    notes = _notes(result, models)
+
+    def markup(say: Callable[[str], str]) -> str:
+        words, told, own = said(WORDS, say, "words"), [say(note) for note in notes], said(data, say)
+        script = inlined("explorer.js")
+        return widget_markup("explorer.html.jinja", words=words, notes=told, data=embedded(own), script=script)
+
+    return Widget("explorer", markup(str), table, markup)
+
+
+def said(data: Any, say: Callable[[str], str], key: str = "") -> Any:
+    """Data of a widget with every text that a reader sees as a function says it; `key` is where the data stand."""
+    if isinstance(data, dict):
+        return {name: said(own, say, key if key == "words" else name) for name, own in data.items()}
+    if isinstance(data, list):
+        if key in CHOICES:
+            return [_choice(own, say) for own in data]
+        return [said(own, say, key) for own in data]
+    return say(data) if isinstance(data, str) and key in SPOKEN else data
+
+
+def _choice(own: str | list[str], say: Callable[[str], str]) -> str | list[str]:
+    """The name of a choice and its label, or the name alone where they are the same."""
+    name, label = (own, own) if isinstance(own, str) else own
+    shown = say(label)
+    return name if name == shown else [name, shown]
 
 
 def inlined(name: str) -> str:

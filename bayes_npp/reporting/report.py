@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Page, card_table
+from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
 from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.shared import Shared
-from bayes_npp.reporting.base.wording import wording
+from bayes_npp.reporting.base.study_words import study_words
+from bayes_npp.reporting.base.translation import translated
+from bayes_npp.reporting.base.wording import Wording, wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
 from bayes_npp.store import write_text
@@ -15,10 +19,11 @@ from bayes_npp.store import write_text
 MANY = 60  # tables and figures above which a second process helps to write them
 
 
-def write_report(result: Result, folder: Path) -> None:
+def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
     """Write report.html, report.md, every table and every figure (png, svg, csv) into a folder.
 
-    Tables are written as csv with the names of the run, and in words as tex, docx, html and md.
+    Tables are written as csv with the names of the run, and in words as tex, docx, html and md. In both languages there
+    is one page with a switch; the second language has report.zh.md and a folder zh among tables and figures.
 
     Raises
     ------
@@ -26,16 +31,27 @@ def write_report(result: Result, folder: Path) -> None:
         The folder cannot be written.
     """
     page = report_page(result)
-    worded = wording(result.study)
     tables = [*page.tables.values(), *map(card_table, page.cards.values())]
-    with Shared(worthwhile=len(tables) + len(page.figures) > MANY) as shared:
-        for table in tables:
-            shared.give(write_table, table, table.worded(worded), folder / "tables" / table.name)
-        drawings = draw_page(page, folder / "figures", worded, shared)
-        html, markdown = render_page(page, drawings, worded)
-        shared.finish()
-    write_text(folder / "report.md", markdown)
-    write_text(folder / "report.html", html)
+    pages: dict[str, str] = {}
+    for own in LANGUAGES if language == BOTH else (language,):
+        beside = own if pages else ""  # the second language
+        worded = _worded(result, own)
+        with Shared(worthwhile=len(tables) + len(page.figures) > MANY) as shared:
+            for table in tables:
+                kept = None if beside else table
+                shared.give(write_table, kept, table.worded(worded), folder / "tables" / beside / table.name)
+            drawings = draw_page(page, folder / "figures" / beside, worded, shared)
+            figures = f"figures/{beside}" if beside else "figures"
+            pages[own], markdown = render_page(page, drawings, worded, own, figures)
+            shared.finish()
+        write_text(folder / f"report.{f'{beside}.' if beside else ''}md", markdown)
+    write_text(folder / "report.html", in_one_page(pages))
+
+
+def _worded(result: Result, language: str) -> Wording:
+    """What puts every text of the page into words of a language."""
+    worded = wording(result.study)
+    return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
 
 
 def report_page(result: Result) -> Page:

@@ -49,6 +49,13 @@ def _names(study: Study) -> Iterator[str]:
     yield from ()
 
 
+def _labels(study: Study) -> Iterator[str]:
+    """Labels in Chinese are in the panel, one for each."""
+    with located(shown_path(study.path)):
+        study.labels_zh  # noqa: B018 (read here: what is wrong with them is said before anything is estimated)
+    yield from ()
+
+
 def _columns(study: Study) -> Iterator[str]:
     """Every column that roles and models name is in the panel."""
     panel, place = study.panel, shown_path(study.path)
@@ -212,6 +219,7 @@ def _positions(study: Study) -> Iterator[str]:
 
 CHECKS = (
     _names,
+    _labels,
     _columns,
     _models,
     _robustness,

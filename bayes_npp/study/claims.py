@@ -28,6 +28,8 @@ class Claim(Record):
     smallest_effect : float, optional
         The smallest distance from the proposition's number that would matter, in the data's units. Without it no claim
         is called negligible: a value that nobody declared must not decide.
+    text_zh : str
+        The same in Chinese.
     effects : tuple of float
         Plausible true sizes of what the proposition is about, in the data's units, for type S and M risks.
     """
@@ -39,6 +41,7 @@ class Claim(Record):
     published: str = ""
     smallest_effect: Annotated[float, Field(gt=0)] | None = None
     effects: tuple[float, ...] = ()
+    text_zh: str = ""
 
     @model_validator(mode="before")
     @classmethod

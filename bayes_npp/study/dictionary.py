@@ -22,6 +22,15 @@ STUDY: Words = {
     "data_are": ("What the data are, for the report.", '"Official statistics of 30 countries."'),
     "data_are_not": ("What they are not.", '"The paper\'s own data."'),
     "doubts": ("Doubts about the study, each a sentence of the report.", '["Nine years are few."]'),
+    "title_zh": ("The title in Chinese.", '"贸易与生产率"'),
+    "data_are_zh": ("`data_are` in Chinese.", '"30 个国家的官方统计。"'),
+    "data_are_not_zh": ("`data_are_not` in Chinese.", '"论文自己的数据。"'),
+    "doubts_zh": ("`doubts` in Chinese, in the same order.", '["九年太短。"]'),
+}
+LABELS: Words = {
+    "unit": ("Column with the units' names in Chinese, or a table of them.", '"country_zh"'),
+    "group": ("The same of groups.", '{East = "东部", West = "西部"}'),
+    "words": ("Other labels and names that readers see, in Chinese.", '{low = "低", high = "高"}'),
 }
 ROLES: Words = {
     "outcome": ("Column to explain.", '"y"'),
@@ -32,6 +41,7 @@ ROLES: Words = {
 NAMED: Words = {
     "name": ("Its name, also of files.", '"baseline"'),
     "title": ("What readers see instead of the name.", '"Baseline"'),
+    "title_zh": ("The same in Chinese.", '"基准回归"'),
 }
 VARIABLE: dict[str, Words] = {
     "ratio": {
@@ -216,6 +226,8 @@ CONFOUNDING: Words = {
 }
 ROBUSTNESS: Words = {
     "title": ("What readers see instead of the name.", '"Without the municipalities"'),
+    "title_zh": ("The same in Chinese.", '"不含直辖市"'),
+    "note_zh": ("`note` in Chinese.", '"论文的表 4"'),
     "models": ("Models it applies to; the first two-way fixed effects model without it.", '["baseline"]'),
     "winsorise": ("Share of each tail of outcome, exposure and controls set to its quantile.", "0.01"),
     "within_period": ("Quantiles within each period.", "true"),
@@ -252,6 +264,7 @@ OVERLAP: Words = {
 CLAIM: Words = {
     "id": ("Unique.", '"H1"'),
     "text": ("What the paper says.", '"Trade raises productivity."'),
+    "text_zh": ("The same in Chinese.", '"贸易提高生产率。"'),
     "proposition": ("What it comes to.", '"slope[East] > slope[West]"'),
     "model": ("The hierarchical or mediation model that answers.", '"regions"'),
     "published": ("What published.csv calls its rows; the id without it.", '"regions"'),
@@ -268,4 +281,6 @@ TABLE: Words = {
     "title": ("Its title.", '"Baseline"'),
     "columns": ("Names of models, in order.", '["twfe", "regions"]'),
     "note": ("Below the table.", '"Clustered errors."'),
+    "title_zh": ("The title in Chinese.", '"基准回归"'),
+    "note_zh": ("The note in Chinese.", '"聚类标准误。"'),
 }

@@ -49,6 +49,10 @@ class StudyHeader(Record):
     data_are: str = ""
     data_are_not: str = ""
     doubts: tuple[str, ...] = ()
+    title_zh: str = ""
+    data_are_zh: str = ""
+    data_are_not_zh: str = ""
+    doubts_zh: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _replication_fits(self) -> "StudyHeader":
@@ -56,6 +60,11 @@ class StudyHeader(Record):
             raise SpecError("replicates without published numbers", fix="Give published = 'published.csv'")
         if not self.replicates and (self.tolerance_estimate or self.tolerance_se):
             raise SpecError("tolerances belong to replicates = true", fix="Remove them, or say replicates")
+        if self.doubts_zh and len(self.doubts_zh) != len(self.doubts):
+            raise SpecError(
+                f"doubts_zh has {len(self.doubts_zh)} texts, doubts has {len(self.doubts)}",
+                fix="Write each doubt in both, in the same order",
+            )
         return self
 
 
@@ -66,3 +75,5 @@ class PaperTable(Record):
     title: str
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     note: str = ""
+    title_zh: str = ""
+    note_zh: str = ""

@@ -20,11 +20,13 @@ MOST_DRAWS = 10_000_000  # a computer's memory ends before
 class ModelSpec(Record):
     """A [[model]] table of a study: what every kind of model declares, and what is asked of it before it is estimated.
 
-    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name.
+    `controls` are the study's unless a model names its own; `title` is what readers see instead of the name
+    (`title_zh`: in Chinese).
     """
 
     name: Name
     title: str = ""
+    title_zh: Annotated[str, Field(exclude=True)] = ""
     kind: str
     controls: tuple[str, ...] | None = None
 

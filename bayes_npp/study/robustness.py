@@ -50,6 +50,8 @@ class Robustness(Record):
         What readers see instead of the name.
     note : str
         Where the row comes from, such as the table of the paper it repeats.
+    title_zh, note_zh : str
+        Both in Chinese.
     """
 
     name: Name
@@ -71,10 +73,12 @@ class Robustness(Record):
     lag: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     title: str = ""
     note: str = ""
+    title_zh: Annotated[str, Field(exclude=True)] = ""
+    note_zh: Annotated[str, Field(exclude=True)] = ""
 
     @model_validator(mode="after")
     def _alters_something(self) -> "Robustness":
-        options = ("name", "models", "within_period", "rescale", "title", "note")
+        options = ("name", "models", "within_period", "rescale", "title", "note", "title_zh", "note_zh")
         alterations = [name for name in type(self).model_fields if name not in options]
         if all(getattr(self, name) in (None, (), False) for name in alterations if name != "controls") and (
             self.controls is None

@@ -11,6 +11,7 @@ from bayes_npp.study.confounding import ConfoundingRules
 from bayes_npp.study.differences import Difference
 from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
+from bayes_npp.study.labels import Labels
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.models import MODEL_RECORDS
 from bayes_npp.study.overlap import Concept
@@ -24,6 +25,7 @@ SINGLE: dict[str, tuple[type[Record], words.Words]] = {
     "event_time": (EventTime, words.EVENT_TIME),
     "confounding": (ConfoundingRules, words.CONFOUNDING),
     "claims": (ClaimRules, words.CLAIMS),
+    "labels": (Labels, words.LABELS),
 }
 REPEATED: dict[str, tuple[type[Record], words.Words]] = {
     "robustness": (Robustness, {"name": words.NAMED["name"], **words.ROBUSTNESS}),
@@ -49,7 +51,9 @@ def sections() -> list[Section]:
         heading = " or ".join(f'`kind = "{name}"`' for name in names)
         out.append((f"[[model]] with {heading}", record, {**words.NAMED, **words.MODEL}))
     out += [(f"[[{name}]]", *REPEATED[name]) for name in ("robustness", "claim", "difference", "table", "overlap")]
-    return out + [(f"[{name}]", *SINGLE[name]) for name in ("measurement", "event_time", "confounding", "claims")]
+    return out + [
+        (f"[{name}]", *SINGLE[name]) for name in ("measurement", "event_time", "confounding", "claims", "labels")
+    ]
 
 
 def json_schema() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from bayes_npp.study.confounding import ConfoundingRules
 from bayes_npp.study.differences import Difference
 from bayes_npp.study.event_time import EventTime
 from bayes_npp.study.header import PaperTable, Roles, StudyHeader
+from bayes_npp.study.labels import Labels, labels_in_chinese
 from bayes_npp.study.measurement import Measurement
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import MODEL_RECORDS, HierarchicalModel
@@ -42,6 +43,7 @@ TABLES = (
     "robustness",
     "measurement",
     "overlap",
+    "labels",
     "difference",
     "confounding",
     "event_time",
@@ -70,6 +72,7 @@ class Study(Shown):
     claim_rules: ClaimRules = field(default_factory=ClaimRules)
     event_time: EventTime | None = None
     confounding: ConfoundingRules = field(default_factory=ConfoundingRules)
+    labels: Labels | None = None
 
     def headline(self) -> str:
         return f"Study: {self.header.title}"
@@ -177,6 +180,11 @@ class Study(Shown):
                 rows += [(model.name, row, alter(self.sample, model, row)) for model in targets(row, self.models)]
         return tuple(rows)
 
+    @property
+    def labels_zh(self) -> dict[str, str]:
+        """What units and groups are called in Chinese, by the panel's labels."""
+        return labels_in_chinese(self.labels, self.panel)
+
     def with_models(self, models: Mapping[str, ModelSpec]) -> "Study":
         """The study with other models in the place of those of their names; what was read is not read again."""
         other = replace(self, models=tuple(models.get(model.name, model) for model in self.models))
@@ -262,6 +270,7 @@ def load_study(path: str | Path) -> Study:
         if "event_time" in content
         else None,
         confounding=ConfoundingRules.parse(content.get("confounding", {}), f"{place}, [confounding]"),
+        labels=Labels.parse(content["labels"], f"{place}, [labels]") if "labels" in content else None,
     )
 
 

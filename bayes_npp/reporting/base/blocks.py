@@ -196,11 +196,15 @@ class Beside:
 
 @dataclass(frozen=True)
 class Widget:
-    """A part of the page that its reader uses, as markup of its own; the table shows what was computed, everywhere."""
+    """A part of the page that its reader uses, as markup of its own; the table shows what was computed, everywhere.
+
+    `said` gives the markup with every text of it as a function says it: in another language.
+    """
 
     name: str
     markup: str
     table: Table
+    said: "Callable[[Callable[[str], str]], str] | None" = None
     kind: ClassVar[str] = "widget"
 
 

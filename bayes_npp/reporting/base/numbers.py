@@ -16,6 +16,7 @@ _OPEN, _MIDDLE, _CLOSE = "\ue000", "\ue001", "\ue002"
 _NUMBER = re.compile(
     f"{_OPEN}([^{_OPEN}{_CLOSE}]*?){_MIDDLE}([^{_OPEN}{_CLOSE}]*?){_MIDDLE}([^{_OPEN}{_CLOSE}]*?){_CLOSE}"
 )
+TAGGED = _NUMBER
 _MARKS = re.compile(f"[{_OPEN}{_MIDDLE}{_CLOSE}]")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")  # what Markdown takes for HTML
 _AWAY = re.compile(r"\]\((?=\s*<?[A-Za-z][A-Za-z0-9+.-]*:)")  # a link with a scheme

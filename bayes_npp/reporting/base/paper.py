@@ -76,10 +76,11 @@ class PaperTable(Shown):
         return self.to_html()
 
 
-def write_table(table: Table, words: Table, path: Path) -> None:
-    """Write a table, as it is and in words, into files of that name; in whatever process."""
+def write_table(table: Table | None, words: Table, path: Path) -> None:
+    """Write a table, as it is and in words, into files of that name; in whatever process. None: in words alone."""
     paper = PaperTable(words)
-    write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
+    if table is not None:
+        write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
     write_text(with_ending(path, "tex"), paper.to_latex())
     write_text(with_ending(path, "html"), paper.to_html())
     write_text(with_ending(path, "md"), paper.to_markdown())

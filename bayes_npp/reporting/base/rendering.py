@@ -1,10 +1,12 @@
 """A page to HTML, with every text escaped, and to the same in Markdown."""
 
+import html
 import re
 from collections.abc import Callable
 from functools import partial
 
-from bayes_npp.reporting.base.blocks import Block, Details, Page, unfolded
+from bayes_npp.reporting.base.blocks import Block, Details, Page, Widget, unfolded
+from bayes_npp.reporting.base.catalogue import CHINESE, ENGLISH
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import marked_down, markup, plain
 from bayes_npp.reporting.base.wording import Wording, unchanged
@@ -12,7 +14,26 @@ from bayes_npp.reporting.base.wording import Wording, unchanged
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def render_page(page: Page, drawings: dict[str, str], worded: Wording = unchanged) -> tuple[str, str]:
+# What templates write between texts: the language's name for browsers, and its punctuation.
+SIGNS = {
+    ENGLISH: {"lang": "en", "chinese": False, "stop": ".", "gap": " ", "comma": ", ", "colon": ": "},
+    CHINESE: {"lang": "zh-Hans", "chinese": True, "stop": "。", "gap": "", "comma": "，", "colon": "："},
+}
+_TWO_LINES = re.compile(
+    r'(?P<start><text class="ink" x="(?P<x>[\d.]+)" y=")(?P<high>\d+)(?P<end>" text-anchor="middle">)'
+    r"(?P<one>[^<]*)</text>"
+    r'<text class="ink" x="(?P=x)" y="(?P<low>\d+)" text-anchor="middle">(?P<two>[^<]*)</text>'
+)
+_SHOWN = re.compile(r'(?<=>)[^<>]*[A-Za-z]{2}[^<>]*(?=<)|(?<=aria-label=")[^"]+')
+
+
+def render_page(
+    page: Page,
+    drawings: dict[str, str],
+    worded: Wording = unchanged,
+    language: str = ENGLISH,
+    figures: str = "figures",
+) -> tuple[str, str]:
     """Render a page; return HTML and Markdown.
 
     Parameters
@@ -21,7 +42,11 @@ def render_page(page: Page, drawings: dict[str, str], worded: Wording = unchange
     drawings : dict of str
         SVG text of every figure, by name; Markdown links the png of the same name.
     worded : callable
-        What exchanges names in a text for words (`wording`).
+        What exchanges names in a text for words (`wording`), and the text for one in another language (`translated`).
+    language : str
+        Of `worded`.
+    figures : str
+        Folder of the drawings' files.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -41,11 +66,18 @@ def render_page(page: Page, drawings: dict[str, str], worded: Wording = unchange
             "plain": partial(_words, worded=worded, words=plain if escape else marked_down),
             "cell": lambda text: marked_down(worded(str(text))).replace("|", "\\|").replace("\n", " "),
             "table": partial(_table, worded=worded, escape=escape),
+            "said": str if language == ENGLISH else worded,
+            "art": partial(_art, worded=worded, language=language),
+            "widget": partial(_widget, worded=worded, language=language),
             "unfolded": _inside,
         }
-        texts.append(environment.get_template(f"page.{kind}.jinja").render(page=page, drawings=drawings))
-    html, markdown = texts
-    return html, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
+        texts.append(
+            environment.get_template(f"page.{kind}.jinja").render(
+                page=page, drawings=drawings, figures=figures, **SIGNS[language]
+            )
+        )
+    document, markdown = texts
+    return document, _BLANK_LINES.sub("\n\n", markdown).strip() + "\n"
 
 
 def widget_markup(template: str, **values: object) -> str:
@@ -65,6 +97,27 @@ def _table(table: Table, worded: Wording, escape: bool) -> str:
     from markupsafe import Markup
 
     return Markup(table.html(worded)) if escape else table.markdown(worded)
+
+
+def _art(drawing: str, worded: Wording, language: str) -> str:
+    """A small drawing, what it says in another language."""
+    from markupsafe import Markup
+
+    def said(found: re.Match[str]) -> str:
+        return html.escape(worded(html.unescape(found[0])), quote=True)
+
+    def whole(found: re.Match[str]) -> str:  # a name in two lines, which is short enough for one
+        text = html.escape(worded(html.unescape(f"{found['one']} {found['two']}")), quote=True)
+        middle = (int(found["high"]) + int(found["low"])) // 2
+        return f"{found['start']}{middle}{found['end']}{text}</text>"
+
+    return Markup(drawing if language == ENGLISH else _SHOWN.sub(said, _TWO_LINES.sub(whole, drawing)))
+
+
+def _widget(widget: Widget, worded: Wording, language: str) -> str:
+    from markupsafe import Markup
+
+    return Markup(widget.markup if language == ENGLISH or widget.said is None else widget.said(worded))
 
 
 def _inside(block: Details) -> tuple[Block, ...]:

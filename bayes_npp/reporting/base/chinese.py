@@ -1,0 +1,57 @@
+"""How Chinese is set: full-width punctuation, none of the blanks around it, one blank beside Latin letters and digits.
+
+Parts of a sentence are put together from pieces that may be Chinese or not (a name, a number, a list), so punctuation
+between them is settled here, once the sentence stands. Code and the targets of links stay as they are.
+"""
+
+import re
+
+from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_FULL = "，。；：（）、“”？！《》"
+_WIDE = {",": "，", ";": "；", ":": "：", "?": "？", "!": "！"}
+_AFTER = re.compile(rf"(?<=[{_HAN}{_FULL}])\s*([,;:?!])(?:\s+|(?=[{_HAN}])|$)")
+_BEFORE = re.compile(rf"\s*([,;:])\s+(?=[{_HAN}])")
+_STOP = re.compile(rf"(?<=[{_HAN}）”])\.(?=\s|$|[{_HAN}])")
+_BRACKETS = re.compile(r"(?P<before>.?)(?P<blank>\s*)\((?P<inside>[^()]*)\)")
+_BLANKS = re.compile(rf"[ \t]*([{_FULL}])[ \t]*")
+_PER_CENT = re.compile(r"(?<=\d) %")
+_BESIDE = re.compile(rf"(?<=[{_HAN}])(?=[A-Za-z0-9`{{\ue100-\uf0ff])|(?<=[A-Za-z0-9%`}}\ue100-\uf0ff])(?=[{_HAN}])")
+_MINUS = re.compile(rf"(?<=[{_HAN}])(?=[-\u2212+<>=\[]\s?[-\u2212\d\ue100-\uf0ff])")
+_KEPT = re.compile(CODE_OR_REFERENCE)
+_IS_HAN = re.compile(f"[{_HAN}]")
+
+
+def typeset(text: str) -> str:
+    """Chinese text as it is printed; text without a Chinese character is returned as it is."""
+    if not _IS_HAN.search(text):
+        return text
+    text = _BRACKETS.sub(_bracketed, text)
+    text = _AFTER.sub(lambda found: _WIDE[found[1]], text)
+    text = _BEFORE.sub(lambda found: _WIDE[found[1]], text)
+    text = _STOP.sub("。", text)
+    text = _BLANKS.sub(r"\1", text)
+    text = _PER_CENT.sub("%", text)
+    text = _BESIDE.sub(" ", _MINUS.sub(" ", text))
+    return re.sub("。+", "。", text).replace("；。", "。").replace("。；", "；").strip()
+
+
+def wrapped(text: str, width: int) -> str:
+    """Chinese text in lines of so many characters, none of which begins with a stop, a comma or a closing bracket."""
+    lines: list[str] = []
+    for letter in text:
+        if not lines or (len(lines[-1]) >= width and letter not in "，。；：）、”？！"):
+            lines.append("")
+        lines[-1] += letter
+    return "\n".join(line.strip() for line in lines)
+
+
+def _bracketed(found: re.Match[str]) -> str:
+    """Brackets are wide where what they hold or what stands before them is Chinese; those of a function are not."""
+    before, inside = found["before"], found["inside"]
+    if re.match(r"[]A-Za-z]", before) and not found["blank"]:  # a link, a function
+        return found[0]
+    if _IS_HAN.search(before) or _IS_HAN.search(inside) or before in tuple(_FULL):
+        return f"{before}（{inside}）"
+    return found[0]
