@@ -342,21 +342,12 @@ def collect(of_rows, data):
 @compiled
 def new_metric(n_times, q, n):
     """Arrays of `LoadingMetric` for n blocks or rows."""
-    square, long = (q, q, n), (q, n_times, n)
+    small, square, long = (n_times, n), (q, q, n), (q, n_times, n)
     return LoadingMetric(
-        np.empty((n_times, n)),
-        np.empty((n_times, n)),
-        np.empty((n_times, n)),
-        np.empty(n),
-        np.empty(long),
-        np.empty(square),
-        np.empty(square),
-        np.empty(square),
-        np.empty(long),
-        np.empty(square),
-        np.empty(square),
-        np.zeros(long),
-    )
+        np.empty(small), np.empty(small), np.empty(small), np.empty(n),
+        np.empty(long), np.empty(square), np.empty(square), np.empty(square),
+        np.empty(long), np.empty(square), np.empty(square), np.zeros(long),
+    )  # fmt: skip
 
 
 @compiled
