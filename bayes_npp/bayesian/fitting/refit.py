@@ -28,6 +28,7 @@ SHORT = Sampler(draws=900, tune=250, chains=2, target_accept=0.8)
 FEW_POINTS = 32  # of each of 16 scramblings, where that is enough
 ATTEMPTS, AGAIN = 3, 10_000_000  # runs of a few chains each, and what sets their seeds apart
 LONGEST = 10  # times as many draws of a posterior in which chains are slow
+UNCERTAIN = 3.0  # a few slow chains tell their effective size only up to this factor
 TOO_FAR = 20.0  # of `Neighbour.misfit`: chains in its frame take ten times the steps
 
 
@@ -256,11 +257,12 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
 def _long_enough(collapsed: Collapsed, sampler: Sampler) -> "Run":
     """Chains from scratch; once more, as long as it takes, where they are too few draws and do not diverge.
 
-    Where that is not enough either, once more, as long as they may be.
+    Where that is not enough either, once more, as long as they may be. Few draws of slow chains know their effective
+    size badly: they are left only where the longest run would give a third of what is needed.
     """
     found = _until_passed(collapsed, sampler, None)
     effective = found.diagnostics.effective
-    if LONGEST * effective < MIN_ESS:
+    if UNCERTAIN * LONGEST * effective < MIN_ESS:
         return found
     accept = max(sampler.target_accept, COLLAPSED_TARGET_ACCEPT)
     longer = replace(sampler, chains=2 * sampler.chains, tune=CAREFUL_TUNE, target_accept=accept)

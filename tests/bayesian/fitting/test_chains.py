@@ -135,6 +135,7 @@ def test_what_diverges_is_run_again_with_short_steps(near, found, expected, scal
     [
         (["good"], ["scratch 0.8"]),
         (["slow", "good"], ["scratch 0.8", "scratch 0.9"]),
+        (["very slow", "good"], ["scratch 0.8", "scratch 0.9"]),
         (["diverges", "good"], ["scratch 0.8", "scratch 0.95"]),
         (["diverges", "slow", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.95"]),
         (["diverges", "diverges", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.98"]),
@@ -152,8 +153,8 @@ def test_where_units_pin_factors_down_every_run_starts_from_scratch(
         asked.append(f"{'scratch' if neighbour is None else 'near'} {sampler.target_accept}")
         kind = left.pop(0)
         thetas = random.standard_normal((2, 3000, collapsed.size))
-        if kind == "slow":  # a chain stays where it is for forty draws
-            thetas = np.repeat(thetas[:, ::40], 40, axis=1)
+        if moves := {"slow": 40, "very slow": 100}.get(kind):  # a chain stays so long
+            thetas = np.repeat(thetas[:, ::moves], moves, axis=1)[:, :3000]
         return chains_of(thetas, 3 * (kind == "diverges"))
 
     monkeypatch.setattr(module, "draw_chains", drawn)
