@@ -73,6 +73,7 @@ LAGS: dict[type, list[Any]] = {MediationModel: [[1, 0], [0, 1]]}
 IGNORED = (
     "name",
     "title",
+    "title_zh",
     "kind",
     "draws",
     "tune",

@@ -281,5 +281,7 @@ def choice_key(record: ClaimRecord, lane: Lane, variant: str) -> str:
 
 def claim_lines(result: Result) -> list[str]:
     """One line a claim for a terminal: its name, its verdict, its probability; none without claims."""
-    records, worded = () if result.ledger is None else result.ledger.records, wording(result.study)
+    if result.ledger is None:
+        return []
+    worded, records = wording(result.study), result.ledger.records
     return [f"{worded(own.claim.id)}: {own.verdict.name} (probability {chance(own.probability)})" for own in records]
