@@ -118,7 +118,7 @@ def _answer(questions: IO[bytes], answers: IO[bytes]) -> None:
     function, arguments = pickle.load(questions)
     try:
         answer = (True, function(*arguments))
-    except Exception as error:
+    except Exception as error:  # of any kind: who asked makes the call again itself, and raises it there
         answer = (False, repr(error))
     answers.write(pickle.dumps(answer))
     answers.flush()
