@@ -95,10 +95,11 @@ def test_points_and_chains_agree(data, errors, study, produc, unbalanced, groupe
     else:
         panel, spec = {"abdata": abdata, "sleepstudy": sleepstudy}[data]()
     marked, own = with_errors(panel, spec, errors)
-    if (data, errors) == ("abdata", "ar1"):  # a second mode, where the autocorrelation nears one and unit effects zero
-        fit = bn.fit(marked, own, draws=200, chains=2, seed=seed + 5)
-        assert (fit.engine, fit.why) == ("collapsed", "a mode at the edge of autocorrelation")
-        return
+    if (data, errors) == ("abdata", "ar1"):  # a ridge to an autocorrelation of .98, where unit effects near zero: k .5
+        fit = bn.fit(marked, own, draws=2000, seed=seed + 5)
+        if fit.engine == "collapsed":
+            assert fit.why.startswith("importance weights failed: Pareto k")
+            return
     agree(marked, own, seed + 5, scales)
 
 
