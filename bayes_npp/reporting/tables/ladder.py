@@ -53,7 +53,8 @@ def error_table(ladder: Ladder, result: Result) -> Table:
         "unit's; root mean square correlation of two units' innovations; largest innovation SD of a period over the "
         "median period's. Failed: outside what the model reproduces.",
         "elpd: PSIS leave-one-out of the outcome in the data's units; in brackets the rows or units whose Pareto k is "
-        "above 0.7, for which it is unreliable. Stacking weights are of units left out. They describe; they choose no errors.",
+        "above 0.7, for which it is unreliable. Stacking weights are of units left out. They describe; they choose no "
+        "errors.",
         f"Bayes factor of one common slope against slopes that differ with SD ~ {first.prior}; in brackets its range "
         "when that prior's scale is divided and multiplied by up to four. Above 3 for equal slopes, below 1/3 against.",
     )
