@@ -37,6 +37,7 @@ def draws_of(posterior: Collapsed) -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["density"]:
         collapsed("factor").log_density(collapsed("factor").start)
+        collapsed("iid").climb(collapsed("iid").start)
     elif sys.argv[1:] == ["draws"]:
         for errors in ("ar1", "ar1+unit_scale+factor"):
             draws_of(collapsed(errors))

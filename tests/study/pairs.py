@@ -137,13 +137,15 @@ def sampled_in_full(chosen: tuple[Setting, ...]) -> bool:
 def covering(kind: str, accepted: Callable[[tuple[Setting, ...]], bool], full: bool) -> list[tuple[Setting, ...]]:
     """Few studies that together hold every accepted single setting and pair.
 
-    Where `full` is false, of those that the collapsed sampler or none fits; else of the others, few settings a study.
+    Where `full` is false, of those that the collapsed sampler or none fits; else of the others, few settings a study:
+    each row of robustness is another model to compile.
     """
     own = settings(kind)
     found = [pair for pair in pairs(kind) if accepted(pair)]
     left = {frozenset(map(str, pair)) for pair in found if sampled_in_full(pair) == full}
     allowed = {frozenset(map(str, pair)) for pair in found if full or not sampled_in_full(pair)}
-    most = 4 if full else len(own)
+    again = any(one.option.startswith("robustness") for pair in found for one in pair)
+    most = (4 if again else 8) if full else len(own)
     by_name = {str(one): one for some in own.values() for one in some}
     out = []
     while left:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
-from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, pack
+from bayes_npp.bayesian.collapsed.climb import climb
+from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, framed, pack
 from bayes_npp.bayesian.collapsed.parts import in_parts
 from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
@@ -58,11 +59,6 @@ class Collapsed:
         """Dimension of theta."""
         return len(self.elements) + (self.products.total.shape[0] if self.layout.unit_scales != kernel.ABSENT else 0)
 
-    @property
-    def climbs(self) -> int:
-        """From how many points on the way to its centre a climb to its mode may begin."""
-        return 1
-
     @cached_property
     def packed(self) -> np.ndarray:
         return pack(self.products, self.layout, self.priors)
@@ -86,6 +82,12 @@ class Collapsed:
         gradient = np.empty(len(theta))
         value = kernel.log_density(theta, self.packed, gradient, likelihood_only)
         return float(value) + self.constant, gradient
+
+    def climb(self, start: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """Where a climb ends, the log density there (NaN where its start has none) and the largest slope."""
+        theta, gradient = np.array(start, dtype=float), np.zeros(self.size)
+        value = climb(self.callback, theta, framed(self.packed), gradient)
+        return theta, float(value) + self.constant, float(np.abs(gradient).max())
 
     def judged(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
         """Of draws of theta (chain, draw, d), what convergence is judged on."""

@@ -32,8 +32,6 @@ class Density(Protocol):
     @property
     def start(self) -> np.ndarray: ...
     @property
-    def climbs(self) -> int: ...
-    @property
     def elements(self) -> Sequence[Element]: ...
     @property
     def columns(self) -> Sequence[Term]: ...
@@ -42,6 +40,7 @@ class Density(Protocol):
     @property
     def priors(self) -> Priors: ...
     def log_density(self, theta: np.ndarray, /) -> tuple[float, np.ndarray]: ...
+    def climb(self, start: np.ndarray, /) -> tuple[np.ndarray, float, float]: ...
     def evaluate(self, thetas: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]: ...
     def constrained(self, thetas: np.ndarray, /) -> dict[str, np.ndarray]: ...
 
@@ -99,7 +98,7 @@ def find_mode(collapsed: Density, near: np.ndarray | None = None) -> Mode:
     first one's mass does not count.
     """
     starts = dispersed(collapsed) if near is None else np.stack([near, collapsed.start])
-    ends = [end for end in (_climb(collapsed, start) for start in starts) if end is not None]
+    ends = [end for end in map(collapsed.climb, starts) if np.isfinite(end[1]) and np.isfinite(end[0]).all()]
     if not ends:
         raise ImportanceError("no climb from the starts ended at a mode")
     highest, height, _ = max(ends, key=lambda end: end[1])
@@ -129,31 +128,6 @@ def dispersed(collapsed: Density) -> np.ndarray:
         if collapsed.priors.support[j] == kernel.REAL_LINE:
             away[:, j] *= element.prior.typical
     return np.vstack([collapsed.start, collapsed.start + away])
-
-
-def _climb(collapsed: Density, start: np.ndarray) -> tuple[np.ndarray, float, float] | None:
-    """Where BFGS from a start ends, the log density there and its largest slope; None where it is lost.
-
-    A climb that leaves for where there is no density stops on a slope. Of a posterior that asks for more than one it
-    then begins again, half as far out; of others that is an end, which may be a mode at an edge.
-    """
-    from scipy.optimize import minimize
-
-    def downhill(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = collapsed.log_density(theta)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return 1e12, np.zeros_like(gradient)
-        return -value, -gradient
-
-    for nearer in 0.5 ** np.arange(collapsed.climbs):
-        begin = start if nearer == 1.0 else collapsed.start + nearer * (start - collapsed.start)
-        with np.errstate(over="ignore", invalid="ignore"):  # of steps along a gradient that is out of all bounds
-            found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
-        if found.fun < 1e12 and np.abs(found.jac).max() <= SLOPE:
-            break
-    if found.fun >= 1e12 or not np.isfinite(found.x).all():
-        return None
-    return found.x, -float(found.fun), float(np.abs(found.jac).max())
 
 
 def _mode_at(collapsed: Density, at: np.ndarray) -> Mode:

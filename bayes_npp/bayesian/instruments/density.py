@@ -29,6 +29,8 @@ from bayes_npp.bayesian.priors.sets import PriorSet
 
 CELLS = 2_000_000  # of the units' cross-products at as many theta as are evaluated at once
 STEP = 1e-5  # of the differences that make a gradient
+CLIMBS = 5  # points on the way to the centre from which a climb to a mode may begin
+NOWHERE = 1e12  # less the log density, to BFGS, where there is none
 KEPT = ("exposure_slope", "slope_offset", "control_slope", "exclusion", "first_stage", "exposure_control_slope")
 
 
@@ -88,11 +90,6 @@ class CollapsedInstruments:
         """Scales of the order of their priors, errors uncorrelated; shape (d,)."""
         return np.zeros(self.size)
 
-    @property
-    def climbs(self) -> int:
-        """From how many points on the way to the centre a climb to the mode may begin: far out there is no density."""
-        return 5
-
     @cached_property
     def at(self) -> dict[str, int]:
         """Where each variable is in theta."""
@@ -112,6 +109,28 @@ class CollapsedInstruments:
         ahead, behind = values[1:].reshape(2, -1)
         with np.errstate(invalid="ignore", over="ignore"):  # where there is no density
             return float(values[0]), (ahead - behind) / (2 * STEP)
+
+    def climb(self, start: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """Where a climb ends, the log density there (NaN where there is none) and the largest slope.
+
+        Far out there is no density. A climb that leaves for there stops on a slope, and begins again half as far out.
+        """
+        from scipy.optimize import minimize
+
+        def downhill(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = self.log_density(theta)
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                return NOWHERE, np.zeros_like(gradient)
+            return -value, -gradient
+
+        for nearer in 0.5 ** np.arange(CLIMBS):
+            begin = self.start + nearer * (start - self.start)
+            with np.errstate(over="ignore", invalid="ignore"):  # of steps along a gradient that is out of all bounds
+                found = minimize(downhill, begin, jac=True, method="BFGS", options={"gtol": 1e-4, "maxiter": 200})
+            slope = float(np.abs(found.jac).max())
+            if found.fun < NOWHERE and slope <= 1.0:
+                break
+        return found.x, np.nan if found.fun >= NOWHERE else -float(found.fun), slope
 
     def evaluate(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log posterior density (S,), and the coefficients' means (S, p) less their prior means, at theta (S, d)."""
