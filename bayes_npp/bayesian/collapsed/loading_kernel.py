@@ -13,6 +13,7 @@ cache: that are only the `loading_draws.entries`.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -20,7 +21,9 @@ from numba import njit
 from bayes_npp.bayesian.collapsed.kernel import ABSENT, FLAT_SD, cholesky, innovation, invert
 from bayes_npp.bayesian.collapsed.packed import LoadingMetric, LoadingWork, unpack_loadings
 
-compiled = njit(nogil=True, error_model="numpy")
+# Called from compiled code only: what Python would need is not made. (numba's types do not know these two.)
+FROM_COMPILED: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+compiled = njit(nogil=True, error_model="numpy", **FROM_COMPILED)
 unpack = compiled(unpack_loadings)
 RIDGE = 1e-13  # of the periods' system, where a period is identified by nothing
 
