@@ -5,7 +5,7 @@ To add a table or a figure: write a function in a file of its own, and name it i
 section is repeated for. A section without a block is left out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bayes_npp.analysis.records import FitRecord
@@ -109,15 +109,13 @@ class Section:
     short: str = ""
 
 
-def lay_out(result: Result) -> tuple[Part, ...]:
-    """Every section of `SECTIONS` that has something to show."""
-    parts = []
+def lay_out(result: Result) -> Iterator[Part]:
+    """Every section of `SECTIONS` that has something to show, one after the other."""
     for section in SECTIONS:
         blocks = _all(content(result) for content in section.contents)
         if blocks:
             heading = section.heading if isinstance(section.heading, str) else section.heading(result)
-            parts.append(Part(heading, blocks, section.anchor, section.short))
-    return tuple(parts)
+            yield Part(heading, blocks, section.anchor, section.short)
 
 
 def each[T](things: Callable[[Result], Iterable[T]], *contents: Callable[[T, Result], Shown]) -> Content:
