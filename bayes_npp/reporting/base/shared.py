@@ -23,19 +23,19 @@ WRITERS = (
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
 )
-_early: "list[subprocess.Popen[bytes]]" = []
+started_early: "list[subprocess.Popen[bytes]]" = []
 
 
 @contextmanager
 def second_process(*modules: str) -> Iterator[None]:
     """Start the second process now, and let it import modules: the first `Shared` inside takes it."""
     if process := _started(*modules):
-        _early.append(process)
+        started_early.append(process)
     try:
         yield
     finally:
-        while _early:
-            _leave(_early.pop())
+        while started_early:
+            _leave(started_early.pop())
 
 
 @dataclass
@@ -71,7 +71,9 @@ class Shared:
     def __init__(self, after: int | None = 0) -> None:
         self.calls: list[Call[Any]] = []
         self.after = after
-        self.process = None if after is None else _early.pop() if _early else None if after else _started()
+        self.process = (
+            None if after is None else started_early.pop() if started_early else None if after else _started()
+        )
         self.thread = ThreadPoolExecutor(1)  # talks to the process
 
     def __enter__(self) -> Self:
@@ -134,9 +136,10 @@ def _leave(process: "subprocess.Popen[bytes]") -> None:
         pass
 
 
-def _ask(process: "subprocess.Popen[bytes]", function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _ask(process: "subprocess.Popen[bytes] | None", function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What a call gives in the process; an error of any kind if it gives nothing."""
     message = pickle.dumps((function, arguments))
+    assert process is not None
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(message)

@@ -82,7 +82,7 @@ def _document(table: Table) -> bytes:
     share = (width - 2 * MARGIN) // len(names)
     body = [
         _paragraph(_runs(table.title, "<w:b/>"), "<w:keepNext/>"),
-        '<w:tbl><w:tblPr><w:tblW w:type="auto" w:w="0"/><w:jc w:val="center"/><w:tblLayout w:type="autofit"/></w:tblPr>',
+        '<w:tbl><w:tblPr><w:tblW w:type="auto" w:w="0"/><w:jc w:val="center"/></w:tblPr>',
         f"<w:tblGrid>{f'<w:gridCol w:w="{share}"/>' * len(names)}</w:tblGrid>",
         *(_row(texts, number, len(rows), stacked.rules, share) for number, texts in enumerate(rows)),
         "</w:tbl>",
