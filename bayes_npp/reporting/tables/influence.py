@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bayes_npp.analysis.without_units import Without
-from bayes_npp.reporting.base.blocks import Art, Block, Details, Paragraph
+from bayes_npp.reporting.base.blocks import Art, Beside, Block, Details, Heading, Paragraph
 from bayes_npp.reporting.base.cells import Table, number
 from bayes_npp.reporting.base.numbers import tagged
 from bayes_npp.reporting.base.result import Result
@@ -48,9 +48,7 @@ def influence_blocks(result: Result) -> tuple[Block, ...]:
     text += f"; {moved}. Left out are those whose absence moves the slope most." if moved else "."
     further = [Paragraph(said) for said in _of_the_posterior(result) if said]
     return (
-        Art(heading, caption, drawn),
-        Paragraph(text),
-        *further,
+        Beside((Art("", caption, drawn),), (Heading(heading), Paragraph(text), *further)),
         Details("Every unit's share", (_table(result, frame),)),
     )
 
