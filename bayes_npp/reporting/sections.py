@@ -31,8 +31,10 @@ from bayes_npp.reporting.headings import (
     groups_heading,
     mechanism_heading,
     paper_heading,
+    paper_short,
     robust_heading,
     why_heading,
+    why_short,
 )
 from bayes_npp.reporting.opening import lead
 from bayes_npp.reporting.tables.account import barg_table, equation, glossary, made, rules
@@ -106,7 +108,7 @@ class Section:
     heading: str | Callable[[Result], str]
     contents: tuple[Content, ...]
     anchor: str = ""
-    short: str = ""
+    short: str | Callable[[Result], str] = ""
 
 
 def lay_out(result: Result) -> Iterator[Part]:
@@ -114,8 +116,8 @@ def lay_out(result: Result) -> Iterator[Part]:
     for section in SECTIONS:
         blocks = _all(content(result) for content in section.contents)
         if blocks:
-            heading = section.heading if isinstance(section.heading, str) else section.heading(result)
-            yield Part(heading, blocks, section.anchor, section.short)
+            heading, short = (own if isinstance(own, str) else own(result) for own in (section.heading, section.short))
+            yield Part(heading, blocks, section.anchor, short)
 
 
 def each[T](things: Callable[[Result], Iterable[T]], *contents: Callable[[T, Result], Shown]) -> Content:
@@ -246,7 +248,7 @@ SECTIONS = (
             fold("Which errors do the data ask for?", specification_table),
         ),
         anchor="why",
-        short="Why it moves",
+        short=why_short,
     ),
     Section(
         data_heading,
@@ -343,7 +345,7 @@ SECTIONS = (
             _about("Replication"),
         ),
         anchor="paper",
-        short="Paper's tables",
+        short=paper_short,
     ),
     Section(
         believed_heading,

@@ -95,9 +95,8 @@ def wording(study: Study) -> Wording:
     bare = _bare(study)
     said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models)  # in words already
     titles = f"(?i:{_any(_titles(study))})" if bare else "(?!)"
-    found = re.compile(
-        f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{titles}|{_errors()}|{_fits(models, rows)}|{_whole(words)}|{_moved(bare)}"
-    )
+    left = f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{titles}"
+    found = re.compile(f"{left}|{_errors()}|{_fits(models, rows)}|{_whole(words)}|{_moved(bare)}")
 
     def word(match: re.Match[str]) -> str:
         if errors := match["errors"] or match["set"]:
@@ -146,8 +145,9 @@ def _texts(content: object, key: str = "") -> Iterator[str]:
 
 
 def _moved(names: Mapping[str, str]) -> str:
-    """Any of the names, also led or lagged."""
-    return rf"(?<![\w./-])(?:(?P<moved>[FL]\d*)\.)?(?P<bare>{_any(names)})(?![\w-]|\.\w)"
+    """Any of the names, also led or lagged; what has an article or an "of" is an English word."""
+    before, after = r"(?<![\w./-])(?<!\bthe )(?<!\ba )(?<!\ban )", r"(?![\w-]|\.\w| of )"
+    return rf"{before}(?:(?P<moved>[FL]\d*)\.)?(?P<bare>{_any(names)}){after}"
 
 
 def _when(moved: str | None) -> str:
