@@ -8,7 +8,7 @@ from bayes_npp.bayesian.priors.sets import prior_of, slots
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import markup, tagged
 from bayes_npp.reporting.base.wording import PARAMETERS, wording
-from bayes_npp.reporting.base.words import model_word, row_word, unit_word, units_word
+from bayes_npp.reporting.base.words import model_word, row_word, unit_word, units_word, variant_word
 from bayes_npp.study.study import load_study
 from tests.conftest import ROOT, TINY
 from tests.reporting.names import names_shown
@@ -142,3 +142,8 @@ def test_a_column_of_codes_says_no_word_for_a_unit():
     assert units_word(own, ["7"]) == "unit 7"
     assert units_word(own, ["7", "12"]) == "units 7 and 12"
     assert units_word(own, ["7", "b"]) == "7 and b"
+
+
+def test_another_exposure_is_said_to_be_one():
+    study = load_study(ROOT / "models" / "digital_trade")
+    assert variant_word(study, "measurement", "exposure ln_ecommerce") == "E-commerce sales as the exposure"

@@ -131,6 +131,9 @@ def variant_word(study: Study, kind: str, variant: str) -> str:
         return errors_word(study, variant)
     if kind == "priors":
         return variant.replace("_", " ").replace("cell ", "set ").replace(" of the grid", " of the grid of priors")
+    if kind == "measurement" and variant.startswith("exposure "):
+        name = variable_word(study, variant.removeprefix("exposure "), unit=False)
+        return f"{name} as the exposure"
     row, comma, rest = variant.partition(", ")
     text = f"{row_word(study, row)}{comma}{rest}" if kind == "specification" else variant
     for own in study.variables:
