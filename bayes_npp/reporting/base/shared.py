@@ -1,5 +1,6 @@
 """Calls shared with a second process, where there is a second core: each is made there or here, whoever is free."""
 
+import gc
 import os
 import pickle
 import signal
@@ -153,6 +154,7 @@ def _ask(process: "subprocess.Popen[bytes] | None", function: Callable[..., Any]
 def serve(*modules: str) -> None:
     """Make the calls that come in, one after the other, until there is nobody to ask; before, import modules."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # through every `finally`
+    gc.disable()  # it ends soon
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     for name in modules:

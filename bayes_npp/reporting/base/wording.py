@@ -6,6 +6,7 @@ place, on the way to the page, and nowhere in the csv files.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Protocol
 
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS
@@ -93,10 +94,12 @@ def wording(study: Study) -> Wording:
     sets = {str(model.priors) for model in study.models if hasattr(model, "priors")}
     words |= {name: name.replace("_", " ") for name in (*sets, "weakly_informative") if "_" in name}
     bare = _bare(study)
-    said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models)  # in words already
-    titles = f"(?i:{_any(_titles(study))})" if bare else "(?!)"
-    left = f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{titles}"
-    found = re.compile(f"{left}|{_errors()}|{_fits(models, rows)}|{_whole(words)}|{_moved(bare)}")
+    said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models) or "(?!)"  # in words already
+    names = f"{_errors()}|{_fits(models, rows)}|{_whole(words)}"
+    found = re.compile(f"{CODE_OR_REFERENCE}|{said}|{names}|{_moved({})}")
+    # Slower, and asked for a few texts alone: titles hold names of one word and are left as they are.
+    titles = rf"(?<!\w)(?i:{_any(_titles(study))})(?!\w)"
+    with_bare = re.compile(f"{CODE_OR_REFERENCE}|{said}|{titles}|{names}|{_moved(bare)}")
 
     def word(match: re.Match[str]) -> str:
         if errors := match["errors"] or match["set"]:
@@ -108,10 +111,11 @@ def wording(study: Study) -> Wording:
             return (bare[name] if begins else lower(bare[name])) + _when(match["moved"])
         return words[match["name"]] if match["name"] else match[0]
 
+    @cache  # a cell stands on the page and in files
     def worded(text: str, column: str = "") -> str:
         if column in FITS and text.partition("--")[0].partition(".")[0] in models:
             return model_word(study, text)
-        return alone.get(text) or found.sub(word, text)
+        return alone.get(text) or (with_bare if any(name in text for name in bare) else found).sub(word, text)
 
     return worded
 
