@@ -44,7 +44,7 @@ def unit_word(study: Study, plural: bool = False) -> str:
     for ending in CODES:
         word = word.removesuffix(ending)
     word = word.replace("_", " ").lower()
-    if word in CODED or not re.search("[aeiouy\\W]", word):  # an abbreviation: nr, cntr
+    if word in CODED or re.fullmatch("[b-df-hj-np-tv-xz]+", word):  # an abbreviation: nr, cntr
         word = "unit"
     if not plural:
         return word
