@@ -14,6 +14,7 @@ from bayes_npp import __version__
 from bayes_npp.commands.interrupts import SIGNALLED, listening
 from bayes_npp.commands.speaking import note, progress, say, speaking
 from bayes_npp.commands.starting import STARTING
+from bayes_npp.commands.uncollected import uncollected
 from bayes_npp.errors import BayesNppError, CacheWarning
 
 if TYPE_CHECKING:
@@ -211,9 +212,11 @@ def report(folder: Path, language: str | None) -> None:
 
     Without --lang in the language of the run.
     """
-    from bayes_npp.pipeline import rerender
+    from bayes_npp.reporting.base.shared import WRITERS, second_process
 
-    with progress() as steps:
+    with second_process(*WRITERS), uncollected(), progress() as steps:
+        from bayes_npp.pipeline import rerender
+
         result = rerender(folder, steps, language)
     click.echo(str(folder / "report.html"))
     _end(result.failures)

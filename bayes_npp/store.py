@@ -9,7 +9,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,17 @@ def with_ending(path: Path, ending: str) -> Path:
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, in UTF-8."""
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_files(contents: Mapping[Path, str | bytes]) -> None:
+    """Write files whole, all at once: most of a small file's time is spent waiting for the disk."""
+    with ThreadPoolExecutor(len(contents)) as threads:
+        for _ in threads.map(_write_content, *zip(*contents.items(), strict=True)):
+            pass
+
+
+def _write_content(path: Path, content: str | bytes) -> None:
+    write_whole(path, lambda own: own.write_bytes(content if isinstance(content, bytes) else content.encode()))
 
 
 def write_netcdf(data: "xr.DataTree | xr.Dataset", path: Path) -> None:

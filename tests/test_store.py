@@ -19,6 +19,7 @@ from bayes_npp.store import (
     read_tree,
     remove_leftovers,
     with_ending,
+    write_files,
     write_netcdf,
     write_sealed_json,
     write_text,
@@ -151,6 +152,15 @@ def test_files_are_replaced_whole(tmp_path):
     write_text(tmp_path / "x.txt", "after\n")
     assert (tmp_path / "x.txt").read_bytes() == b"after\n"
     assert (tmp_path / "x.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_files_written_at_once_are_whole_each_and_an_error_is_raised(tmp_path):
+    write_files({tmp_path / "new" / "a.txt": "line\n\u7701", tmp_path / "new" / "b.bin": b"\x00\xff"})
+    assert (tmp_path / "new" / "a.txt").read_bytes() == "line\n\u7701".encode()
+    assert (tmp_path / "new" / "b.bin").read_bytes() == b"\x00\xff"
+    with pytest.raises(OutputError, match="cannot write here"):
+        write_files({tmp_path / "c": "fine", tmp_path / "new" / "a.txt" / "below": ""})
+    assert not list(tmp_path.rglob(".bayes-npp-*"))
 
 
 def test_a_dot_in_a_name_is_part_of_it(tmp_path):

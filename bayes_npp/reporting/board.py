@@ -22,6 +22,7 @@ KINDS = {"errors": "errors", "priors": "priors", "measure": "measurement", "samp
 AXES = {"exposure": "average slope of the exposure"}
 CELL = re.compile(r"cell (\d+) of the grid")
 NOT_ANSWERED = "not answered: "
+FAILED = "the sampler failed its diagnostics"  # as a verdict says why
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 WORDS = {
     "form": "Choices of the run",
@@ -73,7 +74,9 @@ def board_data(result: Result, ledger: Ledger) -> dict[str, Any]:
         claims.append(
             {
                 "id": record.claim.id,
-                "text": record.claim.text,
+                "text": f"{record.claim.text} (the sampler failed its diagnostics: do not use it)"
+                if FAILED in record.verdict.because
+                else record.claim.text,
                 "errors": names["errors"].index(record.errors),
                 "priors": priors.index(described),
                 "rows": text,
@@ -161,7 +164,8 @@ def _table(result: Result, ledger: Ledger) -> Table:
         row = {"claim": record.claim.text, "as answered": chance(record.probability)}
         for lane in result.choices[record.name].lanes:
             found = [probability for _, probability in lane.marks]
-            text = f"{chance(min(found))} to {chance(max(found))} ({len(found)} tried)" if found else "not varied"
+            ends = list(dict.fromkeys(chance(end(found)) for end in (min, max))) if found else []
+            text = f"{' to '.join(ends)} ({len(found)} tried)" if found else "not varied"
             row[titles[lane.kind]] = f"{text}; {len(lane.unanswered)} not answered" if lane.unanswered else text
         rows.append(row)
     notes = ("Probability of the claim. One kind of choice is varied at a time, all others as declared.",)

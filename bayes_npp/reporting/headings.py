@@ -27,7 +27,7 @@ def why_heading(result: Result) -> str:
     """From which slope to which."""
     ladder = main_ladder(result)
     if ladder is None:
-        return "Why the answer moves"
+        return "Who decides the slope"
     own = average_row(result, ladder.errors.record.model)
     baseline = moves_from(result, own)
     if baseline is None:
@@ -50,7 +50,17 @@ def robust_heading(result: Result) -> str:
         parts.append("the placebo is not zero")
     if any(tests["warnings"] for tests in result.gmm.values()):
         parts.append("Hansen's test is no support where instruments outnumber units")
-    return sentence("; ".join(parts)) if parts else "Measures, robustness and dynamics"
+    if parts:
+        return sentence("; ".join(parts))
+    shown = {
+        "measures": bool(result.measurement),
+        "robustness": bool(result.robustness),
+        "dynamics": bool((result.estimates.frame["estimand"] == "short_run").any()),
+        "leads and lags": result.event_time is not None,
+        "instruments": bool(result.instruments or result.instrument_posteriors),
+        "omitted confounders": bool(result.confounding),
+    }
+    return sentence(listed([name for name, there in shown.items() if there])) or "Robustness"
 
 
 def mechanism_heading(result: Result) -> str:
@@ -93,8 +103,21 @@ def paper_heading(result: Result) -> str:
     reproduction = result.readings.reproduction
     if reproduction is not None:
         return f"The paper's tables: {reproduction.reproduced} of {reproduction.printed} printed numbers are reproduced"
-    whole = result.study.header.published or result.study.tables
-    return "The paper's tables, on these data" if whole else "Regressions on these data"
+    return "The paper's tables, on these data" if _of_paper(result) else "Regressions on these data"
+
+
+def paper_short(result: Result) -> str:
+    """What the list of contents calls the section of regressions."""
+    return "Paper's tables" if _of_paper(result) else "Regressions"
+
+
+def why_short(result: Result) -> str:
+    """What the list of contents calls the section about what moves the slope."""
+    return "Who decides" if main_ladder(result) is None else "Why it moves"
+
+
+def _of_paper(result: Result) -> bool:
+    return bool(result.study.header.published or result.study.tables)
 
 
 def fits_first(result: Result) -> list[FitRecord]:

@@ -93,7 +93,7 @@ def _slopes(result: Result) -> str:
         found = baseline
         assert found is not None
         kind = model_word(study, str(found["model"]))
-        return f"The slope is {of_row(found)} {interval_of(found)} ({kind}): {unit}.{per_sd(result)}"
+        return f"The slope by {kind} is {of_row(found)} {interval_of(found)}: {unit}.{per_sd(result)}"
     own = average_row(result, ladder.errors.record.model)
     errors = errors_word(study, ladder.errors.chosen)
     baseline = moves_from(result, own)

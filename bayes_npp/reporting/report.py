@@ -1,10 +1,12 @@
 """The report: one HTML file that opens offline, the same in Markdown, and the files of its tables and figures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bayes_npp.reporting.base.bilingual import in_one_page
-from bayes_npp.reporting.base.blocks import Page, card_table
+from bayes_npp.reporting.base.blocks import Page, Part, written_tables
 from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
+from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
@@ -30,22 +32,31 @@ def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
     OutputError
         The folder cannot be written.
     """
-    page = report_page(result)
-    tables = [*page.tables.values(), *map(card_table, page.cards.values())]
-    pages: dict[str, str] = {}
-    for own in LANGUAGES if language == BOTH else (language,):
-        beside = own if pages else ""  # the second language
-        worded = _worded(result, own)
-        with Shared(worthwhile=len(tables) + len(page.figures) > MANY) as shared:
-            for table in tables:
-                kept = None if beside else table
-                shared.give(write_table, kept, table.worded(worded), folder / "tables" / beside / table.name)
-            drawings = draw_page(page, folder / "figures" / beside, worded, shared)
-            figures = f"figures/{beside}" if beside else "figures"
-            pages[own], markdown = render_page(page, drawings, worded, own, figures)
-            shared.finish()
-        write_text(folder / f"report.{f'{beside}.' if beside else ''}md", markdown)
-    write_text(folder / "report.html", in_one_page(pages))
+    first, *others = LANGUAGES if language == BOTH else (language,)
+    worded = _worded(result, first)
+    given: dict[str, Table] = {}
+    with Shared(after=MANY) as shared:
+
+        def give_tables(part: Part) -> None:
+            """Written while the rest of the page is laid out."""
+            for name, table in written_tables(part.blocks).items():
+                if name not in given:
+                    given[name] = table
+                    shared.give(write_table, table, table.worded(worded), folder / "tables" / name)
+
+        page = report_page(result, give_tables)
+        drawings = draw_page(page, folder / "figures", worded, shared)
+        html, markdown = render_page(page, drawings, worded, first)
+        pages, texts = {first: html}, {"report.md": markdown}
+        for own in others:
+            worded = _worded(result, own)
+            for name, table in given.items():
+                shared.give(write_table, None, table.worded(worded), folder / "tables" / own / name)
+            drawings = draw_page(page, folder / "figures" / own, worded, shared)
+            pages[own], texts[f"report.{own}.md"] = render_page(page, drawings, worded, own, f"figures/{own}")
+        shared.finish()
+    for name, text in {**texts, "report.html": in_one_page(pages)}.items():
+        write_text(folder / name, text)
 
 
 def _worded(result: Result, language: str) -> Wording:
@@ -54,10 +65,14 @@ def _worded(result: Result, language: str) -> Wording:
     return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
 
 
-def report_page(result: Result) -> Page:
-    """The page of a run: its title and the sections of the registry."""
+def report_page(result: Result, seen: Callable[[Part], None] = lambda _: None) -> Page:
+    """The page of a run: its title and the sections of the registry, each `seen` once it is laid out."""
     study = result.study
     kind = "Replication and re-analysis" if study.header.replicates else "Re-analysis"
     subtitle = f"{kind} of a panel study: {study.panel.balance()}"
     foot = "Numbers carry the file, row and column they come from (`data-ref`). Slopes are associations, not effects."
-    return Page(study.header.title, subtitle, lay_out(result), foot)
+    parts = []
+    for part in lay_out(result):
+        seen(part)
+        parts.append(part)
+    return Page(study.header.title, subtitle, tuple(parts), foot)

@@ -5,7 +5,7 @@ To add a table or a figure: write a function in a file of its own, and name it i
 section is repeated for. A section without a block is left out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bayes_npp.analysis.records import FitRecord
@@ -31,8 +31,10 @@ from bayes_npp.reporting.headings import (
     groups_heading,
     mechanism_heading,
     paper_heading,
+    paper_short,
     robust_heading,
     why_heading,
+    why_short,
 )
 from bayes_npp.reporting.opening import lead
 from bayes_npp.reporting.tables.account import barg_table, equation, glossary, made, rules
@@ -106,18 +108,16 @@ class Section:
     heading: str | Callable[[Result], str]
     contents: tuple[Content, ...]
     anchor: str = ""
-    short: str = ""
+    short: str | Callable[[Result], str] = ""
 
 
-def lay_out(result: Result) -> tuple[Part, ...]:
-    """Every section of `SECTIONS` that has something to show."""
-    parts = []
+def lay_out(result: Result) -> Iterator[Part]:
+    """Every section of `SECTIONS` that has something to show, one after the other."""
     for section in SECTIONS:
         blocks = _all(content(result) for content in section.contents)
         if blocks:
-            heading = section.heading if isinstance(section.heading, str) else section.heading(result)
-            parts.append(Part(heading, blocks, section.anchor, section.short))
-    return tuple(parts)
+            heading, short = (own if isinstance(own, str) else own(result) for own in (section.heading, section.short))
+            yield Part(heading, blocks, section.anchor, short)
 
 
 def each[T](things: Callable[[Result], Iterable[T]], *contents: Callable[[T, Result], Shown]) -> Content:
@@ -248,7 +248,7 @@ SECTIONS = (
             fold("Which errors do the data ask for?", specification_table),
         ),
         anchor="why",
-        short="Why it moves",
+        short=why_short,
     ),
     Section(
         data_heading,
@@ -345,7 +345,7 @@ SECTIONS = (
             _about("Replication"),
         ),
         anchor="paper",
-        short="Paper's tables",
+        short=paper_short,
     ),
     Section(
         believed_heading,

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayes_npp as bn
@@ -83,3 +84,26 @@ def test_a_study_with_sampling(shape, tmp_path):
     assert (result.ledger is None) == ("claim" not in SAMPLED[shape][1])
     assert ("Do not use it" in text) == (not result.passed)
     assert not (result.passed and shape == "a failed fit")
+    board = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert ("(the sampler failed its diagnostics: do not use it)" in board) == (not result.passed)
+    assert ("lets the slopes of groups share a prior" in text) == ("slopes =" in SAMPLED[shape][1])
+    assert "those of mechanisms" not in text
+
+
+def test_units_that_are_numbers_have_their_word_and_only_what_is_there_is_spoken_of(tmp_path):
+    """Of a panel of persons by number, without a paper and without a Bayesian model."""
+    study_of("no groups", tmp_path)
+    panel = pd.read_csv(tmp_path / "panel.csv").rename(columns={"city_id": "nr"})
+    panel["nr"] = panel["nr"].str.removeprefix("unit ").astype(int) + 3000
+    panel.to_csv(tmp_path / "panel.csv", index=False)
+    text = (tmp_path / "study.toml").read_text(encoding="utf-8").replace("city_id", "nr")
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    bn.run_study(load_study(tmp_path), tmp_path / "out")
+    shown = report_text(tmp_path / "out")
+    assert re.search(r"\bnrs?\b", shown) is None
+    assert re.search(r"Units 30\d\d, 30\d\d.* and 30\d\d hold", shown)
+    assert re.search(r"without unit 30\d\d: ", shown)
+    assert "The data: 14 units" in shown
+    assert "Who decides the slope" in shown
+    for absent in ("paper", "Bayesian", "hierarchical", "placebo", "the answer moves", "(plain)): "):
+        assert absent not in shown, absent

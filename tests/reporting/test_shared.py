@@ -6,14 +6,15 @@ import time
 import pytest
 
 from bayes_npp.errors import OutputError
-from bayes_npp.reporting.base.shared import Shared, serve
+from bayes_npp.reporting.base import shared as shared_module
+from bayes_npp.reporting.base.shared import Shared, second_process, serve
 from bayes_npp.store import write_text, write_whole
 
 
-@pytest.fixture(params=[True, False], ids=["two", "one"])
+@pytest.fixture(params=[0, 20, None], ids=["two", "two later", "one"])
 def shared(request, monkeypatch):
     monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
-    with Shared(worthwhile=request.param) as own:
+    with Shared(after=request.param) as own:
         yield own
 
 
@@ -79,3 +80,27 @@ def test_one_core_starts_no_second_process(monkeypatch):
     with Shared() as shared:
         assert shared.process is None
         assert shared.give(serve.__name__.upper).result == "SERVE"
+
+
+def test_a_process_that_was_started_before_takes_every_call_and_is_gone_if_nobody_takes_it(monkeypatch):
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+    with second_process("colorsys", "no_such_module"):
+        with Shared(after=1000) as shared:
+            process = shared.process
+            loaded = shared.give(eval, "'colorsys' in __import__('sys').modules")
+            assert loaded.elsewhere.result(60) is True
+        assert process.returncode is not None
+    with second_process() as _, Shared(after=None) as other:
+        assert other.process is None
+        (waiting,) = shared_module.started_early
+    assert waiting.returncode is not None
+    assert shared_module.started_early == []
+
+
+def test_few_calls_start_no_second_process(monkeypatch):
+    monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+    with Shared(after=3) as shared:
+        for _ in range(3):
+            shared.give(os.getpid)
+        assert shared.process is None
+        assert shared.give(os.getpid).elsewhere.result(60) == shared.process.pid

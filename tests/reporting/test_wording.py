@@ -1,12 +1,14 @@
 """Names on their way to the page: exchanged for words everywhere a reader looks, and nowhere else."""
 
+from dataclasses import replace
+
 import pytest
 
 from bayes_npp.bayesian.priors.sets import prior_of, slots
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import markup, tagged
 from bayes_npp.reporting.base.wording import PARAMETERS, wording
-from bayes_npp.reporting.base.words import model_word, row_word
+from bayes_npp.reporting.base.words import model_word, row_word, unit_word, units_word, variant_word
 from bayes_npp.study.study import load_study
 from tests.conftest import ROOT, TINY
 from tests.reporting.names import names_shown
@@ -102,4 +104,46 @@ def test_a_name_that_is_a_word_is_exchanged_where_it_stands_alone():
     worded = wording(load_study(ROOT / "models" / "digital_trade"))
     assert worded("structure") == "Industrial upgrading"  # a legend, a cell
     assert worded("the structure of errors") == "the structure of errors"
+    assert worded("software of the support") == "software of the support"  # words of ours, and of the study
     assert worded("mechanism_ar1_unit_scale") == "mechanisms with errors that persist and differ in size"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Slope of openness, 95 %", "Slope of digital trade openness, 95 %"),
+        ("npp over openness", "New quality productive forces over digital trade openness"),
+        ("F1.openness (coefficient)", "Digital trade openness 1 period later (coefficient)"),
+        ("on L2.npp", "on new quality productive forces 2 periods earlier"),
+        ("indirect[structure] > 0", "indirect[industrial upgrading] > 0"),
+        ("twfe on npp: p", "two-way fixed effects on new quality productive forces: p"),
+        ("`npp[i, t]`, tables/npp.csv, bayes-npp", "`npp[i, t]`, tables/npp.csv, bayes-npp"),
+        ("Digital trade openness raises it", "Digital trade openness raises it"),
+        ("TWFE, clustered", "TWFE, clustered"),
+    ],
+)
+def test_names_that_are_no_words_become_words_in_sentences_too(text, shown):
+    worded = wording(load_study(ROOT / "models" / "digital_trade"))
+    assert worded(text) == shown
+    assert worded(shown) == shown
+
+
+def test_a_column_of_codes_says_no_word_for_a_unit():
+    study = load_study(TINY)
+    for name, word in (
+        ("nr", "unit"),
+        ("id", "unit"),
+        ("city_id", "city"),
+        ("province_en", "province"),
+        ("iso", "unit"),
+    ):
+        own = replace(study, header=study.header.model_copy(update={"unit": name}))
+        assert unit_word(own) == word
+    assert units_word(own, ["7"]) == "unit 7"
+    assert units_word(own, ["7", "12"]) == "units 7 and 12"
+    assert units_word(own, ["7", "b"]) == "7 and b"
+
+
+def test_another_exposure_is_said_to_be_one():
+    study = load_study(ROOT / "models" / "digital_trade")
+    assert variant_word(study, "measurement", "exposure ln_ecommerce") == "E-commerce sales as the exposure"

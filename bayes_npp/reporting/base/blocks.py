@@ -259,6 +259,13 @@ class Page:
         return {block.name: block for block in self.blocks if isinstance(block, Figure)}
 
 
+def written_tables(blocks: tuple[Block, ...]) -> dict[str, Table]:
+    """Tables among blocks by name, those with drawings as text."""
+    every = list(unfolded(blocks))
+    tables = {block.name: block for block in every if isinstance(block, Table)}
+    return tables | {block.name: card_table(block) for block in every if isinstance(block, Cards)}
+
+
 def unfolded(blocks: tuple[Block, ...]) -> Iterator[Block]:
     """Blocks, and after each those inside it."""
     for block in blocks:

@@ -45,6 +45,15 @@ def catalogue(language: str) -> tuple[Message, ...]:
     return tuple(Message(str(one.id), str(one.string)) for one in read if one.id and one.string)
 
 
+@cache
+def vocabulary() -> frozenset[str]:
+    """Words of our own sentences, in small letters but for abbreviations; what stands in their places is none."""
+    text = (files("bayes_npp.reporting") / "locale" / f"{CHINESE}.po").read_text(encoding="utf-8")
+    ours = "".join(re.findall(r'^(?:msgid )?"(.*)"$', text, re.MULTILINE))  # translations have few English words
+    words = re.findall(r"[^\W\d_][\w/-]*", re.sub(r"\{\w*\}|`[^`]*`", " ", ours))
+    return frozenset(word if word.isupper() else word.lower() for word in words)
+
+
 def first_lower(text: str) -> str:
     """A key of a text: sentences begin with a capital letter, the same words inside one do not."""
     return re.sub(r"\s+", " ", text[:1].lower() + text[1:]).strip()

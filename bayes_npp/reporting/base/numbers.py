@@ -36,11 +36,15 @@ def tagged(text: str, value: float, ref: str) -> str:
 
 
 def of_row(row: pd.Series, column: str = "estimate", like: float | None = None) -> str:
-    """A number of a row of estimates.csv, to two significant digits of its spread (or of `like`)."""
+    """A number of a row of estimates.csv, to two significant digits of its spread (or of `like`).
+
+    A quarter of its interval stands for a spread that a row does not have: of a ratio whose SD does not exist.
+    """
     value = float(row[column])
     if pd.isna(value):
         return "no interval" if column in ("lo", "hi") else "none"
-    scale = row["spread"] if like is None else like
+    spread = (row["hi"] - row["lo"]) / 4 if pd.isna(row["spread"]) else row["spread"]
+    scale = spread if like is None else like
     return tagged(rounded(value, scale), value, f"estimates.csv:{estimate_key(row)}:{column}")
 
 

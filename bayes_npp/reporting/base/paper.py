@@ -12,7 +12,7 @@ from bayes_npp.reporting.base.keys import harmless
 from bayes_npp.reporting.base.latex import latex
 from bayes_npp.reporting.base.numbers import with_minus
 from bayes_npp.reporting.base.word import word
-from bayes_npp.store import with_ending, write_text, write_whole
+from bayes_npp.store import with_ending, write_files, write_whole
 
 PADDING = "padding:.15em .7em"
 
@@ -79,12 +79,15 @@ class PaperTable(Shown):
 def write_table(table: Table | None, words: Table, path: Path) -> None:
     """Write a table, as it is and in words, into files of that name; in whatever process. None: in words alone."""
     paper = PaperTable(words)
+    contents: dict[str, str | bytes] = {
+        "tex": paper.to_latex(),
+        "html": paper.to_html(),
+        "md": paper.to_markdown(),
+        "docx": word(words),
+    }
     if table is not None:
-        write_text(with_ending(path, "csv"), table.keyed().to_csv(index=False, lineterminator="\n"))
-    write_text(with_ending(path, "tex"), paper.to_latex())
-    write_text(with_ending(path, "html"), paper.to_html())
-    write_text(with_ending(path, "md"), paper.to_markdown())
-    paper.to_docx(with_ending(path, "docx"))
+        contents["csv"] = table.keyed().to_csv(index=False, lineterminator="\n")
+    write_files({with_ending(path, ending): content for ending, content in contents.items()})
 
 
 def paste(content: Table) -> str:

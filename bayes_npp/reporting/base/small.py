@@ -66,7 +66,8 @@ def lanes(
         y = lane * number + lane / 2
         body += f'<text x="0" y="{y + 4:.1f}">{escape(kind)}</text>'
         if not marks:
-            body += f'<text x="{x(0.5):.1f}" y="{y + 4:.1f}" text-anchor="middle" class="faint">not varied</text>'
+            place = x(0.25 if probability > 0.5 else 0.75)  # beside the line of the answer
+            body += f'<text x="{place:.1f}" y="{y + 4:.1f}" text-anchor="middle" class="faint">not varied</text>'
             continue
         body += f'<line class="hair" x1="{x(0):.1f}" x2="{x(1):.1f}" y1="{y}" y2="{y}"/>'
         thick = "thin" if len(marks) > 12 else "thick"

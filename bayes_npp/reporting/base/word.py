@@ -4,43 +4,42 @@ import io
 import re
 import unicodedata
 import zipfile
-from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from html import escape
 
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import plain, with_minus
-
-if TYPE_CHECKING:
-    from docx.document import Document
 
 LATIN, EAST_ASIAN = "Times New Roman", "SimSun"
 SIZE, NOTE_SIZE = 10, 9  # points
 THICK, THIN = 12, 6  # eighths of a point
 ACROSS = 110  # characters of a line above which the page lies on its side
+LONG, SHORT, MARGIN = 16838, 11906, 1134  # A4 in twentieths of a point
 DATE = (1980, 1, 1, 0, 0, 0)  # of every part of the file: the same table is the same file
 STYLES = ("Normal", "DefaultParagraphFont", "TableNormal", "NoList")
+NEEDLESS = ("stylesWithEffects", "thumbnail", "customXml")  # nine tenths of the library's document
+MAIN, PROPERTIES = "word/document.xml", "docProps/core.xml"
 _KEEP = "\n\t"
+_LINES = {"\n": "<w:br/>", "\t": "<w:tab/>"}
+_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+_NAMES = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+_CODE = '<w:rFonts w:ascii="Courier New" w:hAnsi="Courier New"/>'
 
 
 def word(table: Table) -> bytes:
     """A .docx file with one table of text cells."""
-    import docx
-
-    document = docx.Document(io.BytesIO(_blank()))
-    _prepare(document, table)
-    _caption(document, table)
-    _body(document, table.stacked())
-    for note in table.notes:
-        _runs(document.add_paragraph(), note, NOTE_SIZE)
+    parts = _blank()
+    own = {MAIN: _document(table), PROPERTIES: _properties(parts[PROPERTIES].decode(), table)}
     buffer = io.BytesIO()
-    document.save(buffer)
-    return _undated(buffer)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**parts, **own}.items():
+            archive.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 @cache
-def _blank() -> bytes:
-    """An empty document with the fonts of every table, and of the library's 160 styles those that one needs."""
+def _blank() -> dict[str, bytes]:
+    """Parts of an empty document with the fonts of every table, of the library's those that one needs."""
     import docx
     from docx.oxml.ns import qn
     from docx.shared import Pt
@@ -54,99 +53,87 @@ def _blank() -> bytes:
     for own in list(every):
         if own.tag == qn("w:latentStyles") or (own.tag == qn("w:style") and own.styleId not in STYLES):
             every.remove(own)
+    for related in (document.part.rels, document.part.package.rels):
+        for name in [name for name, own in related.items() if own.reltype.rpartition("/")[2] in NEEDLESS]:
+            del related[name]
+    properties = document.core_properties
+    properties.title, properties.author, properties.comments = "-", "bayes_npp", ""
+    properties.last_modified_by, properties.revision = "bayes_npp", 1
     buffer = io.BytesIO()
     document.save(buffer)
-    return buffer.getvalue()
+    with zipfile.ZipFile(buffer) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _prepare(document: "Document", table: Table) -> None:
-    """Page and properties."""
-    from docx.enum.section import WD_ORIENT
-    from docx.shared import Cm
-
-    section = document.sections[0]
-    width, height = Cm(21.0), Cm(29.7)
-    widest = [max(map(len, (str(name), *map(str, cells)))) for name, cells in table.stacked().frame.items()]
-    if sum(min(own, 40) + 2 for own in widest) > ACROSS:
-        section.orientation = WD_ORIENT.LANDSCAPE
-        width, height = height, width
-    section.page_width, section.page_height = width, height
-    section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(2.0)
-    properties = document.core_properties
-    properties.title, properties.author, properties.comments = _legal(table.title)[:255], "bayes_npp", ""
-    properties.created = properties.modified = datetime(*DATE, tzinfo=UTC)
-    properties.last_modified_by, properties.revision = "bayes_npp", 1
+def _properties(blank: str, table: Table) -> bytes:
+    title = f"<dc:title>{escape(_legal(table.title)[:255])}</dc:title>"
+    dated = re.sub(r"(<dcterms:\w+ [^>]*>)[^<]*", rf"\g<1>{DATE[0]}-01-01T00:00:00Z", blank)
+    return re.sub("<dc:title>.*?</dc:title>", lambda _: title, dated).encode()
 
 
-def _caption(document: "Document", table: Table) -> None:
-    paragraph = document.add_paragraph()
-    _runs(paragraph, table.title, SIZE, bold=True)
-    paragraph.paragraph_format.keep_with_next = True
+def _document(table: Table) -> bytes:
+    """The table under its title, notes below, on a page that lies on its side where lines are long."""
+    stacked = table.stacked()
+    names, cells = [str(name) for name in stacked.frame.columns], stacked.frame.to_numpy()
+    rows = [names, *([str(value) for value in row] for row in cells)]
+    widest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lying = sum(min(own, 40) + 2 for own in widest) > ACROSS
+    width, height = (LONG, SHORT) if lying else (SHORT, LONG)
+    share = (width - 2 * MARGIN) // len(names)
+    body = [
+        _paragraph(_runs(table.title, "<w:b/>"), "<w:keepNext/>"),
+        '<w:tbl><w:tblPr><w:tblW w:type="auto" w:w="0"/><w:jc w:val="center"/></w:tblPr>',
+        f"<w:tblGrid>{f'<w:gridCol w:w="{share}"/>' * len(names)}</w:tblGrid>",
+        *(_row(texts, number, len(rows), stacked.rules, share) for number, texts in enumerate(rows)),
+        "</w:tbl>",
+        *(_paragraph(_runs(note, f'<w:sz w:val="{2 * NOTE_SIZE}"/>')) for note in table.notes),
+        f'<w:sectPr><w:pgSz w:w="{width}" w:h="{height}"{' w:orient="landscape"' * lying}/><w:pgMar ',
+        *(f'w:{side}="{MARGIN}" ' for side in ("top", "right", "bottom", "left")),
+        'w:header="720" w:footer="720" w:gutter="0"/></w:sectPr>',
+    ]
+    return f"{_HEAD}<w:document {_NAMES}><w:body>{''.join(body)}</w:body></w:document>".encode()
 
 
-def _body(document: "Document", table: Table) -> None:
-    """The table itself: lines above and below, and below the header."""
-    from docx.enum.table import WD_TABLE_ALIGNMENT
-    from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.oxml import OxmlElement
-
-    rows = [[str(name) for name in table.frame.columns], *([str(v) for v in row] for row in table.frame.to_numpy())]
-    drawn = document.add_table(rows=len(rows), cols=len(rows[0]))
-    drawn.alignment, drawn.autofit = WD_TABLE_ALIGNMENT.CENTER, True
-    for number, (row, texts) in enumerate(zip(drawn.rows, rows, strict=True)):
-        properties = row._tr.get_or_add_trPr()
-        properties.append(OxmlElement("w:cantSplit"))
-        if number == 0:
-            properties.append(OxmlElement("w:tblHeader"))
-        above = THICK if number == 0 else THIN if number == 1 or number - 1 in table.rules else 0
-        below = THICK if number == len(rows) - 1 else 0
-        for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
-            paragraph = cell.paragraphs[0]
-            _runs(paragraph, with_minus(text), SIZE)
-            if place:
-                paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
-            _edges(cell, above, below)
+def _row(texts: list[str], number: int, rows: int, rules: tuple[int, ...], share: int) -> str:
+    """A row: lines above and below the table, and below its header, which is repeated on every page."""
+    above = THICK if number == 0 else THIN if number == 1 or number - 1 in rules else 0
+    below = THICK if number == rows - 1 else 0
+    edges = "".join(
+        f'<w:{side} w:val="single" w:sz="{width}" w:space="0" w:color="000000"/>'
+        for side, width in (("top", above), ("bottom", below))
+        if width
+    )
+    borders = f"<w:tcBorders>{edges}</w:tcBorders>" if edges else ""
+    cells = (
+        f'<w:tc><w:tcPr><w:tcW w:type="dxa" w:w="{share}"/>{borders}</w:tcPr>'
+        f"{_paragraph(_runs(with_minus(text)), '<w:jc w:val="center"/>' if place else '')}</w:tc>"
+        for place, text in enumerate(texts)
+    )
+    return f"<w:tr><w:trPr><w:cantSplit/>{'<w:tblHeader/>' * (number == 0)}</w:trPr>{''.join(cells)}</w:tr>"
 
 
-def _edges(cell: Any, above: int, below: int) -> None:
-    from docx.oxml import OxmlElement
-    from docx.oxml.ns import qn
-
-    borders = OxmlElement("w:tcBorders")
-    for side, width in (("top", above), ("bottom", below)):
-        if width:
-            edge = OxmlElement(f"w:{side}")
-            for name, value in (("val", "single"), ("sz", str(width)), ("space", "0"), ("color", "000000")):
-                edge.set(qn(f"w:{name}"), value)
-            borders.append(edge)
-    if len(borders):
-        cell._tc.get_or_add_tcPr().append(borders)
+def _paragraph(runs: str, properties: str = "") -> str:
+    return f"<w:p>{f'<w:pPr>{properties}</w:pPr>' if properties else ''}{runs}</w:p>"
 
 
-def _runs(paragraph: Any, text: str, size: int, bold: bool = False) -> None:
+def _runs(text: object, properties: str = "") -> str:
     """Text, what stands between `backticks` in a font for code."""
-    from docx.shared import Pt
-
+    runs = []
     for place, piece in enumerate(re.split(r"`([^`]*)`", _legal(text))):
         if piece:
-            run = paragraph.add_run(piece)
-            if size != SIZE:  # that of the style
-                run.font.size = Pt(size)
-            if bold:
-                run.bold = True
-            if place % 2:
-                run.font.name = "Courier New"
+            style = (_CODE if place % 2 else "") + properties
+            runs.append(f"<w:r>{f'<w:rPr>{style}</w:rPr>' if style else ''}{_text(piece)}</w:r>")
+    return "".join(runs)
+
+
+def _text(piece: str) -> str:
+    parts = (own for own in re.split(r"([\n\t])", piece) if own)
+    return "".join(_LINES.get(own) or f'<w:t xml:space="preserve">{escape(own)}</w:t>' for own in parts)
 
 
 def _legal(text: object) -> str:
     """Text without the characters that XML does not know."""
-    return "".join(s for s in plain(text) if s in _KEEP or unicodedata.category(s) not in ("Cc", "Cs", "Cn", "Co"))
-
-
-def _undated(buffer: io.BytesIO) -> bytes:
-    """The same archive with one date for all of its parts."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(buffer) as given, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as kept:
-        for part in given.infolist():
-            kept.writestr(zipfile.ZipInfo(part.filename, DATE), given.read(part), zipfile.ZIP_DEFLATED)
-    return out.getvalue()
+    words = plain(text)
+    if words.isascii() and words.isprintable():
+        return words
+    return "".join(s for s in words if s in _KEEP or unicodedata.category(s) not in ("Cc", "Cs", "Cn", "Co"))

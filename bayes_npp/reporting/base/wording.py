@@ -5,13 +5,24 @@ place, on the way to the page, and nowhere in the csv files.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Protocol
 
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS
 from bayes_npp.estimates import ESTIMANDS
+from bayes_npp.reporting.base.catalogue import vocabulary
 from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
-from bayes_npp.reporting.base.words import MODELS, errors_word, model_word, row_word, unit_word, variable_word
+from bayes_npp.reporting.base.words import (
+    MODELS,
+    counted,
+    errors_word,
+    lower,
+    model_word,
+    row_word,
+    unit_word,
+    variable_word,
+)
 from bayes_npp.study.study import Study
 
 PARAMETERS = {
@@ -49,6 +60,7 @@ PARAMETERS = {
 }
 COMMON = ("known", "factor")  # names of error parts that are English words too
 FITS = ("fit", "model")  # columns of tables that hold names of fits
+READ = ("title", "text", "note", "data_are", "data_are_not", "doubts", "labels")  # keys of a study file with sentences
 NAMES = ("model", "sample", "estimator", "outcome", "term")  # columns of published.csv that hold names
 
 
@@ -81,22 +93,72 @@ def wording(study: Study) -> Wording:
     words = {name: MODELS.get(name, name.replace("_", " ")) for name in _printed(study)} | words
     sets = {str(model.priors) for model in study.models if hasattr(model, "priors")}
     words |= {name: name.replace("_", " ") for name in (*sets, "weakly_informative") if "_" in name}
-    said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models)  # in words already
-    found = re.compile(f"{CODE_OR_REFERENCE}|{said or '(?!)'}|{_errors()}|{_fits(models, rows)}|{_whole(words)}")
+    bare = _bare(study)
+    said = "|".join(re.escape(f"({name.replace('_', ' ')})") for name in models) or "(?!)"  # in words already
+    names = f"{_errors()}|{_fits(models, rows)}|{_whole(words)}"
+    found = re.compile(f"{CODE_OR_REFERENCE}|{said}|{names}|{_moved({})}")
+    # Slower, and asked for a few texts alone: titles hold names of one word and are left as they are.
+    titles = rf"(?<!\w)(?i:{_any(_titles(study))})(?!\w)"
+    with_bare = re.compile(f"{CODE_OR_REFERENCE}|{said}|{titles}|{names}|{_moved(bare)}")
 
     def word(match: re.Match[str]) -> str:
         if errors := match["errors"] or match["set"]:
             return errors_word(study, errors)
         if fit := match["fit"]:
             return model_word(study, fit.strip("'"))
+        if name := match["bare"]:
+            begins = not match.start() or match.string[: match.start()].endswith((". ", ": "))
+            return (bare[name] if begins else lower(bare[name])) + _when(match["moved"])
         return words[match["name"]] if match["name"] else match[0]
 
+    @cache  # a cell stands on the page and in files
     def worded(text: str, column: str = "") -> str:
         if column in FITS and text.partition("--")[0].partition(".")[0] in models:
             return model_word(study, text)
-        return alone.get(text) or found.sub(word, text)
+        return alone.get(text) or (with_bare if any(name in text for name in bare) else found).sub(word, text)
 
     return worded
+
+
+def _titles(study: Study) -> list[str]:
+    """Titles of variables without their units."""
+    return [variable_word(study, own.name, unit=False) for own in study.variables if own.title]
+
+
+def _bare(study: Study) -> dict[str, str]:
+    """Names of one word that are no words of any sentence: neither of ours nor of the study's own, titles left out."""
+    words = {own.name: variable_word(study, own.name, unit=False) for own in study.variables if own.title}
+    printed = set() if study.published is None else set(study.published["estimator"].astype(str))
+    words |= {name: said for name, said in MODELS.items() if name in printed}
+    words |= {own.name: own.title for own in study.models if own.title}
+    titles = re.compile(_any(_titles(study)), re.IGNORECASE)
+    used = vocabulary() | set(re.findall(r"\w+", titles.sub(" ", " ".join(_texts(study.content))).lower()))
+    return {name: said for name, said in words.items() if name.isalnum() and name not in used}
+
+
+def _texts(content: object, key: str = "") -> Iterator[str]:
+    """What a study file says to its readers."""
+    if isinstance(content, str):
+        yield content if key in READ else ""
+    elif isinstance(content, Mapping):
+        for name, own in content.items():
+            yield from _texts(own, str(name))
+    elif isinstance(content, list):
+        for own in content:
+            yield from _texts(own, key)
+
+
+def _moved(names: Mapping[str, str]) -> str:
+    """Any of the names, also led or lagged; what has an article or an "of" is an English word."""
+    before, after = r"(?<![\w./-])(?<!\bthe )(?<!\ba )(?<!\ban )", r"(?![\w-]|\.\w| of )"
+    return rf"{before}(?:(?P<moved>[FL]\d*)\.)?(?P<bare>{_any(names)}){after}"
+
+
+def _when(moved: str | None) -> str:
+    """How much later or earlier: of F1, "one period later"."""
+    if not moved:
+        return ""
+    return f" {counted(int(moved[1:] or 1), 'period')} {'later' if moved[0] == 'F' else 'earlier'}"
 
 
 def _errors() -> str:

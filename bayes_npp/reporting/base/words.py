@@ -35,6 +35,7 @@ MODELS = {
     "mediation_paths": "mediation by least squares",
 }
 CODES = ("_en", "_zh", "_id", "_code", "_name")
+CODED = ("id", "code", "no", "iso", "iso3", "fips", "index", "key")  # columns that say no word for what a unit is
 
 
 def unit_word(study: Study, plural: bool = False) -> str:
@@ -43,11 +44,20 @@ def unit_word(study: Study, plural: bool = False) -> str:
     for ending in CODES:
         word = word.removesuffix(ending)
     word = word.replace("_", " ").lower()
+    if word in CODED or re.fullmatch("[b-df-hj-np-tv-xz]+", word):  # an abbreviation: nr, cntr
+        word = "unit"
     if not plural:
         return word
     if word.endswith("y") and word[-2:-1] not in "aeiou":
         return f"{word[:-1]}ies"
     return word if word.endswith("s") else f"{word}s"
+
+
+def units_word(study: Study, names: list[str] | tuple[str, ...]) -> str:
+    """Units by name; those that are numbers with the word for what they are."""
+    if not all(name.isdecimal() for name in names):
+        return listed(names)
+    return f"{unit_word(study, plural=len(names) > 1)} {listed(names)}"
 
 
 def period_word(study: Study) -> str:
@@ -82,7 +92,8 @@ def model_word(study: Study, name: str) -> str:
     model = next((own for own in study.models if own.name == declared), None)
     if model is None:
         return name.replace("_", " ")
-    title = model.title or f"{MODELS.get(model.kind, model.kind.replace('_', ' '))} ({model.name.replace('_', ' ')})"
+    kind = MODELS.get(model.kind, model.kind.replace("_", " "))
+    title = model.title or (kind if model.name == model.kind else f"{kind} ({model.name.replace('_', ' ')})")
     return f"{title}, {row_word(study, row)}" if row else title
 
 
@@ -120,6 +131,9 @@ def variant_word(study: Study, kind: str, variant: str) -> str:
         return errors_word(study, variant)
     if kind == "priors":
         return variant.replace("_", " ").replace("cell ", "set ").replace(" of the grid", " of the grid of priors")
+    if kind == "measurement" and variant.startswith("exposure "):
+        name = variable_word(study, variant.removeprefix("exposure "), unit=False)
+        return f"{name} as the exposure"
     row, comma, rest = variant.partition(", ")
     text = f"{row_word(study, row)}{comma}{rest}" if kind == "specification" else variant
     for own in study.variables:

@@ -1,6 +1,7 @@
 """How a figure is made and saved: one style, and png, svg and csv written whole."""
 
 import hashlib
+import io
 import logging
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from bayes_npp.reporting.base.blocks import Page
 from bayes_npp.reporting.base.keys import harmless, keyed
 from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.wording import Wording, unchanged
-from bayes_npp.store import with_ending, write_text, write_whole
+from bayes_npp.store import with_ending, write_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,6 +52,7 @@ STYLE = {
     "svg.fonttype": "none",  # text stays text
     "figure.dpi": 110,
 }
+PACKED = 3  # of zlib, for png: two thirds of the time of its default, four per cent more bytes
 # Two or more shapes in a row with the same style.
 _RUNS = re.compile(
     r'<(?:use|path)(?: (?:[dxy]|href)="[^"]*")+(?P<style>(?: clip-path="[^"]*")? style="[^"]*")/>'
@@ -171,13 +173,19 @@ def write_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
         figure.set_layout_engine(None)  # laid out once: with an engine, even one of nothing, each file is drawn twice
         renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
         box = figure.get_tightbbox(renderer).padded(matplotlib.rcParams["savefig.pad_inches"])
+        png, svg = io.BytesIO(), io.StringIO()
         save = partial(figure.savefig, bbox_inches=box)
-        write_whole(with_ending(stem, "png"), lambda path: save(path, dpi=160, metadata={"Software": None}))
-        write_whole(with_ending(stem, "svg"), lambda path: save(path, metadata={"Date": None}))
+        save(png, format="png", dpi=160, metadata={"Software": None}, pil_kwargs={"compress_level": PACKED})
+        save(svg, format="svg", metadata={"Date": None})
     rows = harmless(keyed(table, [table.columns[0]]))
-    write_text(with_ending(stem, "csv"), rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
-    svg = with_ending(stem, "svg").read_text(encoding="utf-8")
-    return _of_page(svg[svg.index("<svg") :], stem.name)
+    contents: dict[str, str | bytes] = {
+        "png": png.getvalue(),
+        "svg": svg.getvalue(),
+        "csv": rows.to_csv(index=False, float_format="%.10g", lineterminator="\n"),
+    }
+    write_files({with_ending(stem, ending): content for ending, content in contents.items()})
+    drawn = svg.getvalue()
+    return _of_page(drawn[drawn.index("<svg") :], stem.name)
 
 
 def _of_page(svg: str, name: str) -> str:
@@ -222,7 +230,7 @@ def draw_page(page: Page, folder: Path, worded: Wording = unchanged, shared: Sha
 
     The files are written by whoever shares the calls, if somebody does.
     """
-    shared = shared or Shared(worthwhile=False)
+    shared = shared or Shared(after=None)
     calls = {
         name: shared.give(write_figure, _finished(figure.draw(), worded), figure.data, folder / name)
         for name, figure in page.figures.items()

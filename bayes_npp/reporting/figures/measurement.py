@@ -11,25 +11,28 @@ import pandas as pd
 from bayes_npp.analysis.records import MeasurementRecord
 from bayes_npp.reporting.base.blocks import Figure
 from bayes_npp.reporting.base.result import Result
+from bayes_npp.reporting.base.words import lower, variable_word
 from bayes_npp.reporting.figures.drawing import legend_below, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 TWFE, DECLARED, CHOSEN = "#c8553d", "#1d4e89", "#2a7f62"
-LOGS = {"none": "as they are", "ln": "ln(x)", "ln1p": "ln(1 + x)"}
+LOGS = {"none": "indicators as they are", "ln": "logs of indicators", "ln1p": "logs of one plus indicators"}
+WEIGHTS = {"critic": "CRITIC weights", "pca": "first component", "entropy": "entropy weights", "equal": "equal weights"}
 
 
 def measurement_figure(records: list[MeasurementRecord], result: Result) -> Figure:
     """The specification curve of one declared model, by `curve_frame`."""
     frame = curve_frame(records)
+    exposure = lower(variable_word(result.study, result.study.roles.exposure, unit=False))
     return Figure(
         f"measurement_{records[0].declared}",
         "Specification curve over the ways to measure",
         "Specification curve over the ways to measure: slopes with 95 % intervals above, the choices behind each "
         "below. Variants share nearly all their data and are not independent evidence.",
         frame,
-        lambda: measurement_curve(frame, result.study.roles.exposure, [record.errors for record in records]),
+        lambda: measurement_curve(frame, exposure, [record.errors for record in records]),
     )
 
 
@@ -63,7 +66,7 @@ def measurement_curve(frame: pd.DataFrame, exposure: str, errors: list[str]) -> 
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3.0, 0.19 * len(choices)])
     at = np.arange(len(frame))
     above.axhline(0, color="#444444", linewidth=0.8)
-    series = [("twfe", "TWFE, clustered by unit", TWFE, "s", -0.22)]
+    series = [("twfe", "two-way fixed effects, clustered by unit", TWFE, "s", -0.22)]
     series.append(("", f"posterior, {errors[0]} errors", DECLARED, "o", 0.0))
     if len(errors) > 1:
         series.append(("chosen", f"posterior, {errors[1]} errors", CHOSEN, "v", 0.22))
@@ -85,17 +88,19 @@ def measurement_curve(frame: pd.DataFrame, exposure: str, errors: list[str]) -> 
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
         axes.axvline(declared, color="#b0b0b0", linewidth=6, alpha=0.35, zorder=0)
-    below.set_xlabel("One column a variant, in order of its TWFE estimate; shaded: as declared", fontsize=8)
+    below.set_xlabel("One column a variant, in order of its estimate by fixed effects; shaded: as declared", fontsize=8)
     legend_below(figure, above)
     return figure
 
 
 def _choices(frame: pd.DataFrame) -> list[tuple[str, np.ndarray]]:
     """Labels of the choices and which variants make them."""
-    out = [(f"weights: {name}", (frame["weights"] == name).to_numpy()) for name in sorted(set(frame["weights"]))]
+    out = [
+        (WEIGHTS[name], (frame["weights"] == name).to_numpy()) for name in WEIGHTS if (frame["weights"] == name).any()
+    ]
     logs = [name for name in LOGS if (frame["logs"] == name).any()]
-    out += [(f"indicators: {LOGS[name]}", (frame["logs"] == name).to_numpy()) for name in logs]
+    out += [(LOGS[name], (frame["logs"] == name).to_numpy()) for name in logs]
     left_out = sorted(set(frame["left_out"]) - {""})
     out += [(f"without {name}", (frame["left_out"] == name).to_numpy()) for name in left_out]
     exposures = dict.fromkeys(name for name in frame["exposure"] if name)
-    return out + [(f"exposure: {name}", (frame["exposure"] == name).to_numpy()) for name in exposures]
+    return out + [(f"{name} as the exposure", (frame["exposure"] == name).to_numpy()) for name in exposures]

@@ -4,7 +4,7 @@ from bayes_npp.claims.verdicts import rule_in_words
 from bayes_npp.reporting.base.blocks import Bullets, Paragraph
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.base.words import listed, unit_word, variable_word
+from bayes_npp.reporting.base.words import listed, unit_word, variable_word, whose
 from bayes_npp.study.models import HierarchicalModel
 
 
@@ -18,22 +18,24 @@ def equation(result: Result) -> list[Paragraph]:
     text = f"`{roles.outcome}[i, t] = a[i] + d[t] + {slope} {roles.exposure}[i, t]{controls} + e[i, t]`"
     where = [
         f"{unit_word(study)} i, {time.replace('_', ' ')} t",
-        f"`{roles.outcome}`: {variable_word(study, roles.outcome)}",
     ]
     where += [
         f"`{name}`: {variable_word(study, name)}"
-        for name in (roles.exposure, *roles.controls)
+        for name in (roles.outcome, roles.exposure, *roles.controls)
         if variable_word(study, name) != name.replace("_", " ")
     ]
     out = [Paragraph(text), Paragraph("; ".join(where) + ".", note=True)]
-    out.append(
-        Paragraph(
-            "Two-way fixed effects leave a and d free. The hierarchical model pools them partially, lets the "
-            "slopes of groups share a "
-            "prior, and adds every column's unit and period parts (correlated effects), so that with flat priors and "
-            "independent errors of one scale it gives the same slope."
+    if any(isinstance(model, HierarchicalModel) for model in study.models):
+        shared = (
+            "The hierarchical model pools them partially, lets the slopes of groups share a prior, and adds every "
+            "column's unit and period parts (correlated effects), so that with flat priors and independent errors of "
+            "one scale it gives the same slope."
+            if grouped
+            else "The hierarchical model pools them partially, and adds every column's unit and period parts "
+            "(correlated effects), so that with flat priors and independent errors of one scale it gives the same "
+            "slope."
         )
-    )
+        out.append(Paragraph(" ".join(("Two-way fixed effects leave a and d free.", shared))))
     return out
 
 
@@ -45,10 +47,12 @@ def rules(result: Result) -> Bullets | None:
     return Bullets(tuple(items)) if items else None
 
 
-def barg_table(result: Result) -> Table:
-    """Bayesian analysis reporting guidelines, each linked to where it is done, or 'not done'."""
+def barg_table(result: Result) -> Table | None:
+    """Bayesian analysis reporting guidelines, each linked to where it is done, or 'not done'; for Bayesian models."""
     import pandas as pd
 
+    if not result.every_fit:
+        return None
     fits, ledger = bool(result.fits or result.mechanisms), result.ledger is not None
     believed = "[can it be believed](#believed)"
     lines = [
@@ -110,7 +114,11 @@ def made(result: Result) -> list[Paragraph | Bullets]:
             f"{study.header.seed}. The same seed, data, specification and versions give the same files."
         ),
         Bullets(tuple(files)),
-        Paragraph("Cite the software by its `CITATION.cff`, the data by their sources, and the paper itself."),
+        Paragraph(
+            "Cite the software by its `CITATION.cff`, the data by their sources, and the paper itself."
+            if whose(study) == "the paper's"
+            else "Cite the software by its `CITATION.cff`, and the data by their sources."
+        ),
     ]
 
 

@@ -153,10 +153,9 @@ def robustness_cards(result: Result) -> Cards | None:
                 )
                 rows.append(("", cells))
     columns = (("Row", ""), ("Slope, 95 % interval", _axis(ends)), ("Estimate", ""), ("What was altered", ""))
-    note = (
-        "Rows share most of their data and are no independent evidence. Grey square: a placebo, which strict "
-        "exogeneity puts at zero."
-    )
+    note = "Rows share most of their data and are no independent evidence."
+    if any(record.placebo for record in result.robustness):
+        note += " Grey square: a placebo, which strict exogeneity puts at zero."
     return Cards(
         "robust",
         "The same regression on altered data, one alteration a row.",

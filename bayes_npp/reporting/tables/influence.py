@@ -3,12 +3,21 @@
 import pandas as pd
 
 from bayes_npp.analysis.without_units import Without
-from bayes_npp.reporting.base.blocks import Art, Block, Details, Paragraph
+from bayes_npp.reporting.base.blocks import Art, Beside, Block, Details, Heading, Paragraph
 from bayes_npp.reporting.base.cells import Table, number
 from bayes_npp.reporting.base.numbers import tagged
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.small import bars, tiles
-from bayes_npp.reporting.base.words import counted, listed, lower, model_word, unit_word, variable_word
+from bayes_npp.reporting.base.words import (
+    counted,
+    listed,
+    lower,
+    model_word,
+    sentence,
+    unit_word,
+    units_word,
+    variable_word,
+)
 
 MOST = 12  # bars, without a grid of tiles
 PLAYED_DOWN = 3  # units named
@@ -24,7 +33,7 @@ def influence_blocks(result: Result) -> tuple[Block, ...]:
     shares = list(zip(frame["unit"].astype(str), frame["share"].astype(float), strict=True))
     held = f"{100 * found.held:.0f} %"
     verb = "hold" if len(found.first) > 1 else "holds"
-    heading = f"{listed(found.first)} {verb} {held} of what decides this slope"
+    heading = f"{sentence(units_word(study, found.first))} {verb} {held} of what decides this slope"
     words = f"{heading}; of {counted(len(frame), unit_word(study), unit_word(study, plural=True))}"
     positions = study.positions
     if positions and all(unit in positions for unit, _ in shares):
@@ -39,7 +48,7 @@ def influence_blocks(result: Result) -> tuple[Block, ...]:
         "fixed effects make their slope."
     )
     moved = "; ".join(
-        f"without {name} {tagged(number(slope), slope, f'influence.csv:{name}:slope_without')}"
+        f"without {_named(result, name)}: {tagged(number(slope), slope, f'influence.csv:{name}:slope_without')}"
         for name, slope in found.without
     )
     text = (
@@ -48,9 +57,7 @@ def influence_blocks(result: Result) -> tuple[Block, ...]:
     text += f"; {moved}. Left out are those whose absence moves the slope most." if moved else "."
     further = [Paragraph(said) for said in _of_the_posterior(result) if said]
     return (
-        Art(heading, caption, drawn),
-        Paragraph(text),
-        *further,
+        Beside((Art("", caption, drawn),), (Heading(heading), Paragraph(text), *further)),
         Details("Every unit's share", (_table(result, frame),)),
     )
 
@@ -62,7 +69,7 @@ def _of_the_posterior(result: Result) -> tuple[str, str]:
         return "", ""
     slopes = ""
     if found.differs:
-        told = "; ".join(f"without {own.left_out} {_slope(own)}" for own in found.without)
+        told = "; ".join(f"without {_named(result, own.left_out)}: {_slope(own)}" for own in found.without)
         slopes = (
             f"Two-way fixed effects lie outside the 95 % interval of the {model_word(result.study, found.model)} with "
             f"the errors behind the verdicts: {_slope(found.whole)} on all; {told}."
@@ -80,6 +87,11 @@ def _of_the_posterior(result: Result) -> tuple[str, str]:
             f"SDs, in multiples of the median {one}'s: {listed(units)}."
         )
     return slopes, scales
+
+
+def _named(result: Result, left_out: str) -> str:
+    """One unit that is left out, or two."""
+    return units_word(result.study, left_out.split(" and "))
 
 
 def _slope(own: Without) -> str:

@@ -75,7 +75,7 @@ def path_sentence(result: Result, model: str) -> str:
     )
     open_ = [mediator for mediator, product in products if not product.clear]
     reading = f" The interval includes zero: no indirect association is established through {', '.join(open_)}."
-    return f"{lead}: indirect association of {exposure} with {first['outcome']} {found}.{reading if open_ else ''}"
+    return f"{lead}: indirect association of {exposure} with {first['outcome']}, {found}.{reading if open_ else ''}"
 
 
 def _capital(text: str) -> str:

@@ -66,8 +66,8 @@ def rung_cards(ladder: Ladder, result: Result) -> Cards:
             said = Cell(said.text, (*said.below, "the sampler FAILED its diagnostics: do not use it"))
         cells = (said, _slope(own[errors], ends, "a"), _number(own[errors]), *(_check(record, name) for name in checks))
         rows.append(("picked" if chosen else "", cells))
-    left = 100 - 24 - 24 - 12
-    widths = (24, 24, 12, *([left // max(1, len(checks))] * len(checks)))
+    left = 100 - 25 - 15 - 13
+    widths = (25, 15, 13, *([left // max(1, len(checks))] * len(checks)))
     caption = "One coefficient under different assumptions about what the regression leaves unexplained."
     note = (
         "\u2713 what the residuals show lies inside the 95 % range that the error model produces; \u2715 "

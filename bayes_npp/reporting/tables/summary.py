@@ -70,10 +70,7 @@ def summary_cards(result: Result) -> Cards | None:
         f"{_bar(rules.support)} it differs from the claim's number by less than the smallest effect. Fragile: not so "
         "under every choice, or something else speaks against it, such as errors that fail their checks. The whole "
         "rule is under [methods](#methods).",
-        f"{same}Tests are two-sided; those of slopes have errors clustered by unit, those of mechanisms what the study "
-        "declares. Marks for errors show what every other error model tried would say; a verdict counts those that "
-        "have all parts of its own and more, and pass their checks. Choices share their data and are no independent "
-        "evidence.",
+        same + " ".join((*_tested(ledger, result), "Choices share their data and are no independent evidence.")),
     )
     caption = (
         "Filled dots favour the claim. In the column of probabilities the line is this run's answer, marks are answers "
@@ -82,6 +79,24 @@ def summary_cards(result: Result) -> Cards | None:
     if not printed:
         columns, widths = columns[:1] + columns[2:], (20, 12, 18, 24, 12, 14)
     return Cards("sof", caption, tuple(columns), tuple(rows), widths, notes)
+
+
+def _tested(ledger: Ledger, result: Result) -> list[str]:
+    """What stands behind the tests, and what marks for errors are, where there are any."""
+    said = {
+        (False,): "Tests are two-sided, with errors clustered by unit.",
+        (True,): "Tests are two-sided, by what the study declares.",
+        (False, True): "Tests are two-sided; those of slopes have errors clustered by unit, those of mechanisms what "
+        "the study declares.",
+    }
+    out = [said[tuple(sorted({record.claim.parsed.is_mechanism for record in ledger.records}))]]
+    lanes = [lane for record in ledger.records for lane in result.choices[record.name].lanes]
+    if any(lane.kind == "errors" and lane.marks for lane in lanes):
+        out.append(
+            "Marks for errors show what every other error model tried would say; a verdict counts those that have all "
+            "parts of its own and more, and pass their checks."
+        )
+    return out
 
 
 def _bar(value: float) -> str:

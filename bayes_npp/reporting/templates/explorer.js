@@ -205,6 +205,7 @@ function start(root) {
   function enable() {
     const single = chosen().model.fits[0].size === 1;
     for (const name of ["family", "spread"]) input(name).disabled = single;
+    input("family").closest("fieldset").hidden = single;
     input("nu").disabled = single || input("family").value !== "half_student_t";
   }
 
