@@ -109,17 +109,21 @@ def run(
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
     note(f"{loaded.header.title}: {len(loaded.models)} models")
     from bayes_npp.pipeline import run_study
+    from bayes_npp.reporting.report import last_words
     from bayes_npp.reporting.tables.summary import claim_lines
+
+    own = language or LANGUAGES[0]
 
     with progress() as steps:
         result = run_study(
-            loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=language or LANGUAGES[0]
+            loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=own
         )
-    _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
+    told = last_words(result, own)
+    _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)), told)
     for line in claim_lines(result):
-        note(line)
+        note(told(line))
     click.echo(str(folder / "report.html"))
-    _end(result.failures)
+    _end(result.failures, told)
 
 
 @cli.command()
@@ -212,11 +216,12 @@ def report(folder: Path, language: str | None) -> None:
     Without --lang in the language of the run.
     """
     from bayes_npp.pipeline import rerender
+    from bayes_npp.reporting.report import last_words
 
     with progress() as steps:
         result = rerender(folder, steps, language)
     click.echo(str(folder / "report.html"))
-    _end(result.failures)
+    _end(result.failures, last_words(result, language or LANGUAGES[0]))
 
 
 @cli.command()
@@ -224,7 +229,10 @@ def report(folder: Path, language: str | None) -> None:
 @click.option("--estimand", help="Keep only this estimand, such as group_slope.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also a page (.html): claims run by run, what differs.")
 @click.option("--force", is_flag=True, help="Write over an existing page.")
-def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, force: bool) -> None:
+@_language
+def compare(
+    folders: tuple[Path, ...], estimand: str | None, out: Path | None, force: bool, language: str | None
+) -> None:
     """Print the estimates of several output FOLDERS side by side, like with like."""
     from bayes_npp.analysis.comparison import compare as side_by_side
     from bayes_npp.errors import EstimatesError
@@ -252,7 +260,7 @@ def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, f
     if out is not None:
         from bayes_npp.reporting.run_comparison import write_comparison
 
-        for doubt in write_comparison(folders, out):
+        for doubt in write_comparison(folders, out, language or LANGUAGES[0]):
             say(f"warning: {doubt}")
         say(f"written: {out}")
 
@@ -273,7 +281,8 @@ def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, f
     "--reference", type=click.Choice(["auto", "normal"]), help="auto: t(n_units - 1) where units are printed."
 )
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files too.")
-def audit(published: Path, out: Path | None, force: bool, **declared: Any) -> None:
+@_language
+def audit(published: Path, out: Path | None, force: bool, language: str | None, **declared: Any) -> None:
     """Re-analyse the printed numbers of PUBLISHED (a published.csv) without the data behind them.
 
     Options marked repeatable replace their defaults: --sceptic 0.16 0.05 0.01, --share 0.1 0.25 0.5 0.75 1.
@@ -283,7 +292,8 @@ def audit(published: Path, out: Path | None, force: bool, **declared: Any) -> No
     if out is not None:
         _check_folder(out, ("audit.md", "manifest.json"), force)
     options = {name: value for name, value in declared.items() if value not in (None, ())}
-    for sentence in audit_published(published, out=out, **options).sentences:
+    found = audit_published(published, out=out, language=language or LANGUAGES[0], **options)
+    for sentence in found.said:
         click.echo(f"- {sentence}")
     if out is not None:
         click.echo(str(out / "audit.html"))
@@ -329,15 +339,15 @@ def simulate(
     click.echo(str(out))
 
 
-def _finish(fits: tuple) -> None:
+def _finish(fits: tuple, told: Callable[[str], str] = str) -> None:
     for record in fits:
-        note(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}")
+        note(told(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}"))
 
 
-def _end(failures: tuple[str, ...]) -> None:
+def _end(failures: tuple[str, ...], told: Callable[[str], str] = str) -> None:
     """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
     for failure in failures:
-        say(f"failed: {failure}")
+        say(told(f"failed: {failure}"))
     if failures:
         sys.exit(FAILED_DIAGNOSTICS)
 

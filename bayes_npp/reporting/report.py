@@ -4,14 +4,14 @@ from pathlib import Path
 
 from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Page, card_table
-from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
+from bayes_npp.reporting.base.catalogue import ENGLISH, spoken
 from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.study_words import study_words
-from bayes_npp.reporting.base.translation import translated
-from bayes_npp.reporting.base.wording import Wording, wording
+from bayes_npp.reporting.base.translation import said_in
+from bayes_npp.reporting.base.wording import Wording, unchanged, wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
 from bayes_npp.store import write_text
@@ -33,9 +33,9 @@ def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
     page = report_page(result)
     tables = [*page.tables.values(), *map(card_table, page.cards.values())]
     pages: dict[str, str] = {}
-    for own in LANGUAGES if language == BOTH else (language,):
+    for own in spoken(language):
         beside = own if pages else ""  # the second language
-        worded = _worded(result, own)
+        worded = said_in(own, wording(result.study), study_words(result.study))
         with Shared(worthwhile=len(tables) + len(page.figures) > MANY) as shared:
             for table in tables:
                 kept = None if beside else table
@@ -48,10 +48,12 @@ def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
     write_text(folder / "report.html", in_one_page(pages))
 
 
-def _worded(result: Result, language: str) -> Wording:
-    """What puts every text of the page into words of a language."""
-    worded = wording(result.study)
-    return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
+def last_words(result: Result, language: str = ENGLISH) -> Wording:
+    """What puts the last lines of a run on a terminal into the language of its report; those of both are English."""
+    first = spoken(language)[0]
+    if first == ENGLISH:
+        return unchanged
+    return said_in(first, wording(result.study), study_words(result.study))
 
 
 def report_page(result: Result) -> Page:

@@ -10,12 +10,13 @@ messages. What no message covers (names, citations, words of others) stays as it
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from bayes_npp.reporting.base.catalogue import Message, catalogue, first_lower
+from bayes_npp.reporting.base.catalogue import ENGLISH, Message, catalogue, first_lower
 from bayes_npp.reporting.base.chinese import typeset, wrapped
 from bayes_npp.reporting.base.numbers import TAGGED
 from bayes_npp.reporting.base.readings import CLAUSES, SENTENCE, SPLITS, WHOLE, Reading, added, is_name, letters
-from bayes_npp.reporting.base.wording import Wording
+from bayes_npp.reporting.base.wording import Wording, unchanged
 
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
@@ -60,6 +61,11 @@ class Pattern:
     expression: re.Pattern[str]
     longest: str
     letters: int
+
+
+def said_in(language: str, worded: Wording = unchanged, words: Mapping[str, str] = MappingProxyType({})) -> Wording:
+    """What puts texts into a language, names exchanged for words on the way; English ones are there already."""
+    return worded if language == ENGLISH else translated(worded, language, words)
 
 
 def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Wording:
