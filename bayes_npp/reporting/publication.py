@@ -14,6 +14,7 @@ from bayes_npp.reporting.base.cells import Table, reason
 from bayes_npp.reporting.base.numbers import DECIMALS, decimals
 from bayes_npp.reporting.base.paper import PaperTable
 from bayes_npp.reporting.base.translation import said_in
+from bayes_npp.reporting.base.wording import plain_wording
 
 STARS = (0.1, 0.05, 0.01)
 LEFT_OUT = ("scale", "slope_difference")  # estimands that are shown where they are asked for
@@ -102,7 +103,7 @@ def table(
     told = (*_notes(columns, keys, names, levels, intervals), *notes)
     name = label.removeprefix("tab:") or title or "estimates"
     content = Table(name, title, frame, told, rules=(len(shown),))
-    return PaperTable(content if language == ENGLISH else content.worded(said_in(language, words=words)), label)
+    return PaperTable(content if language == ENGLISH else content.worded(said_in(language, plain_wording, words)), label)
 
 
 @dataclass(frozen=True)

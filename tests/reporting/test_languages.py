@@ -122,7 +122,7 @@ def say():
         (
             "On these data none of the paper's eight claims is supported, one is negligible but fragile and none is "
             "contradicted.",
-            "用这些数据，在论文的八条论断中，没有一条得到支持，一条可忽略但不稳健，没有一条相矛盾。",
+            "用这些数据，在论文的八条论断中，没有一条得到支持，一条可忽略但不稳健，没有一条被否定。",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from bayes_npp.reporting.base.keys import harmless, keyed
 from bayes_npp.reporting.base.numbers import cell_markup, marked_down, markup, plain
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
-UNNAMED = '<span class="heard">What</span>'  # for screen readers, above the names of rows
+UNNAMED = "What"  # for screen readers, above the names of rows
 _ESTIMATE = re.compile(r"([+\u2212-]?\d[\d.e+-]*\**) (\(\d[\d.e+-]*\))(?: (\[.*\]))?")
 
 
@@ -31,7 +31,8 @@ class Table:
     def html(self, worded: Wording = unchanged) -> str:
         """An HTML table; every cell is escaped, every decimal tied to its cell of the table's csv file."""
         names = [str(name) for name in self.frame.columns]
-        head = "".join(f'<th scope="col">{markup(worded(name)) or UNNAMED}</th>' for name in names)
+        unnamed = f'<span class="heard">{markup(worded(UNNAMED))}</span>'
+        head = "".join(f'<th scope="col">{markup(worded(name)) or unnamed}</th>' for name in names)
         rows = []
         for key, values in zip(self.keys(), self.frame.itertuples(index=False), strict=True):
             cells = [

@@ -20,13 +20,16 @@ from bayes_npp.reporting.base.wording import Wording, unchanged
 
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
+NAME = 0xF100  # a study's own texts with commas in them, which are no lists
+NAMES = 0xF8FF - NAME
 CERTAIN = 36  # letters of a message that is taken at once where it leaves nothing
 TELLING = 20  # letters from which a message is taken although a placeholder of it holds unknown words
 SHORT = 6  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
 SINGLE = ("unit", "period", "period_word")  # places of one word, in short messages
-COUNTS = ("count", "number")  # places of one number, or of its word
+COUNTS = ("count", "number", "table", "t")  # places of one number, or of its word
+NAMED = ("estimand", "model")  # places of names, which begin with no digit
 NUMBERS = ("lo", "hi", "low", "high", "lowest", "highest")  # places of numbers
 WORDS = (
     "name",
@@ -47,6 +50,7 @@ _NUMERIC = r"[-+\u2212<>=\d\[({\ue100-\uf0ff]"
 _COUNTED = re.compile(r" (?:units|rows|periods|checks|draws|dots|pairs|chains|instruments)\b")
 _ONE = r"((?:(?! and )[^,;:()\d])*?)"
 _MARKS = re.compile(r"[,;:]\s")
+_IS = re.compile("\u4e3a (?=(?:\ue000[^\ue001]*\ue001[^\ue001]*\ue001)?[<>] )")  # 'is' before a sign of relation
 _KEPT = re.compile(
     r"`[^`]*`|\]\([^()]*\)|[\w./-]+\.(?:csv|json|md|toml|html|py|cff)\b|\b(?:TWFE|GMM|PCA|CCE|OLS|CRITIC|Stata|AR|PSIS|"
     r"MCSE|ESS|SD|SDs|elpd|rho|hat|Pareto|Hansen|stata|hc0|cr1|sss|lsdv|Sargan|Wald|Holm|Chow|Fisher|Welch|Driscoll|Kraay|xtsum|ln|GDP|CD)\b"
@@ -82,7 +86,8 @@ def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Word
     translation = Translation(worded, catalogue(language), words)
 
     def say(text: str, column: str = "") -> str:
-        shown = translation(worded(text, column))
+        text = worded(text, column)
+        shown = translation.exact.get(f"{column}: {first_lower(text)}") or translation(text)
         lines = text.split("\n")
         if len(lines) == 1 or shown == text:
             return shown
@@ -106,12 +111,13 @@ class Translation:
         self.patterns.sort(key=lambda pattern: -pattern.letters)
         self.paragraphs = [one for one in self.patterns if SENTENCE.search(_PLACE.sub("X", one.message.text))]
         self.own = {first_lower(text): other for text, other in words.items()}
+        self.several = _several(words)
         self.known: dict[str, Reading] = {}
 
     def __call__(self, text: str) -> str:
         """A text in the other language."""
         if not _WORD.search(text):
-            return text
+            return typeset(text)
         found: list[str] = []
 
         def atom(match: re.Match[str]) -> str:
@@ -119,8 +125,18 @@ class Translation:
             return chr(ATOM + len(found) - 1)
 
         bare = TAGGED.sub(atom, text) if len(TAGGED.findall(text)) < ATOMS else text
-        out = typeset(self.read(bare).text)
-        return re.sub(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", lambda match: found[ord(match[0]) - ATOM], out)
+        names: list[str] = []
+
+        def name(match: re.Match[str]) -> str:
+            names.append(self.own[first_lower(match[0])])
+            return chr(NAME + len(names) - 1)
+
+        if first_lower(bare) not in self.own:
+            bare = self.several.sub(name, bare, count=NAMES)
+        out = self.read(bare).text
+        out = typeset(re.sub(f"[{chr(NAME)}-{chr(NAME + NAMES)}]", lambda match: names[ord(match[0]) - NAME], out))
+        out = re.sub(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", lambda match: found[ord(match[0]) - ATOM], out)
+        return _IS.sub(" ", out)
 
     def read(self, text: str) -> Reading:
         """The best reading of a text."""
@@ -207,6 +223,13 @@ class Translation:
         )
 
 
+def _several(words: Mapping[str, str]) -> re.Pattern[str]:
+    """A study's own names of several parts, wherever they stand in a text."""
+    names = sorted((text for text in words if ", " in text), key=len, reverse=True)
+    said = "|".join(f"[{re.escape(text[0].lower() + text[0].upper())}]{re.escape(text[1:])}" for text in names)
+    return re.compile(rf"(?<!\w)(?:{said or '(?!)'})(?!\w)")
+
+
 def _is_loose(text: str, read: Reading) -> bool:
     """Whether what stands in a place may be more than belongs there: parts of a sentence, not a list of names."""
     return bool(_MARKS.search(text)) and ("、" not in read.text or "，" in read.text)
@@ -255,6 +278,10 @@ def _gap(name: str, short: bool, kept: set[str], after: str) -> str:
         return r"([\w,.]+|[\ue100-\uf0ff])"
     if name in NUMBERS:
         return rf"((?={_NUMERIC}).*?)"
+    if name == "interval":
+        return r"(\[[^\[\]]*\]|.*?)"
+    if name in NAMED:
+        return r"((?!\d).*?)"
     return _ONE if short and name in SINGLE else "(.*?)"
 
 

@@ -11,7 +11,15 @@ from typing import Protocol
 from bayes_npp.bayesian.model.error_models import ERROR_MODELS
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
-from bayes_npp.reporting.base.words import MODELS, errors_word, model_word, row_word, unit_word, variable_word
+from bayes_npp.reporting.base.words import (
+    MODELS,
+    errors_in_words,
+    errors_word,
+    model_word,
+    row_word,
+    unit_word,
+    variable_word,
+)
 from bayes_npp.study.study import Study
 
 PARAMETERS = {
@@ -61,6 +69,15 @@ class Wording(Protocol):
 def unchanged(text: str, column: str = "") -> str:
     """No wording: for pages that have no names of a study."""
     return text
+
+
+def plain_wording(text: str, column: str = "") -> str:
+    """Words for error models and prior sets, for a table of estimates without a study."""
+
+    def word(match: re.Match[str]) -> str:
+        return errors_in_words(match["errors"] or match["set"], "unit")
+
+    return re.sub(_errors(), word, text).replace("weakly_informative", "weakly informative")
 
 
 def wording(study: Study) -> Wording:
