@@ -115,9 +115,7 @@ def run(
     own = language or LANGUAGES[0]
 
     with progress() as steps:
-        result = run_study(
-            loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=own
-        )
+        result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=own)
     told = last_words(result, own)
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)), told)
     for line in claim_lines(result):

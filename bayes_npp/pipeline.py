@@ -42,7 +42,7 @@ from bayes_npp.claims.explorer import explorable
 from bayes_npp.claims.multiplicity import differences_adjusted
 from bayes_npp.errors import BayesNppError, OutputError, SpecError, located
 from bayes_npp.estimates import concat
-from bayes_npp.reporting.base.catalogue import ENGLISH, spoken
+from bayes_npp.reporting.base.catalogue import CHOICES, ENGLISH
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.csv_files import csv_frames
 from bayes_npp.reporting.report import write_report
@@ -93,7 +93,8 @@ def run_study(
     BayesNppError
         Bad input (before anything is estimated), or an output that cannot be written.
     """
-    spoken(language)  # or there is none such
+    if language not in CHOICES:
+        raise SpecError(f"there is no report in '{language}'", fix=f"Choose one of {', '.join(CHOICES)}")
     study = study if isinstance(study, Study) else load_study(study)
     shown = progress if isinstance(progress, Progress) else Progress(progress) if progress else Progress()
     clock = Clock()

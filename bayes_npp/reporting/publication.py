@@ -103,7 +103,9 @@ def table(
     told = (*_notes(columns, keys, names, levels, intervals), *notes)
     name = label.removeprefix("tab:") or title or "estimates"
     content = Table(name, title, frame, told, rules=(len(shown),))
-    return PaperTable(content if language == ENGLISH else content.worded(said_in(language, plain_wording, words)), label)
+    return PaperTable(
+        content if language == ENGLISH else content.worded(said_in(language, plain_wording, words)), label
+    )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ _PER_CENT = re.compile(r"(?<=\d) %")
 _BESIDE = re.compile(rf"(?<=[{_HAN}])(?=[A-Za-z0-9`{{\ue100-\uf0ff])|(?<=[A-Za-z0-9%`}}\ue100-\uf0ff])(?=[{_HAN}])")
 _MINUS = re.compile(rf"(?<=[{_HAN}])(?=[-\u2212+<>=\[]\s?[-\u2212\d\ue100-\uf0ff])")
 _CLOSED = re.compile(rf"((?<!\])\([^()]*\)|(?<=[\d%\ue100-\uf0ff])\])(?=[{_HAN}])")  # of a function, of an interval
-_INSIDE = re.compile(r"(?<=[\w\])%*]); |(?<=[\d\])%*\ue100-\uf0ff]), (?=[a-z]\b|[A-Z]\(|\*|[-\u2212<>=\d\ue100-\uf0ff])")
+_INSIDE = re.compile(
+    r"(?<=[\w\])%*]); |(?<=[\d\])%*\ue100-\uf0ff]), (?=[a-z]\b|[A-Z]\(|\*|[-\u2212<>=\d\ue100-\uf0ff])"
+)
 _BESIDE_NUMBERS = re.compile(r"(?<=[\d\])%*\ue100-\uf0ff])[,;] ")
 _ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,}")
 _NEXT_WORDS = {"上一年份": "上一年", "下一年份": "下一年", "上一月份": "上个月", "下一月份": "下个月"}

@@ -95,8 +95,9 @@ def _sentences(own: Reader, text: str) -> Reading | None:
 
 
 def _stopped(read: Reading) -> Reading:
-    """A sentence of signs and numbers ends as others do."""
-    return replace(read, text=f"{read.text[:-1]}。") if re.fullmatch(r"[^A-Za-z]*(?:\bp\b[^A-Za-z]*)*\.", read.text) else read
+    """A sentence that ends in a number, or is made of signs and numbers, ends as others do."""
+    ours = re.search(r"[\u4e00-\u9fff]", read.text) or not re.search(r"[A-Za-z]{2}", read.text)
+    return replace(read, text=f"{read.text[:-1]}。") if ours and read.text.endswith(".") else read
 
 
 def _closed(own: Reader, text: str) -> Reading | None:

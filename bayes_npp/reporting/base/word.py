@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import plain, with_minus
+from bayes_npp.reporting.base.tex_text import letters_wide
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 LATIN, EAST_ASIAN = "Times New Roman", "SimSun"
 SIZE, NOTE_SIZE = 10, 9  # points
 THICK, THIN = 12, 6  # eighths of a point
+LONGEST = 40  # letters of a column before its texts are wrapped
 ACROSS = 110  # characters of a line above which the page lies on its side
 DATE = (1980, 1, 1, 0, 0, 0)  # of every part of the file: the same table is the same file
 STYLES = ("Normal", "DefaultParagraphFont", "TableNormal", "NoList")
@@ -30,9 +32,9 @@ def word(table: Table) -> bytes:
     document = docx.Document(io.BytesIO(_blank()))
     _prepare(document, table)
     _caption(document, table)
-    _body(document, table.stacked())
+    _body(document, table.stacked(), _prepared_width(document))
     for note in table.notes:
-        _runs(document.add_paragraph(), note, NOTE_SIZE)
+        _runs(document.add_paragraph(), with_minus(note), NOTE_SIZE)
     buffer = io.BytesIO()
     document.save(buffer)
     return _undated(buffer)
@@ -42,6 +44,7 @@ def word(table: Table) -> bytes:
 def _blank() -> bytes:
     """An empty document with the fonts of every table, and of the library's 160 styles those that one needs."""
     import docx
+    from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
     from docx.shared import Pt
 
@@ -49,6 +52,10 @@ def _blank() -> bytes:
     style = document.styles["Normal"]
     style.font.name, style.font.size = LATIN, Pt(SIZE)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), EAST_ASIAN)
+    language = OxmlElement("w:lang")  # which of the East Asian ones: it decides about punctuation and fonts
+    language.set(qn("w:val"), "en-US")
+    language.set(qn("w:eastAsia"), "zh-CN")
+    style.element.rPr.append(language)
     style.paragraph_format.space_after = Pt(0)
     every = document.styles.element
     for own in list(every):
@@ -66,8 +73,7 @@ def _prepare(document: "Document", table: Table) -> None:
 
     section = document.sections[0]
     width, height = Cm(21.0), Cm(29.7)
-    widest = [max(map(len, (str(name), *map(str, cells)))) for name, cells in table.stacked().frame.items()]
-    if sum(min(own, 40) + 2 for own in widest) > ACROSS:
+    if sum(_widths(table.stacked())) > ACROSS:
         section.orientation = WD_ORIENT.LANDSCAPE
         width, height = height, width
     section.page_width, section.page_height = width, height
@@ -78,21 +84,38 @@ def _prepare(document: "Document", table: Table) -> None:
     properties.last_modified_by, properties.revision = "bayes_npp", 1
 
 
+def _widths(table: Table) -> list[int]:
+    """Letters that each column asks for."""
+    columns = table.frame.items()
+    return [min(LONGEST, max(map(letters_wide, (str(name), *map(str, own))))) + 2 for name, own in columns]
+
+
+def _prepared_width(document: "Document") -> int:
+    """What is between the margins."""
+    section = document.sections[0]
+    return section.page_width - section.left_margin - section.right_margin
+
+
 def _caption(document: "Document", table: Table) -> None:
     paragraph = document.add_paragraph()
     _runs(paragraph, table.title, SIZE, bold=True)
     paragraph.paragraph_format.keep_with_next = True
 
 
-def _body(document: "Document", table: Table) -> None:
+def _body(document: "Document", table: Table, width: int) -> None:
     """The table itself: lines above and below, and below the header."""
     from docx.enum.table import WD_TABLE_ALIGNMENT
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.oxml import OxmlElement
+    from docx.shared import Length
 
     rows = [[str(name) for name in table.frame.columns], *([str(v) for v in row] for row in table.frame.to_numpy())]
     drawn = document.add_table(rows=len(rows), cols=len(rows[0]))
     drawn.alignment, drawn.autofit = WD_TABLE_ALIGNMENT.CENTER, True
+    asked = _widths(table)
+    places = [Length(int(width * own / max(sum(asked), ACROSS // 2))) for own in asked]
+    for column, place in zip(drawn.columns, places, strict=True):
+        column.width = place
     for number, (row, texts) in enumerate(zip(drawn.rows, rows, strict=True)):
         properties = row._tr.get_or_add_trPr()
         properties.append(OxmlElement("w:cantSplit"))
@@ -100,8 +123,12 @@ def _body(document: "Document", table: Table) -> None:
             properties.append(OxmlElement("w:tblHeader"))
         above = THICK if number == 0 else THIN if number == 1 or number - 1 in table.rules else 0
         below = THICK if number == len(rows) - 1 else 0
+        continued = number + 1 < len(rows) and not rows[number + 1][0].strip()
         for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
+            cell.width = places[place]
             paragraph = cell.paragraphs[0]
+            if continued:  # a standard error stays with its estimate
+                paragraph.paragraph_format.keep_with_next = True
             _runs(paragraph, with_minus(text), SIZE)
             if place:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
