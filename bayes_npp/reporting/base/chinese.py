@@ -6,8 +6,6 @@ between them is settled here, once the sentence stands. Code and the targets of 
 
 import re
 
-from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
-
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _FULL = "，。；：（）、“”？！《》"
 _WIDE = {",": "，", ";": "；", ":": "：", "?": "？", "!": "！"}
