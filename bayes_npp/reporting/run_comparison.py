@@ -69,6 +69,7 @@ def write_comparison(folders: Sequence[Path], path: Path, language: str = ENGLIS
     runs = [_run(label, folder) for label, folder in zip(labels, folders, strict=True)]
     page = comparison_page(runs, path.parent)
     words = {english: other for run in runs for english, other in run.words.items()}
+    words |= {run.label: run.label for run in runs}  # names of folders stay as they are
     pages = {own: render_page(page, {}, said_in(own, words=words), own)[0] for own in spoken(language)}
     write_text(path, in_one_page(pages))
     return tuple(f"{run.label}: {doubt}" for run in runs for doubt in run.doubts)

@@ -22,7 +22,7 @@ SIGNS = {
 _TWO_LINES = re.compile(
     r'(?P<start><text class="ink" x="(?P<x>[\d.]+)" y=")(?P<high>\d+)(?P<end>" text-anchor="middle">)'
     r"(?P<one>[^<]*)</text>"
-    r'<text class="ink" x="(?P=x)" y="(?P<low>\d+)" text-anchor="middle">(?P<two>[^<]*)</text>'
+    r'<text class="ink" x="(?P=x)" y="(?P<low>\d+)" text-anchor="middle">(?P<two>(?!\d+<)[^<]*)</text>'
 )
 _SHOWN = re.compile(r'(?<=>)[^<>]*[A-Za-z]{2}[^<>]*(?=<)|(?<=aria-label=")[^"]+')
 

@@ -22,7 +22,9 @@ def study_words(study: Study) -> dict[str, str]:
             out.setdefault(english.rstrip("."), chinese.rstrip("。"))
     labels = study.labels_zh
     tiles = {place.short: labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
-    return {**tiles, **labels, **out, **(study.labels.words if study.labels else {})}
+    words = study.labels.words if study.labels else {}
+    said = {name.replace("_", " "): chinese for name, chinese in words.items()}  # as readers see names of columns
+    return {**tiles, **labels, **out, **said, **words}
 
 
 def _pairs(study: Study) -> Iterator[tuple[str, str]]:
@@ -36,7 +38,8 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
         for own in study.content.get(kind, []):  # the models of a study that has been run are those of its ladders
             chinese = str(own.get("title_zh", ""))
             yield str(own.get("title") or own["name"].replace("_", " ")), chinese
-            yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]
+            if kind == "variable" or not own.get("title"):  # readers see titles; a name may be a word of ours
+                yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]
     titles = {own.get("name"): own.get("title_zh") for own in study.content["model"]}
     english = {own.get("name"): own.get("title", own.get("name")) for own in study.content["model"]}
     for row in study.robustness:

@@ -57,6 +57,7 @@ PARAMETERS = {
 }
 COMMON = ("known", "factor")  # names of error parts that are English words too
 FITS = ("fit", "model")  # columns of tables that hold names of fits
+WORDS = ("method",)  # columns of words of ours, some of which may be names of a study too
 NAMES = ("model", "sample", "estimator", "outcome", "term")  # columns of published.csv that hold names
 
 
@@ -111,7 +112,7 @@ def wording(study: Study) -> Wording:
     def worded(text: str, column: str = "") -> str:
         if column in FITS and text.partition("--")[0].partition(".")[0] in models:
             return model_word(study, text)
-        return alone.get(text) or found.sub(word, text)
+        return (column not in WORDS and alone.get(text)) or found.sub(word, text)
 
     return worded
 
