@@ -167,7 +167,7 @@ def _listed(own: Reader, text: str) -> Reading | None:
 def _is_short(read: Reading) -> bool:
     """Whether a part of a list is a name, and no clause: without what stands behind it in brackets."""
     bare = _BEHIND.sub("", read.text)
-    return len(bare) <= 16 and not _FIGURE.search(bare) and not re.search("[，；：。]", bare)
+    return len(bare) <= 16 and not _FIGURE.search(bare) and not re.search("^[按以]|[，；：。]", bare)
 
 
 def _enumerated(own: Reader, text: str) -> Reading | None:
@@ -197,7 +197,7 @@ def _counted(own: Reader, text: str) -> Reading | None:
     if found is None:
         return None
     noun = own.read(found[2])
-    return None if noun.left else Reading(f"{found[1]} 个{noun.text}", 0, noun.covered)
+    return None if noun.left or _GRAMMAR.fullmatch(found[2]) else Reading(f"{found[1]} 个{noun.text}", 0, noun.covered)
 
 
 def _with_errors(own: Reader, text: str) -> Reading | None:

@@ -16,6 +16,7 @@ from bayes_npp.reporting.base.catalogue import ENGLISH, Message, catalogue, firs
 from bayes_npp.reporting.base.chinese import typeset, wrapped
 from bayes_npp.reporting.base.numbers import TAGGED
 from bayes_npp.reporting.base.readings import CLAUSES, SENTENCE, SPLITS, WHOLE, Reading, added, is_name, letters
+from bayes_npp.reporting.base.study_words import MODEL
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
 ATOM = 0xE100  # numbers with their references travel as one character each
@@ -43,12 +44,15 @@ WORDS = (
     "text2",
     "per_sd",
 )  # and places that hold words behind a blank
+MORE = ("under", "more", "used", "bound", "else", "text2")  # places of a part that is there or not, behind another
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACE = re.compile(r"\{[^{}]*\}")
 _NUMERIC = r"[-+\u2212<>=\d\[({\ue100-\uf0ff]"
 _COUNTED = re.compile(r" (?:units|rows|periods|checks|draws|dots|pairs|chains|instruments)\b")
+_ANY = r"((?:[^\[\]()]|\[[^\[\]]*\]|\((?:[^()]|\([^()]*\))*\))*?)"  # whatever brackets do not part
 _ONE = r"((?:(?! and )[^,;:()\d])*?)"
+_BRACKETED = re.compile(r"\[[^\[\]]*\]")
 _MARKS = re.compile(r"[,;:]\s")
 _IS = re.compile("\u4e3a (?=(?:\ue000[^\ue001]*\ue001[^\ue001]*\ue001)?[<>] )")  # 'is' before a sign of relation
 _KEPT = re.compile(
@@ -208,9 +212,14 @@ class Translation:
             return all(own.left == 0 or re.fullmatch(r"[\w.]+", part) for own, part in read)
         return all(is_name(own, part) for own, part in read)
 
+    def _placed(self, name: str, part: str) -> Reading:
+        """What stands in a place: a model by its name, whatever else the word may mean."""
+        model = self.own.get(f"{MODEL}{part}") if name == "model" else None
+        return self.read(part) if model is None else Reading(model, 0, letters(part))
+
     def _filled(self, pattern: Pattern, match: re.Match[str]) -> Reading:
         names = [name for _, name in pattern.message.pieces if name]
-        parts = [self.read(part or "") for part in match.groups()]
+        parts = [self._placed(name, part or "") for name, part in zip(names, match.groups(), strict=True)]
         used = {
             name: part for name, part in zip(names, parts, strict=True) if f"{{{name}" in pattern.message.translation
         }
@@ -232,7 +241,7 @@ def _several(words: Mapping[str, str]) -> re.Pattern[str]:
 
 def _is_loose(text: str, read: Reading) -> bool:
     """Whether what stands in a place may be more than belongs there: parts of a sentence, not a list of names."""
-    return bool(_MARKS.search(text)) and ("、" not in read.text or "，" in read.text)
+    return bool(_MARKS.search(_BRACKETED.sub("", text))) and ("、" not in read.text or "，" in read.text)
 
 
 def _without_comma(message: Message) -> Message | None:
@@ -270,19 +279,23 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
     return Pattern(message, re.compile(expression, re.DOTALL), longest, told)
 
 
-def _gap(name: str, short: bool, kept: set[str], after: str) -> str:
-    """What may stand in a place, given the text behind it."""
+def _gap(name: str, short: bool, kept: set[str], after: str, before: str) -> str:
+    """What may stand in a place, given the text before and behind it."""
     if name not in kept:
         return "([a-z]*)"
-    if name in COUNTS or _COUNTED.match(after):
+    if before == "" and name in MORE:
+        return r"((?:\s?[,;:.(].*|\s(?:and|Its) .*)?)"
+    if name == "found":
+        return "((?:through|no|none) .*?)"
+    if name in COUNTS or _COUNTED.match(after) or (name == "total" and after.startswith(" of")):
         return r"([\w,.]+|[\ue100-\uf0ff])"
     if name in NUMBERS:
         return rf"((?={_NUMERIC}).*?)"
     if name == "interval":
-        return r"(\[[^\[\]]*\]|.*?)"
+        return r"(\[[^\[\]]*\]|[^\[\]]*?)"
     if name in NAMED:
         return r"((?!\d).*?)"
-    return _ONE if short and name in SINGLE else "(.*?)"
+    return _ONE if short and name in SINGLE else _ANY
 
 
 def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
@@ -305,5 +318,8 @@ def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
     short = sum(map(letters, literals)) < 1.2 * TELLING and "kind" not in names
     behind = literals[1:]
-    gaps = [_gap(name, short, kept, after) for name, after in zip(names, behind, strict=True)]
+    gaps = [
+        _gap(name, short, kept, after, before)
+        for name, after, before in zip(names, behind, ["-", *behind[:-1]], strict=True)
+    ]
     return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))
