@@ -119,7 +119,7 @@ def run(
     told = last_words(result, own)
     _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)), told)
     for line in claim_lines(result):
-        note(told(line))
+        note(_named(line, told))
     click.echo(str(folder / "report.html"))
     _end(result.failures, told)
 
@@ -339,13 +339,19 @@ def simulate(
 
 def _finish(fits: tuple, told: Callable[[str], str] = str) -> None:
     for record in fits:
-        note(told(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}"))
+        note(_named(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}", told))
+
+
+def _named(line: str, told: Callable[[str], str]) -> str:
+    """A line in another language, its first word a name, which stays."""
+    name, colon, rest = line.partition(": ")
+    return f"{name}{colon}{told(rest)}"
 
 
 def _end(failures: tuple[str, ...], told: Callable[[str], str] = str) -> None:
     """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
     for failure in failures:
-        say(told(f"failed: {failure}"))
+        say(f"{told('failed')}: {_named(failure, told)}")
     if failures:
         sys.exit(FAILED_DIAGNOSTICS)
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import docx
 import pandas as pd
@@ -10,14 +11,19 @@ from click.testing import CliRunner
 from docx.oxml.ns import qn
 
 import bayes_npp as bn
-from bayes_npp.cli import cli
+from bayes_npp.cli import _end, _finish, cli
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import estimates_from_rows
 from bayes_npp.reporting.base.cells import Table
+from bayes_npp.reporting.base.chinese import typeset
 from bayes_npp.reporting.base.latex import latex
+from bayes_npp.reporting.base.rendering import _art
 from bayes_npp.reporting.base.study_words import study_words
 from bayes_npp.reporting.base.tex_text import letters_wide, words_of
+from bayes_npp.reporting.base.translation import said_in
 from bayes_npp.reporting.base.word import word
+from bayes_npp.reporting.base.wording import wording
+from bayes_npp.reporting.report import last_words
 from bayes_npp.study.study import load_study
 from tests.auditing.published import FOUNDING, table, write
 from tests.conftest import ROOT
@@ -228,3 +234,90 @@ def test_the_replication_has_every_text_in_chinese():
         assert words[name]
         assert words[name.replace("_", " ")] == words[name]
     assert words["East"] == "东部"
+
+
+# --- What the last lines of a run say, and texts that were read badly once
+
+
+def test_the_last_lines_of_a_run(capsys):
+    study = load_study(ROOT / "models" / "fiscal_tfp")
+    told = last_words(SimpleNamespace(study=study), "zh")
+    checked = "sampler: passed; errors: failed 3 of 4 checks (spread by unit 3.40, the model makes 1.32 to 1.97)"
+    _finish((SimpleNamespace(model="steps", verdict=checked, reused=True),), told)
+    with pytest.raises(SystemExit):
+        _end(("steps: sampler diagnostics failed",), told)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == (
+        "steps: 抽样：通过；误差：4 项检验中有 3 项未通过（个体间离散为 3.40，模型产生 1.32 至 1.97）（已存的拟合）"
+    )
+    assert lines[1] == "未通过: steps: 抽样未通过诊断"
+    assert told("negligible but fragile (probability > 0.999)") == "可忽略但不稳健（概率 > 0.999）"
+    for language in ("en", "both"):
+        assert last_words(SimpleNamespace(study=study), language)(checked) == checked
+
+
+@pytest.fixture(scope="module")
+def say():
+    study = load_study(ROOT / "models" / "digital_trade")
+    return said_in("zh", wording(study), study_words(study))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.32 [0.1, 0.5]; P(> 0) > 0.999", "0.32 [0.1, 0.5]；P(> 0) > 0.999"),
+        ("164.05, F(1, 29)", "164.05，F(1, 29)"),
+        ("17.4 %", "17.4%"),
+        ("indirect -0.0024 [-0.006, 0.0012], p = 0.195", "间接 -0.0024 [-0.006, 0.0012]，p = 0.195"),
+        ("serial correlation (0.754), spread by unit (3.881)", "序列相关（0.754）、个体间离散（3.881）"),
+        ("supported (P(> 0) = 0.4)", "得到支持（P(> 0) = 0.4）"),
+        (
+            "openness in twfe, twfe_wild_bootstrap: average slope, weighted as two-way fixed effects weight it.",
+            "双向固定效应、双向固定效应，wild 自助法中的数字贸易开放度：平均斜率，按双向固定效应的权重。",
+        ),
+        (
+            "Hierarchical model with slopes by region, errors persist within a province, each province its own error "
+            "size and one common factor",
+            "斜率按地区的层级模型（误差在省份内逐期持续、各省份误差大小不同和一个共同因子）",
+        ),
+        ("two-way fixed effects, winsorised", "双向固定效应（缩尾）"),
+        ("Mechanism: mechanism", "机制：误差独立的机制模型"),
+        ("hierarchical, dynamic", "动态层级模型"),
+        ("rd_basic_exp_10k_cny", "基础研究经费内部支出"),
+        ("correlation with the error of the last year", "correlation with the error of the last year"),
+    ],
+)
+def test_readings(say, text, expected):
+    assert say(text) == expected
+
+
+def test_a_word_may_mean_something_else_in_a_column(say):
+    assert say("positive", "direction") == "正向"
+    assert say("positive") == "为正"
+    assert say("pca", "method") == "第一主成分"
+    assert say("entropy", "method") == "熵值法"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("个体与上一年份误差的相关系数", "个体与上一年误差的相关系数"),
+        ("约偏低 (1 + rho) / 7", "约偏低 (1 + rho) / 7"),
+        ("符号（P(> 0)不低于0.975）", "符号（P(> 0) 不低于 0.975）"),
+        ("总效应的区间[0.1, 0.2]含零", "总效应的区间 [0.1, 0.2] 含零"),
+        ("个体内AR(1)误差", "个体内 AR(1) 误差"),
+        ("自由度 29; 270 个观测", "自由度 29；270 个观测"),
+        ("见[方法](#methods)一节", "见[方法](#methods)一节"),
+    ],
+)
+def test_typesetting_of_formulas(text, expected):
+    assert typeset(text) == expected
+
+
+def test_initials_on_tiles_are_read_as_units(say):
+    drawing = (
+        '<text class="ink" x="1" y="18" text-anchor="middle">SD</text>'
+        '<text class="ink" x="1" y="33" text-anchor="middle">5</text>'
+    )
+    assert ">山东<" in _art(drawing, say, "zh")
+    assert ">5<" in _art(drawing, say, "zh")

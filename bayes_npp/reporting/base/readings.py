@@ -164,6 +164,12 @@ def _listed(own: Reader, text: str) -> Reading | None:
     return added(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read, 3 * text.count(" and "))
 
 
+def _all_bracketed(own: Reader, text: str) -> Reading | None:
+    """A list of names with brackets behind each."""
+    parts = _LIST.split(text)
+    return _listed(own, text) if len(parts) > 1 and all(part.endswith(")") for part in parts) else None
+
+
 def _is_short(read: Reading) -> bool:
     """Whether a part of a list is a name, and no clause: without what stands behind it in brackets."""
     bare = _BEHIND.sub("", read.text)
@@ -245,6 +251,7 @@ SPLITS: tuple[Split, ...] = (
     _clauses,
     _explained,
     _last_explained,
+    _all_bracketed,
     _bracketed,
     _last_bracketed,
     _listed,

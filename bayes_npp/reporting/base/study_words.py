@@ -6,7 +6,6 @@ from itertools import zip_longest
 
 from bayes_npp.study.study import Study
 
-
 MODEL = "model: "  # before the name of one, which may be a word of ours too
 
 
@@ -41,7 +40,7 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
         for own in study.content.get(kind, []):  # the models of a study that has been run are those of its ladders
             chinese = str(own.get("title_zh", ""))
             yield str(own.get("title") or own["name"].replace("_", " ")), chinese
-            if kind == "model" and chinese:
+            if kind != "variable" and chinese:
                 yield f"{MODEL}{own['name']}", chinese
             if kind == "variable" or not own.get("title"):  # readers see titles; a name may be a word of ours
                 yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]

@@ -115,6 +115,9 @@ class Translation:
         self.patterns.sort(key=lambda pattern: -pattern.letters)
         self.paragraphs = [one for one in self.patterns if SENTENCE.search(_PLACE.sub("X", one.message.text))]
         self.own = {first_lower(text): other for text, other in words.items()}
+        for text, other in words.items():  # names of models stand alone, too, where they are no words of ours
+            if (name := first_lower(text.removeprefix(MODEL))) not in self.exact:
+                self.own.setdefault(name, other)
         self.several = _several(words)
         self.known: dict[str, Reading] = {}
 
@@ -285,7 +288,7 @@ def _gap(name: str, short: bool, kept: set[str], after: str, before: str) -> str
         return "([a-z]*)"
     if before == "" and name in MORE:
         return r"((?:\s?[,;:.(].*|\s(?:and|Its) .*)?)"
-    if name == "found":
+    if name == "found" and before == " ":
         return "((?:through|no|none) .*?)"
     if name in COUNTS or _COUNTED.match(after) or (name == "total" and after.startswith(" of")):
         return r"([\w,.]+|[\ue100-\uf0ff])"
