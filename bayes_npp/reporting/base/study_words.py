@@ -45,13 +45,13 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
             if kind == "variable" or not own.get("title"):  # readers see titles; a name may be a word of ours
                 yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]
     titles = {own.get("name"): own.get("title_zh") for own in study.content["model"]}
-    english = {own.get("name"): own.get("title", own.get("name")) for own in study.content["model"]}
+    called = {own.get("name"): own.get("title", own.get("name")) for own in study.content["model"]}
     for row in study.robustness:
         yield row.note, row.note_zh
         for name, chinese in titles.items():
             if chinese and row.title_zh:
                 yield f"{name}.{row.name}", f"{chinese}（{row.title_zh}）"
-                yield f"{english[name]}, {row.title or row.name.replace('_', ' ')}", f"{chinese}（{row.title_zh}）"
+                yield f"{called[name]}, {row.title or row.name.replace('_', ' ')}", f"{chinese}（{row.title_zh}）"
     for claim in study.claims:
         yield claim.text, claim.text_zh
     for table in study.tables:

@@ -30,9 +30,9 @@ def word(table: Table) -> bytes:
     import docx
 
     document = docx.Document(io.BytesIO(_blank()))
-    _prepare(document, table)
+    width = _prepare(document, table)
     _caption(document, table)
-    _body(document, table.stacked(), _prepared_width(document))
+    _body(document, table.stacked(), width)
     for note in table.notes:
         _runs(document.add_paragraph(), with_minus(note), NOTE_SIZE)
     buffer = io.BytesIO()
@@ -66,8 +66,8 @@ def _blank() -> bytes:
     return buffer.getvalue()
 
 
-def _prepare(document: "Document", table: Table) -> None:
-    """Page and properties."""
+def _prepare(document: "Document", table: Table) -> int:
+    """Page and properties; returns what is between the margins."""
     from docx.enum.section import WD_ORIENT
     from docx.shared import Cm
 
@@ -77,23 +77,18 @@ def _prepare(document: "Document", table: Table) -> None:
         section.orientation = WD_ORIENT.LANDSCAPE
         width, height = height, width
     section.page_width, section.page_height = width, height
-    section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(2.0)
+    margin = section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = Cm(2.0)
     properties = document.core_properties
     properties.title, properties.author, properties.comments = _legal(table.title)[:255], "bayes_npp", ""
     properties.created = properties.modified = datetime(*DATE, tzinfo=UTC)
     properties.last_modified_by, properties.revision = "bayes_npp", 1
+    return width - 2 * margin
 
 
 def _widths(table: Table) -> list[int]:
     """Letters that each column asks for."""
     columns = table.frame.items()
     return [min(LONGEST, max(map(letters_wide, (str(name), *map(str, own))))) + 2 for name, own in columns]
-
-
-def _prepared_width(document: "Document") -> int:
-    """What is between the margins."""
-    section = document.sections[0]
-    return section.page_width - section.left_margin - section.right_margin
 
 
 def _caption(document: "Document", table: Table) -> None:
@@ -114,8 +109,8 @@ def _body(document: "Document", table: Table, width: int) -> None:
     drawn.alignment, drawn.autofit = WD_TABLE_ALIGNMENT.CENTER, True
     asked = _widths(table)
     places = [Length(int(width * own / max(sum(asked), ACROSS // 2))) for own in asked]
-    for column, place in zip(drawn.columns, places, strict=True):
-        column.width = place
+    for column, given in zip(drawn.columns, places, strict=True):
+        column.width = given
     for number, (row, texts) in enumerate(zip(drawn.rows, rows, strict=True)):
         properties = row._tr.get_or_add_trPr()
         properties.append(OxmlElement("w:cantSplit"))
