@@ -280,6 +280,10 @@ def say():
             "size and one common factor",
             "斜率按地区的层级模型（误差在省份内逐期持续、各省份误差大小不同和一个共同因子）",
         ),
+        (
+            "Errors persist within a province, each province its own error size and one common factor",
+            "误差在省份内逐期持续、各省份误差大小不同和一个共同因子",
+        ),
         ("two-way fixed effects, winsorised", "双向固定效应（缩尾）"),
         ("Mechanism: mechanism", "机制：误差独立的机制模型"),
         ("hierarchical, dynamic", "动态层级模型"),
@@ -316,8 +320,9 @@ def test_typesetting_of_formulas(text, expected):
 
 def test_initials_on_tiles_are_read_as_units(say):
     drawing = (
-        '<text class="ink" x="1" y="18" text-anchor="middle">SD</text>'
+        '<text class="ink short" x="1" y="18" text-anchor="middle">SD</text>'
         '<text class="ink" x="1" y="33" text-anchor="middle">5</text>'
     )
     assert ">山东<" in _art(drawing, say, "zh")
     assert ">5<" in _art(drawing, say, "zh")
+    assert say("SD of province effects and SD of period effects") == "省份效应的标准差和时期效应的标准差"

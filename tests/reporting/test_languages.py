@@ -313,5 +313,5 @@ def test_the_default_study_has_every_text_in_chinese():
     words = study_words(study)
     assert words["Beijing"] == "北京"
     assert words["Digital trade openness"] == "数字贸易开放度"
-    assert words["BJ"] == "北京"
+    assert words["[tile] BJ"] == "北京"
     assert words[study.header.data_are_not] == study.header.data_are_not_zh

@@ -14,7 +14,7 @@ from bayes_npp.reporting.base.numbers import cell_markup, marked_down, markup, p
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
 UNNAMED = "What"  # for screen readers, above the names of rows
-_ESTIMATE = re.compile(r"([+\u2212-]?\d[\d.e+-]*\**) (\(\d[\d.e+-]*\))(?: (\[.*\]))?")
+_ESTIMATE = re.compile(r"([+\u2212-]?\d[\d.e+-]*\**) (\((?=[^()]*[.e])\d[\d.e+-]*\))(?: (\[.*\]))?")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,11 @@ PACKAGES = r"\usepackage{array,booktabs,longtable,siunitx,threeparttable,threepa
 CHINESE = r"\usepackage{xeCJK}"
 LINE, PAGE = 88, 42  # characters of a line, and lines of a table on a page
 SIZES = ((1.0, 1.0, r"\small"), (1.3, 1.12, r"\footnotesize"), (float("inf"), 1.3, r"\scriptsize"))  # asked, room
-HEAD, LONGEST = 14, 60  # characters of a line in a column of numbers, and of a text there before it is one of text
+HEAD, LONGEST, FEW = (
+    14,
+    60,
+    8,
+)  # characters of a line in a column of numbers, and of a text there before it is one of text
 TIGHT = (  # brackets and stars stand at their numbers, which have no gaps
     r"\sisetup{table-align-text-pre=false,table-align-text-post=false,group-digits=none}"
 )
@@ -58,6 +62,12 @@ class _Column:
         after = max((closed + stars for *_, closed, stars in found), key=len)
         space = f"table-space-text-pre={{{before}}},table-space-text-post={{{after}}},"
         return f"S[{space}table-format={form}]"
+
+    @property
+    def least(self) -> int:
+        """Letters of its longest word; of Chinese, which breaks anywhere, a few characters on a line."""
+        words = (letters_wide(word) for cell in self.cells for word in words_of(f"{cell} -"))
+        return max(max(words), min(FEW, self.width - 2))
 
     def shown(self, cell: str) -> str:
         """A cell; in a column of numbers text stands in braces, on several lines where it is long."""
@@ -143,10 +153,7 @@ def _columns(table: Table) -> tuple[list[_Column], float, str]:
     line = room * LINE
     if sum(column.width for column in columns) <= line or all(column.numeric for column in columns):
         return columns, line, size
-    least = [
-        0 if c.numeric else 2 + max(letters_wide(word) for cell in c.cells for word in words_of(f"{cell} -"))
-        for c in columns
-    ]
+    least = [0 if column.numeric else 2 + column.least for column in columns]
     more = [
         0 if c.numeric else min(c.width, LONGEST) - min(own, LONGEST) for c, own in zip(columns, least, strict=True)
     ]

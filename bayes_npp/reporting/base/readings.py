@@ -208,7 +208,7 @@ def _counted(own: Reader, text: str) -> Reading | None:
 
 def _with_errors(own: Reader, text: str) -> Reading | None:
     """A model, and its errors behind a comma."""
-    found = re.fullmatch(rf"(?!{_ERRORS})([^,;:]+), ((?:{_ERRORS})[^;:]*)", text)
+    found = re.fullmatch(rf"(?!(?i:{_ERRORS}|AR\(1\)|independent|one scale))([^,;:]+), ((?:{_ERRORS})[^;:]*)", text)
     if found is None:
         return None
     read = [own.read(found[1]), own.read(found[2])]

@@ -6,6 +6,7 @@ from itertools import zip_longest
 
 from bayes_npp.study.study import Study
 
+TILE = "tile"  # of a map, where units stand as two letters that may be a word too
 MODEL = "model: "  # before the name of one, which may be a word of ours too
 
 
@@ -23,7 +24,7 @@ def study_words(study: Study) -> dict[str, str]:
             out.setdefault(short, bare)
             out.setdefault(english.rstrip("."), chinese.rstrip("。"))
     labels = study.labels_zh
-    tiles = {place.short: labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
+    tiles = {f"[{TILE}] {place.short}": labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
     words = study.labels.words if study.labels else {}
     said = {name.replace("_", " "): chinese for name, chinese in words.items()}  # as readers see names of columns
     return {**tiles, **labels, **out, **said, **words}

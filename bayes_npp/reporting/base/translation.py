@@ -91,7 +91,9 @@ def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Word
 
     def say(text: str, column: str = "") -> str:
         text = worded(text, column)
-        shown = translation.exact.get(f"{column}: {first_lower(text)}") or translation(text)
+        if shown := translation.own.get(f"[{column}] {text}") or translation.exact.get(f"[{column}] {first_lower(text)}"):
+            return shown
+        shown = translation(text)
         lines = text.split("\n")
         if len(lines) == 1 or shown == text:
             return shown
@@ -297,7 +299,7 @@ def _gap(name: str, short: bool, kept: set[str], after: str, before: str) -> str
     if name == "interval":
         return r"(\[[^\[\]]*\]|[^\[\]]*?)"
     if name in NAMED:
-        return r"((?!\d).*?)"
+        return r"((?!\d|SD )(?:(?! and ).)*?)" if after.startswith(" of") else r"((?!\d).*?)"
     return _ONE if short and name in SINGLE else _ANY
 
 
