@@ -88,7 +88,8 @@ def _sentences(own: Reader, text: str) -> Reading | None:
                 start = end
                 break
         else:
-            alone = re.fullmatch(r"([\w-]+)\.", parts[start])  # the name of a claim
+            alone = re.fullmatch(r"([\w-]+(?: [\w-]+){0,2})\.", parts[start])  # the name of a claim
+            alone = alone if alone and (" " not in alone[1] or own.read(alone[1]).left) else None
             read.append(Reading(f"{alone[1]}：", 0, 0) if alone else _stopped(own.read(parts[start])))
             start += 1
     return added("".join(part.text for part in read), read)
@@ -208,7 +209,7 @@ def _counted(own: Reader, text: str) -> Reading | None:
 
 def _with_errors(own: Reader, text: str) -> Reading | None:
     """A model, and its errors behind a comma."""
-    found = re.fullmatch(rf"(?!(?i:{_ERRORS}|AR\(1\)|independent|one scale))([^,;:]+), ((?:{_ERRORS})[^;:]*)", text)
+    found = re.fullmatch(rf"(?!(?i:{_ERRORS}|AR\(1\)|independent|one scale))([^,;:]+), ((?:{_ERRORS})[^;:()]*)", text)
     if found is None:
         return None
     read = [own.read(found[1]), own.read(found[2])]

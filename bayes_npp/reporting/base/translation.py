@@ -91,7 +91,9 @@ def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Word
 
     def say(text: str, column: str = "") -> str:
         text = worded(text, column)
-        if shown := translation.own.get(f"[{column}] {text}") or translation.exact.get(f"[{column}] {first_lower(text)}"):
+        if shown := translation.own.get(f"[{column}] {text}") or translation.exact.get(
+            f"[{column}] {first_lower(text)}"
+        ):
             return shown
         shown = translation(text)
         lines = text.split("\n")
