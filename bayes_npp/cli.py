@@ -12,7 +12,7 @@ import click
 
 from bayes_npp import __version__
 from bayes_npp.commands.interrupts import SIGNALLED, listening
-from bayes_npp.commands.speaking import note, progress, say, speaking
+from bayes_npp.commands.speaking import FAILED_DIAGNOSTICS, end, named, note, progress, say, say_fits, speaking
 from bayes_npp.commands.starting import STARTING
 from bayes_npp.errors import BayesNppError, CacheWarning
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bayes_npp.study.study import Study
 
 DEFAULT_STUDY = Path("models/digital_trade")
-FAILED_DIAGNOSTICS = 3
 
 
 class Commands(click.Group):
@@ -117,11 +116,11 @@ def run(
     with progress() as steps:
         result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=own)
     told = last_words(result, own)
-    _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)), told)
+    say_fits((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)), told)
     for line in claim_lines(result):
-        note(_named(line, told))
+        note(named(line, told))
     click.echo(str(folder / "report.html"))
-    _end(result.failures, told)
+    end(result.failures, told)
 
 
 @cli.command()
@@ -155,7 +154,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
 
     found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True, say=note))
     click.echo(found.table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
-    _finish(found.fits)
+    say_fits(found.fits)
     if not all(record.diagnostics.passed for record in found.fits):
         sys.exit(FAILED_DIAGNOSTICS)
 
@@ -219,7 +218,7 @@ def report(folder: Path, language: str | None) -> None:
     with progress() as steps:
         result = rerender(folder, steps, language)
     click.echo(str(folder / "report.html"))
-    _end(result.failures, last_words(result, language or LANGUAGES[0]))
+    end(result.failures, last_words(result, language or LANGUAGES[0]))
 
 
 @cli.command()
@@ -335,25 +334,6 @@ def simulate(
     write_text(out, simulation.frame.to_csv(index=False, lineterminator="\n"))
     write_json(truth, simulation.truth)
     click.echo(str(out))
-
-
-def _finish(fits: tuple, told: Callable[[str], str] = str) -> None:
-    for record in fits:
-        note(_named(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}", told))
-
-
-def _named(line: str, told: Callable[[str], str]) -> str:
-    """A line in another language, its first word a name, which stays."""
-    name, colon, rest = line.partition(": ")
-    return f"{name}{colon}{told(rest)}"
-
-
-def _end(failures: tuple[str, ...], told: Callable[[str], str] = str) -> None:
-    """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
-    for failure in failures:
-        say(f"{told('failed')}: {_named(failure, told)}")
-    if failures:
-        sys.exit(FAILED_DIAGNOSTICS)
 
 
 def main() -> NoReturn:

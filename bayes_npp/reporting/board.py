@@ -65,7 +65,7 @@ def board_data(result: Result, ledger: Ledger) -> dict[str, Any]:
     claims = []
     for record in ledger.records:
         own = frame[frame["claim_id"] == record.claim.id]
-        described = _priors(record, own, ledger, result)
+        described = priors_of(record, own, ledger, result)
         if described not in priors:
             priors.append(described)
         held = {**names, "priors": _names_of(described)}
@@ -96,7 +96,7 @@ def _labelled(name: str, label: str) -> str | list[str]:
     return name if name == label else [name, label]
 
 
-def _priors(record: ClaimRecord, own: pd.DataFrame, ledger: Ledger, result: Result) -> dict[str, Any]:
+def priors_of(record: ClaimRecord, own: pd.DataFrame, ledger: Ledger, result: Result) -> dict[str, Any]:
     """Named priors, and the axes of the grid with the place of every cell on them."""
     named = [DECLARED, *sorted({name for name in own["priors"] if not CELL.fullmatch(name)} - {DECLARED})]
     labels = [_labelled(name, sentence(_word("priors", name, result))) for name in named]

@@ -9,7 +9,7 @@ import pytest
 
 import bayes_npp as bn
 from bayes_npp.reporting.base.rendering import widget_markup
-from bayes_npp.reporting.board import WORDS, _priors, board, board_data, packed_rows
+from bayes_npp.reporting.board import WORDS, board, board_data, packed_rows, priors_of
 from bayes_npp.reporting.explorer import embedded, inlined
 from tests.conftest import TINY
 from tests.reporting.test_explorer import opened
@@ -117,7 +117,7 @@ def wide_grid(values):
     ledger = SimpleNamespace(sensitivities={model: SimpleNamespace(grid=pd.DataFrame(cells))})
     record = SimpleNamespace(claim=SimpleNamespace(model=model))
     own = pd.DataFrame({"priors": ["as declared", *(f"cell {one['cell']} of the grid" for one in cells)]})
-    priors = _priors(record, own, ledger, SimpleNamespace(study=study))
+    priors = priors_of(record, own, ledger, SimpleNamespace(study=study))
     rows = [("", 0, "0.5,,1,0,2"), *(("p", 1 + k, f"0.{k + 101},,1,0,2") for k in range(len(cells)))]
     claim = {"id": "c", "text": "A claim", "errors": 0, "priors": 0, "rows": packed_rows(rows)}
     names = {"errors": ["iid"], "measure": ["as declared"], "sample": ["as declared"]}

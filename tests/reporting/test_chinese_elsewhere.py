@@ -11,13 +11,14 @@ from click.testing import CliRunner
 from docx.oxml.ns import qn
 
 import bayes_npp as bn
-from bayes_npp.cli import _end, _finish, cli
+from bayes_npp.cli import cli
+from bayes_npp.commands.speaking import end, say_fits
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import estimates_from_rows
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.chinese import typeset
 from bayes_npp.reporting.base.latex import latex
-from bayes_npp.reporting.base.rendering import _art
+from bayes_npp.reporting.base.rendering import drawn
 from bayes_npp.reporting.base.study_words import study_words
 from bayes_npp.reporting.base.tex_text import letters_wide, words_of
 from bayes_npp.reporting.base.translation import said_in
@@ -243,9 +244,9 @@ def test_the_last_lines_of_a_run(capsys):
     study = load_study(ROOT / "models" / "fiscal_tfp")
     told = last_words(SimpleNamespace(study=study), "zh")
     checked = "sampler: passed; errors: failed 3 of 4 checks (spread by unit 3.40, the model makes 1.32 to 1.97)"
-    _finish((SimpleNamespace(model="steps", verdict=checked, reused=True),), told)
+    say_fits((SimpleNamespace(model="steps", verdict=checked, reused=True),), told)
     with pytest.raises(SystemExit):
-        _end(("steps: sampler diagnostics failed",), told)
+        end(("steps: sampler diagnostics failed",), told)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == (
         "steps: 抽样：通过；误差：4 项检验中有 3 项未通过（个体间离散为 3.40，模型产生 1.32 至 1.97）（已存的拟合）"
@@ -323,6 +324,6 @@ def test_initials_on_tiles_are_read_as_units(say):
         '<text class="ink short" x="1" y="18" text-anchor="middle">SD</text>'
         '<text class="ink" x="1" y="33" text-anchor="middle">5</text>'
     )
-    assert ">山东<" in _art(drawing, say, "zh")
-    assert ">5<" in _art(drawing, say, "zh")
+    assert ">山东<" in drawn(drawing, say, "zh")
+    assert ">5<" in drawn(drawing, say, "zh")
     assert say("SD of province effects and SD of period effects") == "省份效应的标准差和时期效应的标准差"

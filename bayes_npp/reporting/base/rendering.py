@@ -69,7 +69,7 @@ def render_page(
             "cell": lambda text: marked_down(worded(str(text))).replace("|", "\\|").replace("\n", " "),
             "table": partial(_table, worded=worded, escape=escape),
             "said": str if language == ENGLISH else worded,
-            "art": partial(_art, worded=worded, language=language),
+            "art": partial(drawn, worded=worded, language=language),
             "widget": partial(_widget, worded=worded, language=language),
             "unfolded": _inside,
         }
@@ -101,7 +101,7 @@ def _table(table: Table, worded: Wording, escape: bool) -> str:
     return Markup(table.html(worded)) if escape else table.markdown(worded)
 
 
-def _art(drawing: str, worded: Wording, language: str) -> str:
+def drawn(drawing: str, worded: Wording, language: str) -> str:
     """A small drawing, what it says in another language."""
     from markupsafe import Markup
 
