@@ -139,7 +139,7 @@ class Translation:
         names: list[str] = []
 
         def name(match: re.Match[str]) -> str:
-            names.append(self.own[first_lower(match[0])])
+            names.append(self.own.get(first_lower(match[0]), match[0]))
             return chr(NAME + len(names) - 1)
 
         if first_lower(bare) not in self.own:
