@@ -14,6 +14,7 @@ from bayes_npp.reporting.base.tex_text import WIDE, coded, escaped, letters_wide
 PACKAGES = r"\usepackage{array,booktabs,longtable,siunitx,threeparttable,threeparttablex}"
 CHINESE = r"\usepackage{xeCJK}"
 LINE, PAGE = 88, 42  # characters of a line, and lines of a table on a page
+SMALLEST = (1.75, r"\tiny\setlength{\tabcolsep}{3pt}")
 SIZES = ((1.0, 1.0, r"\small"), (1.3, 1.12, r"\footnotesize"), (float("inf"), 1.3, r"\scriptsize"))  # asked, room
 HEAD, LONGEST, FEW = (
     14,
@@ -66,8 +67,8 @@ class _Column:
     @property
     def least(self) -> int:
         """Letters of its longest word; of Chinese, which breaks anywhere, a few characters on a line."""
-        words = (letters_wide(word) for cell in self.cells for word in words_of(f"{cell} -"))
-        return max(max(words), min(FEW, self.width - 2))
+        longest = max(letters_wide(word) for cell in self.cells for word in words_of(f"{cell} -"))
+        return max(longest, min(FEW, self.width - 2)) if any(map(WIDE.search, self.cells)) else longest
 
     def shown(self, cell: str) -> str:
         """A cell; in a column of numbers text stands in braces, on several lines where it is long."""
@@ -158,6 +159,9 @@ def _columns(table: Table) -> tuple[list[_Column], float, str]:
         0 if c.numeric else min(c.width, LONGEST) - min(own, LONGEST) for c, own in zip(columns, least, strict=True)
     ]
     left = line - sum(c.width for c in columns if c.numeric) - sum(least)
+    if left < 0:  # words alone are wider than the line
+        room, size = SMALLEST
+        left, line = left + room * LINE - line, room * LINE
     share = max(left, 0.0) / max(sum(more), 1)
     return (
         [replace(c, share=(own + share * rest) / line) for c, own, rest in zip(columns, least, more, strict=True)],
