@@ -12,7 +12,7 @@ import click
 
 from bayes_npp import __version__
 from bayes_npp.commands.interrupts import SIGNALLED, listening
-from bayes_npp.commands.speaking import note, progress, say, speaking
+from bayes_npp.commands.speaking import FAILED_DIAGNOSTICS, end, named, note, progress, say, say_fits, speaking
 from bayes_npp.commands.starting import STARTING
 from bayes_npp.commands.uncollected import uncollected
 from bayes_npp.errors import BayesNppError, CacheWarning
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bayes_npp.study.study import Study
 
 DEFAULT_STUDY = Path("models/digital_trade")
-FAILED_DIAGNOSTICS = 3
 
 
 class Commands(click.Group):
@@ -110,17 +109,19 @@ def run(
     check_study(loaded)  # before the slow imports: a typo should not cost ten seconds
     note(f"{loaded.header.title}: {len(loaded.models)} models")
     from bayes_npp.pipeline import run_study
+    from bayes_npp.reporting.report import last_words
     from bayes_npp.reporting.tables.summary import claim_lines
 
+    own = language or LANGUAGES[0]
+
     with progress() as steps:
-        result = run_study(
-            loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=language or LANGUAGES[0]
-        )
-    _finish((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)))
+        result = run_study(loaded, folder, quick=quick, seed=seed, refit=refit, progress=steps, language=own)
+    told = last_words(result, own)
+    say_fits((*result.fits, *(fit for mechanism in result.mechanisms for fit in mechanism.fits)), told)
     for line in claim_lines(result):
-        note(line)
+        note(named(line, told))
     click.echo(str(folder / "report.html"))
-    _end(result.failures)
+    end(result.failures, told)
 
 
 @cli.command()
@@ -154,7 +155,7 @@ def fit(study: Path, model: str, seed: int | None, quick: bool) -> None:
 
     found = estimate_model(loaded.sample, chosen, run_settings(loaded, quick=quick, seed=seed, refit=True, say=note))
     click.echo(found.table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"), nl=False)
-    _finish(found.fits)
+    say_fits(found.fits)
     if not all(record.diagnostics.passed for record in found.fits):
         sys.exit(FAILED_DIAGNOSTICS)
 
@@ -216,10 +217,11 @@ def report(folder: Path, language: str | None) -> None:
 
     with second_process(*WRITERS), uncollected(), progress() as steps:
         from bayes_npp.pipeline import rerender
+        from bayes_npp.reporting.report import last_words
 
         result = rerender(folder, steps, language)
     click.echo(str(folder / "report.html"))
-    _end(result.failures)
+    end(result.failures, last_words(result, language or LANGUAGES[0]))
 
 
 @cli.command()
@@ -227,7 +229,10 @@ def report(folder: Path, language: str | None) -> None:
 @click.option("--estimand", help="Keep only this estimand, such as group_slope.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also a page (.html): claims run by run, what differs.")
 @click.option("--force", is_flag=True, help="Write over an existing page.")
-def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, force: bool) -> None:
+@_language
+def compare(
+    folders: tuple[Path, ...], estimand: str | None, out: Path | None, force: bool, language: str | None
+) -> None:
     """Print the estimates of several output FOLDERS side by side, like with like."""
     from bayes_npp.analysis.comparison import compare as side_by_side
     from bayes_npp.errors import EstimatesError
@@ -255,7 +260,7 @@ def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, f
     if out is not None:
         from bayes_npp.reporting.run_comparison import write_comparison
 
-        for doubt in write_comparison(folders, out):
+        for doubt in write_comparison(folders, out, language or LANGUAGES[0]):
             say(f"warning: {doubt}")
         say(f"written: {out}")
 
@@ -276,7 +281,8 @@ def compare(folders: tuple[Path, ...], estimand: str | None, out: Path | None, f
     "--reference", type=click.Choice(["auto", "normal"]), help="auto: t(n_units - 1) where units are printed."
 )
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files too.")
-def audit(published: Path, out: Path | None, force: bool, **declared: Any) -> None:
+@_language
+def audit(published: Path, out: Path | None, force: bool, language: str | None, **declared: Any) -> None:
     """Re-analyse the printed numbers of PUBLISHED (a published.csv) without the data behind them.
 
     Options marked repeatable replace their defaults: --sceptic 0.16 0.05 0.01, --share 0.1 0.25 0.5 0.75 1.
@@ -286,7 +292,8 @@ def audit(published: Path, out: Path | None, force: bool, **declared: Any) -> No
     if out is not None:
         _check_folder(out, ("audit.md", "manifest.json"), force)
     options = {name: value for name, value in declared.items() if value not in (None, ())}
-    for sentence in audit_published(published, out=out, **options).sentences:
+    found = audit_published(published, out=out, language=language or LANGUAGES[0], **options)
+    for sentence in found.said:
         click.echo(f"- {sentence}")
     if out is not None:
         click.echo(str(out / "audit.html"))
@@ -330,19 +337,6 @@ def simulate(
     write_text(out, simulation.frame.to_csv(index=False, lineterminator="\n"))
     write_json(truth, simulation.truth)
     click.echo(str(out))
-
-
-def _finish(fits: tuple) -> None:
-    for record in fits:
-        note(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}")
-
-
-def _end(failures: tuple[str, ...]) -> None:
-    """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
-    for failure in failures:
-        say(f"failed: {failure}")
-    if failures:
-        sys.exit(FAILED_DIAGNOSTICS)
 
 
 def main() -> NoReturn:

@@ -17,12 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "bayes_npp"
 CATALOGUE = PACKAGE / "reporting" / "locale" / "zh.po"
 # Whose texts reach a page, every one of them: folders and files.
-SHOWN = ("reporting", "claims", "analysis/readings.py", "analysis/comparison.py")
+AUDITED = ("differences", "figures", "long_run", "page", "rows", "sentences", "tables", "text")
+SHOWN = (
+    *("reporting", "claims", "analysis/readings.py", "analysis/comparison.py"),
+    *(f"auditing/{name}.py" for name in AUDITED),
+)
 HIDDEN = {  # but these write other files, or say how a text is set
     "reporting/csv_files.py",
     "reporting/figures/drawing.py",
-    "reporting/publication.py",
-    "reporting/run_comparison.py",
     "reporting/base/bilingual.py",
     "reporting/base/catalogue.py",
     "reporting/base/latex.py",
@@ -35,7 +37,7 @@ HIDDEN = {  # but these write other files, or say how a text is set
     "reporting/base/word.py",
 }
 # Rooms some of whose texts reach a page, in notes and names; others are errors and words of a terminal.
-BELOW = ("analysis", "bayesian", "design", "frequentist", "panels", "study", "estimates.py")
+BELOW = ("analysis", "auditing", "bayesian", "design", "frequentist", "panels", "study", "estimates.py", "store.py")
 NOT_SHOWN = {
     *("dot for", "dot against", "big wide", "Table", "Figure", "Drawing", "not answered:", "no probability:"),
     "xtreg y c.x##i.g controls i.year, fe vce(cluster unit)",

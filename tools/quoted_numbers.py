@@ -18,10 +18,10 @@ QUOTED = re.compile(r"(<!--=([^#|>]+)#([^|>]+?)(?:\|([^>]+?))?-->)(.*?)(<!--=-->
 WORDS = {  # verdicts in the other language of the pages
     "supported": "得到支持",
     "negligible": "可忽略",
-    "contradicted": "相矛盾",
+    "contradicted": "被否定",
     "supported but fragile": "得到支持，但不稳健",
     "negligible but fragile": "可忽略，但不稳健",
-    "contradicted but fragile": "相矛盾，但不稳健",
+    "contradicted but fragile": "被否定，但不稳健",
     "undecided": "未定",
 }
 

@@ -21,9 +21,9 @@ def difference_figures(audit: Audit) -> list[Figure]:
     out = []
     for pair, own in audit.curve.groupby("pair"):
         difference = audit.differences[int(pair) - 1]
-        high, low = difference.first.labels["sample"], difference.second.labels["sample"]
+        one, other = difference.first.labels["sample"], difference.second.labels["sample"]
         caption = (
-            f"P({high} > {low}) against the standard error that print leaves open, flat priors, independent samples. "
+            f"P({one} > {other}) against the standard error that print leaves open, flat priors, independent samples. "
             "Line: the other standard error as large as it may be; band: all it may be. The cap of "
             f"{difference.cap:g} on the ratio of the two is a declaration."
         )

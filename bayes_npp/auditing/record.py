@@ -102,6 +102,8 @@ class Audit(Shown):
     long_runs : tuple of LongRun
     sentences : tuple of Sentence
         The same in words.
+    said : tuple of str
+        The sentences as lines, in the language that was asked for.
     """
 
     source: str
@@ -115,6 +117,7 @@ class Audit(Shown):
     curve: pd.DataFrame
     long_runs: tuple[LongRun, ...]
     sentences: tuple[Sentence, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def audited(self) -> list[PrintedRow]:

@@ -11,12 +11,16 @@ from bayes_npp.auditing.differences import curve_frame, subsample_differences
 from bayes_npp.auditing.long_run import long_run_frame, long_runs
 from bayes_npp.auditing.page import audit_page
 from bayes_npp.auditing.printed import printed_rows
-from bayes_npp.auditing.record import Audit, AuditOptions
+from bayes_npp.auditing.record import Audit, AuditOptions, Sentence
 from bayes_npp.auditing.rows import posterior_frame, reverse_frame, risk_frame, row_frame
 from bayes_npp.auditing.sentences import sentences
 from bayes_npp.auditing.significance import STARS
 from bayes_npp.errors import OutputError, SpecError, nearest
+from bayes_npp.reporting.base.bilingual import in_one_page
+from bayes_npp.reporting.base.catalogue import ENGLISH, spoken
 from bayes_npp.reporting.base.rendering import render_page
+from bayes_npp.reporting.base.translation import said_in
+from bayes_npp.reporting.base.wording import Wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.store import write_text
 from bayes_npp.study.published import check_published, read_published
@@ -36,6 +40,7 @@ def audit(
     stars: Sequence[float] = STARS,
     reference: str = "auto",
     claims: Sequence[str] | None = None,
+    language: str = ENGLISH,
 ) -> Audit:
     """Re-analyse published numbers without the data behind them.
 
@@ -68,11 +73,13 @@ def audit(
         printed, normal elsewhere; `normal`: normal everywhere.
     claims : sequence of str, optional
         Compare subsamples of these claims only.
+    language : str
+        Of pages, figures and `said`: "en", "zh", or "both" on one page (then audit.zh.md and figures/zh, too).
 
     Returns
     -------
     Audit
-        `sentences` holds the audit in words.
+        `sentences` holds the audit in words, `said` the same as lines in its language.
 
     Raises
     ------
@@ -82,6 +89,7 @@ def audit(
     OutputError
         `out` cannot be written.
     """
+    languages = spoken(language)
     chosen = AuditOptions(
         cap=cap,
         sceptics=tuple(sceptics),
@@ -111,14 +119,19 @@ def audit(
         curve=curve_frame(differences),
         long_runs=long_runs(rows),
     )
-    found = replace(found, sentences=sentences(found))
+    told = sentences(found)
+    found = replace(found, sentences=told, said=_lines(told, said_in(languages[0])))
     if out is not None:
-        write_audit(found, Path(out))
+        write_audit(found, Path(out), language)
     return found
 
 
-def write_audit(found: Audit, folder: Path) -> None:
-    """Write pages, tables and figures of an audit into a folder.
+def _lines(told: Sequence[Sentence], say: Wording) -> tuple[str, ...]:
+    return tuple(say(str(sentence)) for sentence in told)
+
+
+def write_audit(found: Audit, folder: Path, language: str = ENGLISH) -> None:
+    """Write pages, tables and figures of an audit into a folder, in a language or in both.
 
     Raises
     ------
@@ -141,9 +154,14 @@ def write_audit(found: Audit, folder: Path) -> None:
             text = frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
             write_text(folder / "tables" / f"audit_{name}.csv", text)
     page = audit_page(found)
-    html, markdown = render_page(page, draw_page(page, folder / "figures"))
-    write_text(folder / "audit.md", markdown)
-    write_text(folder / "audit.html", html)
+    pages: dict[str, str] = {}
+    for own in spoken(language):
+        beside = own if pages else ""  # the second language
+        say, figures = said_in(own), f"figures/{beside}" if beside else "figures"
+        drawings = draw_page(page, folder / figures, say)
+        pages[own], markdown = render_page(page, drawings, say, own, figures)
+        write_text(folder / f"audit.{f'{beside}.' if beside else ''}md", markdown)
+    write_text(folder / "audit.html", in_one_page(pages))
 
 
 def _read(published: str | Path | pd.DataFrame) -> tuple[pd.DataFrame, str, str]:

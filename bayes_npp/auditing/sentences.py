@@ -110,10 +110,10 @@ def probability_range_of(lo: float, hi: float) -> str:
 
 
 def _difference(own: SubsampleDifference) -> Sentence:
-    high, low = own.first.labels["sample"], own.second.labels["sample"]
+    one, other = own.first.labels["sample"], own.second.labels["sample"]
     about = "Differences between subsamples"
     values = [number(row.estimate or 0.0) for row in (own.first, own.second)]
-    place = f"{own.first.labels['term']}{_claim(own)}: {high} {values[0]} against {low} {values[1]}"
+    place = f"{own.first.labels['term']}{_claim(own)}: {one} {values[0]} against {other} {values[1]}"
     if own.probability is None or own.p_value is None:
         text = f"{place}: print already implies that one standard error is more than the declared {own.cap:g} times"
         return Sentence("warning", f"{text} the other.", about)
@@ -129,7 +129,7 @@ def _difference(own: SubsampleDifference) -> Sentence:
     }
     p_low, p_high = own.p_value.lo, own.p_value.hi
     text = (
-        f"{place}.{pattern} P({high} > {low}) {probability_relation(own.probability)} "
+        f"{place}.{pattern} P({one} > {other}) {probability_relation(own.probability)} "
         f"(p-value of the difference {probability_range_of(p_low, p_high)}) over all standard errors that print "
         f"allows, none more than {own.cap:g} times the other: {readings[own.reading]}."
     )

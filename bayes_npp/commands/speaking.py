@@ -1,4 +1,4 @@
-"""How much a command says: notes, which --quiet leaves out, and what must be heard."""
+"""What a command says: notes, which --quiet leaves out, what must be heard, and its last lines."""
 
 import sys
 import time
@@ -12,6 +12,7 @@ from bayes_npp.errors import BayesNppError
 if TYPE_CHECKING:
     from bayes_npp.analysis.progress import Progress
 
+FAILED_DIAGNOSTICS = 3  # the exit code of a run in which a sampler failed
 _LOUD = {"quiet": False, "verbose": False}
 _STARTED = time.monotonic()
 
@@ -43,6 +44,26 @@ def note(line: str) -> None:
     """Say what is good to know; nothing with --quiet."""
     if not _LOUD["quiet"]:
         say(f"{time.monotonic() - _STARTED:7.1f} s  {line}" if _LOUD["verbose"] else line)
+
+
+def named(line: str, told: Callable[[str], str]) -> str:
+    """A line in another language, its first word a name, which stays."""
+    name, colon, rest = line.partition(": ")
+    return f"{name}{colon}{told(rest)}"
+
+
+def say_fits(fits: tuple, told: Callable[[str], str] = str) -> None:
+    """One line a fit: its name and what its checks gave, in the language of `told`."""
+    for record in fits:
+        note(named(f"{record.model}: {record.verdict}{' (stored fit)' * record.reused}", told))
+
+
+def end(failures: tuple[str, ...], told: Callable[[str], str] = str) -> None:
+    """Leave by the exit code of failed diagnostics, after naming the fits that failed them; go on without."""
+    for failure in failures:
+        say(f"{told('failed')}: {named(failure, told)}")
+    if failures:
+        sys.exit(FAILED_DIAGNOSTICS)
 
 
 def progress() -> "Progress":

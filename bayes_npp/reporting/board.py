@@ -66,7 +66,7 @@ def board_data(result: Result, ledger: Ledger) -> dict[str, Any]:
     claims = []
     for record in ledger.records:
         own = frame[frame["claim_id"] == record.claim.id]
-        described = _priors(record, own, ledger, result)
+        described = priors_of(record, own, ledger, result)
         if described not in priors:
             priors.append(described)
         held = {**names, "priors": _names_of(described)}
@@ -99,17 +99,21 @@ def _labelled(name: str, label: str) -> str | list[str]:
     return name if name == label else [name, label]
 
 
-def _priors(record: ClaimRecord, own: pd.DataFrame, ledger: Ledger, result: Result) -> dict[str, Any]:
+def priors_of(record: ClaimRecord, own: pd.DataFrame, ledger: Ledger, result: Result) -> dict[str, Any]:
     """Named priors, and the axes of the grid with the place of every cell on them."""
     named = [DECLARED, *sorted({name for name in own["priors"] if not CELL.fullmatch(name)} - {DECLARED})]
     labels = [_labelled(name, sentence(_word("priors", name, result))) for name in named]
-    out: dict[str, Any] = {"named": labels, "axes": [], "cells": []}
+    out: dict[str, Any] = {"named": labels, "axes": [], "cells": [], "digits": 1}
     if record.claim.model in ledger.sensitivities and own["priors"].map(lambda n: bool(CELL.fullmatch(n))).any():
         grid = ledger.sensitivities[record.claim.model].grid.drop_duplicates("cell").set_index("cell").sort_index()
         axes = [name for name in grid if name not in ("proposition", *MEASURES)]
         values = {axis: list(dict.fromkeys(grid[axis])) for axis in axes}
         last = int(grid.index.max())
-        digits = {axis: {value: DIGITS[place] for place, value in enumerate(own)} for axis, own in values.items()}
+        out["digits"] = max(len(_digits(len(own) - 1)) for own in values.values())
+        digits = {
+            axis: {value: _digits(place, out["digits"]) for place, value in enumerate(own)}
+            for axis, own in values.items()
+        }
         spelled = dict(zip(grid.index, zip(*(grid[axis].map(digits[axis]) for axis in axes), strict=True), strict=True))
         places = ["".join(spelled.get(cell, ())) for cell in range(1, last + 1)]
         worded = wording(result.study)
@@ -117,6 +121,12 @@ def _priors(record: ClaimRecord, own: pd.DataFrame, ledger: Ledger, result: Resu
         out["axes"] = [{"title": titles[axis], "values": [_short(value) for value in values[axis]]} for axis in axes]
         out["cells"] = places
     return out
+
+
+def _digits(place: int, width: int = 1) -> str:
+    """A place on an axis in as many digits as every axis of a grid has."""
+    rest, last = divmod(place, len(DIGITS))
+    return (_digits(rest) if rest else "").rjust(width - 1, DIGITS[0]) + DIGITS[last]
 
 
 def _short(prior: str) -> str:

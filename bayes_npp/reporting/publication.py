@@ -9,9 +9,12 @@ import pandas as pd
 
 from bayes_npp.errors import EstimatesError, SpecError, nearest
 from bayes_npp.estimates import ESTIMANDS, NOT_PASSED, Estimates
+from bayes_npp.reporting.base.catalogue import ENGLISH, LANGUAGES
 from bayes_npp.reporting.base.cells import Table, reason
 from bayes_npp.reporting.base.numbers import DECIMALS, decimals
 from bayes_npp.reporting.base.paper import PaperTable
+from bayes_npp.reporting.base.translation import said_in
+from bayes_npp.reporting.base.wording import plain_wording
 
 STARS = (0.1, 0.05, 0.01)
 LEFT_OUT = ("scale", "slope_difference")  # estimands that are shown where they are asked for
@@ -38,6 +41,7 @@ def table(
     intervals: bool | None = None,
     digits: int = 3,
     notes: Sequence[str] = (),
+    language: str = ENGLISH,
 ) -> PaperTable:
     """Estimates of several models side by side: a column a model, the standard error or posterior SD below each.
 
@@ -61,6 +65,8 @@ def table(
         Decimals, more where two significant digits of the spread need more.
     notes : sequence of str
         Further notes.
+    language : str
+        "en" or "zh" of the words that are not yours: rows below the estimates, notes.
 
     Returns
     -------
@@ -72,8 +78,10 @@ def table(
     EstimatesError
         No results, something that has no estimates, two rows with one label, a term or estimand that no result has.
     SpecError
-        Levels of stars or digits out of range.
+        Levels of stars or digits out of range; no such language.
     """
+    if language not in LANGUAGES:
+        raise SpecError(f"there is no table in '{language}'", fix=f"Choose one of {', '.join(LANGUAGES)}")
     levels = _levels(stars)
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= DECIMALS:
         raise SpecError(f"digits is {digits!r}", fix=f"Give a whole number from 0 to {DECIMALS}")
@@ -94,7 +102,10 @@ def table(
     frame = pd.DataFrame([*shown, *foot], columns=header)
     told = (*_notes(columns, keys, names, levels, intervals), *notes)
     name = label.removeprefix("tab:") or title or "estimates"
-    return PaperTable(Table(name, title, frame, told, rules=(len(shown),)), label)
+    content = Table(name, title, frame, told, rules=(len(shown),))
+    return PaperTable(
+        content if language == ENGLISH else content.worded(said_in(language, plain_wording, words)), label
+    )
 
 
 @dataclass(frozen=True)

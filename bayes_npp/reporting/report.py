@@ -5,15 +5,15 @@ from pathlib import Path
 
 from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Page, Part, written_tables
-from bayes_npp.reporting.base.catalogue import BOTH, ENGLISH, LANGUAGES
+from bayes_npp.reporting.base.catalogue import ENGLISH, spoken
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.paper import write_table
 from bayes_npp.reporting.base.rendering import render_page
 from bayes_npp.reporting.base.result import Result
 from bayes_npp.reporting.base.shared import Shared
 from bayes_npp.reporting.base.study_words import study_words
-from bayes_npp.reporting.base.translation import translated
-from bayes_npp.reporting.base.wording import Wording, wording
+from bayes_npp.reporting.base.translation import said_in
+from bayes_npp.reporting.base.wording import Wording, unchanged, wording
 from bayes_npp.reporting.figures.drawing import draw_page
 from bayes_npp.reporting.sections import lay_out
 from bayes_npp.store import write_text
@@ -32,7 +32,7 @@ def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
     OutputError
         The folder cannot be written.
     """
-    first, *others = LANGUAGES if language == BOTH else (language,)
+    first, *others = spoken(language)
     worded = _worded(result, first)
     given: dict[str, Table] = {}
     with Shared(after=MANY) as shared:
@@ -59,10 +59,15 @@ def write_report(result: Result, folder: Path, language: str = ENGLISH) -> None:
         write_text(folder / name, text)
 
 
+def last_words(result: Result, language: str = ENGLISH) -> Wording:
+    """What puts the last lines of a run on a terminal into the language of its report; those of both are English."""
+    first = spoken(language)[0]
+    return unchanged if first == ENGLISH else _worded(result, first)
+
+
 def _worded(result: Result, language: str) -> Wording:
     """What puts every text of the page into words of a language."""
-    worded = wording(result.study)
-    return worded if language == ENGLISH else translated(worded, language, study_words(result.study))
+    return said_in(language, wording(result.study), study_words(result.study))
 
 
 def report_page(result: Result, seen: Callable[[Part], None] = lambda _: None) -> Page:

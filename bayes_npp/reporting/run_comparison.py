@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,14 @@ import pandas as pd
 
 from bayes_npp.errors import BayesNppError, OutputError
 from bayes_npp.records import brief, read_toml
+from bayes_npp.reporting.base.bilingual import in_one_page
 from bayes_npp.reporting.base.blocks import Block, Page, Paragraph, Part
+from bayes_npp.reporting.base.catalogue import ENGLISH, spoken
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import chance, rounded, tagged
 from bayes_npp.reporting.base.rendering import render_page
+from bayes_npp.reporting.base.study_words import study_words
+from bayes_npp.reporting.base.translation import said_in
 from bayes_npp.reporting.base.words import counted
 from bayes_npp.store import VERIFIED, checked_csv, read_sealed_json, write_text
 from bayes_npp.study.study import load_study
@@ -39,6 +43,8 @@ class Run:
         Keys of the study file, as "model[regions].errors".
     doubts : tuple of str
         What speaks against the files, or against the study file being that of the run.
+    words : dict of str
+        What its study says in Chinese, by what it says in English.
     """
 
     label: str
@@ -47,10 +53,11 @@ class Run:
     manifest: dict[str, Any]
     declared: dict[str, str]
     doubts: tuple[str, ...]
+    words: dict[str, str] = field(default_factory=dict)
 
 
-def write_comparison(folders: Sequence[Path], path: Path) -> tuple[str, ...]:
-    """Write the page of several runs; return what may be wrong with them.
+def write_comparison(folders: Sequence[Path], path: Path, language: str = ENGLISH) -> tuple[str, ...]:
+    """Write the page of several runs, in a language or in both; return what may be wrong with them.
 
     Raises
     ------
@@ -60,8 +67,11 @@ def write_comparison(folders: Sequence[Path], path: Path) -> tuple[str, ...]:
     names = [folder.resolve().name for folder in folders]
     labels = [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
     runs = [_run(label, folder) for label, folder in zip(labels, folders, strict=True)]
-    html, _ = render_page(comparison_page(runs, path.parent), {})
-    write_text(path, html)
+    page = comparison_page(runs, path.parent)
+    words = {english: other for run in runs for english, other in run.words.items()}
+    words |= {run.label: run.label for run in runs}  # names of folders stay as they are
+    pages = {own: render_page(page, {}, said_in(own, words=words), own)[0] for own in spoken(language)}
+    write_text(path, in_one_page(pages))
     return tuple(f"{run.label}: {doubt}" for run in runs for doubt in run.doubts)
 
 
@@ -177,16 +187,19 @@ def _run(label: str, folder: Path) -> Run:
         verdict = checked_csv(path)
         doubts += [] if verdict == VERIFIED else [f"claims.csv is {verdict}"]
     declared: dict[str, str] = {}
+    words: dict[str, str] = {}
     if "study_file" in manifest:
         file = folder / manifest["study_file"]
         try:
-            changed = load_study(file).content_hash() != manifest.get("study_sha256")
+            study = load_study(file)
+            changed = study.content_hash() != manifest.get("study_sha256")
+            words = study_words(study)
             declared = dict(flattened(read_toml(file, str(file))))
             if changed:
                 doubts.append("its study file has changed since the run; what differs is read from the file as it is")
         except BayesNppError as error:
             doubts.append(f"its study file cannot be read ({error.problem})")
-    return Run(label, folder, claims, manifest, declared, tuple(doubts))
+    return Run(label, folder, claims, manifest, declared, tuple(doubts), words)
 
 
 def flattened(content: Any, at: str = "") -> Iterator[tuple[str, str]]:

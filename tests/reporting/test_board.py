@@ -2,11 +2,16 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from bayes_npp.reporting.board import WORDS, board, board_data, packed_rows
+import bayes_npp as bn
+from bayes_npp.reporting.base.rendering import widget_markup
+from bayes_npp.reporting.board import WORDS, board, board_data, packed_rows, priors_of
+from bayes_npp.reporting.explorer import embedded, inlined
+from tests.conftest import TINY
 from tests.reporting.test_explorer import opened
 from tests.reporting.test_references import agrees
 
@@ -98,6 +103,51 @@ def test_ranges_are_those_of_the_rows(tiny_run):
         for title, column in tried.items():
             count = int((own[column] != "as declared").sum())
             assert f"({count} tried)" in row[title] if count else row[title].startswith("not varied")
+
+
+def wide_grid(values):
+    """The data of a board whose grid has two axes, one of them of so many values, and all of its cells."""
+    study = bn.load_study(TINY)
+    cells = [
+        {"cell": 2 * k + j + 1, "proposition": "b > 0", "exposure": f"normal(mu = {k}, sigma = 1)", "slope_sd": prior}
+        for k in range(values)
+        for j, prior in enumerate(("half-normal(sigma = 1)", "half-normal(sigma = 2)"))
+    ]
+    model = study.claims[0].model
+    ledger = SimpleNamespace(sensitivities={model: SimpleNamespace(grid=pd.DataFrame(cells))})
+    record = SimpleNamespace(claim=SimpleNamespace(model=model))
+    own = pd.DataFrame({"priors": ["as declared", *(f"cell {one['cell']} of the grid" for one in cells)]})
+    priors = priors_of(record, own, ledger, SimpleNamespace(study=study))
+    rows = [("", 0, "0.5,,1,0,2"), *(("p", 1 + k, f"0.{k + 101},,1,0,2") for k in range(len(cells)))]
+    claim = {"id": "c", "text": "A claim", "errors": 0, "priors": 0, "rows": packed_rows(rows)}
+    names = {"errors": ["iid"], "measure": ["as declared"], "sample": ["as declared"]}
+    return {"words": WORDS, **names, "priors": [priors], "reasons": [], "claims": [claim]}
+
+
+@pytest.mark.parametrize(("values", "digits"), [(2, 1), (36, 1), (37, 2), (80, 2)])
+def test_an_axis_may_have_any_number_of_values(values, digits):
+    (priors,) = wide_grid(values)["priors"]
+    assert priors["digits"] == digits
+    assert len(set(priors["cells"])) == 2 * values
+    for number, places in enumerate(priors["cells"]):
+        found = [int(places[k * digits : (k + 1) * digits], 36) for k in range(2)]
+        assert found == [number // 2, number % 2]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_a_long_axis_is_named_in_the_page(tmp_path):
+    data = wide_grid(40)
+    markup = widget_markup("board.html.jinja", words=WORDS, data=embedded(data), script=inlined("board.js"))
+    rows = '<details class="rows"></details>'
+    text = f'<!DOCTYPE html><meta charset="utf-8"><div class="widget">{markup}{rows}</div>'
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    with opened(tmp_path / "page.html") as page:
+        options = page.locator(".board [name=priors] option").all_inner_texts()
+        assert options[1:] == [f"normal({k}, 1); half-normal({j})" for k in range(40) for j in (1, 2)]
+        _, state, text, _ = page.evaluate(CHOOSE, [0, {"priors": 80}])
+        assert state == "answered"
+        assert "0.180" in text
 
 
 def test_rows_are_packed_without_loss():

@@ -122,7 +122,7 @@ def say():
         (
             "On these data none of the paper's eight claims is supported, one is negligible but fragile and none is "
             "contradicted.",
-            "用这些数据，在论文的八条论断中，没有一条得到支持，一条可忽略但不稳健，没有一条相矛盾。",
+            "用这些数据，在论文的八条论断中，没有一条得到支持，一条可忽略但不稳健，没有一条被否定。",
         ),
     ],
 )
@@ -313,5 +313,5 @@ def test_the_default_study_has_every_text_in_chinese():
     words = study_words(study)
     assert words["Beijing"] == "北京"
     assert words["Digital trade openness"] == "数字贸易开放度"
-    assert words["BJ"] == "北京"
+    assert words["[tile] BJ"] == "北京"
     assert words[study.header.data_are_not] == study.header.data_are_not_zh

@@ -203,7 +203,7 @@ def test_latex_has_rules_notes_columns_of_numbers_and_a_label():
         assert part in text
     assert r"\label{tab:nasty-table}" in text
     assert r"\caption{50 \% of" in text  # LaTeX numbers its tables itself
-    assert "0.316 & -12.5{**} \\\\\n & {(}0.131{)} &  \\\\\n & {{[}p = 0.023]} &  \\\\" in text
+    assert "0.316 & -12.5{**} \\\\*\n & {(}0.131{)} &  \\\\*\n & {{[}p = 0.023]} &  \\\\" in text
     assert r"\midrule" + "\n{[}x & 0.1" in text
     interval = latex(Table("t", "", pd.DataFrame({"": ["x"], "1": ["[-0.0008, 0.0317]"], "2": ["-0.5"]})))
     assert "[}$-$0.0008, 0.0317]" in interval  # a true minus, on one line

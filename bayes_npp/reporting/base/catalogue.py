@@ -10,10 +10,25 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from bayes_npp.errors import SpecError
+
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
 BOTH = "both"
 CHOICES = (*LANGUAGES, BOTH)
+
+
+def spoken(language: str) -> tuple[str, ...]:
+    """The languages of a page; `both` are two.
+
+    Raises
+    ------
+    SpecError
+        There are no texts in that language.
+    """
+    if language not in CHOICES:
+        raise SpecError(f"there is no report in '{language}'", fix=f"Choose one of {', '.join(CHOICES)}")
+    return LANGUAGES if language == BOTH else (language,)
 
 
 @dataclass(frozen=True)

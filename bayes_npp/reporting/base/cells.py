@@ -10,11 +10,11 @@ import pandas as pd
 from bayes_npp.analysis.comparison import CLEAR
 from bayes_npp.claims.verdicts import shown
 from bayes_npp.reporting.base.keys import harmless, keyed
-from bayes_npp.reporting.base.numbers import cell_markup, marked_down, markup, plain
+from bayes_npp.reporting.base.numbers import cell_markup, marked_down, markup, plain, unlinked
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
-UNNAMED = '<span class="heard">What</span>'  # for screen readers, above the names of rows
-_ESTIMATE = re.compile(r"([+\u2212-]?\d[\d.e+-]*\**) (\(\d[\d.e+-]*\))(?: (\[.*\]))?")
+UNNAMED = "What"  # for screen readers, above the names of rows
+_ESTIMATE = re.compile(r"([+\u2212-]?\d[\d.e+-]*\**) (\((?=[^()]*[.e])\d[\d.e+-]*\))(?: (\[.*\]))?")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Table:
     def html(self, worded: Wording = unchanged) -> str:
         """An HTML table; every cell is escaped, every decimal tied to its cell of the table's csv file."""
         names = [str(name) for name in self.frame.columns]
-        head = "".join(f'<th scope="col">{markup(worded(name)) or UNNAMED}</th>' for name in names)
+        unnamed = f'<span class="heard">{markup(worded(UNNAMED))}</span>'
+        head = "".join(f'<th scope="col">{markup(worded(name)) or unnamed}</th>' for name in names)
         rows = []
         for key, values in zip(self.keys(), self.frame.itertuples(index=False), strict=True):
             cells = [
@@ -69,19 +70,19 @@ class Table:
         body = cells.to_markdown(index=False, disable_numparse=True)
         body = re.sub(r"-{4,}", "---", re.sub(r" {2,}(?=\|)", " ", body))  # unaligned: half of a wide table is spaces
         title, *notes = (marked_down(worded(text)) for text in (self.title, *self.notes))
+        notes = [note if "`" in note else note.replace("*", "\\*") for note in notes]  # stars of p-values
         return "\n\n".join([f"**{title}**", body, *(f"*{note}*" for note in notes)])
 
     def worded(self, worded: Wording) -> "Table":
         """The same in words, without references of numbers: for files that leave the run."""
         names = [str(name) for name in self.frame.columns]
         rows = [
-            [plain(worded(str(value), name)) for name, value in zip(names, row, strict=True)]
+            [unlinked(plain(worded(str(value), name))) for name, value in zip(names, row, strict=True)]
             for row in self.frame.itertuples(index=False)
         ]
         frame = pd.DataFrame(rows, columns=[plain(worded(name)) for name in names])
-        return replace(
-            self, title=plain(worded(self.title)), frame=frame, notes=tuple(plain(worded(note)) for note in self.notes)
-        )
+        notes = tuple(unlinked(plain(worded(note))) for note in self.notes)
+        return replace(self, title=plain(worded(self.title)), frame=frame, notes=notes)
 
     def stacked(self) -> "Table":
         """The same with a standard error, and what stands in brackets behind it, on lines below the estimate."""

@@ -84,6 +84,11 @@ def p_value(value: float, ref: str) -> str:
     return f"p {'' if shown[0] in '<>' else '= '}{tagged(shown, value, ref)}"
 
 
+def unlinked(text: str) -> str:
+    """Text without links, which lead nowhere outside of its page."""
+    return _LINK.sub(r"\1", text)
+
+
 def plain(text: object) -> str:
     """Text without the references of its numbers."""
     return _MARKS.sub("", _NUMBER.sub(lambda found: found[3], str(text)))

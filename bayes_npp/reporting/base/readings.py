@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\d`'\u2713\u2715\ue100-\uf0ff])")
@@ -12,6 +12,8 @@ _COMMAS = re.compile(r", (?![^\[\]]*\])(?![^()]*\))")
 CLAUSES = re.compile(r"; (?![^()]*\))")
 _LIST = re.compile(r", (?![^\[\]]*\])(?![^()]*\))| and (?=\S)(?![^()]*\))")
 _COUNT = re.compile(r"(\d[\d,]*) ([a-z][a-z ]*[a-z])")
+_BEHIND = re.compile(r"\s*(?:\(\d\)|[(（](?:[^()（）]|\([^()]*\))*[)）])$")  # brackets behind a name
+_ERRORS = r"independent errors|known standard errors|errors |each |one common factor|two common factors"
 _FIGURE = re.compile(r"[\d\ue100-\uf0ff]")
 
 
@@ -86,10 +88,17 @@ def _sentences(own: Reader, text: str) -> Reading | None:
                 start = end
                 break
         else:
-            alone = re.fullmatch(r"([\w-]+)\.", parts[start])  # the name of a claim
-            read.append(Reading(f"{alone[1]}：", 0, 0) if alone else own.read(parts[start]))
+            alone = re.fullmatch(r"([\w-]+(?: [\w-]+){0,2})\.", parts[start])  # the name of a claim
+            alone = alone if alone and (" " not in alone[1] or own.read(alone[1]).left) else None
+            read.append(Reading(f"{alone[1]}：", 0, 0) if alone else _stopped(own.read(parts[start])))
             start += 1
     return added("".join(part.text for part in read), read)
+
+
+def _stopped(read: Reading) -> Reading:
+    """A sentence that ends in a number, or is made of signs and numbers, ends as others do."""
+    ours = re.search(r"[\u4e00-\u9fff]", read.text) or not re.search(r"[A-Za-z]{2}", read.text)
+    return replace(read, text=f"{read.text[:-1]}。") if ours and read.text.endswith(".") else read
 
 
 def _closed(own: Reader, text: str) -> Reading | None:
@@ -144,16 +153,28 @@ def _listed(own: Reader, text: str) -> Reading | None:
     parts = [part for part in _LIST.split(text) if part.strip()]
     if len(parts) < 2:
         return None
-    numbered = [bool(_FIGURE.search(part)) for part in parts]
+    numbered = [bool(_FIGURE.search(_BEHIND.sub("", part))) for part in parts]
     if " and " in text and any(numbered) and not all(numbered):  # the 'and' is inside something else
         return None
     read = [own.read(part) for part in parts]
     if not all(map(is_name, read, parts)):
         return None
-    names = all(len(part.text) <= 12 and not _FIGURE.search(part.text) for part in read)
+    names = all(map(_is_short, read))
     sign = "、" if names else "，"
     last = "和" if names and " and " in text else sign
     return added(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read, 3 * text.count(" and "))
+
+
+def _all_bracketed(own: Reader, text: str) -> Reading | None:
+    """A list of names with brackets behind each."""
+    parts = _LIST.split(text)
+    return _listed(own, text) if len(parts) > 1 and all(part.endswith(")") for part in parts) else None
+
+
+def _is_short(read: Reading) -> bool:
+    """Whether a part of a list is a name, and no clause: without what stands behind it in brackets."""
+    bare = _BEHIND.sub("", read.text)
+    return len(bare) <= 16 and not _FIGURE.search(bare) and not re.search("^[按以]|[，；：。]", bare)
 
 
 def _enumerated(own: Reader, text: str) -> Reading | None:
@@ -183,7 +204,16 @@ def _counted(own: Reader, text: str) -> Reading | None:
     if found is None:
         return None
     noun = own.read(found[2])
-    return None if noun.left else Reading(f"{found[1]} 个{noun.text}", 0, noun.covered)
+    return None if noun.left or _GRAMMAR.fullmatch(found[2]) else Reading(f"{found[1]} 个{noun.text}", 0, noun.covered)
+
+
+def _with_errors(own: Reader, text: str) -> Reading | None:
+    """A model, and its errors behind a comma."""
+    found = re.fullmatch(rf"(?!(?i:{_ERRORS}|AR\(1\)|independent|one scale))([^,;:]+), ((?:{_ERRORS})[^;:()]*)", text)
+    if found is None:
+        return None
+    read = [own.read(found[1]), own.read(found[2])]
+    return None if any(part.left for part in read) else added(f"{read[0].text}（{read[1].text}）", read, 1)
 
 
 def _beside_numbers(own: Reader, text: str) -> Reading | None:
@@ -217,11 +247,12 @@ def _indexed(own: Reader, text: str) -> Reading | None:
 
 BETWEEN = {" to ": "至", " less ": "减", " - ": " - ", " -> ": " → ", " x ": " × ", " > ": " > ", "/": "/"}
 type Split = Callable[[Reader, str], Reading | None]
-WHOLE: tuple[Split, ...] = (_sentences, _closed, _led)  # where one of these holds no other is tried
+WHOLE: tuple[Split, ...] = (_sentences, _closed, _led, _with_errors)  # where one of these holds no other is tried
 SPLITS: tuple[Split, ...] = (
     _clauses,
     _explained,
     _last_explained,
+    _all_bracketed,
     _bracketed,
     _last_bracketed,
     _listed,

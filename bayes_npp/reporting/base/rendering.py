@@ -9,6 +9,7 @@ from bayes_npp.reporting.base.blocks import Block, Details, Page, Widget, unfold
 from bayes_npp.reporting.base.catalogue import CHINESE, ENGLISH
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import marked_down, markup, plain
+from bayes_npp.reporting.base.study_words import TILE
 from bayes_npp.reporting.base.wording import Wording, unchanged
 
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -24,6 +25,7 @@ _TWO_LINES = re.compile(
     r"(?P<one>[^<]*)</text>"
     r'<text class="ink" x="(?P=x)" y="(?P<low>\d+)" text-anchor="middle">(?P<two>[^<]*)</text>'
 )
+_SHORT = re.compile(r'(<text class="\w+ short"[^>]*>)([^<]*)')
 _SHOWN = re.compile(r'(?<=>)[^<>]*[A-Za-z]{2}[^<>]*(?=<)|(?<=aria-label=")[^"]+')
 
 
@@ -67,7 +69,7 @@ def render_page(
             "cell": lambda text: marked_down(worded(str(text))).replace("|", "\\|").replace("\n", " "),
             "table": partial(_table, worded=worded, escape=escape),
             "said": str if language == ENGLISH else worded,
-            "art": partial(_art, worded=worded, language=language),
+            "art": partial(drawn, worded=worded, language=language),
             "widget": partial(_widget, worded=worded, language=language),
             "unfolded": _inside,
         }
@@ -99,7 +101,7 @@ def _table(table: Table, worded: Wording, escape: bool) -> str:
     return Markup(table.html(worded)) if escape else table.markdown(worded)
 
 
-def _art(drawing: str, worded: Wording, language: str) -> str:
+def drawn(drawing: str, worded: Wording, language: str) -> str:
     """A small drawing, what it says in another language."""
     from markupsafe import Markup
 
@@ -111,7 +113,12 @@ def _art(drawing: str, worded: Wording, language: str) -> str:
         middle = (int(found["high"]) + int(found["low"])) // 2
         return f"{found['start']}{middle}{found['end']}{text}</text>"
 
-    return Markup(drawing if language == ENGLISH else _SHOWN.sub(said, _TWO_LINES.sub(whole, drawing)))
+    def tile(found: re.Match[str]) -> str:
+        return found[1] + html.escape(worded(html.unescape(found[2]), TILE), quote=True)
+
+    if language == ENGLISH:
+        return Markup(drawing)
+    return Markup(_SHOWN.sub(said, _TWO_LINES.sub(whole, _SHORT.sub(tile, drawing))))
 
 
 def _widget(widget: Widget, worded: Wording, language: str) -> str:

@@ -163,7 +163,8 @@ def tiles(
             f'width="{size - 3}" height="{size - 3}" rx="4"><title>{escape(name)}: {100 * share:.1f} %</title></rect>'
         )
         kind, said = "over" if strong > 0.5 else "ink", (short or {}).get(name, name[:3])
-        body += f'<text class="{kind}" x="{x + (size - 3) / 2}" y="{y + 18}" text-anchor="middle">{escape(said)}</text>'
+        body += f'<text class="{kind} short" x="{x + (size - 3) / 2}" y="{y + 18}" text-anchor="middle">'
+        body += f"{escape(said)}</text>"
         body += (
             f'<text class="{kind}" x="{x + (size - 3) / 2}" y="{y + 33}" text-anchor="middle">{100 * share:.0f}</text>'
         )

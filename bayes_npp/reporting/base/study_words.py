@@ -6,6 +6,9 @@ from itertools import zip_longest
 
 from bayes_npp.study.study import Study
 
+TILE = "tile"  # of a map, where units stand as two letters that may be a word too
+MODEL = "model: "  # before the name of one, which may be a word of ours too
+
 
 def study_words(study: Study) -> dict[str, str]:
     """The Chinese of every text of a study, by the English text; with and without the unit in brackets.
@@ -21,8 +24,10 @@ def study_words(study: Study) -> dict[str, str]:
             out.setdefault(short, bare)
             out.setdefault(english.rstrip("."), chinese.rstrip("。"))
     labels = study.labels_zh
-    tiles = {place.short: labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
-    return {**tiles, **labels, **out, **(study.labels.words if study.labels else {})}
+    tiles = {f"[{TILE}] {place.short}": labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
+    words = study.labels.words if study.labels else {}
+    said = {name.replace("_", " "): chinese for name, chinese in words.items()}  # as readers see names of columns
+    return {**tiles, **labels, **out, **said, **words}
 
 
 def _pairs(study: Study) -> Iterator[tuple[str, str]]:
@@ -36,13 +41,18 @@ def _pairs(study: Study) -> Iterator[tuple[str, str]]:
         for own in study.content.get(kind, []):  # the models of a study that has been run are those of its ladders
             chinese = str(own.get("title_zh", ""))
             yield str(own.get("title") or own["name"].replace("_", " ")), chinese
-            yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]
+            if kind != "variable" and chinese:
+                yield f"{MODEL}{own['name']}", chinese
+            if kind == "variable" or not own.get("title"):  # readers see titles; a name may be a word of ours
+                yield str(own["name"]), re.split(r"\s*[(（]", chinese)[0]
     titles = {own.get("name"): own.get("title_zh") for own in study.content["model"]}
+    called = {own.get("name"): own.get("title", own.get("name")) for own in study.content["model"]}
     for row in study.robustness:
         yield row.note, row.note_zh
         for name, chinese in titles.items():
             if chinese and row.title_zh:
                 yield f"{name}.{row.name}", f"{chinese}（{row.title_zh}）"
+                yield f"{called[name]}, {row.title or row.name.replace('_', ' ')}", f"{chinese}（{row.title_zh}）"
     for claim in study.claims:
         yield claim.text, claim.text_zh
     for table in study.tables:

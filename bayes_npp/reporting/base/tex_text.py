@@ -9,6 +9,8 @@ from bayes_npp.reporting.base.numbers import plain
 WIDE = re.compile(
     r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 )  # Chinese and the like
+_WORDS = re.compile(rf"{WIDE.pattern}[，。；：、）”？]*|(?:(?!{WIDE.pattern})\S)+")
+_SPACED = re.compile(rf"\s*(?:{_WORDS.pattern})")
 _SIGNS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -45,6 +47,19 @@ _SIGNS = {
 _OPENING = "([{/\u2013\u2014"
 _CAPITALS = ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega")
 _JOINERS = "\u200d\ufe0e\ufe0f"  # between and behind pictures
+
+
+def letters_wide(text: str) -> int:
+    """How wide a text is in letters; a Chinese character is two."""
+    return sum(2 if WIDE.match(sign) else 1 for sign in text)
+
+
+def words_of(text: str, blanks: bool = False) -> list[str]:
+    """What stands on one line: words, and Chinese characters one by one, each with the signs behind it.
+
+    With `blanks` each with those before it.
+    """
+    return (_SPACED if blanks else _WORDS).findall(text)
 
 
 def escaped(text: object) -> str:

@@ -10,22 +10,27 @@ messages. What no message covers (names, citations, words of others) stays as it
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from bayes_npp.reporting.base.catalogue import Message, catalogue, first_lower
+from bayes_npp.reporting.base.catalogue import ENGLISH, Message, catalogue, first_lower
 from bayes_npp.reporting.base.chinese import typeset, wrapped
 from bayes_npp.reporting.base.numbers import TAGGED
 from bayes_npp.reporting.base.readings import CLAUSES, SENTENCE, SPLITS, WHOLE, Reading, added, is_name, letters
-from bayes_npp.reporting.base.wording import Wording
+from bayes_npp.reporting.base.study_words import MODEL
+from bayes_npp.reporting.base.wording import Wording, unchanged
 
 ATOM = 0xE100  # numbers with their references travel as one character each
 ATOMS = 0xF0FF - ATOM
+NAME = 0xF100  # a study's own texts with commas in them, which are no lists
+NAMES = 0xF8FF - NAME
 CERTAIN = 36  # letters of a message that is taken at once where it leaves nothing
 TELLING = 20  # letters from which a message is taken although a placeholder of it holds unknown words
 SHORT = 6  # and from which one is where they may be names
 LONG = 240  # letters of a text that only such messages may be
 QUOTED = ("model", "declared", "own")  # places that hold names in quotes
 SINGLE = ("unit", "period", "period_word")  # places of one word, in short messages
-COUNTS = ("count", "number")  # places of one number, or of its word
+COUNTS = ("count", "number", "table", "t")  # places of one number, or of its word
+NAMED = ("estimand", "model")  # places of names, which begin with no digit
 NUMBERS = ("lo", "hi", "low", "high", "lowest", "highest")  # places of numbers
 WORDS = (
     "name",
@@ -39,13 +44,17 @@ WORDS = (
     "text2",
     "per_sd",
 )  # and places that hold words behind a blank
+MORE = ("under", "more", "used", "bound", "else", "text2")  # places of a part that is there or not, behind another
 MOST = 14  # messages tried for a text, those with most words first
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACE = re.compile(r"\{[^{}]*\}")
 _NUMERIC = r"[-+\u2212<>=\d\[({\ue100-\uf0ff]"
 _COUNTED = re.compile(r" (?:units|rows|periods|checks|draws|dots|pairs|chains|instruments)\b")
+_ANY = r"((?:[^\[\]()]|\[[^\[\]]*\]|\((?:[^()]|\([^()]*\))*\))*?)"  # whatever brackets do not part
 _ONE = r"((?:(?! and )[^,;:()\d])*?)"
+_BRACKETED = re.compile(r"\[[^\[\]]*\]")
 _MARKS = re.compile(r"[,;:]\s")
+_IS = re.compile("\u4e3a (?=(?:\ue000[^\ue001]*\ue001[^\ue001]*\ue001)?[<>] )")  # 'is' before a sign of relation
 _KEPT = re.compile(
     r"`[^`]*`|\]\([^()]*\)|[\w./-]+\.(?:csv|json|md|toml|html|py|cff)\b|\b(?:TWFE|GMM|PCA|CCE|OLS|CRITIC|Stata|AR|PSIS|"
     r"MCSE|ESS|SD|SDs|elpd|rho|hat|Pareto|Hansen|stata|hc0|cr1|sss|lsdv|Sargan|Wald|Holm|Chow|Fisher|Welch|Driscoll|Kraay|xtsum|ln|GDP|CD)\b"
@@ -62,6 +71,11 @@ class Pattern:
     letters: int
 
 
+def said_in(language: str, worded: Wording = unchanged, words: Mapping[str, str] = MappingProxyType({})) -> Wording:
+    """What puts texts into a language, names exchanged for words on the way; English ones are there already."""
+    return worded if language == ENGLISH else translated(worded, language, words)
+
+
 def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Wording:
     """What puts a text, names already exchanged for words, into another language.
 
@@ -76,7 +90,12 @@ def translated(worded: Wording, language: str, words: Mapping[str, str]) -> Word
     translation = Translation(worded, catalogue(language), words)
 
     def say(text: str, column: str = "") -> str:
-        shown = translation(worded(text, column))
+        text = worded(text, column)
+        if shown := translation.own.get(f"[{column}] {text}") or translation.exact.get(
+            f"[{column}] {first_lower(text)}"
+        ):
+            return shown
+        shown = translation(text)
         lines = text.split("\n")
         if len(lines) == 1 or shown == text:
             return shown
@@ -100,12 +119,16 @@ class Translation:
         self.patterns.sort(key=lambda pattern: -pattern.letters)
         self.paragraphs = [one for one in self.patterns if SENTENCE.search(_PLACE.sub("X", one.message.text))]
         self.own = {first_lower(text): other for text, other in words.items()}
+        for text, other in words.items():  # names of models stand alone, too, where they are no words of ours
+            if (name := first_lower(text.removeprefix(MODEL))) not in self.exact:
+                self.own.setdefault(name, other)
+        self.several = _several(words)
         self.known: dict[str, Reading] = {}
 
     def __call__(self, text: str) -> str:
         """A text in the other language."""
         if not _WORD.search(text):
-            return text
+            return typeset(text)
         found: list[str] = []
 
         def atom(match: re.Match[str]) -> str:
@@ -113,8 +136,18 @@ class Translation:
             return chr(ATOM + len(found) - 1)
 
         bare = TAGGED.sub(atom, text) if len(TAGGED.findall(text)) < ATOMS else text
-        out = typeset(self.read(bare).text)
-        return re.sub(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", lambda match: found[ord(match[0]) - ATOM], out)
+        names: list[str] = []
+
+        def name(match: re.Match[str]) -> str:
+            names.append(self.own.get(first_lower(match[0]), match[0]))
+            return chr(NAME + len(names) - 1)
+
+        if first_lower(bare) not in self.own:
+            bare = self.several.sub(name, bare, count=NAMES)
+        out = self.read(bare).text
+        out = typeset(re.sub(f"[{chr(NAME)}-{chr(NAME + NAMES)}]", lambda match: names[ord(match[0]) - NAME], out))
+        out = re.sub(f"[{chr(ATOM)}-{chr(ATOM + ATOMS)}]", lambda match: found[ord(match[0]) - ATOM], out)
+        return _IS.sub(" ", out)
 
     def read(self, text: str) -> Reading:
         """The best reading of a text."""
@@ -186,9 +219,14 @@ class Translation:
             return all(own.left == 0 or re.fullmatch(r"[\w.]+", part) for own, part in read)
         return all(is_name(own, part) for own, part in read)
 
+    def _placed(self, name: str, part: str) -> Reading:
+        """What stands in a place: a model by its name, whatever else the word may mean."""
+        model = self.own.get(f"{MODEL}{part}") if name == "model" else None
+        return self.read(part) if model is None else Reading(model, 0, letters(part))
+
     def _filled(self, pattern: Pattern, match: re.Match[str]) -> Reading:
         names = [name for _, name in pattern.message.pieces if name]
-        parts = [self.read(part or "") for part in match.groups()]
+        parts = [self._placed(name, part or "") for name, part in zip(names, match.groups(), strict=True)]
         used = {
             name: part for name, part in zip(names, parts, strict=True) if f"{{{name}" in pattern.message.translation
         }
@@ -201,9 +239,16 @@ class Translation:
         )
 
 
+def _several(words: Mapping[str, str]) -> re.Pattern[str]:
+    """A study's own names of several parts, wherever they stand in a text."""
+    names = sorted((text for text in words if ", " in text), key=len, reverse=True)
+    said = "|".join(f"[{re.escape(text[0].lower() + text[0].upper())}]{re.escape(text[1:])}" for text in names)
+    return re.compile(rf"(?<!\w)(?:{said or '(?!)'})(?!\w)")
+
+
 def _is_loose(text: str, read: Reading) -> bool:
     """Whether what stands in a place may be more than belongs there: parts of a sentence, not a list of names."""
-    return bool(_MARKS.search(text)) and ("、" not in read.text or "，" in read.text)
+    return bool(_MARKS.search(_BRACKETED.sub("", text))) and ("、" not in read.text or "，" in read.text)
 
 
 def _without_comma(message: Message) -> Message | None:
@@ -241,15 +286,23 @@ def _pattern(message: Message, worded: Wording) -> Pattern:
     return Pattern(message, re.compile(expression, re.DOTALL), longest, told)
 
 
-def _gap(name: str, short: bool, kept: set[str], after: str) -> str:
-    """What may stand in a place, given the text behind it."""
+def _gap(name: str, short: bool, kept: set[str], after: str, before: str) -> str:
+    """What may stand in a place, given the text before and behind it."""
     if name not in kept:
         return "([a-z]*)"
-    if name in COUNTS or _COUNTED.match(after):
+    if before == "" and name in MORE:
+        return r"((?:\s?[,;:.(].*|\s(?:and|Its) .*)?)"
+    if name == "found" and before == " ":
+        return "((?:through|no|none) .*?)"
+    if name in COUNTS or _COUNTED.match(after) or (name == "total" and after.startswith(" of")):
         return r"([\w,.]+|[\ue100-\uf0ff])"
     if name in NUMBERS:
         return rf"((?={_NUMERIC}).*?)"
-    return _ONE if short and name in SINGLE else "(.*?)"
+    if name == "interval":
+        return r"(\[[^\[\]]*\]|[^\[\]]*?)"
+    if name in NAMED:
+        return r"((?!\d|SD )(?:(?! and ).)*?)" if after.startswith(" of") else r"((?!\d).*?)"
+    return _ONE if short and name in SINGLE else _ANY
 
 
 def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
@@ -272,5 +325,8 @@ def _expression(literals: list[str], names: list[str], kept: set[str]) -> str:
             out[place + 1] = r"(?:\s+errors)?" + out[place + 1].removeprefix(r"\s+errors")
     short = sum(map(letters, literals)) < 1.2 * TELLING and "kind" not in names
     behind = literals[1:]
-    gaps = [_gap(name, short, kept, after) for name, after in zip(names, behind, strict=True)]
+    gaps = [
+        _gap(name, short, kept, after, before)
+        for name, after, before in zip(names, behind, ["-", *behind[:-1]], strict=True)
+    ]
     return out[0] + "".join(gap + literal for gap, literal in zip(gaps, out[1:], strict=True))

@@ -9,10 +9,12 @@ from html import escape
 
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import plain, with_minus
+from bayes_npp.reporting.base.tex_text import letters_wide
 
 LATIN, EAST_ASIAN = "Times New Roman", "SimSun"
 SIZE, NOTE_SIZE = 10, 9  # points
 THICK, THIN = 12, 6  # eighths of a point
+LONGEST = 40  # letters of a column before its texts are wrapped
 ACROSS = 110  # characters of a line above which the page lies on its side
 LONG, SHORT, MARGIN = 16838, 11906, 1134  # A4 in twentieths of a point
 DATE = (1980, 1, 1, 0, 0, 0)  # of every part of the file: the same table is the same file
@@ -41,6 +43,7 @@ def word(table: Table) -> bytes:
 def _blank() -> dict[str, bytes]:
     """Parts of an empty document with the fonts of every table, of the library's those that one needs."""
     import docx
+    from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
     from docx.shared import Pt
 
@@ -48,6 +51,10 @@ def _blank() -> dict[str, bytes]:
     style = document.styles["Normal"]
     style.font.name, style.font.size = LATIN, Pt(SIZE)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), EAST_ASIAN)
+    language = OxmlElement("w:lang")  # which of the East Asian ones: it decides about punctuation and fonts
+    language.set(qn("w:val"), "en-US")
+    language.set(qn("w:eastAsia"), "zh-CN")
+    style.element.rPr.append(language)
     style.paragraph_format.space_after = Pt(0)
     every = document.styles.element
     for own in list(every):
@@ -71,22 +78,32 @@ def _properties(blank: str, table: Table) -> bytes:
     return re.sub("<dc:title>.*?</dc:title>", lambda _: title, dated).encode()
 
 
+def _widths(table: Table) -> list[int]:
+    """Letters that each column asks for."""
+    columns = table.frame.items()
+    return [min(LONGEST, max(map(letters_wide, (str(name), *map(str, own))))) + 2 for name, own in columns]
+
+
 def _document(table: Table) -> bytes:
     """The table under its title, notes below, on a page that lies on its side where lines are long."""
     stacked = table.stacked()
     names, cells = [str(name) for name in stacked.frame.columns], stacked.frame.to_numpy()
     rows = [names, *([str(value) for value in row] for row in cells)]
-    widest = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lying = sum(min(own, 40) + 2 for own in widest) > ACROSS
+    asked = _widths(stacked)
+    lying = sum(asked) > ACROSS
     width, height = (LONG, SHORT) if lying else (SHORT, LONG)
-    share = (width - 2 * MARGIN) // len(names)
+    widths = [(width - 2 * MARGIN) * own // max(sum(asked), ACROSS // 2) for own in asked]
+    followed = [not below[0].strip() for below in rows[1:]] + [False]  # a standard error stays with its estimate
     body = [
         _paragraph(_runs(table.title, "<w:b/>"), "<w:keepNext/>"),
         '<w:tbl><w:tblPr><w:tblW w:type="auto" w:w="0"/><w:jc w:val="center"/></w:tblPr>',
-        f"<w:tblGrid>{f'<w:gridCol w:w="{share}"/>' * len(names)}</w:tblGrid>",
-        *(_row(texts, number, len(rows), stacked.rules, share) for number, texts in enumerate(rows)),
+        f"<w:tblGrid>{''.join(f'<w:gridCol w:w="{own}"/>' for own in widths)}</w:tblGrid>",
+        *(
+            _row(texts, widths, _edges(number, len(rows), stacked.rules), number == 0, followed[number])
+            for number, texts in enumerate(rows)
+        ),
         "</w:tbl>",
-        *(_paragraph(_runs(note, f'<w:sz w:val="{2 * NOTE_SIZE}"/>')) for note in table.notes),
+        *(_paragraph(_runs(with_minus(note), f'<w:sz w:val="{2 * NOTE_SIZE}"/>')) for note in table.notes),
         f'<w:sectPr><w:pgSz w:w="{width}" w:h="{height}"{' w:orient="landscape"' * lying}/><w:pgMar ',
         *(f'w:{side}="{MARGIN}" ' for side in ("top", "right", "bottom", "left")),
         'w:header="720" w:footer="720" w:gutter="0"/></w:sectPr>',
@@ -94,8 +111,8 @@ def _document(table: Table) -> bytes:
     return f"{_HEAD}<w:document {_NAMES}><w:body>{''.join(body)}</w:body></w:document>".encode()
 
 
-def _row(texts: list[str], number: int, rows: int, rules: tuple[int, ...], share: int) -> str:
-    """A row: lines above and below the table, and below its header, which is repeated on every page."""
+def _edges(number: int, rows: int, rules: tuple[int, ...]) -> str:
+    """Borders of a row's cells: lines above and below the table, and below its header."""
     above = THICK if number == 0 else THIN if number == 1 or number - 1 in rules else 0
     below = THICK if number == rows - 1 else 0
     edges = "".join(
@@ -103,13 +120,18 @@ def _row(texts: list[str], number: int, rows: int, rules: tuple[int, ...], share
         for side, width in (("top", above), ("bottom", below))
         if width
     )
-    borders = f"<w:tcBorders>{edges}</w:tcBorders>" if edges else ""
+    return f"<w:tcBorders>{edges}</w:tcBorders>" if edges else ""
+
+
+def _row(texts: list[str], widths: list[int], borders: str, header: bool, followed: bool) -> str:
+    """A row: of the header, which is repeated on every page, or one that stays on the page of the row below."""
+    kept = "<w:keepNext/>" * followed
     cells = (
-        f'<w:tc><w:tcPr><w:tcW w:type="dxa" w:w="{share}"/>{borders}</w:tcPr>'
-        f"{_paragraph(_runs(with_minus(text)), '<w:jc w:val="center"/>' if place else '')}</w:tc>"
-        for place, text in enumerate(texts)
+        f'<w:tc><w:tcPr><w:tcW w:type="dxa" w:w="{width}"/>{borders}</w:tcPr>'
+        f"{_paragraph(_runs(with_minus(text)), kept + '<w:jc w:val="center"/>' * bool(place))}</w:tc>"
+        for place, (text, width) in enumerate(zip(texts, widths, strict=True))
     )
-    return f"<w:tr><w:trPr><w:cantSplit/>{'<w:tblHeader/>' * (number == 0)}</w:trPr>{''.join(cells)}</w:tr>"
+    return f"<w:tr><w:trPr><w:cantSplit/>{'<w:tblHeader/>' * header}</w:trPr>{''.join(cells)}</w:tr>"
 
 
 def _paragraph(runs: str, properties: str = "") -> str:

@@ -16,6 +16,7 @@ from bayes_npp.reporting.base.numbers import CODE_OR_REFERENCE
 from bayes_npp.reporting.base.words import (
     MODELS,
     counted,
+    errors_in_words,
     errors_word,
     lower,
     model_word,
@@ -61,6 +62,7 @@ PARAMETERS = {
 COMMON = ("known", "factor")  # names of error parts that are English words too
 FITS = ("fit", "model")  # columns of tables that hold names of fits
 READ = ("title", "text", "note", "data_are", "data_are_not", "doubts", "labels")  # keys of a study file with sentences
+WORDS = ("method",)  # columns of words of ours, some of which may be names of a study too
 NAMES = ("model", "sample", "estimator", "outcome", "term")  # columns of published.csv that hold names
 
 
@@ -73,6 +75,15 @@ class Wording(Protocol):
 def unchanged(text: str, column: str = "") -> str:
     """No wording: for pages that have no names of a study."""
     return text
+
+
+def plain_wording(text: str, column: str = "") -> str:
+    """Words for error models and prior sets, for a table of estimates without a study."""
+
+    def word(match: re.Match[str]) -> str:
+        return errors_in_words(match["errors"] or match["set"], "unit")
+
+    return re.sub(_errors(), word, text).replace("weakly_informative", "weakly informative")
 
 
 def wording(study: Study) -> Wording:
@@ -115,7 +126,8 @@ def wording(study: Study) -> Wording:
     def worded(text: str, column: str = "") -> str:
         if column in FITS and text.partition("--")[0].partition(".")[0] in models:
             return model_word(study, text)
-        return alone.get(text) or (with_bare if any(name in text for name in bare) else found).sub(word, text)
+        whole = None if column in WORDS else alone.get(text)
+        return whole or (with_bare if any(name in text for name in bare) else found).sub(word, text)
 
     return worded
 

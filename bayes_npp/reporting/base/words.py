@@ -112,7 +112,11 @@ def with_titles(study: Study, text: str) -> str:
 
 def errors_word(study: Study, errors: str) -> str:
     """An error model in words."""
-    unit = unit_word(study)
+    return errors_in_words(errors, unit_word(study))
+
+
+def errors_in_words(errors: str, unit: str) -> str:
+    """An error model in words, given what a unit is called."""
     names = [name for name in errors.split("+") if name]
     known = [ERRORS.get(name, _registered(name)).format(unit=unit) for name in names]
     if len(known) == 1:

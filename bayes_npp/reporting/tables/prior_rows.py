@@ -7,7 +7,7 @@ from bayes_npp.claims.ledger import ClaimRecord
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.numbers import chance
 from bayes_npp.reporting.base.result import Result
-from bayes_npp.reporting.base.words import errors_word, listed
+from bayes_npp.reporting.base.words import errors_word
 
 SETS = " priors"  # ends the name of a variant that is a named set
 
@@ -20,7 +20,7 @@ def prior_rows_table(result: Result) -> Table | None:
     frame = pd.DataFrame(rows).fillna("not run")
     errors = list(dict.fromkeys(errors_word(result.study, record.errors) for record in result.ledger.records))
     notes = (
-        f"Probability of the claim, {listed(errors)}. A named set changes "
+        f"Probability of the claim. Errors: {'; '.join(errors)}. A named set changes "
         "every prior of the model, the explorer those of slopes alone. All choices: [choices.csv](choices.csv).",
     )
     return Table("prior_rows", "The claims under named sets of priors, as computed", frame, notes)

@@ -75,7 +75,7 @@ def _rows(
 
 
 def _changed(record: RobustnessRecord) -> str:
-    return record.changed + (f" ({record.note})" if record.note else "")
+    return "; ".join(part for part in (record.changed, record.note) if part)
 
 
 def _warning(fit: FitRecord | None) -> str:

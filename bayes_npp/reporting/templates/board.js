@@ -8,6 +8,7 @@ function start(root) {
   const input = name => root.querySelector(`[name=${name}]`);
   const option = (value, text) => Object.assign(document.createElement("option"), { value, textContent: text });
   const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const between = /[\u4e00-\u9fff]/.test(words.note) ? "\uff1b" : "; "; // in the language of the page
   const whole = text => text.replace(/(^|[^\d])\.(?=\d)/, "$10.").replace("-", "\u2212");
   let claim, names, rows;
 
@@ -21,23 +22,24 @@ function start(root) {
     }));
   }
 
-  function grid(axes, cells) { // priors of the grid in words, from the place of each on its axes
+  function grid(axes, cells, digits) { // priors of the grid in words, from the place of each on its axes
+    const values = places => axes.map((axis, k) => axis.values[parseInt(places.slice(k * digits, (k + 1) * digits), 36)]);
     return cells.map((places, cell) => ({
-      name: `cell ${cell + 1} of the grid`, label: Array.from(places, (place, k) => axes[k].values[parseInt(place, 36)]).join("; "),
+      name: `cell ${cell + 1} of the grid`, label: places ? values(places).join(between) : "",
     }));
   }
 
   function newClaim() {
     claim = all.claims[Number(input("claim").value)];
     const priors = all.priors[claim.priors], plain = list => list.map(one => typeof one === "string" ? { name: one, label: one } : { name: one[0], label: one[1] });
-    names = { errors: plain(all.errors), measure: plain(all.measure), sample: plain(all.sample), priors: [...plain(priors.named), ...grid(priors.axes, priors.cells)] };
+    names = { errors: plain(all.errors), measure: plain(all.measure), sample: plain(all.sample), priors: [...plain(priors.named), ...grid(priors.axes, priors.cells, priors.digits)] };
     rows = unpack(claim.rows);
     for (const kind of KINDS) {
       const alone = kind === "errors" ? claim.errors : 0, ran = index => index === alone || rows.has(kind[0] + index);
       input(kind).replaceChildren(...names[kind].map((one, index) => [one, index]).filter(([, index]) => ran(index)).map(([one, index]) => option(index, one.label)));
       input(kind).value = alone;
     }
-    root.querySelector(".axes").textContent = priors.axes.length ? say(words.axes, { axes: priors.axes.map(axis => axis.title).join("; ") }) : "";
+    root.querySelector(".axes").textContent = priors.axes.length ? say(words.axes, { axes: priors.axes.map(axis => axis.title).join(between) }) : "";
     update();
   }
 
