@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bayes_npp.bayesian.fitting.error_ladder import on_rung
 from bayes_npp.bayesian.instruments.equations import check_iv_priors
 from bayes_npp.bayesian.mediation.equations import check_quantities
-from bayes_npp.bayesian.model.error_models import parts
+from bayes_npp.bayesian.model.error_models import why_not_integrated
 from bayes_npp.bayesian.priors.grid import load_grid
 from bayes_npp.bayesian.priors.sets import check_priors
 from bayes_npp.design.slope_contrasts import slope_weights
@@ -174,11 +174,7 @@ def _claims(study: Study) -> Iterator[str]:
 
 def _check_other_priors(model: HierarchicalModel, spec: Spec) -> None:
     """Raise where a claim cannot be asked again under other priors, which is part of its answer."""
-    reason = next((part.not_collapsed for part in parts(model.errors) if part.not_collapsed), "")
-    if not reason and (spec.unit_slopes or spec.group_time_effects):  # the only others; numba is slow to load
-        from bayes_npp.bayesian.collapsed.collapsed import why_not_collapsible
-
-        reason = why_not_collapsible(spec)
+    reason = why_not_integrated(model.errors, spec.unit_slopes, bool(spec.group_time_effects))
     if reason:
         raise SpecError(
             f"model '{model.name}' has errors = '{model.errors}' ({reason}), and a claim is asked again under many "

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bayes_npp.bayesian.model.error_models import parts
+from bayes_npp.bayesian.model.error_models import parts, why_not_integrated
 from bayes_npp.errors import SpecError, nearest
 from bayes_npp.records import Record
 from bayes_npp.study.model_spec import ModelSpec
@@ -83,11 +83,12 @@ def measured_model(name: str, models: Sequence[ModelSpec]) -> HierarchicalModel:
     if not isinstance(model, HierarchicalModel):
         raise SpecError(f"'{name}' is of kind '{model.kind}'", fix="Name hierarchical models")
     by_unit = model.slopes is not None and (model.slopes == "unit" or model.slopes.endswith("/unit"))
-    normal = not any(part.not_collapsed or part.known_se for part in parts(model.errors))
-    if model.dynamic or model.transform != "levels" or not model.correlated_means or by_unit or not normal:
+    known_se = any(part.known_se for part in parts(model.errors))
+    plain = model.correlated_means and not (model.dynamic or by_unit or known_se) and model.transform == "levels"
+    if not plain or why_not_integrated(model.errors, by_unit, bool(model.group_time_effects)):
         raise SpecError(
             f"'{name}' cannot be put beside two-way fixed effects over many variants",
             fix="Name a static model in levels with correlated means, slopes common or by group, normal errors of "
-            "unknown scale",
+            "unknown scale, and no scales of periods beside period effects of groups",
         )
     return model

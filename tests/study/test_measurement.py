@@ -3,8 +3,10 @@
 import pytest
 
 from bayes_npp import cli
-from bayes_npp.errors import BayesNppError
+from bayes_npp.errors import BayesNppError, SpecError
 from bayes_npp.study.checks import check_study
+from bayes_npp.study.measurement import measured_model
+from bayes_npp.study.models import HierarchicalModel
 from bayes_npp.study.study import load_study
 from tests.analysis.test_measurement import STUDY, write
 
@@ -45,3 +47,11 @@ def test_bad_input_at_the_command_line(tmp_path, capsys, monkeypatch):
         cli.main()
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_the_collapsed_sampler_does_not_have_is_not_measured():
+    """`check` says so: it was an error in the midst of the run."""
+    options = {"name": "m", "kind": "hierarchical", "slopes": "group", "errors": "period_scale"}
+    assert measured_model("m", [HierarchicalModel(**options)]).name == "m"
+    with pytest.raises(SpecError, match="no scales of periods beside period effects of groups"):
+        measured_model("m", [HierarchicalModel(**options, group_time_effects="group")])

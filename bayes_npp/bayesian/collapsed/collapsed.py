@@ -4,7 +4,7 @@ from bayes_npp.bayesian.collapsed.loadings import collapse_loadings
 from bayes_npp.bayesian.collapsed.posterior import Collapsed, shifted
 from bayes_npp.bayesian.collapsed.products import cross_products
 from bayes_npp.bayesian.collapsed.theta import ERROR_PARTS, lay_out
-from bayes_npp.bayesian.model.error_models import named, parts
+from bayes_npp.bayesian.model.error_models import named, why_not_integrated
 from bayes_npp.bayesian.model.loadings import loads
 from bayes_npp.bayesian.model.terms import ModelData, Term, terms, unit_terms
 from bayes_npp.bayesian.priors.sets import PriorSet
@@ -14,11 +14,9 @@ from bayes_npp.errors import SpecError
 
 def why_not_collapsible(spec: Spec) -> str:
     """Why the collapsed sampler is not exact for a model; empty where it is."""
-    reasons = [part.not_collapsed for part in parts(spec.errors) if part.not_collapsed]
+    reason = why_not_integrated(spec.errors, spec.unit_slopes, bool(spec.group_time_effects))
     missing = [name for name in named(spec.errors) if name not in ERROR_PARTS]
-    if "period_scale" in spec.error_parts and (spec.unit_slopes or spec.group_time_effects):
-        reasons.append("scales of periods beside slopes of units or period effects of groups do not")
-    return next(iter(reasons), f"'{missing[0]}' is not in the compiled density" if missing else "")
+    return reason or (f"'{missing[0]}' is not in the compiled density" if missing else "")
 
 
 def on_grid(spec: Spec) -> bool:

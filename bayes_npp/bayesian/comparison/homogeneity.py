@@ -7,10 +7,11 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.slope_likelihood import TAU, log_tau_weights, slope_likelihood, slope_marginal
 from bayes_npp.bayesian.fitting.fit import Fit
+from bayes_npp.bayesian.fitting.refit import SHORT, sample_thetas
 from bayes_npp.bayesian.model.terms import WHOLE
 from bayes_npp.bayesian.priors.families import PriorSpec
 from bayes_npp.bayesian.priors.sets import PriorSet
-from bayes_npp.errors import SpecError
+from bayes_npp.errors import SamplingError, SpecError
 
 FACTOR_DRAWS = 400
 SCALE_MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)  # multiples of the prior's scale
@@ -62,7 +63,9 @@ def homogeneity(fit: Fit) -> Homogeneity:
     Raises
     ------
     SpecError
-        A model without varying slopes, or not fitted by the collapsed sampler.
+        A model without varying slopes, or one that the collapsed sampler does not have.
+    SamplingError
+        A fit of the full model, beside which a short run of the collapsed one failed its diagnostics.
 
     Notes
     -----
@@ -82,7 +85,18 @@ def homogeneity(fit: Fit) -> Homogeneity:
     variable = next((name for name in ("slope_sd", "unit_slope_sd") if name in names), None)
     if variable is None:
         raise SpecError("the model has one slope, so there is nothing to compare", fix="Let slopes vary")
-    return factor_of_equal_slopes(fit.collapsed, fit.priors, fit.thetas, variable)
+    return factor_of_equal_slopes(fit.collapsed, fit.priors, _thetas(fit), variable)
+
+
+def _thetas(fit: Fit) -> np.ndarray:
+    """Draws of the collapsed sampler's theta (S, d), of a short run beside a fit of the full model."""
+    if fit.is_collapsed:
+        return fit.thetas
+    thetas, diagnostics = sample_thetas(fit.collapsed, SHORT)
+    if not diagnostics.passed:
+        run = "the run beside the full model, for the Bayes factor of equal slopes"
+        raise SamplingError(f"{run}: {diagnostics.verdict}")
+    return thetas
 
 
 def factor_of_equal_slopes(

@@ -333,6 +333,13 @@ def parts(errors: str) -> tuple[ErrorModel, ...]:
     return tuple(found if any(record.alone for record in found) else (ERROR_MODELS[BASE], *found))
 
 
+def why_not_integrated(errors: str, unit_slopes: bool, group_time_effects: bool) -> str:
+    """Why coefficients do not integrate out under these errors, beside slopes of units or period effects of groups."""
+    if "period_scale" in named(errors) and (unit_slopes or group_time_effects):
+        return "scales of periods beside slopes of units or period effects of groups do not"
+    return next((record.not_collapsed for record in parts(errors) if record.not_collapsed), "")
+
+
 def combine(names: Sequence[str]) -> bool:
     """Whether parts go together: different ones, none that stands alone, one memory, one shape and one set of factors
     at most, and no factors beside a shape."""
@@ -370,10 +377,8 @@ def centred_scales(errors: str, residual: np.ndarray, unit: np.ndarray, df: int)
 
 def with_memory(errors: str) -> str:
     """`errors`, joined by the first part with a memory where they have none."""
-    if memory_of(errors):
-        return errors
     first = names_where(lambda record: record.memory is not None)[0]
-    return first if errors == BASE else f"{first}+{errors}"
+    return errors if memory_of(errors) else first if errors == BASE else f"{first}+{errors}"
 
 
 def label_of(errors: str) -> str:

@@ -46,9 +46,9 @@ def loaded(data: ModelData, priors: PriorSet, prior: Any, sd: Any, memory: Any) 
     within = (period[design.time] + (own[design.unit] * b[design.time][:, :, None]).sum(axis=1)) @ slopes
     total = -pt.where(free[design.unit], within, pt.as_tensor(dense) @ slopes)
     pooled = [j for j, term in enumerate(loading_terms(data), start=1) if term.scale]
-    width = len(pooled) ** 2 * dense.shape[1]
+    shape = (len(pooled), len(pooled), dense.shape[1])  # of nothing where every loading is fixed
     part_sd = pm.Data("loading_between_sigma", priors[PART].parameters["sigma"])
-    between = pm.Normal(PART, 0.0, part_sd, shape=width).reshape((len(pooled), len(pooled), -1))
+    between = pm.Normal(PART, 0.0, part_sd, shape=int(np.prod(shape))).reshape(shape)
     for i, to in enumerate(pooled):
         for j, k in enumerate(pooled):
             loading = ((own[:, k] - mean[k]) @ between[i, j]) * free

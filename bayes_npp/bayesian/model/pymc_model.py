@@ -275,7 +275,8 @@ def _with_loadings(
     if deviations:
         whole["loading"] = np.stack(deviations, axis=-2)
     whole |= {column.variable: draws[f"{column.variable}_deviation"] for column in data.time_columns}
-    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in whole.items()}
+    made = int(np.prod(shape))  # -1 says nothing of a variable without elements
+    flat = {name: values.reshape(made, *values.shape[2:]) for name, values in whole.items()}
     flat = stored(flat, data, sloped_coefficients(flat, data, priors))
     flat.pop("free_slope", None)
     if deviations:

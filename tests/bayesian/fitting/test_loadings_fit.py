@@ -116,3 +116,15 @@ def test_figures_of_the_default_study(study):
 def test_folds_of_rows_are_refused(fit):
     with pytest.raises(SpecError, match="columns change with the rows"):
         leave_one_row_out(fit, folds=5)
+
+
+@pytest.mark.slow
+def test_fixed_loadings_alone_in_the_full_model():
+    """No loading is pooled, so that the part shared with the columns has no element: it was a traceback."""
+    spec = spec_of("iid", exposure_factor="fixed")
+    panel = shared_world(3, n_units=12)
+    full = bn.fit(panel, spec, draws=500, chains=2, tune=500, seed=1, engine="nuts")
+    own = bn.fit(panel, spec, draws=500, chains=2, seed=2)
+    assert full.tree.posterior["loading_between"].size == 0
+    assert abs(full.slopes.mean() - own.slopes.mean()) < 0.25 * own.slopes.std()
+    assert full.slopes.std() == pytest.approx(own.slopes.std(), rel=0.15)

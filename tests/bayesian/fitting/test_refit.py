@@ -1,6 +1,7 @@
 """Many priors on one model, the Bayes factor of equal slopes, calibration, the rule that picks the errors."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,12 @@ def test_bayes_factor_equals_the_ratio_of_marginal_likelihoods(fit):
     assert abs(np.log(found.factor) - (equal - unequal)) < 4 * np.sqrt(found.mcse**2 + first**2 + second**2)
     assert found.by_scale[2] == (1.0, pytest.approx(found.factor))
     assert found.reading == "slopes differ"
+
+
+def test_a_fit_of_the_full_model_has_its_factor_from_a_run_beside_it(fit):
+    own, beside = homogeneity(fit), homogeneity(replace(fit, engine="nuts"))
+    assert np.log(beside.factor) == pytest.approx(np.log(own.factor), abs=4 * np.hypot(own.mcse, beside.mcse))
+    assert beside.factor != own.factor
 
 
 def test_prior_scale_of_the_bayes_factor_needs_no_other_fit(fit, unbalanced, grouped_spec):
