@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bayes_npp import __version__
+from bayes_npp.commands.collecting import seldom_collected
 from bayes_npp.commands.interrupts import SIGNALLED, listening
 from bayes_npp.commands.speaking import FAILED_DIAGNOSTICS, end, named, note, progress, say, say_fits, speaking
 from bayes_npp.commands.starting import STARTING
-from bayes_npp.commands.uncollected import uncollected
 from bayes_npp.errors import BayesNppError, CacheWarning
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def report(folder: Path, language: str | None) -> None:
     """
     from bayes_npp.reporting.base.shared import WRITERS, second_process
 
-    with second_process(*WRITERS), uncollected(), progress() as steps:
+    with second_process(*WRITERS), seldom_collected(), progress() as steps:
         from bayes_npp.pipeline import rerender
         from bayes_npp.reporting.report import last_words
 
