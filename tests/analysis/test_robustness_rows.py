@@ -36,7 +36,7 @@ def test_rows_of_a_run(tmp_path):
     assert set(failed["model"]) == {"bayes"}
     text = report_text(tmp_path / "out")
     assert "a linear trend of each unit absorbed" in text
-    assert "(table 4)" in text
+    assert "; table 4" in text
     again = run_study(load_study(tmp_path), tmp_path / "out", quick=True)
     assert next(r.fit for r in again.robustness if r.fit).reused
     pd.testing.assert_frame_equal(again.estimates.frame, result.estimates.frame)

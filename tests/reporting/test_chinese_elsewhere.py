@@ -4,6 +4,7 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import click
 import docx
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from docx.oxml.ns import qn
 
 import bayes_npp as bn
 from bayes_npp.cli import cli
-from bayes_npp.commands.speaking import end, say_fits
+from bayes_npp.commands.speaking import end, say_fits, speaking
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import estimates_from_rows
 from bayes_npp.reporting.base.cells import Table
@@ -241,6 +242,7 @@ def test_the_replication_has_every_text_in_chinese():
 
 
 def test_the_last_lines_of_a_run(capsys):
+    click.command()(speaking(lambda: None)).main([], standalone_mode=False)  # a test before may have asked for quiet
     study = load_study(ROOT / "models" / "fiscal_tfp")
     told = last_words(SimpleNamespace(study=study), "zh")
     checked = "sampler: passed; errors: failed 3 of 4 checks (spread by unit 3.40, the model makes 1.32 to 1.97)"
