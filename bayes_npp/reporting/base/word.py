@@ -16,6 +16,7 @@ SIZE, NOTE_SIZE = 10, 9  # points
 THICK, THIN = 12, 6  # eighths of a point
 LONGEST = 40  # letters of a column before its texts are wrapped
 ACROSS = 110  # characters of a line above which the page lies on its side
+LETTER = 110  # twentieths of a point that a letter takes
 LONG, SHORT, MARGIN = 16838, 11906, 1134  # A4 in twentieths of a point
 DATE = (1980, 1, 1, 0, 0, 0)  # of every part of the file: the same table is the same file
 STYLES = ("Normal", "DefaultParagraphFont", "TableNormal", "NoList")
@@ -84,6 +85,22 @@ def _widths(table: Table) -> list[int]:
     return [min(LONGEST, max(map(letters_wide, (str(name), *map(str, own))))) + 2 for name, own in columns]
 
 
+def _unbroken(table: Table) -> list[int]:
+    """Letters of each column's longest word, which is not to be broken."""
+    columns = [" ".join((str(name), *map(str, own))) for name, own in table.frame.items()]
+    return [max(len(word) for word in re.findall(r"[!-~\u2212]+", own) or [""]) + 2 for own in columns]
+
+
+def _shared(line: int, asked: list[int], unbroken: list[int]) -> list[int]:
+    """Widths of columns: room for their longest words first, the rest of the line by what they ask for beyond."""
+    least = [min(own, word) * LETTER for own, word in zip(asked, unbroken, strict=True)]
+    least = [int(own * min(1.0, line / sum(least))) for own in least]
+    left = max(0, line - sum(least))
+    beyond = [own * LETTER - word for own, word in zip(asked, least, strict=True)]
+    share = min(1.0, left / max(1, sum(beyond)))
+    return [int(word + share * more) for word, more in zip(least, beyond, strict=True)]
+
+
 def _document(table: Table) -> bytes:
     """The table under its title, notes below, on a page that lies on its side where lines are long."""
     stacked = table.stacked()
@@ -92,7 +109,7 @@ def _document(table: Table) -> bytes:
     asked = _widths(stacked)
     lying = sum(asked) > ACROSS
     width, height = (LONG, SHORT) if lying else (SHORT, LONG)
-    widths = [(width - 2 * MARGIN) * own // max(sum(asked), ACROSS // 2) for own in asked]
+    widths = _shared(width - 2 * MARGIN, asked, _unbroken(stacked))
     followed = [not below[0].strip() for below in rows[1:]] + [False]  # a standard error stays with its estimate
     body = [
         _paragraph(_runs(table.title, "<w:b/>"), "<w:keepNext/>"),
