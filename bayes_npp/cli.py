@@ -216,12 +216,12 @@ def report(folder: Path, language: str | None) -> None:
     from bayes_npp.reporting.base.shared import WRITERS, second_process
 
     with second_process(*WRITERS), seldom_collected(), progress() as steps:
-        from bayes_npp.pipeline import rerender
+        from bayes_npp.pipeline import language_of, rerender
         from bayes_npp.reporting.report import last_words
 
         result = rerender(folder, steps, language)
     click.echo(str(folder / "report.html"))
-    end(result.failures, last_words(result, language or LANGUAGES[0]))
+    end(result.failures, last_words(result, language_of(folder)))
 
 
 @cli.command()

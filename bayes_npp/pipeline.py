@@ -269,6 +269,12 @@ def rerender(
     return run_study(study, folder, quick=quick, seed=seed, progress=progress, stored_only=True, language=own)
 
 
+def language_of(folder: Path) -> str:
+    """The language in which the report of a run was written last."""
+    content, _ = read_sealed_json(folder / "manifest.json")
+    return str(content["settings"].get("language", ENGLISH))
+
+
 def write_outputs(result: Result, folder: Path, language: str = ENGLISH) -> None:
     """Write tables, figures and report; every file is replaced whole."""
     for name, frame in csv_frames(result).items():

@@ -16,6 +16,7 @@ from bayes_npp.cli import cli
 from bayes_npp.commands.speaking import end, say_fits, speaking
 from bayes_npp.errors import SpecError
 from bayes_npp.estimates import estimates_from_rows
+from bayes_npp.pipeline import language_of
 from bayes_npp.reporting.base.cells import Table
 from bayes_npp.reporting.base.chinese import typeset
 from bayes_npp.reporting.base.latex import latex
@@ -26,10 +27,11 @@ from bayes_npp.reporting.base.translation import said_in
 from bayes_npp.reporting.base.word import word
 from bayes_npp.reporting.base.wording import wording
 from bayes_npp.reporting.report import last_words
+from bayes_npp.store import write_sealed_json
 from bayes_npp.study.study import load_study
 from tests.auditing.published import FOUNDING, table, write
 from tests.conftest import ROOT
-from tests.reporting.test_publication import document, row, run
+from tests.reporting.test_publication import row, typeset_chinese
 from tests.reporting.test_run_comparison import H1, H2, text_of, write_run
 
 ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
@@ -209,16 +211,26 @@ def test_word_knows_which_chinese(tmp_path):
     assert drawn.rows[1].cells[0].paragraphs[0].paragraph_format.keep_with_next  # its standard error is below
 
 
+@pytest.mark.parametrize("columns", [1, 8, 30])
+def test_word_breaks_no_number_beside_long_texts(columns, tmp_path):
+    """A narrow column has room for its longest word; what is more than the line holds stays within it."""
+    frame = pd.DataFrame({f"text {k}": [SENTENCE * 3] for k in range(columns)} | {"P": ["0.440"]})
+    path = tmp_path / "table.docx"
+    path.write_bytes(word(Table("wide", "A", frame)))
+    document_ = docx.Document(path)
+    widths = [cell.width for cell in document_.tables[0].rows[0].cells]
+    section = document_.sections[0]
+    assert sum(widths) <= section.page_width - section.left_margin - section.right_margin
+    if columns < 30:
+        assert widths[-1] >= docx.shared.Pt(5.5) * len("0.440")
+
+
 @pytest.mark.typeset
 @pytest.mark.slow(minutes=1)
 @pytest.mark.skipif(shutil.which("xelatex") is None, reason="XeLaTeX is not installed")
 @pytest.mark.parametrize("rows", [3, 80], ids=["float", "longtable"])
 def test_long_chinese_stays_on_the_page(rows, tmp_path):
-    (tmp_path / "chinese.tex").write_text(latex(wide_table(rows)), encoding="utf-8")
-    fonts = r"\usepackage{xeCJK}\setCJKmainfont{FandolSong-Regular.otf}"
-    (tmp_path / "all.tex").write_text(document(["chinese"], fonts), encoding="utf-8")
-    for _ in range(2):
-        log = run("xelatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex", cwd=tmp_path)
+    log = typeset_chinese(latex(wide_table(rows)), tmp_path)
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(wide, default=0) < 12
 
@@ -257,6 +269,13 @@ def test_the_last_lines_of_a_run(capsys):
     assert told("negligible but fragile (probability > 0.999)") == "可忽略但不稳健（概率 > 0.999）"
     for language in ("en", "both"):
         assert last_words(SimpleNamespace(study=study), language)(checked) == checked
+
+
+def test_the_language_of_a_run_is_known_from_its_folder(tmp_path):
+    """`report` without --lang says its last lines in it."""
+    for settings, language in (({}, "en"), ({"language": "zh"}, "zh")):
+        write_sealed_json(tmp_path / "manifest.json", {"settings": settings})
+        assert language_of(tmp_path) == language
 
 
 @pytest.fixture(scope="module")

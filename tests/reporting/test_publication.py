@@ -270,6 +270,16 @@ def run(*command, cwd):
     return done.stdout.decode(errors="replace")
 
 
+def typeset_chinese(tex, folder):
+    """What XeLaTeX says of a table in a document of its own, set twice; the document is all.pdf."""
+    (folder / "own.tex").write_text(tex, encoding="utf-8")
+    fonts = r"\usepackage{xeCJK}\setCJKmainfont{FandolSong-Regular.otf}"
+    (folder / "all.tex").write_text(document(["own"], fonts), encoding="utf-8")
+    for _ in range(2):
+        log = run("xelatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex", cwd=folder)
+    return log
+
+
 def document(fragments, chinese=""):
     body = "\n".join(rf"\input{{{name}}}\clearpage" for name in fragments)
     margins = r"\usepackage[a4paper,margin=2cm]{geometry}"
@@ -298,11 +308,7 @@ def test_every_table_of_a_run_compiles(tiny_run, tmp_path):
 @pytest.mark.skipif(shutil.which("xelatex") is None, reason="XeLaTeX is not installed")
 @pytest.mark.parametrize("rows", [2, 60], ids=["float", "longtable"])
 def test_chinese_and_special_signs_are_printed(rows, tmp_path):
-    (tmp_path / "nasty.tex").write_text(latex(nasty_table(rows)), encoding="utf-8")
-    fonts = r"\usepackage{xeCJK}\setCJKmainfont{FandolSong-Regular.otf}"
-    (tmp_path / "all.tex").write_text(document(["nasty"], fonts), encoding="utf-8")
-    for _ in range(2):
-        run("xelatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex", cwd=tmp_path)
+    typeset_chinese(latex(nasty_table(rows)), tmp_path)
     text = re.sub(r"\s+", "", run("pdftotext", "all.pdf", "-", cwd=tmp_path))
     for part in (r"\input{/etc/passwd}", "数字贸易", "50%of$x_1$&", "[rocket]", "“quoted”", "−12.5**", "(0.131)"):
         assert part in text, part

@@ -16,11 +16,8 @@ CHINESE = r"\usepackage{xeCJK}"
 LINE, PAGE = 88, 42  # characters of a line, and lines of a table on a page
 SMALLEST = (1.75, r"\tiny\setlength{\tabcolsep}{3pt}")
 SIZES = ((1.0, 1.0, r"\small"), (1.3, 1.12, r"\footnotesize"), (float("inf"), 1.3, r"\scriptsize"))  # asked, room
-HEAD, LONGEST, FEW = (
-    14,
-    60,
-    8,
-)  # characters of a line in a column of numbers, and of a text there before it is one of text
+HEAD, LONGEST = 14, 60  # characters of a line in a column of numbers, and of a text there before it is one of text
+FEW = 8  # letters of a line of Chinese, at least
 TIGHT = (  # brackets and stars stand at their numbers, which have no gaps
     r"\sisetup{table-align-text-pre=false,table-align-text-post=false,group-digits=none}"
 )
