@@ -4,15 +4,12 @@ Parts of benchmarks/run.py.
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from before import earlier, said_by
 from samplers import ROOT, default_design, smallest_ess
 
 from bayes_npp.bayesian.collapsed.collapsed import collapse
@@ -23,8 +20,6 @@ from bayes_npp.bayesian.model.prepare import prepare
 
 LARGE = ("unit_scale", "ar1+unit_scale", "factor", "ar1+unit_scale+factor")
 DENSITIES = ("iid", "ar1", *LARGE)
-EARLIER = "364e479"  # the commit before engine = "importance"
-CHECKOUTS = ROOT / ".cache" / "bench"
 
 
 def densities(small: bool) -> list[dict]:
@@ -42,28 +37,8 @@ def densities(small: bool) -> list[dict]:
 
 
 def costs(checkout: Path, names) -> dict[tuple, dict]:
-    command = [sys.executable, str(Path(__file__).parent / "density_cost.py"), *names]
-    environment = os.environ | {"PYTHONPATH": str(checkout)}
-    out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=checkout).stdout
-    rows = [json.loads(line) for line in out.splitlines()]
+    rows = [json.loads(line) for line in said_by(checkout, "density_cost.py", *names)]
     return {(row["units"], row["periods"], row["errors"]): row for row in rows}
-
-
-def earlier() -> Path | None:
-    """The package as it was at `EARLIER`, from git; None where the history does not go back to it."""
-    folder = CHECKOUTS / EARLIER
-    if not folder.is_dir():
-        command = ["git", "-C", str(ROOT), "archive", "--format=tar", EARLIER, "bayes_npp", "models", "data"]
-        done = subprocess.run(command, capture_output=True)
-        if done.returncode:
-            print(f"no commit {EARLIER} here: densities before are left out")
-            return None
-        partial = folder.with_suffix(".part")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        subprocess.run(["tar", "-x", "-C", str(partial)], input=done.stdout, check=True)
-        partial.rename(folder)
-    return folder
 
 
 def neighbours(small: bool) -> list[dict]:

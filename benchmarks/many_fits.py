@@ -1,4 +1,4 @@
-"""Many fits: units by the thousand, a thousand priors, a million rows, the ledger, dynamic panels beside peers.
+"""Many fits: units by the thousand, a thousand priors, a million rows, dynamic panels beside peers.
 
 Parts of benchmarks/run.py.
 """
@@ -6,9 +6,7 @@ Parts of benchmarks/run.py.
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,13 +14,11 @@ from other_software import peer
 from samplers import (
     ROOT,
     default_design,
-    full,
     growth_frame,
     half_normal,
     measured,
     normal,
     simulated,
-    timed,
     wall,
 )
 
@@ -191,31 +187,6 @@ def dynamic(name: str, found: dict) -> dict:
         out["Hansen p"] = round(found["hansen p"], 5) if found.get("hansen p") else None
     print(out, flush=True)
     return out
-
-
-def ledger(small: bool) -> list[dict]:
-    """Everything the claims of the default study are asked, in one process; beside one fit of the full model."""
-    design, priors = default_design()
-    full_model = timed("bayes_npp: full model, PyMC + nutpie", lambda: full(design, priors, 1000))["wall seconds"]
-    with tempfile.TemporaryDirectory() as folder:
-        found = bn.run_study(ROOT / "models" / "digital_trade", folder, quick=small)
-        spent = json.loads((Path(folder) / "manifest.json").read_text())["wall_seconds"]
-    seconds = spent["claims"] + spent["measurement"]
-    analyses, curves = found.ledger.sensitivities.values(), found.ledger.curves.values()
-    out = {
-        "claims": len(found.ledger.records),
-        "prior cells": sum(one.grid["cell"].nunique() for one in analyses),
-        "measures": sum(len(one.variants) for one in found.measurement),
-        "drawn indices": int(sum(one.averages.groupby("source")["indices"].first().sum() for one in found.measurement)),
-        "samples x estimators": sum(len(one[["sample", "estimator"]].drop_duplicates()) for one in curves),
-        "claims, seconds": round(spent["claims"], 1),
-        "measures, seconds": round(spent["measurement"], 1),
-        "both": round(seconds, 1),
-        "in fits of the full model": round(seconds / full_model, 1),
-        "whole run, seconds": round(spent["total"], 1),
-    }
-    print(out, flush=True)
-    return [out]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ledger import BEFORE, NOW
 from samplers import REML
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -59,6 +60,9 @@ def ratios(parts: Rows) -> list[dict]:
     aims.append(Aim("the same, processor seconds over two cores", 10, busy and busy / 2, at_most=True))
     gaps = [row[GAP] for row in parts.get("points", [])]
     aims.append(Aim("worst gap of a mean between points and chains, in MCSE", 4, max(gaps, default=None), at_most=True))
+    runs = {row["code"]: row for row in parts.get("ledger", [])}
+    then = "claims and measures of the default study of then / the code before"
+    aims.append(Aim(then, 0.5, quotient(runs, NOW, BEFORE, "both"), at_most=True))
     return [aim.row() for aim in aims]
 
 

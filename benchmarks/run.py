@@ -16,7 +16,8 @@ from pathlib import Path
 import bench_page
 from bench_records import is_current, read, run_part, source_of, write
 from chains import densities, neighbours
-from many_fits import grid, intercepts, ledger, system_gmm, unit_slopes, within
+from ledger import ledger
+from many_fits import grid, intercepts, system_gmm, unit_slopes, within
 from samplers import one_grouping, speed, stages
 from weighted_points import calibration, points
 
