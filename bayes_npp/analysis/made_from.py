@@ -47,7 +47,10 @@ KEEPERS = frozenset(
 )
 
 _NAMED = re.compile(rf"([\"'])({PACKAGE.name}\.[\w.]+)\1")  # modules as text (`import_module`)
-_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements stand in others
+_STATEMENT = re.compile(
+    r"^[ \t]*(?:import [\w.]+(?=,| as |\s*(?:#|$)).*|from [\w.]+ import (?:\([^)]*\)|.*))$", re.MULTILINE
+)
+_FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", re.MULTILINE)  # nothing is computed with these
 
 
 @cache
@@ -97,7 +100,7 @@ def _imported(module: str) -> tuple[frozenset[str], frozenset[str]]:
     """Modules of the package that a module imports, and top-level packages of others."""
     ours, others = set(), set()
     content = _file(module).read_text(encoding="utf-8")
-    for name in (*_names(ast.parse(content)), *(found[2] for found in _NAMED.finditer(content))):
+    for name in (*_names(content), *(found[2] for found in _NAMED.finditer(content))):
         top = name.partition(".")[0]
         if top == PACKAGE.name:
             ours |= {name} if _file(name).is_file() else set()
@@ -106,15 +109,12 @@ def _imported(module: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(ours), frozenset(others)
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """Dotted names that statements below a node import; expressions, which import nothing, are not looked through."""
-    match node:
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-            return
-        case ast.Import():
-            yield from (alias.name for alias in node.names)
-        case ast.ImportFrom(module=str(base), level=0):
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-    for name in _BLOCKS:
-        for child in getattr(node, name, ()):
-            yield from _names(child)
+def _names(content: str) -> Iterator[str]:
+    """Dotted names that a module's statements import; the rest, which takes long to parse, is not looked through."""
+    statements = (found[0].strip() for found in _STATEMENT.finditer(_FOR_TYPES.sub("", content)))
+    for node in ast.parse("\n".join(statements)).body:
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(base), level=0):
+                yield from (base, *(f"{base}.{alias.name}" for alias in node.names))

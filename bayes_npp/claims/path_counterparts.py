@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from bayes_npp.claims.counterparts import leads, twin
 from bayes_npp.claims.entry import VARIANTS, shares_of, variant_row
@@ -159,9 +159,10 @@ def _answer(
     if single is not None:
         value, se, df = single
         away = value - proposition.threshold
-        holds = float(stats.t.cdf(proposition.sign * away / se, df))
+        below = scipy.stats.t(df).cdf
+        holds = float(below(proposition.sign * away / se))
         if smallest is not None:
-            inside = float(stats.t.cdf((away + smallest) / se, df) - stats.t.cdf((away - smallest) / se, df))
+            inside = float(below((away + smallest) / se) - below((away - smallest) / se))
     return variant_row("specification", label, holds, "", inside, numbers=summarise(draws))
 
 

@@ -1,12 +1,14 @@
 """The modules and libraries behind a number are those that are imported for it, and no others."""
 
+import ast
 import shutil
+import sys
 from importlib.metadata import packages_distributions
 
 import pytest
 
 from bayes_npp.analysis import made_from
-from bayes_npp.analysis.made_from import CARRIERS, PACKAGE, closure, made_by
+from bayes_npp.analysis.made_from import CARRIERS, KEEPERS, PACKAGE, closure, made_by
 
 FIT = "bayes_npp.bayesian.fitting.fit"
 ROOTS = (
@@ -45,6 +47,35 @@ def test_what_stands_behind_a_fit():
     assert libraries == {
         "python", "numpy", "pandas", "scipy", "numba", "nutpie", "pymc", "pytensor", "arviz-stats",
     }  # fmt: skip
+
+
+def parsed(name):
+    """Dotted names that a module imports by its whole syntax tree, but for type checks alone."""
+    tree = ast.parse(PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py").read_text(encoding="utf-8"))
+    waiting, out = [tree], set()
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.Import():
+                out |= {alias.name for alias in node.names}
+            case ast.ImportFrom():
+                out |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        waiting += ast.iter_child_nodes(node)
+    return out
+
+
+def test_statements_that_are_found_are_those_of_the_syntax_tree():
+    modules = closure(("bayes_npp.pipeline", "bayes_npp.cli"))
+    assert len(modules) > 200
+    every = {name: parsed(name) for name in modules}
+    ours = {other for names in every.values() for other in names if other.startswith(f"{PACKAGE.name}.")}
+    files = {name for name in ours if PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file()}
+    assert files <= modules | KEEPERS
+    others = {name.partition(".")[0] for names in every.values() for name in names} - {PACKAGE.name} - CARRIERS
+    found = set(made_by("bayes_npp.pipeline", "bayes_npp.cli")["version of"]) - {"python"}
+    assert {name.replace("-", "_") for name in found} == others - set(sys.stdlib_module_names)
 
 
 @pytest.mark.parametrize("root", ROOTS)

@@ -87,7 +87,9 @@ def test_chinese_is_punctuated_as_chinese():
 @pytest.fixture(scope="module")
 def say():
     return Translation(
-        unchanged, catalogue(CHINESE), {"Openness (ratio)": "开放度（比率）", "East": "东部", "West": "西部"}
+        unchanged,
+        catalogue(CHINESE),
+        {"Openness (ratio)": "开放度（比率）", "East": "东部", "West": "西部", "Chains": "链模型", "Pairs": "对模型"},
     )
 
 
@@ -99,6 +101,8 @@ def say():
         ("1 period", "1 个时期"),
         ("East, West and openness (ratio)", "东部、西部和开放度（比率）"),
         ("east less West", "东部减西部"),
+        ("chains, East", "链模型，东部"),  # an equation of a model
+        ("chains, pairs", "链模型、对模型"),
         ("slope[East] > slope[West]", "斜率[东部] > 斜率[西部]"),
         ("0.1 to 0.2; P(> 0) = 0.93", "0.1 至 0.2；P(> 0) = 0.93"),
         ("No test: no such thing is known", "无检验：no such thing is known"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 from scipy.optimize import brentq
 
 from bayes_npp.bayesian.collapsed.slope_likelihood import slope_likelihood
@@ -48,7 +48,7 @@ class Confounded:
         mean = self.slopes.mean @ self.weights - self.cutoff
         sd = np.sqrt(np.einsum("g,sgh,h->s", self.weights, self.slopes.covariance, self.weights))
         moved = self.sign * mean - direction * float(bias_factor(r2_dz, r2_yz)) * self.errors
-        return float(self.slopes.weights @ stats.norm.cdf(moved / sd))
+        return float(self.slopes.weights @ scipy.stats.norm.cdf(moved / sd))
 
     def beside(self, benchmark: Benchmark, k: float) -> float:
         """Of the proposition beside a confounder `k` times as strong as a control; NaN where none is so strong."""

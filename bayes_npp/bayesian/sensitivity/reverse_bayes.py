@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.refit import SHORT
@@ -177,7 +177,7 @@ def _implied_sd(fit: Fit, weights: np.ndarray, priors: PriorSet) -> float:
 def _crossings(sds: np.ndarray, probability: np.ndarray, level: float) -> tuple[float, ...]:
     """Prior SDs at which the curve passes a level, by straight lines between its points (probit by log SD)."""
     inside = np.clip(probability, 1e-4, 1 - 1e-4)
-    height, at = stats.norm.ppf(inside) - stats.norm.ppf(level), np.log(sds)
+    height, at = scipy.stats.norm.ppf(inside) - scipy.stats.norm.ppf(level), np.log(sds)
     changes = np.flatnonzero(np.sign(height[:-1]) * np.sign(height[1:]) < 0)
     slopes = np.diff(at) / np.where(np.diff(height) == 0, 1, np.diff(height))
     return tuple(float(np.exp(at[i] - height[i] * slopes[i])) for i in changes)

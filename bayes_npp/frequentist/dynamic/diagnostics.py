@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.estimates import above_zero
 from bayes_npp.frequentist.dynamic.fit import GmmFit, symmetric_inverse
@@ -76,7 +76,7 @@ def serial_correlation(fit: GmmFit, order: int) -> Statistic:
     if variance <= 0:
         return Statistic(np.nan, np.nan, reason="not computable: its estimated variance is not positive")
     value = product / float(np.sqrt(variance))
-    return Statistic(value, float(above_zero(2 * stats.norm.sf(abs(value)))))
+    return Statistic(value, float(above_zero(2 * scipy.stats.norm.sf(abs(value)))))
 
 
 def _difference_map(has_difference: np.ndarray) -> np.ndarray:
@@ -177,7 +177,7 @@ def _hansen_without(fit: GmmFit, columns: np.ndarray) -> Statistic:
 def _chi_square(value: float, df: int) -> Statistic:
     if df <= 0:
         return Statistic(np.nan, np.nan, max(df, 0), "not computable: no over-identifying restriction")
-    return Statistic(value, float(above_zero(stats.chi2.sf(max(value, 0.0), df))), df)
+    return Statistic(value, float(above_zero(scipy.stats.chi2.sf(max(value, 0.0), df))), df)
 
 
 def warnings(fit: GmmFit, over_identification: Statistic, order_two: Statistic) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.spec import Spec
 from bayes_npp.estimates import LEVEL, above_zero, estimates_from_rows
@@ -153,7 +153,7 @@ def _row(estimate: float, gradient: np.ndarray, covariance: np.ndarray, df: int 
         note = "no standard error: the estimated variance is not positive"
         return {"estimate": float(estimate), **dict.fromkeys(("spread", "lo", "hi", "p_value"), np.nan), "note": note}
     se = float(np.sqrt(variance))
-    reference = stats.norm if df is None else stats.t(df)
+    reference = scipy.stats.norm if df is None else scipy.stats.t(df)
     reach = float(reference.ppf(0.5 + LEVEL / 2)) * se
     return {
         "estimate": float(estimate),

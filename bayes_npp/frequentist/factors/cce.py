@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design, build_design, slope_names
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding
@@ -212,8 +212,8 @@ def _mean_row(slopes: np.ndarray, group: np.ndarray, shares: np.ndarray, note: s
         variance = float(shares[touched] ** 2 @ parts)
         df = int(counts[touched].sum() - len(touched))
     se = float(np.sqrt(variance))
-    reach = float(stats.t.ppf(0.5 + LEVEL / 2, df)) * se
-    p = float(above_zero(2 * stats.t.sf(abs(estimate) / se, df))) if se > 0 else np.nan
+    reach = float(scipy.stats.t.ppf(0.5 + LEVEL / 2, df)) * se
+    p = float(above_zero(2 * scipy.stats.t.sf(abs(estimate) / se, df))) if se > 0 else np.nan
     interval = {"lo": estimate - reach, "hi": estimate + reach, "p_value": p}
     return {"estimate": estimate, "spread": se, **interval, "note": note}
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design, build_design
 from bayes_npp.design.omitted import Benchmark, bias_factor, robustness_value
@@ -200,7 +200,7 @@ def confounding_of(
     estimate = float(combination @ fit.coefficients)
     se = float(np.sqrt(combination @ fit.covariance @ combination))
     ratio = abs(estimate) / se / np.sqrt(fit.df)
-    critical = float(stats.t.ppf(1 - alpha / 2, fit.df - 1)) / np.sqrt(fit.df - 1)
+    critical = float(scipy.stats.t.ppf(1 - alpha / 2, fit.df - 1)) / np.sqrt(fit.df - 1)
     clustered, clusters = _clustered(design, effects, combination, se, fit.df, alpha, source)
     if _named_units(design, weights) < FEWEST_CLUSTERS:
         clustered = np.nan
@@ -239,7 +239,7 @@ def _clustered(
         return np.nan, 0
     fit = linear_fit(design, effects, "clustered", "stata", source=source)
     variance = fit.spread.variance(combination)
-    critical = float(stats.t.ppf(1 - alpha / 2, n_units - 1))
+    critical = float(scipy.stats.t.ppf(1 - alpha / 2, n_units - 1))
     return critical * float(np.sqrt(variance)) / se / np.sqrt(df - 1), n_units
 
 
@@ -279,7 +279,7 @@ def _partial_r2(target: np.ndarray, column: np.ndarray, others: np.ndarray) -> f
 
 
 def _bounds(found: Confounding, multiples: Sequence[float]) -> pd.DataFrame:
-    quantile = float(stats.t.ppf(1 - found.alpha / 2, found.df - 1))
+    quantile = float(scipy.stats.t.ppf(1 - found.alpha / 2, found.df - 1))
     rows = []
     for benchmark in found.benchmarks:
         for k in multiples:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design, build_design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
@@ -285,7 +285,7 @@ def _wald(
         reason = f"{len(gap)} equalities are more than the units of these groups can test: their covariance is singular"
         return _none(test, pair, spec, np.nan, reason, every=every)
     statistic = float(gap / size @ np.linalg.solve(scaled, gap / size)) / len(gap)
-    p = float(above_zero(stats.f.sf(statistic, len(gap), df)))
+    p = float(above_zero(scipy.stats.f.sf(statistic, len(gap), df)))
     return _row(test, pair, spec, np.nan, statistic, p, _join(f"F({len(gap)}, {df})", near), every=every)
 
 
@@ -337,7 +337,7 @@ def _t_row(
     if no or not se > 0:
         return _none(test, pair, spec, gap, no or "no standard error: the estimated variance is not positive")
     ratio = gap / se
-    tail = stats.norm.sf(abs(ratio)) if df is None else stats.t.sf(abs(ratio), df)
+    tail = scipy.stats.norm.sf(abs(ratio)) if df is None else scipy.stats.t.sf(abs(ratio), df)
     against = "" if df is None else f"t({df:.4g}), standard error {se:.4g}"
     against = against or f"standard error {se:.4g}"
     return _row(test, pair, spec, gap, ratio, float(above_zero(2 * tail)), _join(against, note))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design, check_membership, group_pairs
 from bayes_npp.design.spec import Spec
@@ -141,7 +141,7 @@ def equal_slopes(
         null=f"the slopes of {term} are equal in all {n_groups} groups ({shared})",
         statistic=statistic,
         distribution=f"F({n_groups - 1}, {fit.df})",
-        p_value=float(above_zero(stats.f.sf(statistic, n_groups - 1, fit.df))),
+        p_value=float(above_zero(scipy.stats.f.sf(statistic, n_groups - 1, fit.df))),
         slopes=dict(zip(design.groups, slopes.tolist(), strict=True)),
         pairs=_pairs(design.groups, fit, untested),
         covariance=fit.covariance_label,
@@ -165,7 +165,7 @@ def joint_test(fit: LinearFit, source: str = "") -> float:
         return np.nan
     n_groups = len(fit.design.groups)
     wald = _wald(fit.coefficients[:n_groups], fit.covariance[:n_groups, :n_groups], source)
-    return float(stats.f.sf(wald / (n_groups - 1), n_groups - 1, fit.df))
+    return float(scipy.stats.f.sf(wald / (n_groups - 1), n_groups - 1, fit.df))
 
 
 def fully_interacted(design: Design) -> Design:
@@ -231,7 +231,7 @@ def _pairs(groups: tuple[str, ...], fit: LinearFit, untested: dict[int, str]) ->
     one = np.eye(len(fit.names))
     ses = np.sqrt([fit.spread.variance(one[g] - one[h]) for g, h in pairs])
     ratios = np.where([g in untested or h in untested for g, h in pairs], np.nan, gaps / ses)
-    p_values = above_zero(2 * stats.t.sf(np.abs(ratios), fit.df))
+    p_values = above_zero(2 * scipy.stats.t.sf(np.abs(ratios), fit.df))
     tested = ~np.isnan(p_values)
     holm = np.full(len(pairs), np.nan)
     if tested.any():

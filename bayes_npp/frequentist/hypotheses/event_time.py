@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import build_design
 from bayes_npp.design.event_time import event_columns
@@ -71,5 +71,5 @@ def _joint(coefficients: np.ndarray, covariance: np.ndarray, df: int) -> dict[st
     """F test that all coefficients are zero."""
     size = len(coefficients)
     statistic = float(coefficients @ np.linalg.solve(covariance, coefficients)) / size
-    p = float(above_zero(stats.f.sf(statistic, size, df)))
+    p = float(above_zero(scipy.stats.f.sf(statistic, size, df)))
     return {"leads_f": statistic, "leads_df": f"{size}, {df}", "leads_p": p}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design, check_membership
 from bayes_npp.design.propositions import Proposition
@@ -48,9 +48,8 @@ class PropositionTest:
 
     def below(self, distance: float) -> float:
         """Probability that t, or the normal, with this standard error lies below a distance."""
-        return float(
-            stats.norm.cdf(distance / self.se) if self.df is None else stats.t.cdf(distance / self.se, self.df)
-        )
+        reference = scipy.stats.norm if self.df is None else scipy.stats.t(self.df)
+        return float(reference.cdf(distance / self.se))
 
 
 def regression_of(spec: Spec, proposition: Proposition) -> Spec:

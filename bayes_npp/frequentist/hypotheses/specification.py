@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design, build_design, slope_names
 from bayes_npp.design.projection import check_identified, check_residuals, row_rounding
@@ -135,7 +135,7 @@ def hausman_test(design: Design, source: str) -> SpecificationTest:
         null="unit effects are uncorrelated with the regressors, so that random effects are consistent",
         statistic=statistic,
         distribution=f"chi2({size})",
-        p_value=float(above_zero(stats.chi2.sf(statistic, size))) if statistic >= 0 else np.nan,
+        p_value=float(above_zero(scipy.stats.chi2.sf(statistic, size))) if statistic >= 0 else np.nan,
         used="all slopes, classical covariances; random effects by Swamy and Arora (Baltagi and Chang if unbalanced)",
         quantities={
             **by_name,
@@ -222,7 +222,7 @@ def pesaran_cd_test(design: Design, effects: str, source: str) -> SpecificationT
         null="residuals of different units are uncorrelated",
         statistic=statistic,
         distribution="N(0, 1)",
-        p_value=float(above_zero(2 * stats.norm.sf(abs(statistic)))),
+        p_value=float(above_zero(2 * scipy.stats.norm.sf(abs(statistic)))),
         used=f"residuals of {label}, correlated pair by pair over common periods",
         quantities={"pairs": pairs, "mean correlation": plain / pairs, "mean absolute correlation": absolute / pairs},
         n_obs=design.n_obs,
@@ -310,7 +310,7 @@ def wooldridge_test(design: Design, period_effects: bool, source: str) -> Specif
         null="errors in levels are not serially correlated (residuals of first differences: rho = -0.5)",
         statistic=statistic,
         distribution=f"F(1, {n_units - 1})",
-        p_value=np.nan if n_units < FEWEST_CLUSTERS else float(above_zero(stats.f.sf(statistic, 1, n_units - 1))),
+        p_value=np.nan if n_units < FEWEST_CLUSTERS else float(above_zero(scipy.stats.f.sf(statistic, 1, n_units - 1))),
         used=f"first differences by time, no constant, {dummies}; errors clustered by unit, G/(G-1)",
         quantities={"rho": rho, "standard error": float(np.sqrt(variance))},
         n_obs=len(now),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.optimize import brentq
 
 STEPS = 4001  # of the angle on which the line of values is wound
@@ -40,7 +40,7 @@ class ReducedForm:
 
     def p_value(self, value: float) -> float:
         """Of `statistic`, from F(L, df)."""
-        return float(stats.f.sf(self.statistic(value), len(self.exposure), self.df))
+        return float(scipy.stats.f.sf(self.statistic(value), len(self.exposure), self.df))
 
     def _wound(self, one: float, value: float) -> float:
         gap = one * self.outcome - value * self.exposure
@@ -88,7 +88,7 @@ def anderson_rubin(form: ReducedForm, level: float = 0.95) -> AndersonRubin:
     Anderson & Rubin (1949), Annals of Mathematical Statistics 20. Andrews, Stock & Sun (2019), Annual Review of
     Economics 11.
     """
-    critical = float(stats.f.ppf(level, len(form.exposure), form.df))
+    critical = float(scipy.stats.f.ppf(level, len(form.exposure), form.df))
     scale = float(np.sqrt(np.trace(form.v_yy) / np.trace(form.v_xx)))
     centre = float(form.exposure @ np.linalg.solve(form.v_xx, form.outcome))
     centre /= float(form.exposure @ np.linalg.solve(form.v_xx, form.exposure))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.projection import row_rounding
 from bayes_npp.design.spec import Spec
@@ -231,7 +231,7 @@ def _diagnostics(equation: Equation, covariance: str, convention: str, source: s
     out: dict[str, Any] = {"n_instruments": n_instruments}
     out["first_stage_f"] = form.relevance
     out["first_stage_df"] = f"{n_instruments}, {form.df}"
-    out["first_stage_p"] = float(above_zero(stats.f.sf(form.relevance, n_instruments, form.df)))
+    out["first_stage_p"] = float(above_zero(scipy.stats.f.sf(form.relevance, n_instruments, form.df)))
     out["effective_f"], out["first_stage_r2"] = _effective_f(equation, covariance, convention)
     out["weak"] = bool(form.relevance < WEAK)
     if single:
@@ -304,7 +304,7 @@ def _wu_hausman(equation: Equation, covariance: str, convention: str, source: st
     return {
         "wu_hausman": statistic,
         "wu_hausman_df": f"{size}, {spread.df}",
-        "wu_hausman_p": float(above_zero(stats.f.sf(statistic, size, spread.df))),
+        "wu_hausman_p": float(above_zero(scipy.stats.f.sf(statistic, size, spread.df))),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bayes_npp.design.design import Design
 from bayes_npp.estimates import LEVEL, above_zero
@@ -146,9 +146,9 @@ def row_of(
     if rests.refused:
         return {"estimate": float(estimate), "spread": se, **blank, "note": joined(rests.note, note)}
     distance = abs(estimate - threshold) / se
-    tail, quantile = stats.norm.sf(distance), stats.norm.ppf(0.5 + LEVEL / 2)
+    tail, quantile = scipy.stats.norm.sf(distance), scipy.stats.norm.ppf(0.5 + LEVEL / 2)
     if df is not None:
-        tail, quantile = stats.t.sf(distance, df), stats.t.ppf(0.5 + LEVEL / 2, df)
+        tail, quantile = scipy.stats.t.sf(distance, df), scipy.stats.t.ppf(0.5 + LEVEL / 2, df)
     reach = float(quantile) * se
     return {
         "estimate": float(estimate),

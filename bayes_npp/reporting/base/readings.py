@@ -159,7 +159,8 @@ def _listed(own: Reader, text: str) -> Reading | None:
     read = [own.read(part) for part in parts]
     if not all(map(is_name, read, parts)):
         return None
-    names = all(map(_is_short, read))
+    models = [part.text.endswith("模型") for part in read]
+    names = all(map(_is_short, read)) and (all(models) or not models[0])  # a model and one of its equations are no list
     sign = "、" if names else "，"
     last = "和" if names and " and " in text else sign
     return added(sign.join(part.text for part in read[:-1]) + last + read[-1].text, read, 3 * text.count(" and "))
