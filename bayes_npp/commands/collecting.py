@@ -15,4 +15,6 @@ def seldom_collected() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()
+        gc.unfreeze()  # what there is counts as old now: else all of it would be looked through at once
         gc.set_threshold(*before)

@@ -24,3 +24,23 @@ def test_the_collector_is_as_it_was_also_after_an_error(before, during):
         assert gc.get_threshold() == (before, 10, 10)
     finally:
         gc.set_threshold(*kept)
+
+
+def test_what_was_made_is_not_looked_through_when_it_ends():
+    young = []
+
+    def begun(phase, info):
+        if phase == "start":
+            young.append(len(gc.get_objects(generation=0)))
+
+    with seldom_collected():
+        made = [[number] for number in range(100_000)]
+        gc.callbacks.append(begun)
+    try:
+        later = [[number] for number in range(gc.get_threshold()[0] + 10)]
+    finally:
+        gc.callbacks.remove(begun)
+    assert len(made) + len(later) > 100_000
+    assert young
+    assert max(young) < 50_000
+    assert gc.get_freeze_count() == 0
