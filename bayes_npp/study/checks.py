@@ -16,6 +16,7 @@ from bayes_npp.study.file_names import check_file_names
 from bayes_npp.study.header import Roles
 from bayes_npp.study.index_variants import check_measurement
 from bayes_npp.study.instruments import HierarchicalIvModel
+from bayes_npp.study.labels import check_columns
 from bayes_npp.study.model_spec import ModelSpec
 from bayes_npp.study.models import HierarchicalModel, MediationModel
 from bayes_npp.study.notices import study_notices
@@ -50,8 +51,9 @@ def _names(study: Study) -> Iterator[str]:
 
 
 def _labels(study: Study) -> Iterator[str]:
-    """Labels in Chinese are in the panel, one for each."""
+    """Labels in Chinese are in the panel, one for each; columns that are given words are there."""
     with located(shown_path(study.path)):
+        check_columns(study.labels, study.panel)
         study.labels_zh  # noqa: B018 (read here: what is wrong with them is said before anything is estimated)
     yield from ()
 

@@ -31,6 +31,7 @@ LABELS: Words = {
     "unit": ("Column with the units' names in Chinese, or a table of them.", '"country_zh"'),
     "group": ("The same of groups.", '{East = "东部", West = "西部"}'),
     "words": ("Other labels and names that readers see, in Chinese.", '{low = "低", high = "高"}'),
+    "columns": ("What readers see instead of a column's name.", '{rd_exp_10k = "research spending"}'),
 }
 ROLES: Words = {
     "outcome": ("Column to explain.", '"y"'),

@@ -1,5 +1,6 @@
 """Names on their way to the page: exchanged for words everywhere a reader looks, and nowhere else."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from bayes_npp.bayesian.priors.sets import prior_of, slots
 from bayes_npp.estimates import ESTIMANDS
 from bayes_npp.reporting.base.numbers import markup, tagged
+from bayes_npp.reporting.base.study_words import study_words
 from bayes_npp.reporting.base.wording import PARAMETERS, wording
 from bayes_npp.reporting.base.words import model_word, row_word, unit_word, units_word, variant_word
 from bayes_npp.study.study import load_study
@@ -147,3 +149,14 @@ def test_a_column_of_codes_says_no_word_for_a_unit():
 def test_another_exposure_is_said_to_be_one():
     study = load_study(ROOT / "models" / "digital_trade")
     assert variant_word(study, "measurement", "exposure ln_ecommerce") == "E-commerce sales as the exposure"
+
+
+def test_columns_of_the_panel_are_read_by_the_words_given_to_them():
+    study = load_study(ROOT / "models" / "digital_trade")
+    english, chinese = wording(study), study_words(study)
+    assert english("without digital_finance_index_pku") == "without digital finance"
+    assert english("without software") == "without software"
+    for name in study.labels.columns:
+        assert english(name) == study.labels.columns[name]
+        assert re.search("[\u4e00-\u9fff]", chinese[english(name)])
+    assert chinese["GDP per head"] == "人均 GDP"  # the variable's own title, which a column has too

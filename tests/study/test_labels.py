@@ -6,7 +6,7 @@ import pytest
 import bayes_npp as bn
 from bayes_npp.errors import SpecError
 from bayes_npp.panels.reading import read_panel
-from bayes_npp.study.labels import Labels, labels_in_chinese
+from bayes_npp.study.labels import Labels, check_columns, labels_in_chinese
 from tests.conftest import ROOT
 
 
@@ -45,3 +45,10 @@ def test_doubts_in_both_languages_are_as_many(tmp_path):
     path.write_text(text.replace("[roles]", 'doubts_zh = ["一", "二"]\n[roles]', 1), encoding="utf-8")
     with pytest.raises(SpecError, match="doubts_zh has 2 texts, doubts has 1"):
         bn.load_study(path)
+
+
+def test_columns_that_are_given_words_are_in_the_panel(panel):
+    check_columns(None, panel)
+    check_columns(Labels(columns={"capital": "the capital"}), panel)
+    with pytest.raises(SpecError, match=r"no column 'capitol'.*capital"):
+        check_columns(Labels(columns={"capitol": "the capital"}), panel)

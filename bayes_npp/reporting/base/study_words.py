@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from bayes_npp.reporting.base.words import variable_word
 from bayes_npp.study.study import Study
 
 TILE = "tile"  # of a map, where units stand as two letters that may be a word too
@@ -26,8 +27,8 @@ def study_words(study: Study) -> dict[str, str]:
     labels = study.labels_zh
     tiles = {f"[{TILE}] {place.short}": labels[unit][:3] for unit, place in study.positions.items() if unit in labels}
     words = study.labels.words if study.labels else {}
-    said = {name.replace("_", " "): chinese for name, chinese in words.items()}  # as readers see names of columns
-    return {**tiles, **labels, **out, **said, **words}
+    said = {variable_word(study, name, unit=False): chinese for name, chinese in words.items()}  # as readers see them
+    return {**tiles, **labels, **said, **out, **words}
 
 
 def _pairs(study: Study) -> Iterator[tuple[str, str]]:

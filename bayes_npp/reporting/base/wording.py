@@ -94,7 +94,8 @@ def wording(study: Study) -> Wording:
     columns = [*study.panel.frame.columns.astype(str), *(own.name for own in study.variables)]
     words |= {name: variable_word(study, name, unit=False) for name in columns if "_" in name}
     # A name that is an English word too is one where nothing else stands beside it: in a cell, in a legend.
-    alone = {own.name: variable_word(study, own.name, unit=False) for own in study.variables if own.title}
+    titled = [own.name for own in study.variables if own.title] + list(study.labels.columns if study.labels else ())
+    alone = {name: variable_word(study, name, unit=False) for name in titled}
     models = [model.name for model in study.models]
     rows = [row.name for row in study.robustness]
     words |= {name: row_word(study, name) for name in rows if "_" in name}

@@ -76,8 +76,10 @@ def baseline_word(study: Study) -> str:
 
 
 def variable_word(study: Study, name: str, unit: bool = True) -> str:
-    """The title of a variable, with its unit in brackets unless told otherwise."""
-    title = next((own.title for own in study.variables if own.name == name and own.title), name.replace("_", " "))
+    """The title of a variable or a column, with its unit in brackets unless told otherwise."""
+    columns = study.labels.columns if study.labels else {}
+    titles = {own.name: own.title for own in study.variables if own.title}
+    title = titles.get(name) or columns.get(name, name.replace("_", " "))
     return title if unit else title.split(" (")[0]
 
 
