@@ -239,11 +239,11 @@ def test_html_to_paste_is_escaped():
 
 
 def test_cards_become_text_cells():
-    row = (Cell("H1", ("id",)), Cell("0.9"))
+    row = (Cell("It rises.", ("H1",)), Cell("0.9"))
     cards = Cards(
-        "sof", "Summary", (("Claim", ""), ("P", "")), (("", row), ("why", (Cell("Why", ("because",)),))), (50, 50)
+        "sof", "Summary", (("Claim", ""), ("P", "")), (("", row), ("why", (Cell("Why", ("It is so.",)),))), (50, 50)
     )
-    assert cells(card_table(cards)) == [["H1; id", "0.9; Why; because"]]
+    assert cells(card_table(cards)) == [["It rises; H1", "0.9; Why; It is so."]]
 
 
 # --- Every table of a run
