@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-PARALLEL_ABOVE = 40_000  # draws x rows of the products: some ten milliseconds, of which threads cost one
+PARALLEL_ABOVE = 4e6  # nanoseconds of work, of which threads cost a quarter
 _thread = threading.local()
 
 
@@ -21,8 +21,11 @@ def alone() -> None:
     _thread.alone = True
 
 
-def in_parts(fill: Callable[[slice], None], size: int, work: int) -> None:
-    """Run a loop over `size` draws that do not depend on each other; in parts, where the work is worth threads."""
+def in_parts(fill: Callable[[slice], None], size: int, work: float) -> None:
+    """Run a loop over `size` draws that do not depend on each other; in parts, where the work is worth threads.
+
+    `work` is in nanoseconds of one core, roughly.
+    """
     threads = os.cpu_count() or 1
     if work <= PARALLEL_ABOVE or threads == 1 or getattr(_thread, "alone", False):
         fill(slice(None))

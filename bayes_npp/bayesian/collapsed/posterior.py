@@ -181,7 +181,8 @@ class Collapsed:
         def fill(some: slice) -> None:
             self.fill_coefficients(thetas[some], normals[some], drawn[some], log_likelihood[some])
 
-        in_parts(fill, len(thetas), work=len(thetas) * max(1, len(self.products.unit_cross)))
+        p, rows = len(self.prior_means), len(self.products.unit_cross)
+        in_parts(fill, len(thetas), work=len(thetas) * (0.4 * p**3 + 4.0 * rows * p))  # to solve, to eliminate units
         return drawn, log_likelihood
 
     def fill_coefficients(
@@ -258,7 +259,13 @@ class Collapsed:
         cross, gram, scale_of = self.unit_cross[block], self.unit_gram[block], self._scale_of[block]
         effects = np.empty((len(thetas), len(cross), cross.shape[2]))
         normals = random.standard_normal(effects.shape)
-        kernel.draw_unit_effects(thetas, drawn, normals, cross, gram, scale_of, self.packed, effects)
+
+        def fill(some: slice) -> None:
+            kernel.draw_unit_effects(
+                thetas[some], drawn[some], normals[some], cross, gram, scale_of, self.packed, effects[some]
+            )
+
+        in_parts(fill, len(thetas), work=100.0 * effects.size)
         return effects
 
     def _centre_fixed(self, out: dict[str, np.ndarray]) -> None:

@@ -171,7 +171,7 @@ def _of_intercept_and_slope(collapsed: Collapsed, draws: dict[str, np.ndarray], 
             gram = np.ascontiguousarray(collapsed.unit_gram[block, 0])
             summarise_pairs(weight, factor, crossed, gram, normals, added, squares[k], sums[block])
 
-    in_parts(fill, len(blocks), work=n_draws * n_units)
+    in_parts(fill, len(blocks), work=250.0 * n_draws * n_units)
     total = np.einsum("sp,sp->s", direction @ collapsed.products.total[0, 0], direction)
     n_obs = collapsed.data.design.n_obs
     log_likelihood = -0.5 * weight * (total + squares.sum(axis=0)) - 0.5 * n_obs * np.log(2 * np.pi / weight)

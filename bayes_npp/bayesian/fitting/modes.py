@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Protocol
 
 import numpy as np
@@ -119,15 +119,19 @@ def find_mode(collapsed: Density, near: np.ndarray | None = None) -> Mode:
 
 def dispersed(collapsed: Density) -> np.ndarray:
     """Starts of climbs, shape (`STARTS`, d): the centre of the priors and points far from it in all directions."""
-    from scipy.stats import qmc
-
-    # Corners of a cube, balanced over its faces; always the same.
-    signs = np.sign(qmc.Sobol(collapsed.size, scramble=True, rng=np.random.default_rng(7)).random(8) - 0.5)
-    away = SPREAD * signs[: STARTS - 1]
+    away = SPREAD * corners(collapsed.size)
     for j, element in enumerate(collapsed.elements):
         if collapsed.priors.support[j] == kernel.REAL_LINE:
             away[:, j] *= element.prior.typical
     return np.vstack([collapsed.start, collapsed.start + away])
+
+
+@cache
+def corners(d: int) -> np.ndarray:
+    """Corners of a cube, balanced over its faces, always the same, shape (`STARTS` - 1, d)."""
+    from scipy.stats import qmc
+
+    return np.sign(qmc.Sobol(d, scramble=True, rng=np.random.default_rng(7)).random(8) - 0.5)[: STARTS - 1]
 
 
 def _mode_at(collapsed: Density, at: np.ndarray) -> Mode:
