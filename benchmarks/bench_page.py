@@ -62,10 +62,10 @@ TITLES = {
     "calibration": ("Calibration", "Simulation-based calibration of the default model."),
     "ledger": (
         "Ledger",
-        "Every claim of the default study over priors, measures and samples, a process each run. *Before*: the code "
-        "before importance sampling, in the same run, on the study of that time, which today's code runs too. The "
-        "study as it is now also tries error models with a common factor, and they stand behind its verdicts. The full "
-        "model: PyMC + nutpie, four regional slopes, compilation included.",
+        "Every claim of the default study over priors, measures and samples; a process each run, no report. *Before*: "
+        "the code before importance sampling, in the same run, on the study of that time, which today's code runs too. "
+        "The study as it is now also tries error models with a common factor, and they stand behind its verdicts. The "
+        "full model: PyMC + nutpie, four regional slopes, compilation included.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What a study's claims and measures took, as a line of JSON; runs with earlier versions too.
+"""What a study's claims and measures took, as a line of JSON; runs with earlier versions too, and writes no report.
 
 PYTHONPATH=CHECKOUT python benchmarks/study_time.py STUDY [--quick]
 """
@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 
 import bayes_npp as bn
+from bayes_npp import pipeline
 
 
 def main(study: str, quick: bool) -> None:
+    pipeline.write_outputs = lambda *_: None
     with tempfile.TemporaryDirectory() as folder:
         found = bn.run_study(study, folder, quick=quick)
         spent = json.loads((Path(folder) / "manifest.json").read_text())["wall_seconds"]
