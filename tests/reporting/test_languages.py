@@ -81,6 +81,17 @@ def test_chinese_is_punctuated_as_chinese():
         assert text.count("（") == text.count("）"), text
 
 
+def test_words_of_the_style_sheet_are_chinese_too():
+    templates = ROOT / "bayes_npp" / "reporting" / "templates"
+    english, chinese = ((templates / f"{name}.css.jinja").read_text(encoding="utf-8") for name in ("style", "chinese"))
+    said = re.findall(r"([^{}]*)\{content:\"[^\"]*[A-Za-z]{3}[^\"]*\"", english)
+    assert said
+    for selector in said:
+        other = re.search(rf":lang\(zh\) {re.escape(selector)}\{{content:\"([^\"]*)\"", chinese)
+        assert other, selector
+        assert re.search("[\u4e00-\u9fff]", other[1])
+
+
 # --- Texts
 
 
