@@ -134,6 +134,17 @@ class Cell:
     summary: str = ""
     mark: str = ""
 
+    @property
+    def line(self) -> str:
+        """Its texts on one line."""
+        return _joined(self.text, *self.below)
+
+
+def _joined(*parts: str) -> str:
+    """Parts of one cell; a sentence behind which more is said ends in no stop."""
+    *others, last = [part for part in parts if part] or [""]
+    return "; ".join([*(part.removesuffix(".") for part in others), last])
+
 
 @dataclass(frozen=True)
 class Cards:
@@ -166,19 +177,13 @@ def card_table(cards: Cards) -> Table:
     width = len(cards.columns)
     rows: list[list[str]] = []
     for style, cells in cards.rows:
-        texts = [_joined(own.text, *own.below) for own in cells]
+        texts = [own.line for own in cells]
         if style == "why" and rows:
             rows[-1][-1] = _joined(rows[-1][-1], *texts)
         else:
             rows.append([*texts, *[""] * (width - len(texts))])
     frame = pd.DataFrame(rows, columns=[name for name, _ in cards.columns])
     return Table(cards.name, cards.caption, frame, cards.notes)
-
-
-def _joined(*parts: str) -> str:
-    """Parts of one cell; a sentence behind which more is said ends in no stop."""
-    *others, last = [part for part in parts if part] or [""]
-    return "; ".join([*(part.removesuffix(".") for part in others), last])
 
 
 @dataclass(frozen=True)
