@@ -79,7 +79,7 @@ def test_text_follows_the_decision(comparison):
     roles = SimpleNamespace(exposure="openness", outcome="npp")
     nothing_else = {"ladders": (), "gmm": {}, "mechanisms": (), "robustness": (), "measurement": ()}
     nothing_else |= {"ledger": None, "readings": Readings({}, (), (), (), None)}
-    nothing_else["study"] = SimpleNamespace(roles=roles, models=(), overlaps=(), variables=())
+    nothing_else["study"] = SimpleNamespace(roles=roles, models=(), overlaps=(), variables=(), labels=None)
     record = SimpleNamespace(model="bay", predictive=(), diagnostics=SimpleNamespace(passed=True))
     texts = [
         f.text
