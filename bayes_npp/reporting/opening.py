@@ -44,9 +44,15 @@ def lead(result: Result) -> Lead:
     if header.data_are_not:
         data = [*_first_sentences(header.data_are_not, 2), "More under [the data](#data)."]
     if data:
-        heading = "The data" if header.replicates or not header.data_are_not else "Whose data these are"
-        facts.append((heading, tuple(data)))
+        facts.append((_about_the_data(header.data_are_not), tuple(data)))
     return Lead(answer(result), counts, said, tuple(facts))
+
+
+def _about_the_data(are_not: str) -> str:
+    """The heading: what goes on from "They are not" says the opposite below any other, unless it begins with "Not"."""
+    if not are_not:
+        return "The data"
+    return "Whose data these are" if are_not.startswith("Not ") else "What the data are not"
 
 
 def answer(result: Result) -> str:

@@ -4,6 +4,7 @@
 """
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -42,6 +43,17 @@ def test_the_first_screen(tiny_run):
     assert len(warnings(tiny_run)) <= 5
     headings = [name for name, _ in shown.facts]
     assert len(headings) == len(set(headings))
+
+
+@pytest.mark.parametrize(
+    ("are_not", "heading"),
+    [("Peer reviewed.", "What the data are not"), ("Not the paper's data.", "Whose data these are"), ("", "The data")],
+)
+def test_what_the_data_are_not_is_not_said_to_be(tiny_run, are_not, heading):
+    """A text that goes on from "They are not" says the opposite below another heading."""
+    header = tiny_run.study.header.model_copy(update={"data_are": "A panel.", "data_are_not": are_not})
+    facts = dict(lead(replace(tiny_run, study=replace(tiny_run.study, header=header))).facts)
+    assert facts[heading][0] == (are_not or "A panel.")
 
 
 def test_the_last_lines_of_a_run(tiny_run):
