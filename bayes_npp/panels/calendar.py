@@ -36,8 +36,8 @@ class Period(int):
     def __str__(self) -> str:
         return self.label
 
-    def __getnewargs__(self) -> tuple[int, str]:  # type: ignore[override]
-        return int(self), self.label
+    def __reduce__(self) -> tuple[type["Period"], tuple[int, str]]:
+        return Period, (int(self), self.label)
 
 
 def shown(periods: Iterable[int]) -> list[int | str]:

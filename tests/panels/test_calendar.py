@@ -4,6 +4,9 @@ Before: keys like 20193 read as years lost every lag across a year's end (157 ro
 for 58.1, an AR(1) of .58 for .67 on the panel of this file), and every second year gave "blank in every row".
 """
 
+import copy
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -359,3 +362,10 @@ def test_a_period_is_its_number_and_prints_its_key():
     assert (period + 1, f"{period}", str(period), period == 5) == (6, "2019Q3", "2019Q3", True)
     assert shown([period, 7]) == ["2019Q3", 7]
     assert np.array([period]).dtype.kind == "i"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda own: pickle.loads(pickle.dumps(own))])
+def test_a_copy_of_a_period_keeps_its_key(copied):
+    """Pickles are those between our own processes."""
+    (period,) = copied([Period(5, "2019Q3")])
+    assert (type(period), int(period), str(period)) == (Period, 5, "2019Q3")

@@ -166,12 +166,12 @@ def write_figure(figure: "Figure", table: pd.DataFrame, stem: Path) -> str:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    FigureCanvasAgg(figure)  # which does not travel between processes
+    canvas = FigureCanvasAgg(figure)  # which does not travel between processes
     with matplotlib.rc_context(_style()):
         if layout := figure.get_layout_engine():
             layout.execute(figure)
         figure.set_layout_engine(None)  # laid out once: with an engine, even one of nothing, each file is drawn twice
-        renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+        renderer = canvas.get_renderer()
         box = figure.get_tightbbox(renderer).padded(matplotlib.rcParams["savefig.pad_inches"])
         png, svg = io.BytesIO(), io.StringIO()
         save = partial(figure.savefig, bbox_inches=box)
