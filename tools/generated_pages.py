@@ -101,7 +101,9 @@ def calibrations() -> list[tuple[str, str, int, int, int]]:
         ("instrument_calibration", results("instrument_calibration")["ranks"]),
     ):
         for label, part in parts.items():
-            label = "errors with a common factor" if label == "factor" else label
+            label = {"factor": "errors with a common factor", "ar1+factor": "AR(1) errors with a common factor"}.get(
+                label, label
+            )
             rows.append((label, page, replications(part["ranks"]), len(part["ranks"]), part["failed"]))
     return rows
 
