@@ -193,6 +193,9 @@ class CollapsedLoadings(Collapsed):
         log_diagonal = np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
         log_likelihood[:] = -half_logs - log_diagonal - 0.5 * quadratic
 
+    def fill_points(self, thetas: np.ndarray, means: np.ndarray, log_likelihood: np.ndarray) -> None:
+        self.fill_coefficients(thetas, np.zeros(means.shape), means, log_likelihood)
+
     def slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         q_matrices, sds, half_logs = self.forms(thetas)
         p = sds.shape[1]

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-PARALLEL_ABOVE = 4e6  # nanoseconds of work, of which threads cost a quarter
+PARALLEL_ABOVE = 1.2e6  # nanoseconds of work, of which threads cost a quarter
 _thread = threading.local()
 
 

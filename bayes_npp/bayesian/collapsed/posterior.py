@@ -12,6 +12,7 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.climb import climb
+from bayes_npp.bayesian.collapsed.many_points import fill_points
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors, Products, framed, pack
 from bayes_npp.bayesian.collapsed.parts import in_parts
 from bayes_npp.bayesian.collapsed.products import cross_products
@@ -181,9 +182,14 @@ class Collapsed:
         def fill(some: slice) -> None:
             self.fill_coefficients(thetas[some], normals[some], drawn[some], log_likelihood[some])
 
-        p, rows = len(self.prior_means), len(self.products.unit_cross)
-        in_parts(fill, len(thetas), work=len(thetas) * (0.4 * p**3 + 4.0 * rows * p))  # to solve, to eliminate units
+        in_parts(fill, len(thetas), work=len(thetas) * self._work)
         return drawn, log_likelihood
+
+    @property
+    def _work(self) -> float:
+        """Nanoseconds, roughly, to eliminate units and solve for coefficients at one theta."""
+        p, rows = len(self.prior_means), len(self.products.unit_cross)
+        return 0.4 * p**3 + 4.0 * rows * p
 
     def fill_coefficients(
         self, thetas: np.ndarray, normals: np.ndarray, drawn: np.ndarray, log_likelihood: np.ndarray
@@ -193,8 +199,7 @@ class Collapsed:
 
     def log_likelihoods(self, thetas: np.ndarray) -> np.ndarray:
         """Collapsed log likelihood at draws of theta (S, d), shape (S,)."""
-        normals = np.zeros((len(thetas), len(self.prior_means)))
-        return self._filled(np.ascontiguousarray(thetas), normals)[1] + self.constant
+        return self._at_points(thetas)[1] + self.constant
 
     def evaluate(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log posterior density, and the coefficients' means given theta, at many theta (S, d), without gradients.
@@ -208,11 +213,25 @@ class Collapsed:
         means : ndarray, shape (S, p)
             Of the collapsed coefficients, less their prior means.
         """
-        thetas = np.ascontiguousarray(thetas)
-        means, log_likelihood = self._filled(thetas, np.zeros((len(thetas), len(self.prior_means))))
+        means, log_likelihood = self._at_points(thetas)
         log_prior = np.empty(len(thetas))
-        kernel.log_priors(thetas, self.layout, self.priors, 1, log_prior)
+        kernel.log_priors(np.ascontiguousarray(thetas), self.layout, self.priors, 1, log_prior)
         return log_likelihood + log_prior + self.constant, means
+
+    def _at_points(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means of coefficients less prior means (S, p) and the likelihood (S,), over threads."""
+        thetas = np.ascontiguousarray(thetas)
+        means, log_likelihood = np.empty((len(thetas), len(self.prior_means))), np.empty(len(thetas))
+
+        def fill(some: slice) -> None:
+            self.fill_points(thetas[some], means[some], log_likelihood[some])
+
+        in_parts(fill, len(thetas), work=0.5 * len(thetas) * self._work)
+        return means, log_likelihood
+
+    def fill_points(self, thetas: np.ndarray, means: np.ndarray, log_likelihood: np.ndarray) -> None:
+        """Fill `means` (S, p) of coefficients less prior means, and the likelihood (S,)."""
+        fill_points(thetas, self.packed, means, log_likelihood)
 
     def slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The normal likelihood of some coefficients, all others integrated out; see `kernel.slope_blocks`."""

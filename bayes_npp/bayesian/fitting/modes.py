@@ -9,6 +9,7 @@ import numpy as np
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.packed import Layout, Priors
+from bayes_npp.bayesian.collapsed.parts import in_parts
 from bayes_npp.bayesian.collapsed.theta import Element
 from bayes_npp.bayesian.model.terms import Term
 from bayes_npp.errors import ImportanceError
@@ -22,6 +23,7 @@ FLAT_ENOUGH = 0.05  # gradient per posterior SD at a mode
 NEGLIGIBLE = np.log(1e-4)  # mass of a second mode over that of the first that changes no printed number
 EDGE = 12.0  # of a bounded element of theta: e^-12 of its unit from the edge
 STEP = 1e-4  # of the differences of gradients
+CLIMB = 4e5  # nanoseconds of a climb to a mode near by, at least
 
 
 class Density(Protocol):
@@ -98,7 +100,7 @@ def find_mode(collapsed: Density, near: np.ndarray | None = None) -> Mode:
     first one's mass does not count.
     """
     starts = dispersed(collapsed) if near is None else np.stack([near, collapsed.start])
-    ends = [end for end in map(collapsed.climb, starts) if np.isfinite(end[1]) and np.isfinite(end[0]).all()]
+    ends = [end for end in climbs(collapsed, starts) if np.isfinite(end[1]) and np.isfinite(end[0]).all()]
     if not ends:
         raise ImportanceError("no climb from the starts ended at a mode")
     highest, height, _ = max(ends, key=lambda end: end[1])
@@ -115,6 +117,17 @@ def find_mode(collapsed: Density, near: np.ndarray | None = None) -> Mode:
         away = ", ".join(f"{_apart(best, other.at):.1f}" for other in second)
         raise ImportanceError(f"the posterior has {1 + len(second)} modes, {away} SDs from the highest")
     return best
+
+
+def climbs(collapsed: Density, starts: np.ndarray) -> list[tuple[np.ndarray, float, float]]:
+    """Where climbs from starts (K, d) end, in their order; over threads where they are many."""
+    ends = [(starts[0], np.nan, np.nan)] * len(starts)
+
+    def fill(some: slice) -> None:
+        ends[some] = [collapsed.climb(start) for start in starts[some]]
+
+    in_parts(fill, len(starts), work=CLIMB * len(starts))
+    return ends
 
 
 def dispersed(collapsed: Density) -> np.ndarray:
