@@ -176,7 +176,7 @@ def _bayesian(
         priors = study.priors(model)
         known = next((fit for fit in beside if own.panel is study.panel and _same(fit, design, priors)), None)
         found = known or sample_until_passed(
-            collapse(prepare(design), priors), priors, sampler, CURVE_DRAWS, start=start
+            collapse(prepare(design), priors), priors, sampler, CURVE_DRAWS, with_units=False, start=start
         )
     except BayesNppError as error:
         return [_failed(p, label, error) for p in propositions]

@@ -81,15 +81,13 @@ class _Block:
         self.at = np.concatenate([at for at, _ in tied])
         self.sd = np.concatenate([np.repeat(sd[some][:, None], len(at), axis=1) for at, sd in tied], axis=1)
         size = len(fit.collapsed.prior_means)
-        self.mean = self._affine(np.zeros(size))
-        self.factor = np.stack([self._affine(unit) - self.mean for unit in np.eye(size)], axis=2)
-
-    def _affine(self, normal: np.ndarray) -> np.ndarray:
-        """Coefficients (S, p) that standard normals stand for: mean + factor normal."""
-        out, log_likelihood = np.empty((len(self.thetas), len(normal))), np.empty(len(self.thetas))
-        normals = np.ascontiguousarray(np.broadcast_to(normal, out.shape))
-        kernel.draw_coefficients(self.thetas, normals, self.fit.collapsed.packed, out, log_likelihood)
-        return out
+        # Coefficients are mean + factor normals: at normals of zero, and of one by one. A theta repeated costs little.
+        normals = np.tile(np.vstack([np.zeros(size), np.eye(size)]), (len(self.thetas), 1))
+        thetas, drawn = np.repeat(self.thetas, size + 1, axis=0), np.empty(normals.shape)
+        kernel.draw_coefficients(thetas, normals, fit.collapsed.packed, drawn, np.empty(len(thetas)))
+        drawn = drawn.reshape(len(self.thetas), size + 1, size)
+        self.mean = drawn[:, 0]
+        self.factor = np.swapaxes(drawn[:, 1:] - drawn[:, :1], 1, 2)
 
     def covariance(self) -> np.ndarray:
         """Of the tied coefficients in units of their prior SD, shape (S, t, t)."""

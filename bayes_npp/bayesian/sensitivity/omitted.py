@@ -1,11 +1,12 @@
 """The posterior beside an omitted confounder of given strength, or under a prior on its strength."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import scipy
 from scipy.optimize import brentq
+from scipy.special import ndtr
 
 from bayes_npp.bayesian.collapsed.slope_likelihood import slope_likelihood
 from bayes_npp.bayesian.fitting.collapsed_draws import points_of
@@ -45,10 +46,15 @@ class Confounded:
         that of the draw's own scales and shapes: generalised least squares, so that partial R2 are of rows made
         independent and of one scale. docs/statistics.md, section 9.3.
         """
+        away, per_bias = self._standardised
+        return float(self.slopes.weights @ ndtr(away - direction * float(bias_factor(r2_dz, r2_yz)) * per_bias))
+
+    @cached_property
+    def _standardised(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each draw, in SDs of w'slopes: how far its mean is on the claimed side, and `errors`."""
         mean = self.slopes.mean @ self.weights - self.cutoff
         sd = np.sqrt(np.einsum("g,sgh,h->s", self.weights, self.slopes.covariance, self.weights))
-        moved = self.sign * mean - direction * float(bias_factor(r2_dz, r2_yz)) * self.errors
-        return float(self.slopes.weights @ scipy.stats.norm.cdf(moved / sd))
+        return self.sign * mean / sd, self.errors / sd
 
     def beside(self, benchmark: Benchmark, k: float) -> float:
         """Of the proposition beside a confounder `k` times as strong as a control; NaN where none is so strong."""

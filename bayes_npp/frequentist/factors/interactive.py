@@ -11,7 +11,7 @@ from bayes_npp.design.spec import Spec
 from bayes_npp.errors import DesignError
 from bayes_npp.estimates import LEVEL, estimates_from_rows
 from bayes_npp.frequentist.factors.checks import check_factors
-from bayes_npp.frequentist.factors.grid import Grid, Projected, grid_of, project
+from bayes_npp.frequentist.factors.grid import Grid, grid_of, project
 from bayes_npp.frequentist.factors.slopes import fitted, slope_rows
 from bayes_npp.frequentist.least_squares.inference import LinearFit, joined
 from bayes_npp.frequentist.least_squares.results import Regression
@@ -156,9 +156,11 @@ def least_squares(design: Design, factors: int, source: str = "", seed: int = 1)
     values = grid.laid_out(np.column_stack([columns, design.outcome]))
     n_units, n_times = grid.here.shape
     ones = np.ones((n_times, 1))
-    two_way = grid.rows(project(values, grid.here, ones, np.ones((n_units, 1))).residual)
+    within = project(values, grid.here, ones, np.ones((n_units, 1))).residual
+    two_way = grid.rows(within)
     check_identified(columns, two_way[:, :-1], names, source)
     size = float(two_way[:, -1] @ two_way[:, -1])
+    values = within if grid.here.all() else values
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         raw = flat.reshape(n_times, factors)
@@ -189,27 +191,38 @@ def least_squares(design: Design, factors: int, source: str = "", seed: int = 1)
     least = min(one[0] for one in ended)
     agree = sum(one[0] <= least + SAME * max(least, SAME) for one in ended)
     unit_length, _ = _orthonormal(next(one[2] for one in ended if one[0] == least))
-    projected, coefficients, residuals, loadings = _given(values, grid, unit_length)
-    target = grid.rows(projected.residual)[:, -1]
+    left, coefficients, residuals, loadings = _given(values, grid, unit_length)
+    target = grid.rows(left)[:, -1]
     rounding = row_rounding(design.outcome, columns, coefficients)
     check_residuals(residuals[grid.unit, grid.time], target, rounding, design.spec.outcome, source)
-    left, sizes, right = np.linalg.svd(loadings @ unit_length.T, full_matrices=False)
+    of_units, sizes, right = np.linalg.svd(loadings @ unit_length.T, full_matrices=False)
     turned = right[:factors].T * np.sqrt(n_times)
-    scaled = left[:, :factors] * sizes[:factors] / np.sqrt(n_times)
+    scaled = of_units[:, :factors] * sizes[:factors] / np.sqrt(n_times)
     return Factors(turned, scaled, coefficients, residuals, float((residuals**2).sum()), len(found), agree)
 
 
-def _given(values: np.ndarray, grid: Grid, factors: np.ndarray) -> tuple[Projected, np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares given factors (T, K): what is projected, slopes (k,), residuals (N, T), loadings (N, K)."""
+def _given(
+    values: np.ndarray, grid: Grid, factors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Least squares given contrasts (T, K) of length one.
+
+    What is left of each column (N, T, k + 1), slopes (k,), residuals (N, T), loadings (N, K). Where no row is missing
+    `values` are without units and periods, and factors come out of what is left.
+    """
     n_units, n_times = grid.here.shape
-    known = np.column_stack([np.ones(n_times), factors])
-    projected = project(values, grid.here, known, np.ones((n_units, 1)))
-    rows = grid.rows(projected.residual)
+    if grid.here.all():
+        loadings = factors.T @ values
+        left = values - factors @ loadings
+    else:
+        known = np.column_stack([np.ones(n_times), factors])
+        projected = project(values, grid.here, known, np.ones((n_units, 1)))
+        left, loadings = projected.residual, projected.loadings[:, 1:]
+    rows = grid.rows(left)
     length = np.linalg.norm(rows[:, :-1], axis=0)
     length = np.where(length > 0, length, 1.0)
     coefficients = np.linalg.lstsq(rows[:, :-1] / length, rows[:, -1], rcond=None)[0] / length
     weights = np.append(-coefficients, 1.0)
-    return projected, coefficients, projected.residual @ weights, (projected.loadings @ weights)[:, 1:]
+    return left, coefficients, left @ weights, loadings @ weights
 
 
 def _orthonormal(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
