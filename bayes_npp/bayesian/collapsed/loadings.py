@@ -15,6 +15,7 @@ from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.loading_draws import entries
 from bayes_npp.bayesian.collapsed.loading_products import loading_data
 from bayes_npp.bayesian.collapsed.packed import LoadingData, LoadingLayout, Products, framed, pack_loadings
+from bayes_npp.bayesian.collapsed.parts import in_parts
 from bayes_npp.bayesian.collapsed.posterior import Collapsed, place
 from bayes_npp.bayesian.collapsed.theta import Element, lay_out
 from bayes_npp.bayesian.model.error_models import factors_of
@@ -80,6 +81,11 @@ class CollapsedLoadings(Collapsed):
     @cached_property
     def packed_units(self) -> np.ndarray:
         return pack_loadings(self.every_row, self.loading_layout, self.priors, self.n_scales)
+
+    @property
+    def _work(self) -> float:
+        """Nanoseconds, roughly, to eliminate loadings and periods at one theta: of rows for each scale of its own."""
+        return 12.0 * self.rows.y.size * (len(self.prior_means) + 1)
 
     @property
     def callback(self) -> Any:
@@ -196,7 +202,7 @@ class CollapsedLoadings(Collapsed):
     def fill_points(self, thetas: np.ndarray, means: np.ndarray, log_likelihood: np.ndarray) -> None:
         self.fill_coefficients(thetas, np.zeros(means.shape), means, log_likelihood)
 
-    def slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def fill_slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray, blocks: np.ndarray, core: np.ndarray) -> None:
         q_matrices, sds, half_logs = self.forms(thetas)
         p = sds.shape[1]
         sds = sds.copy()
@@ -209,9 +215,8 @@ class CollapsedLoadings(Collapsed):
         own = own + np.diag((self.layout.column_scale[others] != kernel.FLAT_SD).astype(float))
         lower = _lower_factors(own)
         white = np.linalg.solve(lower, matrix[:, others[:, None], order])
-        blocks = matrix[:, order[:, None], order] - np.swapaxes(white, 1, 2) @ white
-        core = -half_logs - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1) - 0.5 * blocks[:, -1, -1]
-        return blocks, core
+        blocks[:] = matrix[:, order[:, None], order] - np.swapaxes(white, 1, 2) @ white
+        core[:] = -half_logs - np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1) - 0.5 * blocks[:, -1, -1]
 
     def coefficients(self, thetas: np.ndarray, seed: int, with_units: bool) -> dict[str, np.ndarray]:
         """As of every collapsed posterior; `loading` is all that a unit has of a factor beyond slopes.
@@ -221,8 +226,7 @@ class CollapsedLoadings(Collapsed):
         """
         random = np.random.default_rng(seed)
         thetas = np.ascontiguousarray(thetas)
-        drawn, log_likelihood = np.empty((len(thetas), len(self.prior_means))), np.empty(len(thetas))
-        self.fill_coefficients(thetas, random.standard_normal(drawn.shape), drawn, log_likelihood)
+        drawn, log_likelihood = self._filled(thetas, random.standard_normal((len(thetas), len(self.prior_means))))
         out = self.named(thetas, drawn, None, random)
         if with_units:
             self._add_units(out, thetas, drawn, random)
@@ -240,7 +244,12 @@ class CollapsedLoadings(Collapsed):
         effects, shifts = np.empty((len(thetas), n_units, q)), np.empty((len(thetas), n_units, q))
         periods = np.empty((len(thetas), n_times))
         normals = random.standard_normal(effects.shape)
-        entries().draws_of_units(thetas, drawn + self.prior_means, normals, self.packed_units, effects, shifts, periods)
+        means, draw = drawn + self.prior_means, entries().draws_of_units
+
+        def fill(s: slice) -> None:
+            draw(thetas[s], means[s], normals[s], self.packed_units, effects[s], shifts[s], periods[s])
+
+        in_parts(fill, len(thetas), work=len(thetas) * self._work)
         back = np.argsort(self.unit_of_row)
         effects, shifts = effects[:, back], shifts[:, back]
         first = q - len(self.effects)

@@ -235,10 +235,18 @@ class Collapsed:
 
     def slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The normal likelihood of some coefficients, all others integrated out; see `kernel.slope_blocks`."""
-        size = len(chosen)
+        size, thetas = len(chosen), np.ascontiguousarray(thetas)
         blocks, core = np.empty((len(thetas), size + 1, size + 1)), np.empty(len(thetas))
-        kernel.slope_blocks(np.ascontiguousarray(thetas), chosen, self.packed, blocks, core)
+
+        def fill(some: slice) -> None:
+            self.fill_slope_blocks(thetas[some], chosen, blocks[some], core[some])
+
+        in_parts(fill, len(thetas), work=len(thetas) * self._work)
         return blocks, core
+
+    def fill_slope_blocks(self, thetas: np.ndarray, chosen: np.ndarray, blocks: np.ndarray, core: np.ndarray) -> None:
+        """Fill `blocks` (S, K + 1, K + 1) and `core` (S,) of K chosen coefficients."""
+        kernel.slope_blocks(thetas, chosen, self.packed, blocks, core)
 
     def named(
         self, thetas: np.ndarray, drawn: np.ndarray, effects: np.ndarray | None, random: np.random.Generator

@@ -13,10 +13,10 @@ References
 Buerkner, Gabry & Vehtari (2021), Computational Statistics: held-out densities of models that do not factorise.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from bayes_npp.bayesian.collapsed import kernel
 from bayes_npp.bayesian.collapsed.loadings import CollapsedLoadings
@@ -24,6 +24,7 @@ from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.model.terms import terms
 from bayes_npp.bayesian.priors.sets import PriorSet
 
+CELLS = 100_000  # of columns at the draws of theta that are made at a time, 0.8 MB
 LOG_2PI = float(np.log(2 * np.pi))
 # The grid over a unit's own scale: prior SDs to each side, step in posterior SDs of its log, fewest and most points.
 # The trapezoid rule on a smooth integrand converges faster than any power of the step.
@@ -73,8 +74,7 @@ class HeldOut:
     def rows(self, thetas: np.ndarray) -> np.ndarray:
         """Log density of every row given all others, at draws of theta (S, d); shape (S, n)."""
         out = np.empty((len(thetas), len(self.unit)))
-        for draw, theta in enumerate(thetas):
-            at = self._at(theta)
+        for draw, at in enumerate(self._each(thetas)):
             precision = np.diagonal(at.own, axis1=1, axis2=2) - (at.shared**2).sum(axis=-1)
             deviation = at.deviation[self.unit, self.position] ** 2
             known = precision[self.unit, self.position]
@@ -89,8 +89,7 @@ class HeldOut:
         """
         constant = -0.5 * self.counts * LOG_2PI - self.log_se.sum(axis=1)
         out = np.empty((len(thetas), len(self.counts)))
-        for draw, theta in enumerate(thetas):
-            at = self._at(theta)
+        for draw, at in enumerate(self._each(thetas)):
             precision = at.own - at.shared @ np.swapaxes(at.shared, 1, 2)
             if given_scale or self.collapsed.layout.unit_scales == kernel.ABSENT:
                 lower = np.linalg.cholesky(precision)
@@ -135,8 +134,7 @@ class HeldOut:
         products, squares = np.empty((n_draws, k)), np.empty((n_draws, k, k))
         both = ((0, 1), (0, 1))
         same, flat = self._same_errors, None
-        for draw, theta in enumerate(thetas):
-            found = self._at(theta)
+        for draw, found in enumerate(self._each(thetas)):
             at, u = found.means, self._pad(outcomes[draw]) * self.weight
             if slopes is not None:
                 flat = flat if flat and same else _flat_means(at)
@@ -174,42 +172,60 @@ class HeldOut:
         log_scale = (common + spread * z)[:, None]
         variance = np.exp(2 * log_scale)[..., None] + rest
         density = -0.5 * (np.log(variance) + squares / variance).sum(axis=-1) - 0.5 * z[:, None] ** 2
-        total = logsumexp(density + self.padding * log_scale, axis=0)
+        density += self.padding * log_scale
+        highest = density.max(axis=0)
+        total = highest + np.log(np.exp(density - highest).sum(axis=0))
         return _half_log(whiten) + total + np.log(z[1] - z[0]) - 0.5 * LOG_2PI
 
-    def _at(self, theta: np.ndarray) -> "_AtTheta":
-        layout, n_units = self.collapsed.layout, len(self.counts)
-        values, scratch = np.empty(len(theta)), np.empty(len(theta))
-        kernel.constrain(theta, self.collapsed.priors, values, scratch)
-        log_scale = np.empty(n_units)
-        kernel.unit_scale_logs(theta, values, layout, n_units, log_scale)
-        scale = np.exp(log_scale)
+    def _each(self, thetas: np.ndarray) -> Iterator["_AtTheta"]:
+        """At one theta (d,) of (S, d) after the other; some are made at a time."""
+        some = max(1, CELLS // self.columns.size)
+        for start in range(0, len(thetas), some):
+            yield from self._at(thetas[start : start + some])
+
+    def _at(self, thetas: np.ndarray) -> Iterator["_AtTheta"]:
+        layout, n_units, n_draws = self.collapsed.layout, len(self.counts), len(thetas)
+        values, scratch = np.empty(thetas.shape), np.empty(thetas.shape[1])
+        log_scale, changes = np.empty((n_draws, n_units)), []
+        for draw, theta in enumerate(thetas):
+            kernel.constrain(theta, self.collapsed.priors, values[draw], scratch)
+            kernel.unit_scale_logs(theta, values[draw], layout, n_units, log_scale[draw])
+            changes.append(self._change(values[draw]))
+        scale, change = np.exp(log_scale), np.stack(changes)
         if isinstance(self.collapsed, CollapsedLoadings):
-            columns, acts, inverse = self._on_grid(self.collapsed, theta, scale)
+            parts = [self._on_grid(self.collapsed, *own) for own in zip(thetas, scale, strict=True)]
+            columns, acts, inverse = (np.stack(part) for part in zip(*parts, strict=True))
             unscaled = acts
         else:
-            rho = values[layout.autocorrelation] if layout.autocorrelation != kernel.ABSENT else 0.0
-            inverse = self._inverse_errors(rho)
-            factor = np.empty((self.effects.shape[-1],) * 2)
-            kernel.effect_factor(values, layout, factor)
-            columns, unscaled = self.columns, self.effects
-            acts = unscaled @ factor
-        raw, change = columns[..., :-1], self._change(values)
-        columns = columns @ change
-        own = errors = inverse / scale[:, None, None] ** 2
+            remembers = layout.autocorrelation != kernel.ABSENT
+            inverse = np.stack(
+                [self._inverse_errors(own[layout.autocorrelation] if remembers else 0.0) for own in values]
+            )
+            columns, unscaled = (np.broadcast_to(x, (n_draws, *x.shape)) for x in (self.columns, self.effects))
+            factor = np.empty((n_draws, *(self.effects.shape[-1],) * 2))
+            for draw in range(n_draws):
+                kernel.effect_factor(values[draw], layout, factor[draw])
+            acts = unscaled @ factor[:, None]
+        raw, columns = columns[..., :-1], columns @ change[:, None]
+        own = errors = inverse / scale[:, :, None, None] ** 2
         reach = own @ acts
         flat = np.diag(self.effect_scale == kernel.FLAT_SD).astype(float)
-        lower = np.linalg.cholesky(np.swapaxes(acts, 1, 2) @ reach + np.eye(len(flat)) - flat)
-        used = np.swapaxes(np.linalg.solve(lower, np.swapaxes(reach, 1, 2)), 1, 2)
-        own = own - used @ np.swapaxes(used, 1, 2)
+        lower = np.linalg.cholesky(np.swapaxes(acts, 2, 3) @ reach + np.eye(len(flat)) - flat)
+        used = np.swapaxes(np.linalg.solve(lower, np.swapaxes(reach, 2, 3)), 2, 3)
+        own = own - used @ np.swapaxes(used, 2, 3)
         moved = own @ columns
-        gram = np.tensordot(columns, moved, axes=((0, 1), (0, 1)))
-        p = len(gram) - 1
-        a_factor = np.linalg.cholesky(gram[:p, :p] + np.diag((layout.column_scale != kernel.FLAT_SD).astype(float)))
-        shared = moved[..., :p] @ np.linalg.inv(a_factor).T
-        deviation = moved[..., p] - shared @ np.linalg.solve(a_factor, gram[:p, p])
-        means = _Means(errors, unscaled, raw, moved[..., :p], a_factor, np.diagonal(change)[:p])
-        return _AtTheta(own, shared, deviation, inverse, scale, values, means)
+        p = columns.shape[-1] - 1
+        stacked = (n_draws, -1, p + 1)
+        gram = np.swapaxes(columns.reshape(stacked), 1, 2) @ moved.reshape(stacked)
+        priors = np.diag((layout.column_scale != kernel.FLAT_SD).astype(float))
+        a_factor = np.linalg.cholesky(gram[:, :p, :p] + priors)
+        shared = moved[..., :p] @ np.swapaxes(np.linalg.inv(a_factor), 1, 2)[:, None]
+        white = np.linalg.solve(a_factor, gram[:, :p, p:])
+        deviation = moved[..., p] - (shared @ white[:, None])[..., 0]
+        sds = np.diagonal(change, axis1=1, axis2=2)[:, :p]
+        for s in range(n_draws):
+            means = _Means(errors[s], unscaled[s], raw[s], moved[s, ..., :p], a_factor[s], sds[s])
+            yield _AtTheta(own[s], shared[s], deviation[s], inverse[s], scale[s], values[s], means)
 
     def _on_grid(
         self, collapsed: CollapsedLoadings, theta: np.ndarray, scale: np.ndarray
@@ -223,10 +239,9 @@ class HeldOut:
         columns, acts = self._pad(at.rows[self.unit, time]), self._pad(at.loaded[time])
         grid = at.precision * scale[:, None, None] ** 2
         longest = self.gaps.shape[1]
-        inverse = np.zeros((len(self.counts), longest, longest))
         periods = self._pad(time)
         both = self.present[:, :, None] & self.present[:, None, :]
-        inverse[:] = grid[np.arange(len(self.counts))[:, None, None], periods[:, :, None], periods[:, None, :]]
+        inverse = grid[np.arange(len(self.counts))[:, None, None], periods[:, :, None], periods[:, None, :]]
         return columns, acts, np.where(both, inverse, np.eye(longest))
 
     def _inverse_errors(self, rho: float) -> np.ndarray:

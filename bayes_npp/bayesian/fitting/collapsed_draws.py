@@ -8,11 +8,11 @@ import numpy as np
 from bayes_npp.bayesian.collapsed.collapsed import on_grid
 from bayes_npp.bayesian.collapsed.posterior import Collapsed
 from bayes_npp.bayesian.collapsed.unit_summaries import summarise_units
-from bayes_npp.bayesian.fitting.chains import NEAR_TUNE, Neighbour, draw_chains
+from bayes_npp.bayesian.fitting.chains import NEAR_TUNE, Neighbour, draw_chains, pinned
 from bayes_npp.bayesian.fitting.diagnostics import MAX_RHAT, MIN_ESS, diagnose
 from bayes_npp.bayesian.fitting.importance import POINTS, WeightedPoints, resampled, weigh
 from bayes_npp.bayesian.fitting.posterior import POINTWISE_CELLS
-from bayes_npp.bayesian.fitting.sample import CAREFUL, COLLAPSED_TARGET_ACCEPT, SHORTEST, Sampler
+from bayes_npp.bayesian.fitting.sample import CAREFUL, COLLAPSED_TARGET_ACCEPT, SHORTER, SHORTEST, Sampler
 from bayes_npp.errors import ImportanceError, SpecError
 
 if TYPE_CHECKING:
@@ -77,8 +77,10 @@ def draw_thetas(collapsed: Collapsed, sampler: Sampler, engine: str) -> ThetaDra
                 thetas = resampled(found, sampler.draws, sampler.chains, sampler.seed)
                 return ThetaDraws(thetas, xr.Dataset(), found)
             why = f"importance weights {found.diagnostics.verdict}"
-    thetas, stats = draw_chains(collapsed, sampler)
     open_steps = engine == "auto" and sampler.target_accept == COLLAPSED_TARGET_ACCEPT
+    if open_steps and pinned(collapsed):  # it costs as many gradients a draw, and diverges less
+        sampler = replace(sampler, target_accept=SHORTER[0])
+    thetas, stats = draw_chains(collapsed, sampler)
     if open_steps and _mends(collapsed, thetas, stats):
         sampler, thetas, stats = _by_shorter_steps(collapsed, sampler, thetas, stats)
     return ThetaDraws(thetas, stats, why=why, sampler=sampler)

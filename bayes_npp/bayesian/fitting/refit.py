@@ -231,15 +231,10 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
     """Draws of theta of a short run: from a neighbour where there is one and it is near, or else from scratch.
 
     What diverges is a neighbour to chains of short steps, and where these do not pass they start from scratch. What is
-    too few draws and does not diverge is run once more, as long as it takes, `LONGEST` times at most. Where units pin
-    factors down every run starts from scratch.
+    too few draws and does not diverge is run once more, as long as it takes, `LONGEST` times at most.
     """
     if pinned(collapsed):
-        run = _long_enough(collapsed, sampler)
-        for accept in SHORTER:
-            if run.diagnostics.divergences:
-                run = _long_enough(collapsed, replace(sampler, target_accept=accept, tune=CAREFUL_TUNE))
-        return run
+        return _pinned_chains(collapsed, sampler)
     near = None if start is None else start.chains_near(collapsed)
     found = None
     if near is not None and near.misfit(collapsed) <= TOO_FAR:
@@ -252,6 +247,25 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
         if not found.diagnostics.passed:
             found = _until_passed(collapsed, replace(careful, tune=CAREFUL_TUNE), None)
     return found
+
+
+def _pinned_chains(collapsed: Collapsed, sampler: Sampler) -> "Run":
+    """Chains where units pin factors down, every run from scratch: short ones of long steps are good, or thrown away.
+
+    Then chains are twice as long and of shorter steps, which cost twice as much and mix better; what diverges even so
+    is run by the shortest steps, and what does not but is too few draws `LONGEST` times as long.
+    """
+    run = _until_passed(collapsed, sampler, None)
+    if run.diagnostics.passed:
+        return run
+    careful = replace(sampler, draws=2 * sampler.draws, tune=CAREFUL_TUNE, target_accept=SHORTER[0])
+    run = _until_passed(collapsed, careful, None)
+    if not (run.diagnostics.passed or run.diagnostics.divergences):
+        longest = replace(careful, chains=2 * sampler.chains, draws=sampler.draws * LONGEST // 2)
+        run = _until_passed(collapsed, longest, None)
+    if run.diagnostics.divergences:
+        run = _until_passed(collapsed, replace(careful, target_accept=SHORTER[1]), None)
+    return run
 
 
 def _long_enough(collapsed: Collapsed, sampler: Sampler) -> "Run":

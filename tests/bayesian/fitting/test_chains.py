@@ -134,10 +134,12 @@ def test_what_diverges_is_run_again_with_short_steps(near, found, expected, scal
     ("found", "expected"),
     [
         (["good"], ["scratch 0.8"]),
-        (["slow", "good"], ["scratch 0.8", "scratch 0.9"]),
-        (["very slow", "good"], ["scratch 0.8", "scratch 0.9"]),
+        (["slow", "good"], ["scratch 0.8", "scratch 0.95"]),
+        (["very slow", "good"], ["scratch 0.8", "scratch 0.95"]),
+        (["slow", "very slow", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.95"]),
+        (["slow", "very slow", "diverges", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.95", "scratch 0.98"]),
         (["diverges", "good"], ["scratch 0.8", "scratch 0.95"]),
-        (["diverges", "slow", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.95"]),
+        (["diverges", "very slow", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.95"]),
         (["diverges", "diverges", "good"], ["scratch 0.8", "scratch 0.95", "scratch 0.98"]),
     ],
 )
