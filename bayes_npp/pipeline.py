@@ -111,7 +111,8 @@ def run_study(
         shown.say(f"writing {folder}")
         write_outputs(result, folder, language)
         told = {} if language == ENGLISH else {"language": language}
-        content = {**manifest(result, clock.total(), folder), "settings": {"quick": quick, "seed": seed, **told}}
+        made = _made_before(folder) if kept else {}
+        content = manifest(result, clock.total(), folder) | made | {"settings": {"quick": quick, "seed": seed, **told}}
         write_sealed_json(folder / "manifest.json", content)
     return result
 
@@ -280,6 +281,15 @@ def write_outputs(result: Result, folder: Path, language: str = ENGLISH) -> None
     for name, frame in csv_frames(result).items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
     write_report(result, folder, language)
+
+
+def _made_before(folder: Path) -> dict[str, Any]:
+    """What the manifest of a run says of how it was made, which a report from what is kept does not change."""
+    try:
+        content, _ = read_sealed_json(folder / "manifest.json")
+    except OutputError:
+        return {}
+    return {name: content[name] for name in ("wall_seconds", "fits_reused") if name in content}
 
 
 def manifest(result: Result, walls: dict[str, float], folder: Path) -> dict[str, object]:
