@@ -32,11 +32,14 @@ class NormalSlopes:
     covariance : ndarray, shape (S, max(G, 1), max(G, 1))
     weights : ndarray, shape (S,)
         Of the draws, or points; they sum to one.
+    precision : ndarray, shape (S, K, K), optional
+        What the likelihood alone says of the slopes' coefficients (`slope_likelihood`); not with instruments.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
     weights: np.ndarray
+    precision: np.ndarray | None = None
 
     def tails(self, weights: np.ndarray, cutoff: float = 0.0, sign: float = 1.0) -> np.ndarray:
         """Probability of sign * (weights'slopes - cutoff) > 0 given each draw, shape (S,)."""
@@ -95,4 +98,5 @@ def normal_slopes(
         mean @ from_coefficients.T,
         np.einsum("gi,sij,hj->sgh", from_coefficients, covariance, from_coefficients),
         np.full(len(thetas), 1 / len(thetas)) if weights is None else weights,
+        likelihood.precision,
     )

@@ -8,8 +8,6 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from bayes_npp.bayesian.collapsed.slope_likelihood import slope_likelihood
-from bayes_npp.bayesian.fitting.collapsed_draws import points_of
 from bayes_npp.bayesian.fitting.fit import Fit
 from bayes_npp.bayesian.fitting.slope_probabilities import NormalSlopes
 from bayes_npp.design.omitted import Benchmark, bias_factor
@@ -104,16 +102,14 @@ def confounded(fit: Fit, weights: np.ndarray, cutoff: float, sign: float, df: in
         A fit whose slopes are not normal given its scales and shapes.
     """
     slopes = fit.normal_slopes
-    if slopes is None:
+    if slopes is None or slopes.precision is None:
         raise SpecError(
             "the slopes of this fit are not normal given its scales and shapes, and the bias of a confounder is taken "
             "draw by draw from them",
             fix="Fit the collapsed model with a normal prior of the exposure's slope",
         )
-    thetas = fit.thetas if fit.engine == "collapsed" else points_of(fit.tree["weighted_points"].dataset)[0]
-    design = fit.design
+    design, precision = fit.design, slopes.precision
     unit = design.scales.outcome_sd / design.scales.divisors[str(design.spec.exposure)]
-    precision = slope_likelihood(fit.collapsed, thetas).precision
     along = np.ones((max(len(design.groups), 1), 1))
     if precision.shape[1] > 1:
         along = np.hstack([along, fit.collapsed.data.slope_basis])
