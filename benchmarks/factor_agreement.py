@@ -93,6 +93,7 @@ def write_page(content: dict) -> None:
             "numbers compared": found["compared"],
             "farthest mean (MCSE)": f"{found['mean, farthest']:.1f}",
             "farthest SD (MCSE)": f"{found['sd, farthest']:.1f}",
+            "divergences": found["collapsed, divergences"],
             "divergences (full)": found["nuts, divergences"],
             "smallest effective size (full)": found["nuts, smallest effective size"],
             "seconds": f"{found['collapsed, seconds']:.0f}",
@@ -112,6 +113,7 @@ def write_page(content: dict) -> None:
         "posterior the farthest is expected at about three Monte Carlo standard errors (MCSE); "
         f"{ALLOWED:.0f} are allowed.",
         table.to_markdown(index=False, disable_numparse=True),
+        "Divergences are those of either run, and none was left out. Seconds are of a machine with other work.",
     ]
     PAGE.write_text("\n\n".join(parts) + "\n")
 

@@ -252,13 +252,15 @@ def sample_chains(collapsed: Collapsed, sampler: Sampler, start: Start | None = 
 def _pinned_chains(collapsed: Collapsed, sampler: Sampler) -> "Run":
     """Chains where units pin factors down, every run from scratch: short ones of long steps are good, or thrown away.
 
-    Then chains are twice as long and of shorter steps, which cost twice as much and mix better; what diverges even so
-    is run by the shortest steps, and what does not but is too few draws `LONGEST` times as long.
+    Then steps are shorter, which cost twice as much and mix better, and chains twice as long where the first were too
+    few draws; what diverges even so is run by the shortest steps, and what does not but is too few draws `LONGEST`
+    times as long.
     """
     run = _until_passed(collapsed, sampler, None)
     if run.diagnostics.passed:
         return run
-    careful = replace(sampler, draws=2 * sampler.draws, tune=CAREFUL_TUNE, target_accept=SHORTER[0])
+    draws = sampler.draws if run.diagnostics.divergences else 2 * sampler.draws
+    careful = replace(sampler, draws=draws, tune=CAREFUL_TUNE, target_accept=SHORTER[0])
     run = _until_passed(collapsed, careful, None)
     if not (run.diagnostics.passed or run.diagnostics.divergences):
         longest = replace(careful, chains=2 * sampler.chains, draws=sampler.draws * LONGEST // 2)
