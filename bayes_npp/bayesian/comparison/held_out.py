@@ -184,6 +184,7 @@ class HeldOut:
             yield from self._at(thetas[start : start + some])
 
     def _at(self, thetas: np.ndarray) -> Iterator["_AtTheta"]:
+        """The same of a few, all made at once."""
         layout, n_units, n_draws = self.collapsed.layout, len(self.counts), len(thetas)
         values, scratch = np.empty(thetas.shape), np.empty(thetas.shape[1])
         log_scale, changes = np.empty((n_draws, n_units)), []

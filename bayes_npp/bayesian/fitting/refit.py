@@ -254,7 +254,7 @@ def _pinned_chains(collapsed: Collapsed, sampler: Sampler) -> "Run":
 
     Then steps are shorter, which cost twice as much and mix better, and chains twice as long where the first were too
     few draws; what diverges even so is run by the shortest steps, and what does not but is too few draws `LONGEST`
-    times as long.
+    times as long, unless that would give a third of what is needed at most.
     """
     run = _until_passed(collapsed, sampler, None)
     if run.diagnostics.passed:
@@ -262,7 +262,8 @@ def _pinned_chains(collapsed: Collapsed, sampler: Sampler) -> "Run":
     draws = sampler.draws if run.diagnostics.divergences else 2 * sampler.draws
     careful = replace(sampler, draws=draws, tune=CAREFUL_TUNE, target_accept=SHORTER[0])
     run = _until_passed(collapsed, careful, None)
-    if not (run.diagnostics.passed or run.diagnostics.divergences):
+    too_few = not (run.diagnostics.passed or run.diagnostics.divergences)
+    if too_few and UNCERTAIN * LONGEST / 2 * run.diagnostics.effective >= MIN_ESS:
         longest = replace(careful, chains=2 * sampler.chains, draws=sampler.draws * LONGEST // 2)
         run = _until_passed(collapsed, longest, None)
     if run.diagnostics.divergences:
